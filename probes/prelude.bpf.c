@@ -1,0 +1,183 @@
+/* What runs in the kernel at each hit of a tracepoint. tpcheck puts a function for each probe point behind
+ * this text (src/probe/text.c), made of the TP_ macros below, and has libbcc compile the whole.
+ *
+ * A hit becomes a record (src/base/record.h) that is built in the memory of the thread that hit, never in
+ * memory of the CPU: a uprobe's program can be preempted, and another thread's hit on the same CPU would
+ * write over it. The same holds for the counters: each thread counts its own attempts and failures, without
+ * atomics and without gaps, so that the host can prove that nothing was lost, the last record included.
+ *
+ * No helper is called by the names bpf_probe_read_user and bpf_probe_read_user_str: for each call by these
+ * names libbcc hashes all of /proc/kallsyms anew (0.1 s each). Same helpers, names that it does not know. */
+
+#define TP_RECORD_OPERAND_FAILED 1
+#define TP_RECORD_POINTER_FAILED 2
+#define TP_RECORD_CUT 4
+#define TP_ENODATA 61
+
+struct tp_head {
+	u64 time_ns;
+	u64 seq;
+	u32 tid;
+	u32 generation;
+	u16 point;
+	u16 args_cnt;
+	u32 size;
+};
+struct tp_arg {
+	u64 value;
+	u64 state; /* from the lowest bit: 16 error, 16 flags, 32 length behind the pointer */
+};
+struct tp_thread {
+	u64 attempts; /* hits while recording */
+	u64 failed;   /* of these, records that did not fit into the ring */
+	struct tp_head head;
+	char rest[TP_RECORD_BYTES - sizeof(struct tp_head)];
+};
+struct tp_control { /* written by the host only */
+	u64 mask;       /* bit 1 << tracepoint: record its hits; 0: not recording */
+	u32 generation; /* counts the armings */
+	u32 pad;
+};
+struct tp_counters { /* written here only */
+	u64 no_memory; /* hits lost because there were more threads than TP_THREADS */
+	u64 tried;     /* hits of tpcheck's own code, see src/probe/multi.c */
+};
+_Static_assert(sizeof(struct tp_head) == 32, "src/base/record.h says the same");
+_Static_assert(sizeof(struct tp_arg) == 16, "src/base/record.h says the same");
+
+BPF_PERF_OUTPUT(events);
+BPF_ARRAY(control, struct tp_control, 1);
+BPF_ARRAY(counters, struct tp_counters, 1);
+BPF_HASH(threads, u32, struct tp_thread, TP_THREADS);
+BPF_ARRAY(blank, struct tp_thread, 1);
+
+static long (*tp_read)(void *to, u32 bytes, const void *from) = (void *)112;     /* bpf_probe_read_user */
+static long (*tp_read_str)(void *to, u32 bytes, const void *from) = (void *)114; /* bpf_probe_read_user_str */
+static u64 (*tp_cookie)(void *ctx) = (void *)174;                                /* bpf_get_attach_cookie */
+
+static __always_inline int tp_tried(void)
+{
+	u32 zero = 0;
+	struct tp_counters *n = counters.lookup(&zero);
+
+	if (n)
+		__sync_fetch_and_add(&n->tried, 1);
+	return 0;
+}
+
+/* What is known of a probe point before it is hit, in the cookie that the kernel keeps with it:
+ * bits 0 to 15 its index, 16 to 23 the tracepoint, 24 to 31 the number of arguments, 32 to 63 the size of a record
+ * without payload. */
+#define TP_POINT(cookie) ((u16)(cookie))
+#define TP_TRACEPOINT(cookie) ((u8)((cookie) >> 16))
+#define TP_ARGS_CNT(cookie) ((u8)((cookie) >> 24))
+#define TP_FIXED_BYTES(cookie) ((u32)((cookie) >> 32))
+
+/* Begins a record; 0 when the hit is not to be recorded. */
+static __always_inline struct tp_thread *tp_begin(u64 cookie)
+{
+	u32 zero = 0;
+	struct tp_control *c = control.lookup(&zero);
+
+	if (!c || !(c->mask >> (TP_TRACEPOINT(cookie) & 63) & 1))
+		return 0;
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct tp_thread *t = threads.lookup(&tid);
+	if (!t) {
+		struct tp_thread *b = blank.lookup(&zero);
+		if (!b)
+			return 0;
+		threads.update(&tid, b);
+		t = threads.lookup(&tid);
+		if (!t) {
+			struct tp_counters *n = counters.lookup(&zero);
+			if (n)
+				__sync_fetch_and_add(&n->no_memory, 1);
+			return 0;
+		}
+	}
+	t->attempts++;
+	t->head.time_ns = bpf_ktime_get_ns();
+	t->head.seq = t->attempts;
+	t->head.tid = tid;
+	t->head.generation = c->generation;
+	t->head.point = TP_POINT(cookie);
+	t->head.args_cnt = TP_ARGS_CNT(cookie);
+	return t;
+}
+
+#define TP_AT(offset) ((char *)&t->head + (offset))
+#define TP_ARG(n) ((struct tp_arg *)TP_AT(sizeof(struct tp_head) + (n) * sizeof(struct tp_arg)))
+/* What is known of an argument besides its value: 0 when all went well. */
+#define TP_STATE(error, flag, len) ((u64)(u16)(error) | (u64)(flag) << 16 | (u64)(len) << 32)
+
+/* Argument n is a number that is at hand: a register's part or a constant. */
+#define TP_VALUE(n, v) (TP_ARG(n)->value = (v), TP_ARG(n)->state = 0)
+/* Argument n is at an address in the traced process. */
+#define TP_LOAD(n, address, bytes)                                                            \
+	do {                                                                                  \
+		TP_ARG(n)->value = 0;                                                         \
+		long tp_e = tp_read(&TP_ARG(n)->value, (bytes), (const void *)(address));     \
+		TP_ARG(n)->state = tp_e ? TP_STATE(tp_e, TP_RECORD_OPERAND_FAILED, 0) : 0;    \
+	} while (0)
+/* Argument n is known to be unreadable before it is tried. */
+#define TP_UNREADABLE(n) \
+	(TP_ARG(n)->value = 0, TP_ARG(n)->state = TP_STATE(-TP_ENODATA, TP_RECORD_OPERAND_FAILED, 0))
+
+/* Argument n, which could be read, points at bytes bytes, which go to offset at of the record. (If it could not
+ * be read, it is 0, and the state tells that instead.) */
+#define TP_BLOCK(n, at, bytes)                                                                               \
+	do {                                                                                                 \
+		long tp_e = tp_read(TP_AT(at), (bytes), (const void *)TP_ARG(n)->value);                     \
+		if (!TP_ARG(n)->state)                                                                       \
+			TP_ARG(n)->state = tp_e ? TP_STATE(tp_e, TP_RECORD_POINTER_FAILED, 0)                \
+						: TP_STATE(0, 0, bytes);                                     \
+	} while (0)
+/* The same for a C string; room for bytes bytes, the NUL included. */
+#define TP_STRING(n, at, bytes)                                                                              \
+	do {                                                                                                 \
+		long tp_e = tp_read_str(TP_AT(at), (bytes), (const void *)TP_ARG(n)->value);                 \
+		if (!TP_ARG(n)->state)                                                                       \
+			TP_ARG(n)->state = tp_string_state(tp_e, TP_ARG(n)->value, (bytes));                 \
+	} while (0)
+/* The same for as many bytes as argument size_n says; they end the record. */
+#define TP_PAYLOAD(n, at, bytes, size_n)                                                                     \
+	do {                                                                                                 \
+		u64 tp_len = TP_ARG(size_n)->value;                                                          \
+		if (!TP_ARG(n)->state && !TP_ARG(size_n)->state) {                                           \
+			u64 tp_n = tp_len > (bytes) ? (bytes) : tp_len;                                      \
+			asm volatile("" : "+r"(tp_n)); /* keep the bound below in this register */           \
+			if (tp_n > (bytes))                                                                  \
+				tp_n = (bytes);                                                              \
+			long tp_e = tp_read(TP_AT(at), tp_n, (const void *)TP_ARG(n)->value);                \
+			TP_ARG(n)->state = tp_e ? TP_STATE(tp_e, TP_RECORD_POINTER_FAILED, 0)                \
+						: TP_STATE(0, tp_len > (bytes) ? TP_RECORD_CUT : 0, tp_n);   \
+			tp_payload = tp_e ? 0 : tp_n;                                                        \
+		}                                                                                            \
+	} while (0)
+
+static __always_inline u64 tp_string_state(long result, u64 address, u32 bytes)
+{
+	if (result < 0)
+		return TP_STATE(result, TP_RECORD_POINTER_FAILED, 0);
+	if (result == bytes) { /* all the room was taken: is the string longer? */
+		char last = 1;
+		tp_read(&last, 1, (const void *)(address + bytes - 1));
+		if (last)
+			return TP_STATE(0, TP_RECORD_CUT, result);
+	}
+	return TP_STATE(0, 0, result);
+}
+
+static __always_inline int tp_submit(struct pt_regs *ctx, struct tp_thread *t, u64 cookie, u32 payload)
+{
+	u64 size = (u64)TP_FIXED_BYTES(cookie) + payload;
+
+	t->head.size = size;
+	asm volatile("" : "+r"(size)); /* keep the bound below in the register that the kernel looks at */
+	if (size > TP_RECORD_BYTES)
+		size = TP_RECORD_BYTES;
+	if (events.perf_submit(ctx, &t->head, size))
+		t->failed++;
+	return 0;
+}

@@ -1,0 +1,93 @@
+#include "base/buf.h"
+
+#include "base/xmem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+buf_init(struct buf *buf, size_t max_bytes)
+{
+	*buf = (struct buf){.max = max_bytes};
+}
+
+void
+buf_fini(struct buf *buf)
+{
+	free(buf->data);
+	*buf = (struct buf){.max = buf->max};
+}
+
+void
+buf_reset(struct buf *buf)
+{
+	buf->len = 0;
+	buf->overflow = false;
+	if (buf->data)
+		buf->data[0] = '\0';
+}
+
+bool
+buf_add(struct buf *buf, const void *data, size_t len)
+{
+	if (len > buf->max || buf->len > buf->max - len) {
+		buf->overflow = true;
+		return false;
+	}
+	if (buf->len + len + 1 > buf->cap) {
+		size_t cap = buf->cap ? buf->cap : 256;
+
+		while (cap < buf->len + len + 1)
+			cap *= 2;
+		buf->data = xreallocarray(buf->data, cap, 1);
+		buf->cap = cap;
+	}
+	if (len)
+		memcpy(buf->data + buf->len, data, len);
+	buf->len += len;
+	buf->data[buf->len] = '\0';
+	return true;
+}
+
+bool
+buf_puts(struct buf *buf, const char *s)
+{
+	return buf_add(buf, s, strlen(s));
+}
+
+bool
+buf_putc(struct buf *buf, char c)
+{
+	return buf_add(buf, &c, 1);
+}
+
+bool
+buf_vprintf(struct buf *buf, const char *fmt, va_list ap)
+{
+	char *s = xvasprintf(fmt, ap);
+	bool ok = buf_puts(buf, s);
+
+	free(s);
+	return ok;
+}
+
+bool
+buf_printf(struct buf *buf, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	bool ok = buf_vprintf(buf, fmt, ap);
+	va_end(ap);
+	return ok;
+}
+
+char *
+buf_take(struct buf *buf)
+{
+	char *s = buf->data ? buf->data : xstrdup("");
+
+	*buf = (struct buf){.max = buf->max};
+	return s;
+}

@@ -1,0 +1,33 @@
+/* A byte buffer that grows up to a bound and says when the bound was reached. The bytes are followed by a
+ * NUL that is not counted, so that data can be used as a C string. */
+#ifndef TPCHECK_BASE_BUF_H
+#define TPCHECK_BASE_BUF_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf {
+	char *data;    /* owned; never NULL after the first add */
+	size_t len;    /* bytes used */
+	size_t cap;    /* bytes allocated */
+	size_t max;    /* most bytes it may hold */
+	bool overflow; /* something was not added because of max */
+};
+
+void buf_init(struct buf *buf, size_t max_bytes);
+void buf_fini(struct buf *buf);
+/* Forgets the content, keeps the memory. */
+void buf_reset(struct buf *buf);
+
+/* All-or-nothing; false, and overflow set, when the bytes would pass the bound. */
+bool buf_add(struct buf *buf, const void *data, size_t len);
+bool buf_puts(struct buf *buf, const char *s);
+bool buf_putc(struct buf *buf, char c);
+bool buf_printf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool buf_vprintf(struct buf *buf, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+/* Hands the string over (free it with free()); the buffer is empty afterwards. Never NULL. */
+char *buf_take(struct buf *buf);
+
+#endif

@@ -1,0 +1,55 @@
+#include "base/finding.h"
+
+#include "base/xmem.h"
+
+#include <stdlib.h>
+
+static char *
+dup_or_null(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+struct finding *
+findings_add(struct findings *findings, enum finding_kind kind, const char *tracepoint, unsigned argument,
+	     const char *argument_name, const char *want, const char *got, const char *source, const char *message)
+{
+	findings->items = xreallocarray(findings->items, findings->cnt + 1, sizeof(*findings->items));
+	struct finding *finding = &findings->items[findings->cnt++];
+
+	*finding = (struct finding){
+		.kind = kind,
+		.tracepoint = dup_or_null(tracepoint),
+		.argument = argument,
+		.argument_name = dup_or_null(argument_name),
+		.want = dup_or_null(want),
+		.got = dup_or_null(got),
+		.source = dup_or_null(source),
+		.message = xstrdup(message),
+	};
+	return finding;
+}
+
+void
+findings_fini(struct findings *findings)
+{
+	for (size_t i = 0; i < findings->cnt; i++) {
+		struct finding *finding = &findings->items[i];
+
+		free(finding->tracepoint);
+		free(finding->argument_name);
+		free(finding->want);
+		free(finding->got);
+		free(finding->source);
+		free(finding->message);
+		free(finding->context);
+	}
+	free(findings->items);
+	*findings = (struct findings){0};
+}
+
+const char *
+finding_kind_name(enum finding_kind kind)
+{
+	return kind == FINDING_CONTRACT ? "contract" : "detail";
+}

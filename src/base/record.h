@@ -1,0 +1,79 @@
+/* The record that a probe writes in the kernel and the host decodes: one definition for both sides.
+ *
+ * A record is a head, one struct record_arg for each argument of the note, and behind them the bytes that
+ * pointers pointed at, each at the offset that the layout gives, the variable one (a message's payload) last.
+ * Everything is in host byte order, as kernel and host share the machine. The BPF side of these structs is
+ * in probes/prelude.bpf.c; sizes and offsets are asserted on both sides. */
+#ifndef TPCHECK_BASE_RECORD_H
+#define TPCHECK_BASE_RECORD_H
+
+#include "base/site.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	RECORD_HASH_BYTES = 32,
+	RECORD_STRING_BYTES = 512,    /* most bytes read of a C string, its NUL included */
+	RECORD_PAYLOAD_BYTES = 32768, /* most bytes read of a message, as doc/tracing.md says */
+};
+
+struct record_head {
+	uint64_t time_ns; /* CLOCK_MONOTONIC (bpf_ktime_get_ns) */
+	uint64_t seq;     /* this thread's count of attempts, from 1; a gap is a loss */
+	uint32_t tid;     /* in the initial PID namespace */
+	uint32_t generation; /* which arming the record belongs to */
+	uint16_t point;   /* index of the probe point */
+	uint16_t args_cnt;
+	uint32_t size;    /* bytes of the record, without the kernel's padding */
+};
+
+enum record_flags {
+	RECORD_OPERAND_FAILED = 1, /* the argument itself could not be read; error says why */
+	RECORD_POINTER_FAILED = 2, /* what it points at could not be read; error says why */
+	RECORD_CUT = 4,            /* there was more than was read */
+};
+
+struct record_arg {
+	uint64_t value; /* zero-extended from the operand's width */
+	int16_t error;  /* negative errno value of the failed read */
+	uint16_t flags; /* enum record_flags */
+	uint32_t len;   /* bytes read behind the pointer (a string's NUL included) */
+};
+
+struct record {
+	struct record_head head;
+	struct record_arg args[];
+};
+
+_Static_assert(sizeof(struct record_head) == 32, "probes/prelude.bpf.c says the same");
+_Static_assert(sizeof(struct record_arg) == 16, "probes/prelude.bpf.c says the same");
+
+/* How an argument gets into the record. */
+enum record_reader {
+	READER_INTEGER, /* the operand's value alone */
+	READER_BLOCK,   /* and slot_bytes behind the pointer */
+	READER_STRING,  /* and a C string behind the pointer, slot_bytes at most */
+	READER_PAYLOAD, /* and as many bytes as argument size_idx says, slot_bytes at most */
+};
+
+struct record_slot {
+	enum record_reader reader;
+	uint32_t slot_bytes;  /* room behind the pointer; 0 for READER_INTEGER */
+	uint32_t slot_offset; /* from the start of the record */
+	unsigned size_idx;    /* READER_PAYLOAD: index (from 0) of the argument with the length */
+};
+
+/* One probe point: where to probe, what to read there, and where it goes. */
+struct probe_point {
+	const struct site *site; /* borrowed */
+	unsigned tracepoint;     /* of the contract; below 64 */
+	struct record_slot slots[SITE_ARGS_MAX];
+	uint32_t fixed_bytes;    /* size of a record without its payload */
+	uint32_t record_bytes;   /* size with the largest payload */
+};
+
+/* Sets slot_offset, fixed_bytes and record_bytes from the readers and slot_bytes. */
+void record_lay_out(struct probe_point *point);
+
+#endif

@@ -1,0 +1,60 @@
+#include "base/xmem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *
+check(void *ptr)
+{
+	if (!ptr) {
+		fputs("tpcheck: out of memory\n", stderr);
+		_Exit(99);
+	}
+	return ptr;
+}
+
+void *
+xmalloc(size_t sz)
+{
+	return check(malloc(sz ? sz : 1));
+}
+
+void *
+xcalloc(size_t cnt, size_t sz)
+{
+	return check(calloc(cnt ? cnt : 1, sz ? sz : 1));
+}
+
+void *
+xreallocarray(void *ptr, size_t cnt, size_t elem_sz)
+{
+	return check(reallocarray(ptr, cnt ? cnt : 1, elem_sz ? elem_sz : 1));
+}
+
+char *
+xstrdup(const char *s)
+{
+	return check(strdup(s));
+}
+
+char *
+xvasprintf(const char *fmt, va_list ap)
+{
+	char *s = NULL;
+
+	if (vasprintf(&s, fmt, ap) < 0)
+		s = NULL;
+	return check(s);
+}
+
+char *
+xasprintf(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	char *s = xvasprintf(fmt, ap);
+	va_end(ap);
+	return s;
+}

@@ -1,0 +1,17 @@
+/* Memory that cannot run out: allocation failure ends the program (exit 99). A program that lives for
+ * seconds gains nothing by unwinding from it, and every other error path is half as long. */
+#ifndef TPCHECK_BASE_XMEM_H
+#define TPCHECK_BASE_XMEM_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+void *xmalloc(size_t sz);
+void *xcalloc(size_t cnt, size_t sz);
+/* Grows an array of elements of elem_sz; fatal when cnt * elem_sz overflows. */
+void *xreallocarray(void *ptr, size_t cnt, size_t elem_sz);
+char *xstrdup(const char *s);
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+
+#endif

@@ -1,0 +1,32 @@
+/* The commands. Each parses its own arguments (argv[0] is "tpcheck COMMAND") and returns the exit code. */
+#ifndef TPCHECK_CLI_CLI_H
+#define TPCHECK_CLI_CLI_H
+
+#include "probe/probe.h"
+
+#include <signal.h>
+#include <stdbool.h>
+
+struct command {
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct command command_run, command_list, command_selftest, command_doctor;
+
+/* The value of an option that chooses among names; ends the program with code 2 and the choices when it is none
+ * of them. names ends with NULL. */
+struct argp_state;
+int cli_choice(const struct argp_state *state, const char *option, const char *value, const char *const *names);
+
+/* A whole number from lo to hi, or code 2. */
+long cli_number(const struct argp_state *state, const char *option, const char *value, long lo, long hi);
+
+extern const char *const cli_attach_names[];  /* indices are enum probe_method */
+extern const char *const cli_headers_names[]; /* indices are enum probe_headers */
+
+/* From now on SIGINT, SIGTERM and SIGHUP set the flag instead of ending the program; a second one ends it. */
+const volatile sig_atomic_t *cli_catch_signals(void);
+
+#endif

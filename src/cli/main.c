@@ -1,0 +1,91 @@
+#include "cli/cli.h"
+
+#include "report/report.h"
+#include "scenario/specimen.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *argp_program_version = "tpcheck " TPCHECK_VERSION;
+
+static const struct command *const commands[] = {&command_run, &command_list, &command_selftest, &command_doctor};
+enum { COMMANDS_CNT = sizeof(commands) / sizeof(*commands) };
+
+struct chosen {
+	const struct command *command;
+	int argc;
+	char **argv;
+};
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct chosen *chosen = state->input;
+
+	if (key == ARGP_KEY_NO_ARGS)
+		argp_error(state, "no command given; '%s run' judges a bitcoind", state->name);
+	if (key != ARGP_KEY_ARG)
+		return ARGP_ERR_UNKNOWN;
+	for (int i = 0; i < COMMANDS_CNT; i++)
+		if (!strcmp(commands[i]->name, arg))
+			chosen->command = commands[i];
+	if (!chosen->command)
+		argp_error(state, "there is no command '%s'; see '%s --help'", arg, state->name);
+	/* The rest belongs to the command. */
+	chosen->argc = state->argc - state->next + 1;
+	chosen->argv = state->argv + state->next - 1;
+	state->next = state->argc;
+	return 0;
+}
+
+static char *
+help_filter(int key, const char *text, void *input)
+{
+	(void)input;
+	if (key != ARGP_KEY_HELP_POST_DOC)
+		return (char *)(uintptr_t)text;
+	char *out = NULL;
+	size_t out_sz;
+	FILE *file = open_memstream(&out, &out_sz);
+	if (!file)
+		return NULL;
+	fputs("Commands:\n", file);
+	for (int i = 0; i < COMMANDS_CNT; i++)
+		fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	fprintf(file, "\n'tpcheck COMMAND --help' tells a command's options.\n"
+		      "Exit codes: %d all passed, %d something failed, %d wrong usage, %d nothing could be judged, "
+		      "%d a verdict could not be reached.",
+		EXIT_PASSED, EXIT_FAILED, EXIT_USAGE, EXIT_SKIPPED, EXIT_ERROR);
+	fclose(file);
+	return out;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.parser = parse,
+		.args_doc = "COMMAND [ARGUMENT...]",
+		.doc = "Tells whether the USDT tracepoints of a Bitcoin Core binary still do what Bitcoin Core documents.\v",
+		.help_filter = help_filter,
+	};
+	struct chosen chosen = {0};
+
+	argp_err_exit_status = EXIT_USAGE;
+	if (argc == 2 && !strcmp(argv[1], "__specimen"))
+		return specimen_main();
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
+	char name[64];
+	snprintf(name, sizeof(name), "tpcheck %s", chosen.command->name);
+	chosen.argv[0] = name;
+	int code = chosen.command->run(chosen.argc, chosen.argv);
+	/* A verdict that could not be written was not given. */
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "tpcheck: failed to write to standard output\n");
+		return EXIT_ERROR;
+	}
+	return code;
+}

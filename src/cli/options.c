@@ -1,0 +1,64 @@
+#include "cli/cli.h"
+
+#include "base/buf.h"
+#include "base/text.h"
+
+#include <argp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *const cli_attach_names[] = {"auto", "multi", "perf", NULL};
+const char *const cli_headers_names[] = {"builtin", "system", NULL};
+
+int
+cli_choice(const struct argp_state *state, const char *option, const char *value, const char *const *names)
+{
+	struct buf choices;
+
+	buf_init(&choices, 1024);
+	for (int i = 0; names[i]; i++) {
+		if (!strcmp(names[i], value)) {
+			buf_fini(&choices);
+			return i;
+		}
+		buf_printf(&choices, "%s%s", i ? ", " : "", names[i]);
+	}
+	argp_error(state, "--%s=%s is none of %s", option, value, choices.data);
+	exit(2); /* argp_error does not return; the compiler does not know */
+}
+
+long
+cli_number(const struct argp_state *state, const char *option, const char *value, long lo, long hi)
+{
+	int64_t n;
+
+	if (!parse_i64(value, &n) || n < lo || n > hi)
+		argp_error(state, "--%s=%s is no whole number from %ld to %ld", option, value, lo, hi);
+	return (long)n;
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void
+on_signal(int signo)
+{
+	(void)signo;
+	interrupted = 1;
+}
+
+const volatile sig_atomic_t *
+cli_catch_signals(void)
+{
+	/* SA_RESETHAND: who asks twice is not kept waiting. No SA_RESTART: waits have to notice. */
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	/* A closed pipe is seen where it is written to. */
+	signal(SIGPIPE, SIG_IGN);
+	return &interrupted;
+}

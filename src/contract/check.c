@@ -1,0 +1,51 @@
+#include "contract/contract.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void
+describe_operand(unsigned width_bytes, bool is_signed, char *out, size_t out_sz)
+{
+	snprintf(out, out_sz, "%u byte%s, %s", width_bytes, width_bytes == 1 ? "" : "s",
+		 is_signed ? "signed" : "unsigned");
+}
+
+size_t
+contract_check_site(const struct contract_tracepoint *row, const struct site *site, struct findings *findings)
+{
+	size_t before = findings->cnt;
+	char want[160], got[160], message[512];
+
+	if (site->args_cnt != row->args_cnt) {
+		snprintf(want, sizeof(want), "%u arguments", row->args_cnt);
+		snprintf(got, sizeof(got), "%u arguments", site->args_cnt);
+		snprintf(message, sizeof(message), "%s has %u arguments in the binary's note, documented are %u",
+			 row->full_name, site->args_cnt, row->args_cnt);
+		findings_add(findings, FINDING_CONTRACT, row->full_name, 0, NULL, want, got,
+			     "doc/tracing.md; .note.stapsdt", message);
+	}
+	for (unsigned i = 0; i < site->args_cnt && i < row->args_cnt; i++) {
+		const struct contract_arg *arg = &row->args[i];
+		const struct operand *operand = &site->args[i];
+		unsigned width = arg_type_width(arg->code_type, 8);
+		bool is_signed = arg_type_is_signed(arg->code_type);
+
+		if (operand->kind == OPERAND_UNREADABLE) {
+			snprintf(message, sizeof(message), "argument %u (%s) of %s cannot be read: %s", i + 1, arg->name,
+				 row->full_name, operand->reason);
+			findings_add(findings, FINDING_CONTRACT, row->full_name, i + 1, arg->name,
+				     "an operand that a tracer can read", operand->text, "doc/tracing.md; .note.stapsdt",
+				     message);
+		}
+		if (operand->width_bytes == width && operand->is_signed == is_signed)
+			continue;
+		describe_operand(width, is_signed, want, sizeof(want));
+		describe_operand(operand->width_bytes, operand->is_signed, got, sizeof(got));
+		snprintf(message, sizeof(message),
+			 "argument %u (%s) of %s is %s in the binary's note ('%s'), %s is %s: a consumer reads it wrongly", i + 1,
+			 arg->name, row->full_name, got, operand->text, arg_type_name(arg->code_type), want);
+		findings_add(findings, FINDING_CONTRACT, row->full_name, i + 1, arg->name, want, got,
+			     "doc/tracing.md; .note.stapsdt", message);
+	}
+	return findings->cnt - before;
+}

@@ -1,0 +1,111 @@
+/* The contract: which tracepoints Bitcoin Core documents, and what their arguments are.
+ *
+ * Source: doc/tracing.md of Bitcoin Core's master (2026-06), section "Tracepoint documentation", and where the
+ * code says something else, the code; the difference is noted in the row. Everything else in tpcheck follows
+ * from these rows: what the probes read, how it is decoded, the check of a binary's notes, what `list` prints
+ * and which arguments a scenario has to expect. */
+#ifndef TPCHECK_CONTRACT_CONTRACT_H
+#define TPCHECK_CONTRACT_CONTRACT_H
+
+#include "base/event.h"
+#include "base/finding.h"
+#include "base/record.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum tracepoint_id {
+	TP_NET_INBOUND_MESSAGE,
+	TP_NET_OUTBOUND_MESSAGE,
+	TP_NET_INBOUND_CONNECTION,
+	TP_NET_OUTBOUND_CONNECTION,
+	TP_NET_EVICTED_INBOUND_CONNECTION,
+	TP_NET_MISBEHAVING_CONNECTION,
+	TP_NET_CLOSED_CONNECTION,
+	TP_VALIDATION_BLOCK_CONNECTED,
+	TP_UTXOCACHE_FLUSH,
+	TP_UTXOCACHE_ADD,
+	TP_UTXOCACHE_SPENT,
+	TP_UTXOCACHE_UNCACHE,
+	TP_COIN_SELECTION_SELECTED_COINS,
+	TP_COIN_SELECTION_NORMAL_CREATE_TX_INTERNAL,
+	TP_COIN_SELECTION_ATTEMPTING_APS_CREATE_TX,
+	TP_COIN_SELECTION_APS_CREATE_TX_INTERNAL,
+	TP_MEMPOOL_ADDED,
+	TP_MEMPOOL_REMOVED,
+	TP_MEMPOOL_REPLACED,
+	TP_MEMPOOL_REJECTED,
+	TRACEPOINTS_CNT,
+};
+
+/* A set of tracepoints: bit 1 << id. */
+#define TP_BIT(id) (UINT64_C(1) << (id))
+
+enum arg_type {
+	ARG_INT64,
+	ARG_UINT64,
+	ARG_INT32,
+	ARG_UINT32,
+	ARG_BOOL,
+	ARG_HASH,   /* pointer to 32 unsigned chars, little-endian as the document calls Bitcoin's wire order */
+	ARG_STRING, /* pointer to a C string */
+	ARG_BYTES,  /* pointer to unsigned chars; the length is another argument */
+};
+
+struct contract_arg {
+	const char *name;
+	enum arg_type type;      /* as documented */
+	enum arg_type code_type; /* as the code passes it: differs from type where difference says so */
+	const char *unit;        /* "sat", "ns", "B", ...; NULL */
+	unsigned max_chars;      /* ARG_STRING: documented maximum without NUL; 0: none documented */
+	unsigned size_arg;       /* ARG_BYTES: number (from 1) of the argument that holds the length */
+	const char *const *value_names; /* names of the values 0, 1, ... of an enumeration, NULL-terminated; NULL */
+	const char *meaning;
+	const char *difference;  /* where document and code differ; NULL */
+	unsigned since;          /* release that brought the argument in; 0: with the tracepoint */
+};
+
+struct contract_tracepoint {
+	enum tracepoint_id id;
+	const char *context, *name; /* the ELF note's provider and name */
+	const char *full_name;      /* "context:name" */
+	unsigned since;             /* first release with it */
+	const char *when;           /* when it fires */
+	const char *difference;     /* NULL */
+	unsigned args_cnt;
+	struct contract_arg args[SITE_ARGS_MAX];
+};
+
+/* Lends the row; id is below TRACEPOINTS_CNT. */
+const struct contract_tracepoint *contract_get(enum tracepoint_id id);
+/* By the note's names; NULL when it is not documented. */
+const struct contract_tracepoint *contract_find(const char *context, const char *name);
+
+/* "int64", "pointer to C-style string", ... as doc/tracing.md writes types. */
+const char *arg_type_name(enum arg_type type);
+/* Width of the operand that passes the type, in bytes (pointers: 8 on a 64-bit machine), and its sign. */
+unsigned arg_type_width(enum arg_type type, unsigned pointer_bytes);
+bool arg_type_is_signed(enum arg_type type);
+
+/* Compares a site of a 64-bit binary with its row: number of arguments, width, sign, readability of the
+ * operands. Appends contract findings; returns how many. */
+size_t contract_check_site(const struct contract_tracepoint *row, const struct site *site, struct findings *findings);
+
+/* Fills a probe point: which reader each argument of the site gets. An argument whose operand does not fit
+ * its type (a pointer of 4 bytes) is read as a plain number. point borrows site. */
+void contract_plan(const struct contract_tracepoint *row, const struct site *site, struct probe_point *point);
+
+/* Decodes a record into an event; the event borrows the record's bytes. -EBADMSG when the record is not one
+ * of the point's: too short, or with lengths beyond its end. */
+int contract_decode(const struct contract_tracepoint *row, const struct probe_point *point, const void *record,
+		    size_t record_sz, struct event *event);
+
+/* Appends to out a value as people write it: hashes in display order, strings quoted, enumeration names,
+ * what could not be read said so. arg may be NULL (undocumented argument). */
+struct buf;
+void contract_format_value(const struct contract_arg *arg, const struct value *value, struct buf *out);
+/* "utxocache:add(txid=…, vout=0, …)". */
+void contract_format_event(const struct event *event, struct buf *out);
+
+#endif

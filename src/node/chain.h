@@ -1,0 +1,47 @@
+/* The chain of a node: what one asks it over RPC to build transactions and blocks of one's own. Errors as
+ * with node_call, and -EBADMSG when an answer lacks what it has to have. */
+#ifndef TPCHECK_NODE_CHAIN_H
+#define TPCHECK_NODE_CHAIN_H
+
+#include "node/block.h"
+#include "node/node.h"
+#include "node/tx.h"
+
+struct chain_tip {
+	uint8_t hash_wire[32];
+	uint32_t height;
+	uint32_t time;        /* of the block's header; Unix time in seconds */
+	uint32_t median_time; /* of the last 11 blocks */
+	uint32_t bits;
+};
+
+struct chain_coin {
+	uint8_t txid_wire[32];
+	uint32_t idx;
+	int64_t value_sat;
+	uint32_t height;
+};
+
+int chain_tip(struct node *node, struct deadline deadline, struct chain_tip *tip, struct diag *diag);
+
+/* The draft of a block on top of the tip: its time is now, or as much later as the median time asks for; a
+ * mocktime that was set is not known here. */
+int chain_draft(struct node *node, struct deadline deadline, struct block_draft *draft, struct diag *diag);
+
+/* Submits a finished block. *reason is NULL when it was accepted, else bitcoind's reason ("bad-cb-amount",
+ * "inconclusive", ...), the caller's to free. When reason is NULL, a refusal is the error -EREMOTEIO. */
+int chain_submit(struct node *node, struct deadline deadline, const struct block *block, char **reason,
+		 struct diag *diag);
+
+/* Lets bitcoind mine cnt blocks that pay to the script. */
+int chain_generate(struct node *node, struct deadline deadline, unsigned cnt, const void *script, size_t len,
+		   struct diag *diag);
+
+/* The first output of the coinbase at that height; does not say whether it was spent. */
+int chain_coinbase(struct node *node, struct deadline deadline, uint32_t height, struct chain_coin *coin,
+		   struct diag *diag);
+
+/* sendrawtransaction without a limit on the fee; -EREMOTEIO with bitcoind's reason when it is refused. */
+int chain_send(struct node *node, struct deadline deadline, const struct tx *tx, struct diag *diag);
+
+#endif

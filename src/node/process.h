@@ -1,0 +1,57 @@
+/* One child process: started without anything of ours but what it needs, watched, and reaped exactly once.
+ * Below node.h. */
+#ifndef TPCHECK_NODE_PROCESS_H
+#define TPCHECK_NODE_PROCESS_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/diag.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct process {
+	pid_t pid; /* 0: never started */
+	int fd;    /* pidfd, readable when it ended; -1 */
+	bool ended;
+	bool status_known; /* false when someone else reaped it */
+	int status;        /* as waitpid gives it */
+};
+
+struct process_user {
+	bool change; /* we are root and it shall not be */
+	uid_t uid;   /* whom it runs as, also when nothing changes */
+	gid_t gid;
+	char name[64]; /* for texts; the number when there is no name */
+};
+
+struct process_opts {
+	const char *program; /* absolute path */
+	char *const *argv, *const *envp;
+	const char *dir; /* its working directory */
+	int output_fd;   /* becomes its stdout and stderr */
+	const struct process_user *user;
+};
+
+/* Whom to run as: see struct node_opts. */
+int process_find_user(struct process_user *user, const char *name, struct diag *diag);
+
+/* Starts it in a session of its own, with SIGKILL to come when our thread ends. Returns when the program
+ * runs, or with the step that failed and what helps. */
+int process_start(struct process *process, const struct process_opts *opts, struct diag *diag);
+
+/* Whether it has ended; reaps it then, and kills what is left of its process group. */
+bool process_has_ended(struct process *process);
+/* Waits for its end; false when the deadline passed or *interrupted (may be NULL) was set before. */
+bool process_wait(struct process *process, struct deadline deadline,
+		  const volatile sig_atomic_t *interrupted);
+/* -ESRCH when it has ended. */
+int process_signal(struct process *process, int signo);
+/* Kills it if it runs, reaps it, closes fd. */
+void process_kill(struct process *process);
+
+/* Adds "bitcoind (pid 17) exited with status 1", name first. */
+void process_describe_end(const struct process *process, const char *name, struct buf *out);
+
+#endif

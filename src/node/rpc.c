@@ -1,0 +1,222 @@
+#include "node/rpc.h"
+
+#include "base/buf.h"
+#include "base/xmem.h"
+
+#include <curl/curl.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* libcurl's multi interface with one transfer: unlike curl_easy_perform it lets us wait for the end of the
+ * process and look at the interrupt flag without waiting for libcurl's progress timer. */
+
+enum {
+	ANSWER_MAX = 256 << 20,
+	SLICE_MS = 50,        /* how late an interrupt may be seen that came just before the wait */
+	LAST_WORDS_MS = 1000, /* for what the process sent before it ended */
+};
+
+struct rpc {
+	CURLM *multi;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buf answer;
+	unsigned last_id;
+	int ended_fd;
+	const volatile sig_atomic_t *interrupted;
+};
+
+static void
+init_curl(void)
+{
+	curl_global_init(CURL_GLOBAL_NOTHING);
+}
+
+static size_t
+on_body(char *data, size_t size, size_t cnt, void *ctx)
+{
+	struct buf *answer = ctx;
+
+	return buf_add(answer, data, size * cnt) ? size * cnt : 0;
+}
+
+struct rpc *
+rpc_new(const struct rpc_opts *opts)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, init_curl);
+	struct rpc *rpc = xcalloc(1, sizeof(*rpc));
+	char *url = xasprintf("http://127.0.0.1:%u/", opts->port);
+
+	rpc->ended_fd = opts->ended_fd;
+	rpc->interrupted = opts->interrupted;
+	buf_init(&rpc->answer, ANSWER_MAX);
+	rpc->multi = curl_multi_init();
+	rpc->easy = curl_easy_init();
+	rpc->headers = curl_slist_append(NULL, "Content-Type: application/json");
+	curl_slist_append(rpc->headers, "Expect:"); /* no pause before large bodies */
+	curl_easy_setopt(rpc->easy, CURLOPT_URL, url);
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(rpc->easy, CURLOPT_PROTOCOLS_STR, "http");
+#else
+	curl_easy_setopt(rpc->easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTP);
+#endif
+	curl_easy_setopt(rpc->easy, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(rpc->easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(rpc->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+	curl_easy_setopt(rpc->easy, CURLOPT_USERPWD, opts->cookie);
+	curl_easy_setopt(rpc->easy, CURLOPT_HTTPHEADER, rpc->headers);
+	curl_easy_setopt(rpc->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(rpc->easy, CURLOPT_WRITEDATA, &rpc->answer);
+	free(url);
+	return rpc;
+}
+
+void
+rpc_free(struct rpc *rpc)
+{
+	if (!rpc)
+		return;
+	curl_easy_cleanup(rpc->easy);
+	curl_multi_cleanup(rpc->multi);
+	curl_slist_free_all(rpc->headers);
+	buf_fini(&rpc->answer);
+	free(rpc);
+}
+
+static int
+errno_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_COULDNT_CONNECT:
+		return -ECONNREFUSED;
+	case CURLE_OPERATION_TIMEDOUT:
+		return -ETIMEDOUT;
+	case CURLE_GOT_NOTHING:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_PARTIAL_FILE:
+		return -ECONNRESET;
+	default:
+		return -EIO;
+	}
+}
+
+/* Runs the transfer that is set up to its end. */
+static int
+perform(struct rpc *rpc, struct deadline deadline, const char *method, struct diag *diag)
+{
+	struct curl_waitfd ended = {.fd = rpc->ended_fd, .events = CURL_WAIT_POLLIN};
+	unsigned ended_cnt = rpc->ended_fd >= 0;
+	int running = 1, err = 0;
+
+	curl_multi_add_handle(rpc->multi, rpc->easy);
+	while (running) {
+		uint64_t left = deadline_left_ms(deadline);
+
+		if (rpc->interrupted && *rpc->interrupted) {
+			err = diag_fail(diag, -EINTR, "node: rpc '%s' was interrupted", method);
+			break;
+		}
+		if (!left) {
+			err = diag_fail(diag, -ETIMEDOUT, "node: rpc '%s' failed: no answer in time", method);
+			break;
+		}
+		if (curl_multi_perform(rpc->multi, &running) != CURLM_OK || !running)
+			break;
+		ended.revents = 0;
+		curl_multi_poll(rpc->multi, &ended, ended_cnt, (int)(left < SLICE_MS ? left : SLICE_MS),
+				NULL);
+		if (ended.revents) {
+			deadline = deadline_earlier(deadline, deadline_in_ms(LAST_WORDS_MS));
+			ended_cnt = 0;
+		}
+	}
+	int left_cnt;
+	CURLMsg *msg = curl_multi_info_read(rpc->multi, &left_cnt);
+	CURLcode code = msg ? msg->data.result : CURLE_FAILED_INIT;
+	curl_multi_remove_handle(rpc->multi, rpc->easy);
+	if (err)
+		return err;
+	if (rpc->answer.overflow)
+		return diag_fail(diag, -EMSGSIZE, "node: rpc '%s' failed: the answer is longer than %d MiB",
+				 method, ANSWER_MAX >> 20);
+	if (code != CURLE_OK)
+		return diag_fail(diag, errno_of(code), "node: rpc '%s' failed: %s", method,
+				 curl_easy_strerror(code));
+	return 0;
+}
+
+/* The answer to the call with that id; *doc is its member "result" when 0 is returned. */
+static int
+read_answer(struct rpc *rpc, unsigned id, const char *method, struct json **doc, int *code, struct diag *diag)
+{
+	long status = 0;
+	int64_t got_id, got_code;
+
+	*doc = NULL;
+	curl_easy_getinfo(rpc->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 401 || status == 403)
+		return diag_fail(diag, -EACCES,
+				 "node: rpc '%s' failed: HTTP status %ld, the cookie was not taken", method,
+				 status);
+	const char *text = rpc->answer.data ? rpc->answer.data : "";
+	if (json_parse(doc, text, rpc->answer.len, diag))
+		return diag_fail(diag, -EBADMSG, "node: rpc '%s' failed: HTTP status %ld and no JSON: '%.*s'",
+				 method, status, (int)strcspn(text, "\r\n"), text);
+
+	const struct json *error = json_get(*doc, "error"), *result = json_get(*doc, "result");
+	int err = 0;
+	if (error && !json_is_null(error)) {
+		const char *message = json_string(json_get(error, "message"));
+
+		*code = json_i64(json_get(error, "code"), &got_code) ? (int)got_code : 0;
+		err = diag_fail(diag, -EREMOTEIO, "node: rpc '%s' failed: %s (code %d)", method,
+				message ? message : "no message", *code);
+	} else if (!result || !json_i64(json_get(*doc, "id"), &got_id) || got_id != id) {
+		err = diag_fail(diag, -EBADMSG,
+				"node: rpc '%s' failed: HTTP status %ld and no answer to this call: "
+				"'%.200s'",
+				method, status, text);
+	}
+	if (err) {
+		json_free(*doc);
+		*doc = NULL;
+		return err;
+	}
+	json_narrow(*doc, result);
+	return 0;
+}
+
+int
+rpc_call(struct rpc *rpc, struct deadline deadline, const char *method, const char *params,
+	 struct json **result, int *code, struct diag *diag)
+{
+	unsigned id = ++rpc->last_id;
+	struct json *doc = NULL;
+
+	if (result)
+		*result = NULL;
+	*code = 0;
+	char *body = xasprintf("{\"jsonrpc\":\"1.0\",\"id\":%u,\"method\":\"%s\",\"params\":%s}", id, method,
+			       params);
+	curl_easy_setopt(rpc->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
+	curl_easy_setopt(rpc->easy, CURLOPT_POSTFIELDS, body);
+	buf_reset(&rpc->answer);
+	int err = perform(rpc, deadline, method, diag);
+	if (!err)
+		err = read_answer(rpc, id, method, &doc, code, diag);
+	curl_easy_setopt(rpc->easy, CURLOPT_POSTFIELDS, "");
+	free(body);
+	if (rpc->answer.cap > 1 << 20)
+		buf_fini(&rpc->answer); /* one large answer is not kept for ever */
+	if (result)
+		*result = doc;
+	else
+		json_free(doc);
+	return err;
+}

@@ -1,0 +1,579 @@
+/* How tracepoints are found in a file.
+ *
+ * <sys/sdt.h> compiles a tracepoint to one nop and a note. The linker gathers the notes of all objects in the
+ * section .note.stapsdt, which is not loaded into memory, one after the other:
+ *
+ *   4 bytes   size of the owner, 8
+ *   4 bytes   size of the description
+ *   4 bytes   type, 3
+ *   "stapsdt\0", padded to a multiple of 4
+ *   description, padded to a multiple of 4:
+ *     address of the nop
+ *     address of the one byte in the section .stapsdt.base, as the linker saw it
+ *     address of the semaphore, 0 when there is none
+ *     provider\0 name\0 arguments\0
+ *
+ * An address has 4 or 8 bytes, by the ELF class; numbers are in the file's byte order. One tracepoint of the
+ * source can have several notes (inlining, templates), each with operands of its own. For example
+ *
+ *     net:misbehaving_connection, 0x18bf07, base 0xbb14c4, semaphore 0xcfbc92, "-8@(%rbx) 8@(%rax)"
+ *
+ * Since the section is not loaded, tools that move a linked file to other addresses (prelink) do not know
+ * that it holds addresses. .stapsdt.base is loaded, and does move. So by as much as the section's address
+ * differs from what the note says of it, all addresses of the note are corrected. A base of 0 says nothing.
+ *
+ * The kernel wants places in the file, not addresses. A segment (PT_LOAD) maps one to the other, for programs
+ * at fixed addresses (ET_EXEC) and for those that are loaded anywhere (ET_DYN) alike. Were a wrong place
+ * handed to the kernel, a breakpoint would go into the middle of an instruction or a counter into foreign
+ * data; so the nop must be in exactly one segment and that executable, and the semaphore, two bytes at an
+ * even place as the kernel demands, in exactly one and that writable, both inside the file. What fails this
+ * keeps offset 0.
+ *
+ * Nothing in the section is trusted: each size is compared with what is left, each string must end inside its
+ * description, and the texts may hold any bytes. Notes of other owners are passed over. Trusted is, as there
+ * is nothing to compare with, that an operand says the truth. */
+#include "notes/notes.h"
+
+#include "base/xmem.h"
+#include "notes/image.h"
+#include "notes/operand.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	SECTION_MAX_BYTES = 8 << 20, /* all sections of the name together */
+	SITES_MAX = 16384,
+	PROBLEMS_MAX = 64,
+	NOTE_TYPE = 3,
+};
+
+static const char section_name[] = ".note.stapsdt";
+static const char base_section_name[] = ".stapsdt.base";
+static const char owner[] = "stapsdt";
+
+struct problem {
+	char *text;
+	bool has_site;
+	size_t site_idx;
+};
+
+struct notes {
+	struct site *sites;
+	size_t cnt, cap;
+	struct problem *problems;
+	size_t problems_cnt;
+	char machine[32];
+	bool is_native;
+};
+
+/* What stays the same while the notes of one file are read. */
+struct reader {
+	struct notes *notes;
+	struct image *image;
+	const char *label;
+	uint64_t base_address; /* of .stapsdt.base; 0: none */
+	bool is_foreign;       /* operands are not x86-64's */
+};
+
+/* The description of one note, taken apart. The strings are lent. */
+struct description {
+	uint64_t address, base, semaphore;
+	const char *provider, *name, *args;
+};
+
+static const struct {
+	unsigned machine;
+	const char *name;
+} machines[] = {
+	{EM_X86_64, "x86-64"},
+	{EM_386, "i386"},
+	{EM_AARCH64, "aarch64"},
+	{EM_ARM, "arm"},
+	{EM_RISCV, "riscv"},
+	{EM_PPC64, "ppc64"},
+	{EM_PPC, "ppc"},
+	{EM_S390, "s390"},
+	{EM_MIPS, "mips"},
+	{EM_SPARCV9, "sparc64"},
+	{258 /* EM_LOONGARCH */, "loongarch"},
+};
+
+__attribute__((format(printf, 3, 4))) static void
+add_problem(struct notes *notes, const struct site *site, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (notes->problems_cnt > PROBLEMS_MAX)
+		return;
+	notes->problems = xreallocarray(notes->problems, notes->problems_cnt + 1, sizeof(*notes->problems));
+	struct problem *problem = &notes->problems[notes->problems_cnt++];
+	if (notes->problems_cnt > PROBLEMS_MAX) {
+		*problem = (struct problem){.text = xstrdup("notes: further problems are not listed")};
+		return;
+	}
+	va_start(ap, fmt);
+	*problem = (struct problem){
+		.text = xvasprintf(fmt, ap),
+		.has_site = site != NULL,
+		.site_idx = site ? (size_t)(site - notes->sites) : 0,
+	};
+	va_end(ap);
+}
+
+/* Why a name cannot be one, or NULL. */
+static const char *
+bad_name(const char *name)
+{
+	if (!*name)
+		return "is empty";
+	if (strlen(name) >= sizeof(((struct site *)0)->name))
+		return "is longer than 63 characters";
+	for (; *name; name++)
+		if (*name <= 0x20 || *name >= 0x7f)
+			return "has characters that are not printable";
+	return NULL;
+}
+
+/* The string at *at, which moves behind its NUL; NULL when it has no end. */
+static const char *
+take_string(const uint8_t **at, const uint8_t *end)
+{
+	const char *s = (const char *)*at;
+	const uint8_t *nul = memchr(*at, '\0', (size_t)(end - *at));
+
+	if (!nul)
+		return NULL;
+	*at = nul + 1;
+	return s;
+}
+
+/* NULL, or what is wrong with it. */
+static const char *
+parse_description(const struct image *image, const uint8_t *bytes, size_t sz, struct description *out)
+{
+	unsigned address_sz = image_address_bytes(image);
+	const uint8_t *at = bytes, *end = bytes + sz;
+
+	if (sz < 3 * address_sz)
+		return "it is too short for its addresses";
+	out->address = image_number(image, at, address_sz);
+	out->base = image_number(image, at + address_sz, address_sz);
+	out->semaphore = image_number(image, at + 2 * address_sz, address_sz);
+	at += 3 * address_sz;
+	if (!(out->provider = take_string(&at, end)))
+		return "its provider has no end";
+	if (!(out->name = take_string(&at, end)))
+		return "its name has no end";
+	if (!(out->args = take_string(&at, end)))
+		return "its arguments have no end";
+	for (; at < end; at++)
+		if (*at)
+			return "there is something behind its arguments";
+	return NULL;
+}
+
+static void
+correct_addresses(const struct reader *reader, struct description *description)
+{
+	uint64_t mask = image_address_bytes(reader->image) == 4 ? UINT32_MAX : UINT64_MAX;
+
+	if (!reader->base_address || !description->base)
+		return;
+	uint64_t moved = reader->base_address - description->base;
+	description->address = (description->address + moved) & mask;
+	if (description->semaphore)
+		description->semaphore = (description->semaphore + moved) & mask;
+}
+
+static struct site *
+add_site(struct notes *notes)
+{
+	if (notes->cnt == notes->cap) {
+		notes->cap = notes->cap ? 2 * notes->cap : 32;
+		notes->sites = xreallocarray(notes->sites, notes->cap, sizeof(*notes->sites));
+	}
+	struct site *site = &notes->sites[notes->cnt++];
+	*site = (struct site){0};
+	return site;
+}
+
+/* The description of the note at that offset of the file. */
+static int
+read_note(const struct reader *reader, const uint8_t *bytes, size_t sz, uint64_t file_offset,
+	  struct diag *diag)
+{
+	struct notes *notes = reader->notes;
+	struct description description;
+	const char *why = parse_description(reader->image, bytes, sz, &description);
+
+	if (why) {
+		add_problem(notes, NULL, "notes: failed to read the note at 0x%" PRIx64 " of '%s': %s",
+			    file_offset, reader->label, why);
+		return 0;
+	}
+	const char *which = "provider";
+	why = bad_name(description.provider);
+	if (!why) {
+		which = "name";
+		why = bad_name(description.name);
+	}
+	if (why) {
+		add_problem(notes, NULL, "notes: failed to read the note at 0x%" PRIx64 " of '%s': its %s %s",
+			    file_offset, reader->label, which, why);
+		return 0;
+	}
+	size_t args_cnt = 0, len;
+	const char *rest = description.args, *text;
+	while (operand_split(&rest, &text, &len))
+		args_cnt++;
+	if (args_cnt > SITE_ARGS_MAX) {
+		add_problem(notes, NULL,
+			    "notes: failed to read tracepoint '%s:%s' of '%s': it has %zu arguments, more "
+			    "than %d",
+			    description.provider, description.name, reader->label, args_cnt, SITE_ARGS_MAX);
+		return 0;
+	}
+	if (notes->cnt == SITES_MAX)
+		return diag_fail(diag, -EFBIG, "notes: failed to read '%s': it has more than %d tracepoints",
+				 reader->label, SITES_MAX);
+
+	correct_addresses(reader, &description);
+	struct site *site = add_site(notes);
+	strcpy(site->provider, description.provider);
+	strcpy(site->name, description.name);
+	site->address = description.address;
+	site->semaphore_address = description.semaphore;
+	struct operand_opts opts = {
+		.site_address = site->address,
+		.is_position_independent = image_is_position_independent(reader->image),
+		.foreign_machine = reader->is_foreign ? notes->machine : NULL,
+		.find_symbol = image_find_symbol,
+		.cookie = reader->image,
+	};
+	for (rest = description.args; operand_split(&rest, &text, &len);)
+		operand_parse(&site->args[site->args_cnt++], text, len, &opts);
+	return 0;
+}
+
+/* Whether at least sz bytes are left; takes them, and up to padding to a multiple of 4. */
+static const uint8_t *
+take_padded(const uint8_t **at, const uint8_t *end, uint32_t sz)
+{
+	const uint8_t *start = *at;
+	size_t left = (size_t)(end - start), padded = ((size_t)sz + 3) & ~(size_t)3;
+
+	if (sz > left)
+		return NULL;
+	*at += padded < left ? padded : left;
+	return start;
+}
+
+static int
+read_section(const struct reader *reader, const struct image_section *section, uint64_t max_bytes,
+	     struct diag *diag)
+{
+	const uint8_t *bytes;
+
+	int err = image_section_bytes(reader->image, section, section_name, max_bytes, &bytes, diag);
+	if (err)
+		return err;
+	const uint8_t *at = bytes, *end = bytes + section->sz;
+	while (at < end) {
+		uint64_t file_offset = section->file_offset + (uint64_t)(at - bytes);
+		const uint8_t *header = take_padded(&at, end, 12), *name = NULL, *description = NULL;
+		uint32_t name_sz = 0, description_sz = 0, type = 0;
+
+		if (header) {
+			name_sz = (uint32_t)image_number(reader->image, header, 4);
+			description_sz = (uint32_t)image_number(reader->image, header + 4, 4);
+			type = (uint32_t)image_number(reader->image, header + 8, 4);
+			name = take_padded(&at, end, name_sz);
+		}
+		if (name)
+			description = take_padded(&at, end, description_sz);
+		if (!description)
+			return diag_fail(diag, -EBADMSG,
+					 "notes: failed to read '%s': the note at 0x%" PRIx64
+					 " reaches beyond the end of %s",
+					 reader->label, file_offset, section_name);
+		if (name_sz != sizeof(owner) || memcmp(name, owner, sizeof(owner)) != 0)
+			continue;
+		if (type != NOTE_TYPE) {
+			add_problem(reader->notes, NULL,
+				    "notes: failed to read the note at 0x%" PRIx64
+				    " of '%s': its type is %" PRIu32 ", only %d is known",
+				    file_offset, reader->label, type, NOTE_TYPE);
+			continue;
+		}
+		err = read_note(reader, description, description_sz, file_offset, diag);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* All sections of the name; linkers leave one. */
+static int
+read_sections(const struct reader *reader, struct diag *diag)
+{
+	uint64_t last_end = 0, left_bytes = SECTION_MAX_BYTES;
+	struct image_section section;
+	int err;
+
+	for (size_t from = 0; !(err = image_find_section(reader->image, section_name, from, &section, diag));
+	     from = section.idx + 1) {
+		if (section.file_offset < last_end)
+			return diag_fail(
+				diag, -EBADMSG,
+				"notes: failed to read '%s': its sections %s overlap or are not in order",
+				reader->label, section_name);
+		err = read_section(reader, &section, left_bytes, diag);
+		if (err)
+			return err;
+		last_end = section.file_offset + section.sz;
+		left_bytes -= section.sz;
+	}
+	return err == -ENOENT ? 0 : err;
+}
+
+static int
+compare_sites(const void *pa, const void *pb)
+{
+	const struct site *a = *(const struct site *const *)pa, *b = *(const struct site *const *)pb;
+	int order;
+
+	if (a->address != b->address)
+		return a->address < b->address ? -1 : 1;
+	if ((order = strcmp(a->provider, b->provider)) || (order = strcmp(a->name, b->name)))
+		return order;
+	return a < b ? -1 : a > b;
+}
+
+static bool
+is_same_operand(const struct operand *a, const struct operand *b)
+{
+	return a->kind == b->kind && a->width_bytes == b->width_bytes && a->is_signed == b->is_signed &&
+	       a->base == b->base && a->index == b->index && a->scale == b->scale &&
+	       a->shift_bits == b->shift_bits && a->displacement == b->displacement &&
+	       a->constant == b->constant && !strcmp(a->text, b->text);
+}
+
+static bool
+is_same_site(const struct site *a, const struct site *b)
+{
+	bool same = a->semaphore_address == b->semaphore_address && a->args_cnt == b->args_cnt;
+
+	for (unsigned i = 0; same && i < a->args_cnt; i++)
+		same = is_same_operand(&a->args[i], &b->args[i]);
+	return same;
+}
+
+/* A linker that folds identical functions leaves one nop with the notes of both. Whoever attached to each
+ * would count every hit twice. */
+static void
+drop_duplicates(const struct reader *reader)
+{
+	struct notes *notes = reader->notes;
+	struct site **sorted = xcalloc(notes->cnt, sizeof(struct site *));
+	struct site *first = NULL;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < notes->cnt; i++)
+		sorted[i] = &notes->sites[i];
+	qsort(sorted, notes->cnt, sizeof(struct site *), compare_sites);
+	for (size_t i = 0; i < notes->cnt; i++) {
+		struct site *site = sorted[i];
+
+		if (!first || first->address != site->address ||
+		    strcmp(first->provider, site->provider) != 0 || strcmp(first->name, site->name) != 0) {
+			first = site;
+			continue;
+		}
+		if (!is_same_site(first, site))
+			add_problem(
+				notes, NULL,
+				"notes: failed to read tracepoint '%s:%s' of '%s': two notes for 0x%" PRIx64
+				" contradict each other, the first is used",
+				site->provider, site->name, reader->label, site->address);
+		site->provider[0] = '\0';
+	}
+	free(sorted);
+	for (size_t i = 0; i < notes->cnt; i++) {
+		if (!notes->sites[i].provider[0])
+			continue;
+		if (kept != i)
+			notes->sites[kept] = notes->sites[i];
+		kept++;
+	}
+	notes->cnt = kept;
+}
+
+/* Finds the places in the file. */
+static void
+place_sites(const struct reader *reader)
+{
+	struct notes *notes = reader->notes;
+	struct diag diag;
+
+	for (size_t i = 0; i < notes->cnt; i++) {
+		struct site *site = &notes->sites[i];
+
+		if (image_file_offset(reader->image, site->address, 1, IMAGE_EXECUTABLE, &site->file_offset,
+				      &diag))
+			add_problem(notes, site,
+				    "notes: failed to place tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
+				    ": %s",
+				    site->provider, site->name, reader->label, site->address, diag.text);
+		if (!site->semaphore_address)
+			continue;
+		int err = image_file_offset(reader->image, site->semaphore_address, 2, IMAGE_WRITABLE,
+					    &site->semaphore_file_offset, &diag);
+		if (!err && site->semaphore_file_offset % 2) {
+			site->semaphore_file_offset = 0;
+			err = diag_fail(&diag, -ERANGE, "it lies at an odd place, which the kernel refuses");
+		}
+		if (err)
+			add_problem(notes, site,
+				    "notes: failed to place the semaphore of tracepoint '%s:%s' of '%s' at "
+				    "address "
+				    "0x%" PRIx64 ": %s",
+				    site->provider, site->name, reader->label, site->semaphore_address,
+				    diag.text);
+	}
+}
+
+static void
+name_machine(const struct reader *reader)
+{
+	unsigned machine = image_machine(reader->image);
+	struct notes *notes = reader->notes;
+
+	snprintf(notes->machine, sizeof(notes->machine), "machine %u", machine);
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
+		if (machines[i].machine == machine)
+			snprintf(notes->machine, sizeof(notes->machine), "%s", machines[i].name);
+	if (machine == EM_X86_64 && image_address_bytes(reader->image) == 4)
+		strcpy(notes->machine, "x32");
+	notes->is_native = image_is_native(reader->image);
+}
+
+int
+notes_open_fd(struct notes **out, int fd, const char *label, struct diag *diag)
+{
+	struct reader reader = {.notes = xcalloc(1, sizeof(*reader.notes)), .label = label};
+	struct image_section base;
+
+	*out = NULL;
+	int err = image_open(&reader.image, fd, label, diag);
+	if (err)
+		goto out;
+	name_machine(&reader);
+	reader.is_foreign = image_machine(reader.image) != EM_X86_64;
+	err = image_find_section(reader.image, base_section_name, 0, &base, diag);
+	if (err && err != -ENOENT)
+		goto out;
+	if (!err)
+		reader.base_address = base.address;
+	err = read_sections(&reader, diag);
+	if (err)
+		goto out;
+	drop_duplicates(&reader);
+	place_sites(&reader);
+	*out = reader.notes;
+	reader.notes = NULL;
+out:
+	image_free(reader.image);
+	notes_free(reader.notes);
+	return err;
+}
+
+int
+notes_open(struct notes **out, const char *path, struct diag *diag)
+{
+	int err;
+
+	*out = NULL;
+	/* Without O_NONBLOCK a FIFO would wait for a writer. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		err = -errno;
+		return diag_fail(diag, err, "notes: failed to open '%s': %s", path, strerror(-err));
+	}
+	err = notes_open_fd(out, fd, path, diag);
+	close(fd);
+	return err;
+}
+
+void
+notes_free(struct notes *notes)
+{
+	if (!notes)
+		return;
+	for (size_t i = 0; i < notes->problems_cnt; i++)
+		free(notes->problems[i].text);
+	free(notes->problems);
+	free(notes->sites);
+	free(notes);
+}
+
+size_t
+notes_cnt(const struct notes *notes)
+{
+	return notes->cnt;
+}
+
+const struct site *
+notes_site(const struct notes *notes, size_t idx)
+{
+	return idx < notes->cnt ? &notes->sites[idx] : NULL;
+}
+
+const struct site *
+notes_find(const struct notes *notes, const char *provider, const char *name, size_t nth)
+{
+	for (size_t i = 0; i < notes->cnt; i++)
+		if (!strcmp(notes->sites[i].provider, provider) && !strcmp(notes->sites[i].name, name) &&
+		    nth-- == 0)
+			return &notes->sites[i];
+	return NULL;
+}
+
+size_t
+notes_problems_cnt(const struct notes *notes)
+{
+	return notes->problems_cnt;
+}
+
+const char *
+notes_problem(const struct notes *notes, size_t idx)
+{
+	return idx < notes->problems_cnt ? notes->problems[idx].text : NULL;
+}
+
+const struct site *
+notes_problem_site(const struct notes *notes, size_t idx)
+{
+	if (idx >= notes->problems_cnt || !notes->problems[idx].has_site)
+		return NULL;
+	return &notes->sites[notes->problems[idx].site_idx];
+}
+
+const char *
+notes_machine(const struct notes *notes)
+{
+	return notes->machine;
+}
+
+bool
+notes_is_native(const struct notes *notes)
+{
+	return notes->is_native;
+}

@@ -1,0 +1,396 @@
+#include "probe/bcc_shim.h"
+
+#include <bcc/BPF.h>
+#include <bcc/bcc_version.h>
+#include <bcc/libbpf.h>
+#include <bcc/perf_reader.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr size_t LOG_TAIL = 1000;
+
+void
+set_error(char *error, size_t error_sz, const std::string &text)
+{
+	if (error && error_sz)
+		snprintf(error, error_sz, "%s", text.c_str());
+}
+
+/* Collects what is written to stdout and stderr while it lives: libbcc and its clang print there. */
+class Capture {
+      public:
+	Capture()
+	{
+		fflush(stdout);
+		fflush(stderr);
+		fd_ = memfd_create("libbcc", MFD_CLOEXEC);
+		for (int i = 0; fd_ >= 0 && i < 2; i++) {
+			saved_[i] = fcntl(i + 1, F_DUPFD_CLOEXEC, 3);
+			if (saved_[i] >= 0)
+				dup2(fd_, i + 1);
+		}
+	}
+	~Capture() { restore(); }
+	Capture(const Capture &) = delete;
+	Capture &operator=(const Capture &) = delete;
+
+	std::string take()
+	{
+		std::string text;
+
+		restore();
+		if (fd_ >= 0) {
+			char chunk[4096];
+			off_t at = 0;
+			ssize_t n;
+
+			while ((n = pread(fd_, chunk, sizeof(chunk), at)) > 0 && text.size() < 65536) {
+				text.append(chunk, (size_t)n);
+				at += n;
+			}
+		}
+		while (!text.empty() && text.back() == '\n')
+			text.pop_back();
+		return text;
+	}
+
+      private:
+	void restore()
+	{
+		fflush(stdout);
+		fflush(stderr);
+		for (int i = 0; i < 2; i++) {
+			if (saved_[i] < 0)
+				continue;
+			dup2(saved_[i], i + 1);
+			close(saved_[i]);
+			saved_[i] = -1;
+		}
+	}
+
+	/* fd_ stays open until the text was taken, then with the object. */
+	struct Fd {
+		int fd = -1;
+		~Fd()
+		{
+			if (fd >= 0)
+				close(fd);
+		}
+		Fd &operator=(int f)
+		{
+			fd = f;
+			return *this;
+		}
+		operator int() const { return fd; }
+	} fd_;
+	int saved_[2] = {-1, -1};
+};
+
+/* libbcc is told of a kernel tree by the environment only. */
+class KernelTree {
+      public:
+	explicit KernelTree(const char *tree)
+	{
+		if (!tree)
+			return;
+		set_ = true;
+		if (const char *old = getenv("BCC_KERNEL_SOURCE")) {
+			had_old_ = true;
+			old_ = old;
+		}
+		setenv("BCC_KERNEL_SOURCE", tree, 1);
+	}
+	~KernelTree()
+	{
+		if (!set_)
+			return;
+		if (had_old_)
+			setenv("BCC_KERNEL_SOURCE", old_.c_str(), 1);
+		else
+			unsetenv("BCC_KERNEL_SOURCE");
+	}
+	KernelTree(const KernelTree &) = delete;
+	KernelTree &operator=(const KernelTree &) = delete;
+
+      private:
+	bool set_ = false, had_old_ = false;
+	std::string old_;
+};
+
+/* The kernel's list of online CPUs ("0-3,5"). Not 0 to n - 1: CPUs can be taken offline. */
+std::vector<int>
+online_cpus()
+{
+	std::vector<int> cpus;
+	FILE *file = fopen("/sys/devices/system/cpu/online", "re");
+	int from, to;
+
+	while (file && fscanf(file, "%d", &from) == 1) {
+		int c = fgetc(file);
+
+		to = from;
+		if (c == '-' && fscanf(file, "%d", &to) == 1)
+			c = fgetc(file);
+		for (int cpu = from; cpu <= to; cpu++)
+			cpus.push_back(cpu);
+		if (c != ',')
+			break;
+	}
+	if (file)
+		fclose(file);
+	for (long cpu = 0; cpus.empty() && cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++)
+		cpus.push_back((int)cpu);
+	return cpus;
+}
+
+struct Ring {
+	void *reader;
+	int cpu;
+};
+
+} // namespace
+
+struct bcc_shim {
+	std::unique_ptr<ebpf::BPF> bpf;
+	std::vector<Ring> rings;
+	bcc_shim_record_cb on_record = nullptr;
+	bcc_shim_lost_cb on_lost = nullptr;
+	void *cookie = nullptr;
+};
+
+namespace {
+
+/* libbcc's callbacks have an int for the size. */
+void
+on_raw(void *cookie, void *raw, int raw_sz)
+{
+	auto *shim = static_cast<bcc_shim *>(cookie);
+
+	if (raw_sz >= 0)
+		shim->on_record(shim->cookie, raw, (size_t)raw_sz);
+}
+
+void
+on_raw_lost(void *cookie, uint64_t lost)
+{
+	auto *shim = static_cast<bcc_shim *>(cookie);
+
+	shim->on_lost(shim->cookie, lost);
+}
+
+/* Runs body and turns what it throws into an error. */
+template <typename Body>
+int
+guarded(char *error, size_t error_sz, Body body)
+{
+	try {
+		return body();
+	} catch (const std::bad_alloc &) {
+		set_error(error, error_sz, "out of memory");
+		return -ENOMEM;
+	} catch (const std::exception &e) {
+		set_error(error, error_sz, std::string("libbcc threw: ") + e.what());
+		return -EFAULT;
+	} catch (...) {
+		set_error(error, error_sz, "libbcc threw something unknown");
+		return -EFAULT;
+	}
+}
+
+std::string
+with_capture(const std::string &what, Capture &capture)
+{
+	std::string printed = capture.take();
+
+	return printed.empty() ? what : what + ": " + printed;
+}
+
+} // namespace
+
+extern "C" const char *
+bcc_shim_version(void)
+{
+	return LIBBCC_VERSION;
+}
+
+extern "C" int
+bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cflags, size_t cflags_cnt,
+		 const char *kernel_tree, char *error, size_t error_sz)
+{
+	*out = nullptr;
+	return guarded(error, error_sz, [&] {
+		auto shim = std::make_unique<bcc_shim>();
+		std::vector<std::string> flags(cflags, cflags + cflags_cnt);
+		KernelTree tree(kernel_tree);
+		Capture capture;
+
+		shim->bpf = std::make_unique<ebpf::BPF>(0, nullptr, false);
+		ebpf::StatusTuple status = shim->bpf->init(text, flags);
+		if (!status.ok()) {
+			set_error(error, error_sz, with_capture(status.msg(), capture));
+			return -EINVAL;
+		}
+		*out = shim.release();
+		return 0;
+	});
+}
+
+extern "C" void
+bcc_shim_free(struct bcc_shim *shim)
+{
+	if (!shim)
+		return;
+	guarded(nullptr, 0, [&] {
+		Capture capture;
+
+		for (const Ring &ring : shim->rings)
+			perf_reader_free(ring.reader);
+		delete shim;
+		return 0;
+	});
+}
+
+extern "C" int
+bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int *prog_fd, char *error, size_t error_sz)
+{
+	*prog_fd = -1;
+	return guarded(error, error_sz, [&] {
+		Capture capture;
+		ebpf::StatusTuple status =
+			attach_type ? shim->bpf->load_func(function, BPF_PROG_TYPE_KPROBE, *prog_fd, 0,
+							   (enum bpf_attach_type)attach_type)
+				    : shim->bpf->load_func(function, BPF_PROG_TYPE_KPROBE, *prog_fd);
+		if (!status.ok()) {
+			/* EACCES is the verifier's word for a program that it does not accept, EPERM that for a user. */
+			int code = errno && errno != EACCES ? -errno : -EINVAL;
+			std::string log = capture.take();
+
+			*prog_fd = -1;
+			/* The verifier's log ends with what it does not like. */
+			if (log.size() > LOG_TAIL)
+				log = "... " + log.substr(log.size() - LOG_TAIL);
+			set_error(error, error_sz, status.msg() + ": " + log);
+			return code;
+		}
+		return 0;
+	});
+}
+
+extern "C" int
+bcc_shim_map_fd(struct bcc_shim *shim, const char *map)
+{
+	return guarded(nullptr, 0, [&] {
+		int fd = shim->bpf->get_table(map).get_fd();
+
+		return fd >= 0 ? fd : -ENOENT;
+	});
+}
+
+extern "C" int
+bcc_shim_attach_uprobe(int prog_fd, const char *event_name, const char *binary, uint64_t file_offset, pid_t pid,
+		       uint32_t semaphore_file_offset, int *event_fd, char *error, size_t error_sz)
+{
+	*event_fd = -1;
+	return guarded(error, error_sz, [&] {
+		Capture capture;
+
+		errno = 0;
+		int fd = bpf_attach_uprobe(prog_fd, BPF_PROBE_ENTRY, event_name, binary, file_offset, pid,
+					   semaphore_file_offset);
+		if (fd < 0) {
+			int code = errno ? -errno : -EPERM;
+
+			set_error(error, error_sz, with_capture(strerror(-code), capture));
+			return code;
+		}
+		*event_fd = fd;
+		return 0;
+	});
+}
+
+extern "C" void
+bcc_shim_forget_event(const char *event_name)
+{
+	guarded(nullptr, 0, [&] {
+		Capture capture;
+
+		bpf_detach_uprobe(event_name);
+		return 0;
+	});
+}
+
+extern "C" int
+bcc_shim_open_rings(struct bcc_shim *shim, const char *map, int pages, int wakeup_events, bcc_shim_record_cb on_record,
+		    bcc_shim_lost_cb on_lost, void *cookie, char *error, size_t error_sz)
+{
+	return guarded(error, error_sz, [&] {
+		Capture capture;
+		int map_fd = bcc_shim_map_fd(shim, map);
+
+		if (map_fd < 0) {
+			set_error(error, error_sz, std::string("no map ") + map);
+			return map_fd;
+		}
+		shim->on_record = on_record;
+		shim->on_lost = on_lost;
+		shim->cookie = cookie;
+		for (int cpu : online_cpus()) {
+			struct bcc_perf_buffer_opts opts = {};
+
+			opts.pid = -1;
+			opts.cpu = cpu;
+			opts.wakeup_events = wakeup_events;
+			errno = 0;
+			void *reader = bpf_open_perf_buffer_opts(on_raw, on_raw_lost, shim, pages, &opts);
+			int code = errno ? -errno : -EPERM;
+			if (reader) {
+				int fd = perf_reader_fd(static_cast<perf_reader *>(reader));
+
+				shim->rings.push_back({reader, cpu});
+				if (!bpf_update_elem(map_fd, &cpu, &fd, 0))
+					continue;
+				code = -errno;
+			}
+			for (const Ring &ring : shim->rings)
+				perf_reader_free(ring.reader);
+			shim->rings.clear();
+			set_error(error, error_sz, with_capture(strerror(-code), capture));
+			return code;
+		}
+		return 0;
+	});
+}
+
+extern "C" void
+bcc_shim_consume(struct bcc_shim *shim)
+{
+	for (const Ring &ring : shim->rings)
+		perf_reader_event_read(static_cast<perf_reader *>(ring.reader));
+}
+
+extern "C" void
+bcc_shim_wait(struct bcc_shim *shim, int timeout_ms)
+{
+	guarded(nullptr, 0, [&] {
+		std::vector<pollfd> fds;
+
+		for (const Ring &ring : shim->rings)
+			fds.push_back({perf_reader_fd(static_cast<perf_reader *>(ring.reader)), POLLIN, 0});
+		poll(fds.data(), fds.size(), timeout_ms);
+		return 0;
+	});
+}

@@ -1,0 +1,65 @@
+/* What the files of this folder share. */
+#ifndef TPCHECK_PROBE_INTERNAL_H
+#define TPCHECK_PROBE_INTERNAL_H
+
+#include "base/buf.h"
+#include "base/diag.h"
+#include "base/record.h"
+#include "probe/probe.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+	TEXT_THREADS = 128,         /* most threads of one process that are told apart */
+	MULTI_ATTACH_TYPE = 48,     /* BPF_TRACE_UPROBE_MULTI, linux/bpf.h since 6.6 */
+};
+
+/* The cookie of the try in multi.c; no point's, as theirs have a size in the upper half. */
+#define TEXT_TRY_COOKIE UINT64_C(0xffff)
+
+/* The maps' values, as in probes/prelude.bpf.c. */
+struct control_value {
+	uint64_t mask;
+	uint32_t generation, pad;
+};
+struct counters_value {
+	uint64_t no_memory, tried;
+};
+
+/* text.c: the text for libbcc. Function names of the perf method by text_function_name. */
+void text_generate(const struct probe_point *points, size_t points_cnt, enum probe_method method, struct buf *out);
+#define TEXT_MULTI_FUNCTION "on_any_point"
+void text_function_name(const struct probe_point *point, size_t idx, char *out, size_t out_sz);
+/* What the kernel keeps with a point and hands to the program; prelude.bpf.c says what is where. */
+uint64_t text_cookie(const struct probe_point *point, size_t idx);
+uint32_t text_record_bytes(const struct probe_point *points, size_t points_cnt);
+
+/* kernel_tree.c: the built-in headers as a directory. The path is owned by the caller. */
+int kernel_tree_write(char **path, struct diag *diag);
+void kernel_tree_remove(char *path);
+
+/* bpf_sys.c: the bpf() calls that libbcc does not have. All return 0 (or a descriptor) or a negative errno. */
+int bpf_map_write(int map_fd, const void *key, const void *value);
+int bpf_map_read(int map_fd, const void *key, void *value);
+/* key NULL: the first one. -ENOENT after the last. */
+int bpf_map_next_key(int map_fd, const void *key, void *next);
+int bpf_map_delete(int map_fd, const void *key);
+int bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets, const uint64_t *ref_ctr_offsets,
+			  const uint64_t *cookies, uint32_t cnt, pid_t pid);
+
+/* multi.c: does a link with this program see every thread of a process? Tried on tpcheck itself. */
+int multi_try(int prog_fd, int counters_fd, struct diag *diag);
+
+/* process.c: looks into a process that is traced. */
+struct process_view;
+int process_view_open(struct process_view **out, pid_t pid, struct diag *diag);
+void process_view_close(struct process_view *view);
+/* Where the byte at a file offset of the process's executable is mapped. */
+int process_view_address(struct process_view *view, uint64_t file_offset, uint64_t *address, struct diag *diag);
+int process_view_read(struct process_view *view, uint64_t address, void *to, size_t bytes, struct diag *diag);
+/* The same bytes in the file. */
+int process_view_read_file(struct process_view *view, uint64_t file_offset, void *to, size_t bytes, struct diag *diag);
+
+#endif

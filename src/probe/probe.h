@@ -1,0 +1,99 @@
+/* From a process and some probe points to a stream of records that is complete (nothing was lost, or it says
+ * so), in order (by time, across CPUs and threads) and honest (what could not be read is marked).
+ *
+ *   probe_set_new      compile and load: once for a binary
+ *   probe_set_attach   put the probes into one process
+ *   probe_set_arm      start recording: nothing from before is delivered
+ *   probe_set_collect  fetch all that was recorded, proven whole
+ *   probe_set_detach   take them out again; attach to another process of the same binary may follow
+ *   probe_set_free
+ *
+ * A set is used by one thread. What the records mean is not known here. */
+#ifndef TPCHECK_PROBE_PROBE_H
+#define TPCHECK_PROBE_PROBE_H
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/record.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct probe_set;
+
+/* How the probes get into the process. */
+enum probe_method {
+	PROBE_METHOD_AUTO,  /* multi if a try shows that it works, else perf */
+	PROBE_METHOD_MULTI, /* one uprobe_multi link for all points (kernel 6.6 and newer) */
+	PROBE_METHOD_PERF,  /* one perf event for each point, libbcc's own way */
+};
+const char *probe_method_name(enum probe_method method);
+
+enum probe_headers {
+	PROBE_HEADERS_BUILTIN, /* the few files in probes/kernel: no kernel headers needed */
+	PROBE_HEADERS_SYSTEM,  /* what libbcc finds: /lib/modules, BCC_KERNEL_SOURCE, kheaders */
+};
+
+struct probe_opts {
+	enum probe_method method;
+	enum probe_headers headers;
+	size_t ring_bytes; /* for each CPU; 0: as much as is sensible here */
+};
+
+/* Points and their sites are borrowed until probe_set_free. opts may be NULL. -EPERM: this user may not (the
+ * text names what is lacking); -EOPNOTSUPP: the asked method does not exist here; -EINVAL: it did not compile. */
+int probe_set_new(struct probe_set **out, const struct probe_point *points, size_t points_cnt,
+		  const struct probe_opts *opts, struct diag *diag);
+/* Detaches too; NULL is fine. */
+void probe_set_free(struct probe_set *set);
+
+/* The method in use; after PROBE_METHOD_AUTO the one chosen, never AUTO. */
+enum probe_method probe_set_method(const struct probe_set *set);
+/* With AUTO: why multi was not chosen; NULL when it was. */
+const char *probe_set_method_reason(const struct probe_set *set);
+/* The text that was compiled, for people. */
+const char *probe_set_text(const struct probe_set *set);
+
+/* Attaches to one process, and checks in that process's memory that each point is trapped and each semaphore
+ * raised: after success a tracepoint that stays silent was not hit. */
+int probe_set_attach(struct probe_set *set, pid_t pid, struct diag *diag);
+void probe_set_detach(struct probe_set *set);
+
+/* Starts recording the tracepoints in mask (bit 1 << tracepoint); forgets what came before. */
+int probe_set_arm(struct probe_set *set, uint64_t tracepoint_mask, struct diag *diag);
+
+struct probe_counts {
+	uint64_t attempts;  /* hits while armed, of all threads since probe_set_new */
+	uint64_t delivered; /* records that arrived here */
+	uint64_t failed;    /* records that did not fit into a ring (counted in the kernel) */
+	uint64_t no_memory; /* hits of more threads than there is room for */
+	uint64_t gaps;      /* sequence numbers that did not arrive; 0 unless something is badly wrong */
+};
+
+struct record_list {
+	const struct record **items; /* in order of time; lent until the next arm or free */
+	size_t cnt;
+};
+
+/* Stops recording, waits until each hit that the kernel counted has arrived here or is known to be lost, and
+ * lends the records since the last arm. -EOVERFLOW when anything was lost since then, with the figures in
+ * counts and diag; -ETIMEDOUT when what was counted did not arrive in time. */
+int probe_set_collect(struct probe_set *set, struct deadline deadline, struct record_list *out,
+		      struct probe_counts *counts, struct diag *diag);
+
+/* What this machine allows, found by trying. */
+struct probe_feature {
+	const char *name;
+	bool ok;
+	char detail[512]; /* what was found; when not ok, why and the remedy */
+};
+enum { PROBE_FEATURES_MAX = 16 };
+/* Fills features; returns how many. */
+size_t probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX]);
+
+/* libbcc's release, as compiled in. */
+const char *probe_bcc_version(void);
+
+#endif

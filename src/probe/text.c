@@ -1,0 +1,154 @@
+/* Makes the text that libbcc compiles: the prelude, a function for each probe point that reads the point's
+ * arguments as its ELF note says they can be read, and the programs that call these functions. Only what is
+ * attached is in the text. */
+#include "probe/embedded.h"
+#include "probe/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const register_names[] = {
+	[REGISTER_AX] = "ax",   [REGISTER_BX] = "bx",   [REGISTER_CX] = "cx",   [REGISTER_DX] = "dx",
+	[REGISTER_SI] = "si",   [REGISTER_DI] = "di",   [REGISTER_BP] = "bp",   [REGISTER_SP] = "sp",
+	[REGISTER_R8] = "r8",   [REGISTER_R9] = "r9",   [REGISTER_R10] = "r10", [REGISTER_R11] = "r11",
+	[REGISTER_R12] = "r12", [REGISTER_R13] = "r13", [REGISTER_R14] = "r14", [REGISTER_R15] = "r15",
+	[REGISTER_IP] = "ip",
+};
+
+static void
+generate_operand(unsigned n, const struct operand *operand, struct buf *out)
+{
+	switch (operand->kind) {
+	case OPERAND_UNREADABLE:
+		buf_printf(out, "\tTP_UNREADABLE(%u);", n);
+		break;
+	case OPERAND_CONSTANT: {
+		uint64_t mask = operand->width_bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * operand->width_bytes) - 1;
+
+		buf_printf(out, "\tTP_VALUE(%u, 0x%" PRIx64 "ULL);", n, (uint64_t)operand->constant & mask);
+		break;
+	}
+	case OPERAND_REGISTER:
+		buf_printf(out, "\tTP_VALUE(%u, (u%u)((u64)ctx->%s >> %u));", n, 8u * operand->width_bytes,
+			   register_names[operand->base], operand->shift_bits);
+		break;
+	case OPERAND_MEMORY:
+		buf_printf(out, "\tTP_LOAD(%u, ", n);
+		if (operand->base != REGISTER_NONE)
+			buf_printf(out, "(u64)ctx->%s + ", register_names[operand->base]);
+		if (operand->index != REGISTER_NONE)
+			buf_printf(out, "(u64)ctx->%s * %u + ", register_names[operand->index],
+				   operand->scale ? operand->scale : 1u);
+		buf_printf(out, "0x%" PRIx64 "ULL, %u);", (uint64_t)operand->displacement, operand->width_bytes);
+		break;
+	}
+	/* The note's text is not trusted: it could end the comment. */
+	buf_puts(out, " /* ");
+	for (const char *c = operand->text; *c; c++)
+		buf_putc(out, strchr("*/\\", *c) || (unsigned char)*c < 0x20 ? '?' : *c);
+	buf_puts(out, " */\n");
+}
+
+/* A function that fills in the arguments of one point's record and returns the length of the payload. */
+static void
+generate_point(size_t idx, const struct probe_point *point, struct buf *out)
+{
+	const struct site *site = point->site;
+
+	buf_printf(out,
+		   "\nstatic __always_inline u32 read_point_%zu(struct pt_regs *ctx, struct tp_thread *t)\n{\n"
+		   "\tu32 tp_payload = 0;\n\n",
+		   idx);
+	for (unsigned n = 0; n < site->args_cnt; n++)
+		generate_operand(n, &site->args[n], out);
+	for (unsigned n = 0; n < site->args_cnt; n++) {
+		const struct record_slot *slot = &point->slots[n];
+
+		switch (slot->reader) {
+		case READER_INTEGER:
+			break;
+		case READER_BLOCK:
+			buf_printf(out, "\tTP_BLOCK(%u, %u, %u);\n", n, slot->slot_offset, slot->slot_bytes);
+			break;
+		case READER_STRING:
+			buf_printf(out, "\tTP_STRING(%u, %u, %u);\n", n, slot->slot_offset, slot->slot_bytes);
+			break;
+		case READER_PAYLOAD:
+			buf_printf(out, "\tTP_PAYLOAD(%u, %u, %u, %u);\n", n, slot->slot_offset, slot->slot_bytes,
+				   slot->size_idx);
+			break;
+		}
+	}
+	buf_puts(out, "\treturn tp_payload;\n}\n");
+}
+
+uint64_t
+text_cookie(const struct probe_point *point, size_t idx)
+{
+	return (uint64_t)idx | (uint64_t)point->tracepoint << 16 | (uint64_t)point->site->args_cnt << 24 |
+	       (uint64_t)point->fixed_bytes << 32;
+}
+
+void
+text_function_name(const struct probe_point *point, size_t idx, char *out, size_t out_sz)
+{
+	int n = snprintf(out, out_sz, "on_%s_%s_%zu", point->site->provider, point->site->name, idx);
+
+	/* Provider and name come from a file; only what C allows goes into an identifier. */
+	for (int i = 0; i < n && (size_t)i < out_sz - 1; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", out[i]))
+			out[i] = '_';
+}
+
+uint32_t
+text_record_bytes(const struct probe_point *points, size_t points_cnt)
+{
+	uint32_t most = sizeof(struct record_head);
+
+	for (size_t i = 0; i < points_cnt; i++)
+		if (points[i].record_bytes > most)
+			most = points[i].record_bytes;
+	return (most + 7) & ~7u;
+}
+
+static const char *
+embedded(const char *path)
+{
+	for (const struct embedded_file *file = embedded_files; file->path; file++)
+		if (!strcmp(file->path, path))
+			return file->text;
+	return "#error \"a part of tpcheck is missing\"\n";
+}
+
+void
+text_generate(const struct probe_point *points, size_t points_cnt, enum probe_method method, struct buf *out)
+{
+	buf_printf(out, "#include <uapi/linux/ptrace.h>\n#define TP_RECORD_BYTES %u\n#define TP_THREADS %d\n",
+		   text_record_bytes(points, points_cnt), TEXT_THREADS);
+	buf_puts(out, embedded("prelude.bpf.c"));
+	for (size_t i = 0; i < points_cnt; i++)
+		generate_point(i, &points[i], out);
+	if (method == PROBE_METHOD_MULTI) {
+		buf_printf(out,
+			   "\nint " TEXT_MULTI_FUNCTION "(struct pt_regs *ctx)\n{\n\tu64 cookie = tp_cookie(ctx);\n\n"
+			   "\tif (cookie == 0x%" PRIx64 "ULL)\n\t\treturn tp_tried();\n"
+			   "\tstruct tp_thread *t = tp_begin(cookie);\n\tif (!t)\n\t\treturn 0;\n"
+			   "\tu32 payload = 0;\n\tswitch (TP_POINT(cookie)) {\n",
+			   TEXT_TRY_COOKIE);
+		for (size_t i = 0; i < points_cnt; i++)
+			buf_printf(out, "\tcase %zu:\n\t\tpayload = read_point_%zu(ctx, t);\n\t\tbreak;\n", i, i);
+		buf_puts(out, "\t}\n\treturn tp_submit(ctx, t, cookie, payload);\n}\n");
+		return;
+	}
+	for (size_t i = 0; i < points_cnt; i++) {
+		char name[192];
+
+		text_function_name(&points[i], i, name, sizeof(name));
+		buf_printf(out,
+			   "\nint %s(struct pt_regs *ctx)\n{\n\tu64 cookie = 0x%" PRIx64 "ULL;\n"
+			   "\tstruct tp_thread *t = tp_begin(cookie);\n\n\tif (!t)\n\t\treturn 0;\n"
+			   "\treturn tp_submit(ctx, t, cookie, read_point_%zu(ctx, t));\n}\n",
+			   name, text_cookie(&points[i], i), i);
+	}
+}

@@ -1,0 +1,78 @@
+/* What a run found, for people and for machines. The four outcomes and their exit codes are fixed. */
+#ifndef TPCHECK_REPORT_REPORT_H
+#define TPCHECK_REPORT_REPORT_H
+
+#include "base/diag.h"
+#include "base/finding.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum outcome {
+	OUTCOME_PASS,
+	OUTCOME_FAIL,  /* the interface is not as documented */
+	OUTCOME_SKIP,  /* could not be judged here; the reason says why and what would help */
+	OUTCOME_ERROR, /* a verdict could not be reached: harness, node or machine broke, or events were lost */
+};
+const char *outcome_name(enum outcome outcome); /* "pass", "fail", "skip", "error" */
+
+enum exit_code {
+	EXIT_PASSED = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_SKIPPED = 77,
+	EXIT_ERROR = 99,
+};
+
+struct report_result {
+	const char *name; /* borrowed */
+	enum outcome outcome;
+	char *reason; /* of a skip or an error; NULL */
+	uint64_t duration_ms;
+	struct findings findings; /* with OUTCOME_PASS: warnings */
+	char *artifacts;          /* folder kept for it; NULL */
+	char *repeat;             /* the command that repeats it; NULL */
+};
+void report_result_fini(struct report_result *result);
+
+struct report_run {
+	const char *node_path;       /* NULL: none was found */
+	const char *node_subversion; /* "" when it did not start */
+	int node_version;            /* as getnetworkinfo says, e.g. 319900; 0: unknown */
+	const char *attach;          /* "multi", "perf" or NULL */
+	struct report_result *results;
+	size_t results_cnt;
+	uint64_t duration_ms;
+	bool interrupted;
+};
+
+struct report_summary {
+	size_t passed, failed, skipped, errors;
+};
+struct report_summary report_summarize(const struct report_run *run);
+/* A failure wins over an error; all skipped (or nothing there) is 77. With require a skip counts as an error. */
+enum exit_code report_exit_code(const struct report_run *run, bool require);
+
+/* Text for people. A live line is shown while a scenario runs when live is true (the stream is a terminal). */
+struct report_text {
+	FILE *out;
+	bool live;
+	bool shown; /* a live line is on the screen */
+};
+void report_text_begin(struct report_text *text, const char *name, size_t number, size_t of);
+void report_text_end(struct report_text *text, const struct report_result *result, bool require);
+void report_text_summary(struct report_text *text, const struct report_run *run, bool require);
+/* Takes a live line off the screen. */
+void report_text_clear(struct report_text *text);
+
+/* The run as one JSON object (doc/json.md), with a newline at the end; the caller frees it. */
+char *report_json(const struct report_run *run);
+/* The findings of one result as a JSON array. */
+char *report_findings_json(const struct findings *findings);
+
+/* "v31.99.0" from 319900; "unknown version" from 0. */
+void report_format_version(int version, char *out, size_t out_sz);
+
+#endif

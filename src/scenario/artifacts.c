@@ -1,0 +1,203 @@
+#include "scenario/artifacts.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "base/xmem.h"
+#include "contract/contract.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct artifacts {
+	char *dir;
+	bool made;
+};
+
+struct artifacts *
+artifacts_new(const char *dir)
+{
+	struct artifacts *artifacts = xcalloc(1, sizeof(*artifacts));
+
+	artifacts->dir = dir ? xstrdup(dir) : NULL;
+	return artifacts;
+}
+
+void
+artifacts_free(struct artifacts *artifacts)
+{
+	if (!artifacts)
+		return;
+	free(artifacts->dir);
+	free(artifacts);
+}
+
+static bool
+make_base(struct artifacts *artifacts)
+{
+	if (artifacts->made)
+		return true;
+	if (!artifacts->dir) {
+		const char *tmp = getenv("TMPDIR");
+
+		artifacts->dir = xasprintf("%s/tpcheck-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+		artifacts->made = mkdtemp(artifacts->dir) != NULL;
+	} else {
+		artifacts->made = !mkdir(artifacts->dir, 0777) || errno == EEXIST;
+	}
+	return artifacts->made;
+}
+
+static bool
+write_text(const char *dir, const char *name, const char *text)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	FILE *file = fopen(path, "we");
+	bool ok = file && fputs(text, file) >= 0;
+
+	if (file && fclose(file))
+		ok = false;
+	if (!ok)
+		fprintf(stderr, "tpcheck: failed to write '%s': %s\n", path, strerror(errno));
+	free(path);
+	return ok;
+}
+
+static void
+write_value(struct json_writer *w, const struct value *value)
+{
+	char *hex;
+
+	if (value->state == VALUE_BAD_OPERAND || value->state == VALUE_BAD_POINTER) {
+		json_writer_begin_object(w);
+		json_writer_key(w, "not_readable");
+		json_writer_string(w, strerror(value->error));
+		json_writer_end_object(w);
+		return;
+	}
+	switch (value->type) {
+	case VALUE_INT:
+		json_writer_i64(w, value->i);
+		return;
+	case VALUE_UINT:
+		json_writer_u64(w, value->u);
+		return;
+	case VALUE_BOOL:
+		if (value->u <= 1)
+			json_writer_bool(w, value->u);
+		else
+			json_writer_u64(w, value->u);
+		return;
+	case VALUE_STRING:
+		json_writer_string_len(w, (const char *)value->bytes, value->len);
+		return;
+	case VALUE_HASH:
+		hex = xmalloc(65);
+		format_hash(value->bytes, hex);
+		break;
+	case VALUE_BYTES:
+	default:
+		hex = xmalloc(2 * value->len + 1);
+		format_hex(value->bytes, value->len, hex);
+		break;
+	}
+	json_writer_string(w, hex);
+	free(hex);
+}
+
+char *
+event_json(const struct event *event)
+{
+	const struct contract_tracepoint *row = contract_get((enum tracepoint_id)event->tracepoint);
+	struct json_writer *w = json_writer_new(false);
+
+	json_writer_begin_object(w);
+	json_writer_key(w, "time_ns");
+	json_writer_u64(w, event->time_ns);
+	json_writer_key(w, "tid");
+	json_writer_u64(w, event->tid);
+	json_writer_key(w, "seq");
+	json_writer_u64(w, event->seq);
+	json_writer_key(w, "tracepoint");
+	json_writer_string(w, row->full_name);
+	json_writer_key(w, "args");
+	json_writer_begin_object(w);
+	for (unsigned i = 0; i < event->args_cnt; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "argument_%u", i + 1);
+		json_writer_key(w, i < row->args_cnt ? row->args[i].name : name);
+		write_value(w, &event->args[i]);
+		if (event->args[i].state != VALUE_CUT)
+			continue;
+		snprintf(name, sizeof(name), "argument_%u_cut", i + 1);
+		json_writer_key(w, name);
+		json_writer_bool(w, true);
+	}
+	json_writer_end_object(w);
+	json_writer_end_object(w);
+	char *text = json_writer_take(w, NULL);
+	json_writer_free(w);
+	return text;
+}
+
+static bool
+write_events(const char *dir, const struct event *events, size_t cnt)
+{
+	char *path = xasprintf("%s/events.jsonl", dir);
+	FILE *file = fopen(path, "we");
+	bool ok = file != NULL;
+
+	for (size_t i = 0; i < cnt && ok; i++) {
+		char *line = event_json(&events[i]);
+
+		ok = fprintf(file, "%s\n", line) > 0;
+		free(line);
+	}
+	if (file && fclose(file))
+		ok = false;
+	if (!ok)
+		fprintf(stderr, "tpcheck: failed to write '%s': %s\n", path, strerror(errno));
+	free(path);
+	return ok;
+}
+
+char *
+artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node, const struct event *events,
+	       size_t events_cnt, const struct report_result *result, const char *probes_text)
+{
+	struct diag diag;
+	char *dir = NULL;
+
+	if (make_base(artifacts))
+		dir = xasprintf("%s/%s", artifacts->dir, name);
+	if (!dir || (mkdir(dir, 0777) && errno != EEXIST)) {
+		fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", dir ? dir : artifacts->dir,
+			strerror(errno));
+		free(dir);
+		return NULL;
+	}
+	char *findings = report_findings_json(&result->findings);
+	char *command = xasprintf("%s\n", result->repeat ? result->repeat : "");
+	write_text(dir, "findings.json", findings);
+	write_text(dir, "command", command);
+	if (result->reason)
+		write_text(dir, "reason", result->reason);
+	if (probes_text)
+		write_text(dir, "probes.c", probes_text);
+	write_events(dir, events, events_cnt);
+	if (node) {
+		char *log = xasprintf("%s/debug.log", dir);
+
+		if (node_save_log(node, log, &diag))
+			fprintf(stderr, "tpcheck: %s\n", diag.text);
+		free(log);
+	}
+	free(findings);
+	free(command);
+	return dir;
+}

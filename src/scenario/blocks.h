@@ -1,0 +1,77 @@
+/* Blocks in scenarios: making them, and what connecting and disconnecting them must show.
+ *
+ * The expectations are computed from getblock with verbosity 3, which tells of every input the coin it spent. Order
+ * and number follow the code (ConnectBlock, DisconnectBlock and UpdateCoins in src/validation.cpp):
+ * a transaction spends its inputs in order and then adds its outputs in order, except those that can never be spent;
+ * disconnecting goes the other way: from the last transaction to the first, first its outputs are spent in order,
+ * then its inputs are added again from the last to the first. */
+#ifndef TPCHECK_SCENARIO_BLOCKS_H
+#define TPCHECK_SCENARIO_BLOCKS_H
+
+#include "node/block.h"
+#include "scenario/scenario.h"
+
+enum { COLD_COINS_MAX = 9 };
+
+/* The coins of a node, each to be used once. */
+struct coin_pool {
+	uint32_t next_height; /* of the next coinbase to take */
+	struct chain_coin cold[COLD_COINS_MAX]; /* see blocks_take_cold_coins */
+	size_t cold_cnt;
+};
+
+enum {
+	COINBASE_MATURITY = 100,
+	FEE_SAT = 10000, /* what a scenario's transactions leave; far above any minimum */
+};
+
+/* Mines blocks that pay to anyone (P2WSH of OP_TRUE). */
+int blocks_mine(struct scene *scene, unsigned cnt, struct diag *diag);
+/* A mature coinbase coin that nobody used yet; mines what is needed. For prepare: mining may fire tracepoints. */
+int blocks_take_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
+/* Coins that are in the chain state on disk but not in the UTXO cache, cnt of them (COLD_COINS_MAX at most), of
+ * coinbases and of other transactions by turns, the latter with outputs other than 0. Restarts the node
+ * where there are not enough left. For prepare. */
+int blocks_take_cold_coins(struct scene *scene, struct chain_coin *coins, size_t cnt, struct diag *diag);
+/* A draft on the tip, with a coinbase that pays subsidy and fees_sat to anyone. */
+int blocks_begin(struct scene *scene, struct block *block, int64_t fees_sat, struct diag *diag);
+/* Finishes the block and submits it; it must become the tip. */
+int blocks_submit(struct scene *scene, struct block *block, struct diag *diag);
+
+/* Adds an input that spends an anyone-can-spend coin, and an output that anyone can spend. */
+void tx_spend(struct tx *tx, const struct chain_coin *coin);
+void tx_pay(struct tx *tx, int64_t value_sat);
+/* Output idx of tx as a coin to be spent (its height is 0: not known). */
+struct chain_coin tx_coin(const struct tx *tx, uint32_t idx);
+
+/* Sigop cost of a block (getblock, verbosity 3) as block_connected passes it: legacy signature operations, the
+ * coinbase's included, count 4, witness ones 1. */
+int64_t blocks_sigop_cost(const struct json *block);
+
+/* getblock with verbosity 3; the caller's to free. */
+int blocks_get(struct scene *scene, const char *hash_hex, struct json **block, struct diag *diag);
+int blocks_tip_hash(struct scene *scene, char hash_hex[65], struct diag *diag);
+
+/* A coin as the tracepoints of the UTXO cache tell it. */
+struct coin_facts {
+	uint8_t txid_wire[32];
+	int64_t vout, height, value_sat;
+	bool is_coinbase;
+};
+/* From gettxout, which loads the coin into the cache: not before act. The coin must be unspent. */
+int blocks_coin_facts(struct scene *scene, const struct chain_coin *coin, struct coin_facts *facts, struct diag *diag);
+
+/* What block_connected tells of the block; duration is bounded by the node's own measurements in its log. */
+int expect_block_connected(struct scene *scene, const struct json *block, struct diag *diag);
+/* spent and add of connecting, as the kind given: FINDING_DETAIL for a temporary cache. what names the cause. */
+int expect_block_coins(struct scene *scene, const struct json *block, enum finding_kind kind, const char *what,
+		       struct diag *diag);
+/* Both: the coins, then block_connected. */
+int expect_block(struct scene *scene, const struct json *block, struct diag *diag);
+/* One event with a coin's five arguments. */
+void expect_coin(struct scene *scene, enum tracepoint_id id, enum finding_kind kind, const char *what,
+		 const struct coin_facts *facts);
+/* spent and add of disconnecting. */
+int expect_block_disconnected(struct scene *scene, const struct json *block, struct diag *diag);
+
+#endif

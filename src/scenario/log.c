@@ -1,0 +1,240 @@
+#include "scenario/log.h"
+
+#include "base/buf.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	LOG_BYTES_MAX = 256 << 20,
+	/* Four figures, each rounded to 0.01 ms, and as many again for the clock's own grain. */
+	TIMING_SLACK_US = 4 * 5 + 4,
+};
+
+/* Walks lines: *line is the next one, *len its length; false at the end. */
+static bool
+next_line(const char **at, const char **line, size_t *len)
+{
+	if (!**at)
+		return false;
+	*line = *at;
+	*len = strcspn(*at, "\n");
+	*at += *len + ((*at)[*len] == '\n');
+	return true;
+}
+
+static const char *
+find_in(const char *line, size_t len, const char *what)
+{
+	return memmem(line, len, what, strlen(what));
+}
+
+/* "Sanity checks: 0.01ms": the figure behind the words, in us; -1 when the line does not have them. */
+static int64_t
+figure_us(const char *line, size_t len, const char *words)
+{
+	const char *at = find_in(line, len, words);
+	double ms;
+
+	if (!at || sscanf(at + strlen(words), "%lfms", &ms) != 1)
+		return -1;
+	return (int64_t)(ms * 1000 + 0.5);
+}
+
+int
+log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us)
+{
+	static const char *const parts[] = {"- Sanity checks: ", "- Fork checks: ", "- Verify ", "- Write undo data: "};
+	int64_t part_us[4] = {-1, -1, -1, -1};
+	const char *line;
+	size_t len;
+	int result = -ENOENT;
+
+	*sum_us = 0;
+	while (next_line(&log, &line, &len)) {
+		for (int i = 0; i < 4; i++) {
+			const char *at = find_in(line, len, parts[i]);
+			int64_t us;
+
+			if (!at)
+				continue;
+			/* "Verify 3 txins: 0.02ms" */
+			us = i == 2 ? figure_us(at, len - (size_t)(at - line), " txins: ")
+				    : figure_us(line, len, parts[i]);
+			/* A check of a block that is not connected logs the first parts as well. */
+			if (i == 0)
+				part_us[1] = part_us[2] = part_us[3] = -1;
+			part_us[i] = us;
+		}
+		if (!find_in(line, len, "UpdateTip: new best="))
+			continue;
+		if (find_in(line, len, hash_hex)) {
+			result = 0;
+			*sum_us = 0;
+			for (int i = 0; i < 4; i++) {
+				if (part_us[i] < 0)
+					result = -ENOENT;
+				*sum_us += part_us[i];
+			}
+		}
+		part_us[0] = part_us[1] = part_us[2] = part_us[3] = -1;
+	}
+	return result;
+}
+
+/* "2026-11-23T14:07:35.041480Z": microseconds of the day; -1 when there is no such stamp. */
+static int64_t
+stamp_us(const char *line, size_t len)
+{
+	unsigned hour, minute, second, us;
+
+	if (len < 27 || sscanf(line, "%*4u-%*2u-%*2uT%2u:%2u:%2u.%6uZ", &hour, &minute, &second, &us) != 4)
+		return -1;
+	return ((int64_t)(hour * 3600 + minute * 60 + second)) * 1000000 + us;
+}
+
+int
+log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critical_bytes)
+{
+	int64_t first_us = -1, bytes = -1;
+	const char *line;
+	size_t len, seen = 0;
+
+	*least_us = 0;
+	*critical_bytes = -1;
+	while (next_line(&log, &line, &len)) {
+		const char *at = find_in(line, len, "Cache size (");
+
+		if (at && find_in(line, len, "exceeds total space"))
+			if (sscanf(at, "Cache size (%" SCNd64 ")", &bytes) != 1)
+				bytes = -1;
+		if (find_in(line, len, "write block and undo data to disk started"))
+			first_us = stamp_us(line, len);
+		/* Up to v30 the line says "write coins cache to disk (12 coins, 3.45KiB) completed". */
+		if (!find_in(line, len, "write coins cache to disk") || !find_in(line, len, "completed"))
+			continue;
+		if (seen++ == nth) {
+			int64_t last_us = stamp_us(line, len);
+
+			if (first_us < 0 || last_us < 0)
+				return -ENOENT;
+			/* Over midnight the day's microseconds start again. */
+			*least_us = last_us >= first_us ? last_us - first_us : last_us + INT64_C(86400000000) - first_us;
+			*critical_bytes = bytes;
+			return 0;
+		}
+		first_us = bytes = -1;
+	}
+	return -ENOENT;
+}
+
+int
+log_parse_cache(const char *log, struct cache_state *state)
+{
+	const char *line;
+	size_t len;
+	int result = -ENOENT;
+
+	*state = (struct cache_state){0};
+	while (next_line(&log, &line, &len)) {
+		const char *at = find_in(line, len, "UpdateTip: new best=") ? find_in(line, len, " cache=") : NULL;
+		double mib;
+		int64_t coins;
+
+		if (!at || sscanf(at, " cache=%lfMiB(%" SCNd64 "txo)", &mib, &coins) != 2)
+			continue;
+		*state = (struct cache_state){
+			.coins = coins,
+			.least_bytes = (int64_t)((mib - 0.05) * 1048576),
+			.most_bytes = (int64_t)((mib + 0.05) * 1048576) + 1,
+		};
+		if (state->least_bytes < 1)
+			state->least_bytes = 1;
+		result = 0;
+	}
+	return result;
+}
+
+static int
+read_log(struct scene *scene, uint64_t from, struct buf *log, struct diag *diag)
+{
+	buf_init(log, LOG_BYTES_MAX);
+	int code = node_log_read(scene->node, from, log, diag);
+
+	if (!code && !log->data)
+		buf_puts(log, "");
+	if (!code && log->overflow)
+		code = diag_fail(diag, -EFBIG, "log: bitcoind's debug.log is too long");
+	return code;
+}
+
+int
+log_block_timing(struct scene *scene, const char *hash_hex, struct block_timing *timing, struct diag *diag)
+{
+	struct buf log;
+	int64_t sum_us;
+	int code = read_log(scene, scene->log_mark, &log, diag);
+
+	if (!code && !log_parse_block_timing(log.data, hash_hex, &sum_us)) {
+		timing->least_ns = sum_us > TIMING_SLACK_US ? (sum_us - TIMING_SLACK_US) * 1000 : 1;
+		timing->most_ns = (sum_us + TIMING_SLACK_US) * 1000;
+		snprintf(timing->source, sizeof(timing->source),
+			 "bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo data) sum up to %" PRId64
+			 " us",
+			 sum_us);
+	} else if (!code) {
+		/* Nobody connects a block in less than a microsecond. */
+		timing->least_ns = 1000;
+		timing->most_ns = (int64_t)(scene->act_end_ns - scene->act_start_ns);
+		snprintf(timing->source, sizeof(timing->source),
+			 "the time that the whole action took (bitcoind's log does not tell the parts)");
+	}
+	buf_fini(&log);
+	return code;
+}
+
+int
+log_cache_state(struct scene *scene, struct cache_state *state, struct diag *diag)
+{
+	struct buf log;
+	int code = read_log(scene, 0, &log, diag);
+
+	if (!code) {
+		code = log_parse_cache(log.data, state);
+		if (code)
+			diag_fail(diag, code, "log: bitcoind's debug.log has no UpdateTip line with the cache's size");
+	}
+	buf_fini(&log);
+	return code;
+}
+
+int
+log_flush(struct scene *scene, size_t nth, struct flush_timing *timing, struct diag *diag)
+{
+	struct buf log;
+	int code = read_log(scene, scene->log_mark, &log, diag);
+
+	if (!code) {
+		code = log_parse_flush(log.data, nth, &timing->least_us, &timing->critical_bytes);
+		if (code)
+			diag_fail(diag, code, "log: bitcoind's debug.log does not tell of flush number %zu", nth + 1);
+	}
+	buf_fini(&log);
+	return code;
+}
+
+int
+log_flushes(struct scene *scene, size_t *cnt, struct diag *diag)
+{
+	struct buf log;
+	int64_t us, bytes;
+	int code = read_log(scene, scene->log_mark, &log, diag);
+
+	*cnt = 0;
+	while (!code && !log_parse_flush(log.data, *cnt, &us, &bytes))
+		++*cnt;
+	buf_fini(&log);
+	return code;
+}

@@ -1,0 +1,38 @@
+/* What the node's own log says of durations and sizes: the other side of the bounds of measures. Read with
+ * -debug=bench and -logtimemicros, which every node here is started with. */
+#ifndef TPCHECK_SCENARIO_LOG_H
+#define TPCHECK_SCENARIO_LOG_H
+
+#include "scenario/scenario.h"
+
+struct block_timing {
+	int64_t least_ns, most_ns;
+	char source[256]; /* for expect_source */
+};
+/* How long the last connecting of that block since scene->log_mark took, as the log says in four parts (sanity and
+ * fork checks, verifying, writing undo data), each rounded to 0.01 ms. When the log lacks one of them, the time
+ * between the start of act and the event is the upper bound, and the source says so. */
+int log_block_timing(struct scene *scene, const char *hash_hex, struct block_timing *timing, struct diag *diag);
+
+/* The UTXO cache as the last "UpdateTip" line in the whole log describes it. */
+struct cache_state {
+	int64_t coins;
+	int64_t least_bytes, most_bytes; /* the log says MiB with one digit behind the point */
+};
+int log_cache_state(struct scene *scene, struct cache_state *state, struct diag *diag);
+
+/* Flush number nth (from 0) since scene->log_mark. */
+struct flush_timing {
+	int64_t least_us;     /* from the log's stamps: first to last line of the flush */
+	int64_t critical_bytes; /* memory as the log says just before a flush for size; -1 when it does not */
+};
+int log_flush(struct scene *scene, size_t nth, struct flush_timing *timing, struct diag *diag);
+/* How many flushes of the chain state the log since scene->log_mark tells of. */
+int log_flushes(struct scene *scene, size_t *cnt, struct diag *diag);
+
+/* For tests: the same from a text. -ENOENT: the log does not tell. */
+int log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us);
+int log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critical_bytes);
+int log_parse_cache(const char *log, struct cache_state *state);
+
+#endif

@@ -1,0 +1,26 @@
+/* From a binary's notes to probe points: the one place where notes, contract and probes meet. */
+#ifndef TPCHECK_SCENARIO_PLAN_H
+#define TPCHECK_SCENARIO_PLAN_H
+
+#include "base/diag.h"
+#include "base/event.h"
+#include "contract/contract.h"
+#include "notes/notes.h"
+#include "probe/probe.h"
+
+struct plan {
+	struct probe_point *points; /* all locations of the wanted tracepoints that the binary has */
+	size_t points_cnt;
+	uint64_t missing;           /* wanted, but not in the binary */
+	struct findings findings[TRACEPOINTS_CNT]; /* what the notes alone show to be wrong */
+};
+
+/* Plans for the tracepoints in mask. notes is borrowed until plan_fini. */
+void plan_make(struct plan *plan, const struct notes *notes, uint64_t tracepoints);
+void plan_fini(struct plan *plan);
+
+/* Decodes records; events (owned by the caller, free()) borrow the records' bytes. -EBADMSG names a record
+ * that is not as planned. */
+int plan_decode(const struct plan *plan, const struct record_list *records, struct event **events, struct diag *diag);
+
+#endif

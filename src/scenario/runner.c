@@ -1,0 +1,401 @@
+/* The steps for a scenario, in order:
+ *
+ *   static check   the binary's notes against the contract: a tracepoint that is missing, an argument of another width
+ *   node           one for each profile, started while the probes compile
+ *   prepare        nothing is recorded
+ *   attach         once for each process; again when prepare restarted it
+ *   arm, act       recorded from here
+ *   fence          the node is asked to finish what it does in the background (syncwithvalidationinterfacequeue);
+ *                  what it did in answering has been recorded by the time the answer is here, as a tracepoint's
+ *                  program runs in the thread that hits it
+ *   collect        all that the kernel counted has arrived, or the outcome is an error
+ *   expect, match
+ *
+ * A scenario whose subject the binary lacks fails before anything is attached. A companion that is lacking is left
+ * out of the comparison: its own scenarios tell.
+ *
+ * The node is killed, not stopped, when its scenarios are over: its datadir is thrown away. After an error or a
+ * failure the next scenario gets a new node, as the old one may be in any state. */
+#include "scenario/runner.h"
+
+#include "base/xmem.h"
+#include "contract/expect.h"
+#include "scenario/artifacts.h"
+#include "scenario/blocks.h"
+#include "scenario/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	COLLECT_MS = 10000,
+	SKIP_CODE = -4095, /* no errno value */
+};
+
+struct session {
+	const struct profile *profile;
+	struct node *node;
+	struct coin_pool coins;
+	bool ready;
+	pid_t attached_pid;
+};
+
+struct runner {
+	const struct runner_opts *opts;
+	struct report_run *run;
+	struct notes *notes;
+	struct plan plan;
+	struct probe_set *set;
+	struct session session;
+	struct session next; /* started ahead, while the scenarios before it run */
+	struct artifacts *artifacts;
+	char *subversion;
+	/* Why nothing can be run at all; skip when it is for want of something here. */
+	char *broken;
+	bool broken_is_skip;
+};
+
+int
+scenario_skip(struct diag *diag, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	char *text = xvasprintf(fmt, ap);
+	va_end(ap);
+	diag_fail(diag, SKIP_CODE, "%s", text);
+	free(text);
+	return SKIP_CODE;
+}
+
+bool
+scenario_is_skip(int code)
+{
+	return code == SKIP_CODE;
+}
+
+static bool
+is_interrupted(const struct runner *runner)
+{
+	return runner->opts->interrupted && *runner->opts->interrupted;
+}
+
+/* Nodes */
+
+static void
+session_end(struct runner *runner, struct session *session)
+{
+	if (session->attached_pid && runner->set)
+		probe_set_detach(runner->set);
+	if (session->node)
+		node_kill(session->node);
+	node_free(session->node);
+	*session = (struct session){0};
+}
+
+static int
+session_start(struct runner *runner, struct session *session, const struct profile *profile, struct diag *diag)
+{
+	struct node_opts opts = {
+		.bitcoind = runner->opts->bitcoind,
+		.args = profile->args,
+		.user = runner->opts->user,
+		.interrupted = runner->opts->interrupted,
+	};
+
+	*session = (struct session){.profile = profile};
+	return node_start(&session->node, &opts, diag);
+}
+
+/* Brings a node of the profile into runner->session, ready. */
+static int
+session_use(struct runner *runner, const struct profile *profile, struct deadline deadline, struct diag *diag)
+{
+	struct session *session = &runner->session;
+	int code = 0;
+
+	if (session->node && (session->profile != profile || profile->own_node || !node_is_alive(session->node)))
+		session_end(runner, session);
+	if (!session->node && runner->next.node && runner->next.profile == profile) {
+		*session = runner->next;
+		runner->next = (struct session){0};
+	}
+	if (!session->node)
+		code = session_start(runner, session, profile, diag);
+	if (!code && !session->ready) {
+		code = node_wait_ready(session->node, deadline, diag);
+		session->ready = !code;
+	}
+	if (!code && !runner->run->node_version) {
+		runner->run->node_version = node_version(session->node);
+		runner->subversion = xstrdup(node_subversion(session->node));
+		runner->run->node_subversion = runner->subversion;
+	}
+	return code;
+}
+
+/* One scenario */
+
+static int
+attach(struct runner *runner, struct diag *diag)
+{
+	struct session *session = &runner->session;
+
+	if (session->attached_pid == node_pid(session->node))
+		return 0;
+	int code = probe_set_attach(runner->set, node_pid(session->node), diag);
+	session->attached_pid = code ? 0 : node_pid(session->node);
+	return code;
+}
+
+static int
+fence(struct runner *runner, struct scene *scene, struct diag *diag)
+{
+	if (!node_is_alive(runner->session.node))
+		return 0;
+	return node_call(scene->node, scene->deadline, NULL, diag, "syncwithvalidationinterfacequeue", "[]");
+}
+
+/* From arm to match; events and records live until the next arm. */
+static int
+run_steps(struct runner *runner, const struct scenario *scenario, struct scene *scene, struct event **events,
+	  struct findings *findings, struct diag *diag)
+{
+	struct record_list records = {0};
+	uint64_t tracepoints = scenario->tracepoints & ~runner->plan.missing;
+	int code = scenario->prepare ? scenario->prepare(scene, diag) : 0;
+
+	if (!code)
+		code = attach(runner, diag);
+	if (!code)
+		code = probe_set_arm(runner->set, tracepoints, diag);
+	if (code)
+		return code;
+	scene->log_mark = node_log_mark(scene->node);
+	scene->act_start_ns = clock_now_ns();
+	code = scenario->act(scene, diag);
+	if (!code)
+		code = fence(runner, scene, diag);
+	scene->act_end_ns = clock_now_ns();
+	/* Collected after a failed act as well: what came so far explains it. */
+	struct diag collect_diag;
+	int collected = probe_set_collect(runner->set, deadline_in_ms(COLLECT_MS), &records, NULL, &collect_diag);
+	if (plan_decode(&runner->plan, &records, events, code || collected ? NULL : diag) && !code && !collected)
+		return -EBADMSG;
+	scene->events = *events;
+	scene->events_cnt = *events ? records.cnt : 0;
+	if (code)
+		return code;
+	if (collected)
+		return diag_fail(diag, collected, "%s", collect_diag.text);
+	code = scenario->expect(scene, diag);
+	if (code)
+		return code;
+	expect_drop(scene->expect, scenario->tracepoints & runner->plan.missing);
+	return expect_match(scene->expect, scenario->subject, scene->events, scene->events_cnt, findings, diag);
+}
+
+static void
+copy_findings(struct findings *to, const struct findings *from)
+{
+	for (size_t i = 0; i < from->cnt; i++) {
+		const struct finding *f = &from->items[i];
+
+		findings_add(to, f->kind, f->tracepoint, f->argument, f->argument_name, f->want, f->got, f->source, f->message);
+	}
+}
+
+static void
+judge(struct runner *runner, struct report_result *result)
+{
+	size_t contract = 0, details = 0;
+
+	for (size_t i = 0; i < result->findings.cnt; i++) {
+		if (result->findings.items[i].kind == FINDING_CONTRACT)
+			contract++;
+		else
+			details++;
+	}
+	result->outcome = contract || (details && !runner->opts->details_warn) ? OUTCOME_FAIL : OUTCOME_PASS;
+}
+
+static void
+run_scenario(struct runner *runner, const struct scenario *scenario, struct report_result *result)
+{
+	uint64_t began = clock_now_ns();
+	struct scene scene = {
+		.deadline = deadline_in_ms(runner->opts->timeout_ms),
+		.expect = expect_new(),
+		.state = xcalloc(1, scenario->state_sz),
+		.coins = &runner->session.coins,
+	};
+	struct event *events = NULL;
+	struct diag diag = {.text = ""};
+	int code = 0;
+
+	copy_findings(&result->findings, &runner->plan.findings[scenario->subject]);
+	if (!(runner->plan.missing & TP_BIT(scenario->subject))) {
+		code = session_use(runner, scenario->profile, scene.deadline, &diag);
+		scene.node = runner->session.node;
+		if (!code)
+			code = run_steps(runner, scenario, &scene, &events, &result->findings, &diag);
+	}
+	judge(runner, result);
+	if (code) {
+		/* What the notes show to be wrong is wrong whether or not the rest could be tried. */
+		if (result->outcome != OUTCOME_FAIL || !scenario_is_skip(code))
+			result->reason = xstrdup(diag.text);
+		if (result->outcome != OUTCOME_FAIL)
+			result->outcome = scenario_is_skip(code) ? OUTCOME_SKIP : OUTCOME_ERROR;
+		if (is_interrupted(runner)) {
+			free(result->reason);
+			result->reason = xstrdup("interrupted");
+			runner->run->interrupted = true;
+		}
+	}
+	result->duration_ms = (clock_now_ns() - began) / 1000000;
+	if (result->outcome == OUTCOME_FAIL || result->outcome == OUTCOME_ERROR) {
+		result->repeat = xasprintf("%s '%s'", runner->opts->repeat_prefix, scenario->name);
+		result->artifacts = artifacts_keep(runner->artifacts, scenario->name, scene.node, scene.events, scene.events_cnt,
+						   result, runner->set ? probe_set_text(runner->set) : NULL);
+	}
+	if (scenario->clean)
+		scenario->clean(&scene);
+	if (code || result->outcome == OUTCOME_FAIL)
+		session_end(runner, &runner->session);
+	free(events);
+	expect_free(scene.expect);
+	free(scene.state);
+}
+
+/* All */
+
+static uint64_t
+all_tracepoints(const struct scenario *const *list)
+{
+	uint64_t tracepoints = 0;
+
+	for (; *list; list++)
+		tracepoints |= (*list)->tracepoints;
+	return tracepoints;
+}
+
+static void
+set_broken(struct runner *runner, bool is_skip, const char *text)
+{
+	runner->broken = xstrdup(text);
+	runner->broken_is_skip = is_skip;
+}
+
+static void
+prepare(struct runner *runner)
+{
+	const struct runner_opts *opts = runner->opts;
+	struct diag diag;
+	int code = notes_open(&runner->notes, opts->bitcoind, &diag);
+
+	if (code) {
+		set_broken(runner, false, diag.text);
+		return;
+	}
+	if (!notes_is_native(runner->notes)) {
+		set_broken(runner, true, "the bitcoind is for another machine than this one");
+		return;
+	}
+	if (!notes_cnt(runner->notes)) {
+		set_broken(runner, true,
+			   "the bitcoind has no tracepoints at all: it was built without USDT support; build it with -DWITH_USDT=ON "
+			   "(before v29: ./configure --enable-usdt), with sys/sdt.h installed (Debian, Ubuntu: systemtap-sdt-dev)");
+		return;
+	}
+	plan_make(&runner->plan, runner->notes, all_tracepoints(opts->scenarios));
+	if (!runner->plan.points_cnt)
+		return;
+	/* The first node starts while the probes compile. */
+	if (opts->scenarios[0] && session_start(runner, &runner->next, opts->scenarios[0]->profile, &diag)) {
+		set_broken(runner, false, diag.text);
+		return;
+	}
+	code = probe_set_new(&runner->set, runner->plan.points, runner->plan.points_cnt, &opts->probe, &diag);
+	if (code) {
+		/* What is not permitted here says nothing about the binary. */
+		set_broken(runner, code == -EPERM || code == -EACCES || code == -EOPNOTSUPP, diag.text);
+		return;
+	}
+	runner->run->attach = probe_method_name(probe_set_method(runner->set));
+}
+
+/* Starts the node of the next profile while the scenarios of this one run. */
+static void
+look_ahead(struct runner *runner, const struct scenario *const *rest)
+{
+	const struct profile *now = rest[0]->profile;
+
+	if (runner->next.node || runner->broken)
+		return;
+	while (*rest && (*rest)->profile == now)
+		rest++;
+	/* If it cannot be started, the scenario that needs it will say so. */
+	if (*rest && session_start(runner, &runner->next, (*rest)->profile, NULL))
+		runner->next = (struct session){0};
+}
+
+struct runner *
+runner_run(const struct runner_opts *opts, struct report_run *run)
+{
+	struct runner *runner = xcalloc(1, sizeof(*runner));
+	uint64_t began = clock_now_ns();
+	size_t of = 0;
+
+	*runner = (struct runner){.opts = opts, .run = run};
+	run->node_path = opts->bitcoind;
+	run->node_subversion = "";
+	while (opts->scenarios[of])
+		of++;
+	run->results = xcalloc(of, sizeof(*run->results));
+	runner->artifacts = artifacts_new(opts->artifacts);
+	if (opts->on_begin)
+		opts->on_begin(opts->cookie, "compiling the probes", 0, of);
+	prepare(runner);
+	for (size_t i = 0; i < of; i++) {
+		const struct scenario *scenario = opts->scenarios[i];
+		struct report_result *result = &run->results[run->results_cnt++];
+
+		*result = (struct report_result){.name = scenario->name};
+		if (opts->on_begin)
+			opts->on_begin(opts->cookie, scenario->name, i + 1, of);
+		if (is_interrupted(runner)) {
+			run->interrupted = true;
+			result->outcome = OUTCOME_ERROR;
+			result->reason = xstrdup("interrupted before it began");
+		} else if (runner->broken) {
+			result->outcome = runner->broken_is_skip ? OUTCOME_SKIP : OUTCOME_ERROR;
+			result->reason = xstrdup(runner->broken);
+		} else {
+			if (runner->session.node)
+				look_ahead(runner, &opts->scenarios[i]);
+			run_scenario(runner, scenario, result);
+		}
+		if (opts->on_end)
+			opts->on_end(opts->cookie, result);
+	}
+	session_end(runner, &runner->session);
+	session_end(runner, &runner->next);
+	run->duration_ms = (clock_now_ns() - began) / 1000000;
+	return runner;
+}
+
+void
+runner_finish(struct runner *runner)
+{
+	if (!runner)
+		return;
+	probe_set_free(runner->set);
+	plan_fini(&runner->plan);
+	notes_free(runner->notes);
+	artifacts_free(runner->artifacts);
+	free(runner->broken);
+	free(runner->subversion);
+	free(runner);
+}

@@ -1,0 +1,419 @@
+#include "base/text.h"
+#include "base/xmem.h"
+#include "node/script.h"
+#include "scenario/blocks.h"
+#include "scenario/log.h"
+#include "scenario/registry.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* enum FlushStateMode in src/validation.h. Up to v30 there was no FORCE_SYNC: what asks for it today flushed. */
+enum flush_mode {
+	MODE_NONE = 0,
+	MODE_IF_NEEDED = 1,
+	MODE_PERIODIC = 2,
+	MODE_FORCE_FLUSH = 3,
+	MODE_FORCE_SYNC = 4,
+};
+
+struct state {
+	struct cache_state cache; /* before the flush */
+	struct cache_state later; /* before a second one */
+	struct block block;
+};
+
+#define JUDGED (TP_BIT(TP_UTXOCACHE_FLUSH))
+
+static enum flush_mode
+sync_mode(struct scene *scene)
+{
+	return node_version(scene->node) >= 310000 ? MODE_FORCE_SYNC : MODE_FORCE_FLUSH;
+}
+
+static void
+clean(struct scene *scene)
+{
+	block_fini(&((struct state *)scene->state)->block);
+}
+
+/* After a block of its own the last UpdateTip line tells the cache as it is. */
+static int
+mine_and_look(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = blocks_mine(scene, 1, diag);
+
+	return code ? code : log_cache_state(scene, &state->cache, diag);
+}
+
+/* The time of flush number nth, as an upper bound of its duration: it began after the action did. */
+static int64_t
+us_since_start(const struct scene *scene, size_t nth)
+{
+	for (size_t i = 0; i < scene->events_cnt; i++)
+		if (scene->events[i].tracepoint == TP_UTXOCACHE_FLUSH && !nth--)
+			return (int64_t)((scene->events[i].time_ns - scene->act_start_ns) / 1000);
+	return (int64_t)((scene->act_end_ns - scene->act_start_ns) / 1000);
+}
+
+/* Flush number nth of the action. cache is what it was before; kind that of the event. */
+static int
+expect_flush(struct scene *scene, size_t nth, enum flush_mode mode, const struct cache_state *cache, bool for_prune,
+	     enum finding_kind kind, const char *what, struct diag *diag)
+{
+	struct flush_timing timing;
+	int64_t most_us = us_since_start(scene, nth);
+	int code = log_flush(scene, nth, &timing, diag);
+
+	if (code)
+		return code;
+	expect_source(scene->expect, "the flush mode that Bitcoin Core gives to this cause");
+	struct expected *e = expect_event(scene->expect, TP_UTXOCACHE_FLUSH, kind, "%s", what);
+	want_uint(e, "mode", mode);
+	want_bool(e, "for_prune", for_prune);
+	expect_source(scene->expect, "bitcoind's log: coins in the cache");
+	want_uint(e, "coins", (uint64_t)cache->coins);
+	expect_source(scene->expect, "bitcoind's log: memory of the cache");
+	want_range(e, "memory", cache->least_bytes, cache->most_bytes);
+	expect_source(scene->expect, "bitcoind's log: its writing took %" PRId64 " us; since the action began %" PRId64 " us went by",
+		      timing.least_us, most_us);
+	want_range(e, "duration", timing.least_us, most_us > timing.least_us ? most_us : timing.least_us);
+	return 0;
+}
+
+/* sync: what asks for the coins on disk flushes the cache without emptying it */
+
+static int
+sync_expect(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	return expect_flush(scene, 0, sync_mode(scene), &state->cache, false, FINDING_CONTRACT, "flush for the coins on disk",
+			    diag);
+}
+
+static int
+gettxoutsetinfo_act(struct scene *scene, struct diag *diag)
+{
+	return node_call(scene->node, scene->deadline, NULL, diag, "gettxoutsetinfo", "[\"none\"]");
+}
+
+static int
+scantxoutset_act(struct scene *scene, struct diag *diag)
+{
+	return node_call(scene->node, scene->deadline, NULL, diag, "scantxoutset", "[\"start\", [\"raw(51)\"]]");
+}
+
+static int
+dumptxoutset_act(struct scene *scene, struct diag *diag)
+{
+	/* The path is relative to the datadir; the type came with v29. */
+	const char *type = node_version(scene->node) >= 290000 ? ", \"latest\"" : "";
+	struct chain_tip tip;
+	int code = chain_tip(scene->node, scene->deadline, &tip, diag);
+
+	return code ? code
+		    : node_call(scene->node, scene->deadline, NULL, diag, "dumptxoutset", "[\"utxo-%u.dat\"%s]", tip.height,
+				type);
+}
+
+#define SYNC_SCENARIO(rpc)                                                                          \
+	const struct scenario sc_utxocache_flush_##rpc = {                                          \
+		.name = "utxocache.flush." #rpc,                                                    \
+		.summary = #rpc " flushes the cache (FORCE_SYNC since v31, before it FORCE_FLUSH)", \
+		.subject = TP_UTXOCACHE_FLUSH,                                                      \
+		.tracepoints = JUDGED,                                                              \
+		.profile = &profile_default,                                                        \
+		.state_sz = sizeof(struct state),                                                   \
+		.prepare = mine_and_look,                                                           \
+		.act = rpc##_act,                                                                   \
+		.expect = sync_expect,                                                              \
+		.clean = clean,                                                                     \
+	}
+
+SYNC_SCENARIO(gettxoutsetinfo);
+SYNC_SCENARIO(scantxoutset);
+SYNC_SCENARIO(dumptxoutset);
+
+/* quiet: blocks alone flush nothing; a flush before and one after show that the tracepoint works */
+
+static int
+quiet_act(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	char hash[65];
+	int code = gettxoutsetinfo_act(scene, diag);
+
+	if (!code)
+		code = blocks_mine(scene, 5, diag);
+	if (!code)
+		code = blocks_tip_hash(scene, hash, diag);
+	if (!code)
+		code = node_call(scene->node, scene->deadline, NULL, diag, "invalidateblock", "[\"%s\"]", hash);
+	if (!code)
+		code = node_call(scene->node, scene->deadline, NULL, diag, "reconsiderblock", "[\"%s\"]", hash);
+	if (!code)
+		code = log_cache_state(scene, &state->later, diag);
+	return code ? code : gettxoutsetinfo_act(scene, diag);
+}
+
+static int
+quiet_expect(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = expect_flush(scene, 0, sync_mode(scene), &state->cache, false, FINDING_CONTRACT,
+				"the flush before the blocks", diag);
+
+	return code ? code
+		    : expect_flush(scene, 1, sync_mode(scene), &state->later, false, FINDING_CONTRACT,
+				   "the flush after the blocks", diag);
+}
+
+const struct scenario sc_utxocache_flush_quiet = {
+	.name = "utxocache.flush.quiet",
+	.summary = "connecting and disconnecting blocks flushes nothing by itself",
+	.subject = TP_UTXOCACHE_FLUSH,
+	.tracepoints = JUDGED,
+	.profile = &profile_default,
+	.state_sz = sizeof(struct state),
+	.prepare = mine_and_look,
+	.act = quiet_act,
+	.expect = quiet_expect,
+	.clean = clean,
+};
+
+/* periodic: after 50 to 70 minutes (since v30) the chain state is written when a block comes */
+
+static int
+periodic_prepare(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	if (node_version(scene->node) < 300000)
+		return scenario_skip(diag, "before v30 the periodic flush comes after 24 hours of a clock that cannot be set");
+	int code = mine_and_look(scene, diag);
+	if (!code)
+		code = blocks_begin(scene, &state->block, 0, diag);
+	if (!code)
+		code = block_finish(&state->block, diag);
+	/* A clock that stands still measures a duration of 0. */
+	if (!code)
+		code = node_call(scene->node, scene->deadline, NULL, diag, "setmocktime", "[%lld]", (long long)time(NULL) + 4300);
+	return code;
+}
+
+static int
+periodic_act(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	return chain_submit(scene->node, scene->deadline, &state->block, NULL, diag);
+}
+
+static int
+periodic_expect(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	struct cache_state cache;
+	int code = node_call(scene->node, scene->deadline, NULL, diag, "setmocktime", "[0]");
+
+	/* The new block's coin is in the cache before the flush, and told by the block's own UpdateTip line. */
+	if (!code)
+		code = log_cache_state(scene, &cache, diag);
+	if (!code && cache.coins != state->cache.coins + 1)
+		code = diag_fail(diag, -EBADMSG, "the cache had %" PRId64 " coins, and with one more %" PRId64,
+				 state->cache.coins, cache.coins);
+	if (code)
+		return code;
+	expect_source(scene->expect, "the flush mode that Bitcoin Core gives to this cause");
+	struct expected *e = expect_event(scene->expect, TP_UTXOCACHE_FLUSH, FINDING_CONTRACT, "periodic flush");
+	want_uint(e, "mode", MODE_PERIODIC);
+	want_bool(e, "for_prune", false);
+	expect_source(scene->expect, "bitcoind's log: coins and memory of the cache");
+	want_uint(e, "coins", (uint64_t)cache.coins);
+	want_range(e, "memory", cache.least_bytes, cache.most_bytes);
+	expect_source(scene->expect, "the node's clock, which setmocktime had stopped");
+	want_int(e, "duration", 0);
+	want_kind(e, FINDING_DETAIL);
+	return 0;
+}
+
+const struct scenario sc_utxocache_flush_periodic = {
+	.name = "utxocache.flush.periodic",
+	.summary = "70 minutes later a block brings the periodic flush",
+	.subject = TP_UTXOCACHE_FLUSH,
+	.tracepoints = JUDGED,
+	.profile = &profile_default,
+	.state_sz = sizeof(struct state),
+	.prepare = periodic_prepare,
+	.act = periodic_act,
+	.expect = periodic_expect,
+	.clean = clean,
+};
+
+/* if_needed: more coins than -dbcache allows */
+
+/* Each coin takes more than 80 bytes of memory; two such blocks are above the 4 MiB of -dbcache and the 5 MB of
+ * -maxmempool, which the cache may use as long as the mempool does not. */
+enum { IF_NEEDED_OUTPUTS = 80000, IF_NEEDED_BLOCKS_MAX = 8 };
+
+static int
+make_big_block(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	block_fini(&state->block);
+	int code = blocks_begin(scene, &state->block, 0, diag);
+	for (int i = 0; i < IF_NEEDED_OUTPUTS && !code; i++)
+		block_add_output(&state->block, 0, script_op_true, sizeof(script_op_true));
+	return code ? code : block_finish(&state->block, diag);
+}
+
+static int
+if_needed_act(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	size_t flushes = 0;
+	int code = 0;
+
+	for (int i = 0; i < IF_NEEDED_BLOCKS_MAX && !code && !flushes; i++) {
+		code = log_cache_state(scene, &state->cache, diag);
+		if (!code)
+			code = make_big_block(scene, diag);
+		if (!code)
+			code = blocks_submit(scene, &state->block, diag);
+		if (!code)
+			code = log_flushes(scene, &flushes, diag);
+	}
+	if (!code && !flushes)
+		code = diag_fail(diag, -EBADMSG, "%d blocks of %d coins did not make bitcoind flush", IF_NEEDED_BLOCKS_MAX,
+				 IF_NEEDED_OUTPUTS);
+	return code;
+}
+
+static int
+if_needed_expect(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	struct cache_state cache = state->cache;
+	struct flush_timing timing;
+	int code = log_flush(scene, 0, &timing, diag);
+
+	if (code)
+		return code;
+	/* The flush comes after the block's coins were added and before the UpdateTip line that would tell. */
+	cache.coins += IF_NEEDED_OUTPUTS + 1;
+	if (timing.critical_bytes < 0)
+		return diag_fail(diag, -EBADMSG, "bitcoind's log does not tell the size of the cache that made it flush");
+	cache.least_bytes = cache.most_bytes = timing.critical_bytes;
+	return expect_flush(scene, 0, MODE_IF_NEEDED, &cache, false, FINDING_CONTRACT, "flush of a cache that is too large", diag);
+}
+
+static const char *const small_cache_args[] = {"-dbcache=4", "-maxmempool=5", NULL};
+static const struct profile small_cache = {.name = "small_cache", .args = small_cache_args};
+
+const struct scenario sc_utxocache_flush_if_needed = {
+	.name = "utxocache.flush.if_needed",
+	.summary = "more coins than a small -dbcache holds are flushed, told with their exact number and memory",
+	.subject = TP_UTXOCACHE_FLUSH,
+	.tracepoints = JUDGED,
+	.profile = &small_cache,
+	.state_sz = sizeof(struct state),
+	.prepare = mine_and_look,
+	.act = if_needed_act,
+	.expect = if_needed_expect,
+	.clean = clean,
+};
+
+/* prune: pruning flushes, and says so */
+
+/* With -fastprune a block file takes 64 KiB: one block that is larger fills it, and 288 blocks have to follow it. */
+enum { FILLING_BYTES = 65000, KEPT_BLOCKS = 288 };
+
+static int
+prune_prepare(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	uint8_t *script = xcalloc(1, FILLING_BYTES);
+	int code = blocks_begin(scene, &state->block, 0, diag);
+
+	script[0] = SCRIPT_OP_RETURN;
+	if (!code) {
+		block_add_output(&state->block, 0, script, FILLING_BYTES);
+		code = blocks_submit(scene, &state->block, diag);
+	}
+	free(script);
+	if (!code)
+		code = blocks_mine(scene, KEPT_BLOCKS + 2, diag);
+	return code ? code : log_cache_state(scene, &state->cache, diag);
+}
+
+static int
+prune_act(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	return node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]", state->block.draft.height + 1);
+}
+
+static int
+prune_expect(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	return expect_flush(scene, 0, MODE_NONE, &state->cache, true, FINDING_CONTRACT, "flush for pruning", diag);
+}
+
+static const char *const prune_args[] = {"-prune=1", "-fastprune", NULL};
+static const struct profile pruned = {.name = "pruned", .args = prune_args};
+
+const struct scenario sc_utxocache_flush_prune = {
+	.name = "utxocache.flush.prune",
+	.summary = "pruneblockchain flushes with mode NONE and the prune flag",
+	.subject = TP_UTXOCACHE_FLUSH,
+	.tracepoints = JUDGED,
+	.profile = &pruned,
+	.state_sz = sizeof(struct state),
+	.prepare = prune_prepare,
+	.act = prune_act,
+	.expect = prune_expect,
+	.clean = clean,
+};
+
+/* shutdown: two flushes, of which the second finds an empty cache */
+
+static int
+shutdown_act(struct scene *scene, struct diag *diag)
+{
+	return node_stop(scene->node, scene->deadline, diag);
+}
+
+static int
+shutdown_expect(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	/* An empty cache keeps some memory, and less than a full one. */
+	struct cache_state empty = {.coins = 0, .least_bytes = 1, .most_bytes = state->cache.most_bytes};
+	int code = expect_flush(scene, 0, MODE_FORCE_FLUSH, &state->cache, false, FINDING_CONTRACT, "flush at shutdown", diag);
+
+	expect_extra_kind(scene->expect, FINDING_DETAIL);
+	return code ? code
+		    : expect_flush(scene, 1, MODE_FORCE_FLUSH, &empty, false, FINDING_DETAIL, "second flush at shutdown", diag);
+}
+
+const struct scenario sc_utxocache_flush_shutdown = {
+	.name = "utxocache.flush.shutdown",
+	.summary = "the node's end flushes the whole cache, and then (a detail) once more",
+	.subject = TP_UTXOCACHE_FLUSH,
+	.tracepoints = JUDGED,
+	.profile = &profile_default,
+	.state_sz = sizeof(struct state),
+	.prepare = mine_and_look,
+	.act = shutdown_act,
+	.expect = shutdown_expect,
+	.clean = clean,
+};

@@ -1,0 +1,20 @@
+/* The whole way on the specimen: compile, attach, trap, ring, decode, match; each round a result. */
+#ifndef TPCHECK_SCENARIO_SELFTEST_H
+#define TPCHECK_SCENARIO_SELFTEST_H
+
+#include "base/diag.h"
+#include "probe/probe.h"
+#include "report/report.h"
+
+struct selftest_opts {
+	struct probe_opts probe;
+	const char *program; /* another specimen than this program itself, for tests; NULL */
+	void (*on_begin)(void *cookie, const char *name, size_t number, size_t of);
+	void (*on_end)(void *cookie, const struct report_result *result);
+	void *cookie;
+};
+
+/* Appends to run->results, with run->attach. */
+void selftest_run(const struct selftest_opts *opts, struct report_run *run);
+
+#endif

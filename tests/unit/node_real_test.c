@@ -1,0 +1,564 @@
+/* The node layer against a real bitcoind: $BITCOIND or the one in PATH. */
+#include "base/text.h"
+#include "node/block.h"
+#include "node/chain.h"
+#include "node/node.h"
+#include "node/script.h"
+#include "node/tx.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define check(call, diag)                                                                                    \
+	do {                                                                                                 \
+		if ((call) != 0)                                                                             \
+			fail_msg("%s", (diag).text);                                                         \
+	} while (0)
+
+static char *bitcoind;
+
+static struct deadline
+soon(void)
+{
+	return deadline_in_ms(30000);
+}
+
+static struct node *
+start_ready(const struct node_opts *opts)
+{
+	struct diag diag = {0};
+	struct node *node;
+
+	check(node_start(&node, opts, &diag), diag);
+	check(node_wait_ready(node, soon(), &diag), diag);
+	return node;
+}
+
+static void
+assert_gone(const char *path, pid_t pid)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(errno, ESRCH);
+}
+
+/* The value of a line of /proc/PID/status. */
+static void
+proc_status(pid_t pid, const char *name, char *value, size_t size)
+{
+	char path[64], line[256];
+
+	*value = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ':')
+			snprintf(value, size, "%s",
+				 line + strlen(name) + 1 + strspn(line + strlen(name) + 1, "\t "));
+	value[strcspn(value, "\n")] = '\0';
+	fclose(file);
+}
+
+static void
+assert_unprivileged(struct node *node)
+{
+	char value[256], want[64];
+	static const char *const caps[] = {"CapInh", "CapPrm", "CapEff", "CapAmb"};
+
+	if (geteuid() == 0)
+		assert_int_not_equal(node_uid(node), 0);
+	snprintf(want, sizeof(want), "%u\t%u\t%u\t%u", node_uid(node), node_uid(node), node_uid(node),
+		 node_uid(node));
+	proc_status(node_pid(node), "Uid", value, sizeof(value));
+	assert_string_equal(value, want);
+	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
+		proc_status(node_pid(node), caps[i], value, sizeof(value));
+		assert_string_equal(value, "0000000000000000");
+	}
+	proc_status(node_pid(node), "NoNewPrivs", value, sizeof(value));
+	assert_string_equal(value, "1");
+	proc_status(node_pid(node), "SigBlk", value, sizeof(value));
+	assert_string_equal(value, "0000000000000000");
+	if (geteuid() == 0) {
+		proc_status(node_pid(node), "Groups", value, sizeof(value));
+		assert_int_equal(strspn(value, " "), strlen(value));
+	}
+}
+
+static void
+test_life(void **state)
+{
+	struct diag diag = {0};
+	struct block_draft draft;
+	struct chain_coin coin;
+	struct chain_tip tip;
+	struct block block;
+	struct json *result;
+	struct buf log;
+	struct tx tx;
+	uint8_t txid_wire[32];
+	char txid_hex[65], *reason, path[64];
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0); /* inheritable on purpose */
+	uint64_t began = clock_now_ns();
+	struct node *node = start_ready(&(struct node_opts){.bitcoind = bitcoind});
+	print_message("start to ready: %.0f ms, %s\n", (double)(clock_now_ns() - began) / 1e6,
+		      node_subversion(node));
+	assert_true(node_is_alive(node));
+	assert_string_equal(node_end_text(node), "");
+	assert_true(node_version(node) >= 230000);
+	assert_int_equal(node_p2p_port(node), 0);
+	assert_unprivileged(node);
+	char target[64] = "";
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
+	assert_true(readlink(path, target, sizeof(target) - 1) > 0);
+	for (int fd = 0; fd < 256; fd++) {
+		char got[64] = "";
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)node_pid(node), fd);
+		if (readlink(path, got, sizeof(got) - 1) > 0)
+			assert_string_not_equal(got, target);
+	}
+	close(fds[0]);
+	close(fds[1]);
+
+	/* Errors of RPC. */
+	assert_int_equal(node_call(node, soon(), &result, &diag, "nosuchmethod", "[]"), -EREMOTEIO);
+	assert_int_equal(node_rpc_code(node), -32601);
+	assert_null(result);
+	assert_string_equal(diag.text, "node: rpc 'nosuchmethod' failed: Method not found (code -32601)");
+	assert_int_equal(node_call(node, soon(), NULL, &diag, "getblockhash", "[\"%s\"]", "x"), -EREMOTEIO);
+	assert_int_equal(node_call(node, soon(), NULL, &diag, "getblockhash", "[%d]", 99), -EREMOTEIO);
+	assert_int_equal(node_rpc_code(node), -8);
+	assert_int_equal(node_call(node, soon(), NULL, &diag, "getblockcount", NULL), 0);
+	assert_int_equal(node_rpc_code(node), 0);
+	assert_int_equal(node_call(node, deadline_in_ms(100), NULL, &diag, "waitfornewblock", "[0]"),
+			 -ETIMEDOUT);
+
+	began = clock_now_ns();
+	for (int i = 0; i < 1000; i++)
+		check(node_call(node, soon(), NULL, &diag, "getblockcount", "[]"), diag);
+	print_message("a call: %.0f us\n", (double)(clock_now_ns() - began) / 1e6);
+
+	/* A transaction of our own. */
+	uint64_t mark = node_log_mark(node);
+	assert_true(mark > 0);
+	check(chain_generate(node, soon(), 101, script_p2wsh_op_true, SCRIPT_P2WSH_SZ, &diag), diag);
+	check(chain_coinbase(node, soon(), 1, &coin, &diag), diag);
+	assert_int_equal(coin.value_sat, 5000000000);
+	tx_init(&tx);
+	tx_add_input_op_true(&tx, coin.txid_wire, coin.idx, TX_SEQUENCE_RBF);
+	tx_add_output(&tx, 4999990000, script_p2wsh_op_true, SCRIPT_P2WSH_SZ);
+	check(chain_send(node, soon(), &tx, &diag), diag);
+	tx_txid(&tx, txid_wire);
+	format_hash(txid_wire, txid_hex);
+	check(node_call(node, soon(), &result, &diag, "getmempoolentry", "[\"%s\"]", txid_hex), diag);
+	int64_t n;
+	assert_true(json_i64(json_get(result, "vsize"), &n));
+	assert_int_equal(n, tx_vsize(&tx));
+	assert_true(json_i64(json_get(result, "weight"), &n));
+	assert_int_equal(n, tx_weight(&tx));
+	assert_true(json_sat(json_get(json_get(result, "fees"), "base"), &n));
+	assert_int_equal(n, 10000);
+	const char *wtxid_hex = json_string(json_get(result, "wtxid"));
+	uint8_t wtxid_wire[32], got_wire[32];
+	tx_wtxid(&tx, wtxid_wire);
+	assert_true(wtxid_hex && parse_hash(wtxid_hex, got_wire));
+	assert_memory_equal(got_wire, wtxid_wire, 32);
+	json_free(result);
+
+	/* A block of our own; one with too much money first. */
+	check(chain_draft(node, soon(), &draft, &diag), diag);
+	assert_int_equal(draft.height, 102);
+	assert_int_equal(draft.bits, 0x207fffff);
+	block_init(&block, &draft);
+	block_add_output(&block, 5000010001, script_p2wsh_op_true, SCRIPT_P2WSH_SZ);
+	block_add_tx(&block, &tx);
+	check(block_finish(&block, &diag), diag);
+	check(chain_submit(node, soon(), &block, &reason, &diag), diag);
+	assert_non_null(reason);
+	assert_string_equal(reason, "bad-cb-amount");
+	free(reason);
+	assert_int_equal(chain_submit(node, soon(), &block, NULL, &diag), -EREMOTEIO);
+	block_fini(&block);
+
+	draft.extra_nonce = 1;
+	block_init(&block, &draft);
+	block_add_output(&block, 5000010000, script_p2wsh_op_true, SCRIPT_P2WSH_SZ);
+	block_add_tx(&block, &tx);
+	check(block_finish(&block, &diag), diag);
+	check(chain_submit(node, soon(), &block, &reason, &diag), diag);
+	assert_null(reason);
+	check(chain_tip(node, soon(), &tip, &diag), diag);
+	assert_int_equal(tip.height, 102);
+	assert_memory_equal(tip.hash_wire, block.hash_wire, 32);
+	check(node_call(node, soon(), &result, &diag, "getblock", "[\"%s\", 1]",
+			(format_hash(block.hash_wire, txid_hex), txid_hex)),
+	      diag);
+	assert_true(json_i64(json_get(result, "weight"), &n));
+	assert_int_equal(n, block_weight(&block));
+	json_free(result);
+	block_fini(&block);
+	tx_fini(&tx);
+
+	/* What was logged meanwhile. */
+	buf_init(&log, 1 << 24);
+	check(node_log_read(node, mark, &log, &diag), diag);
+	assert_non_null(strstr(log.data, "UpdateTip"));
+	buf_fini(&log);
+	buf_init(&log, 10);
+	check(node_log_read(node, mark, &log, &diag), diag);
+	assert_int_equal(log.len, 10);
+	assert_true(log.overflow);
+	buf_fini(&log);
+
+	/* Again on the same datadir. */
+	pid_t first = node_pid(node);
+	assert_int_equal(node_restart(node, NULL, &diag), -EBUSY);
+	began = clock_now_ns();
+	check(node_stop(node, soon(), &diag), diag);
+	print_message("stop: %.0f ms\n", (double)(clock_now_ns() - began) / 1e6);
+	assert_false(node_is_alive(node));
+	assert_int_equal(node_stop(node, soon(), &diag), -ECHILD);
+	assert_int_equal(node_call(node, soon(), NULL, &diag, "getblockcount", "[]"), -ECHILD);
+	assert_non_null(strstr(diag.text, "exited with status 0"));
+	uint16_t port = node_rpc_port(node);
+	check(node_restart(node, (const char *const[]){"-blocksonly=1", NULL}, &diag), diag);
+	check(node_wait_ready(node, soon(), &diag), diag);
+	assert_int_equal(node_rpc_port(node), port);
+	assert_int_not_equal(node_pid(node), first);
+	struct chain_tip again;
+	check(chain_tip(node, soon(), &again, &diag), diag);
+	assert_memory_equal(again.hash_wire, tip.hash_wire, 32);
+
+	char *datadir = strdup(node_datadir(node));
+	char *copy = NULL;
+	assert_true(asprintf(&copy, "%s.log", datadir) > 0);
+	check(node_save_log(node, copy, &diag), diag);
+	struct stat st;
+	assert_int_equal(stat(copy, &st), 0);
+	assert_true((uint64_t)st.st_size > mark);
+	unlink(copy);
+	assert_int_equal(node_save_log(node, "/nonexistent/x", &diag), -ENOENT);
+	pid_t pid = node_pid(node);
+	check(node_stop(node, soon(), &diag), diag);
+	node_free(node);
+	assert_gone(datadir, pid);
+	free(copy);
+	free(datadir);
+}
+
+/* Blocks from the first height on, without any transaction, and a chain of spends within one block. */
+static void
+test_own_chain(void **state)
+{
+	struct diag diag = {0};
+	struct block_draft draft;
+	struct chain_tip tip;
+	struct block block;
+	struct tx tx;
+	uint8_t txid_wire[32];
+
+	(void)state;
+	struct node *node = start_ready(&(struct node_opts){.bitcoind = bitcoind});
+	for (uint32_t height = 1; height <= 101; height++) {
+		check(chain_draft(node, soon(), &draft, &diag), diag);
+		assert_int_equal(draft.height, height);
+		block_init(&block, &draft);
+		block_add_output(&block, block_regtest_subsidy_sat(height), script_p2wsh_op_true,
+				 SCRIPT_P2WSH_SZ);
+		check(block_finish(&block, &diag), diag);
+		check(chain_submit(node, soon(), &block, NULL, &diag), diag);
+		if (height == 1)
+			tx_txid(&block.txs[0], txid_wire);
+		block_fini(&block);
+	}
+	check(chain_draft(node, soon(), &draft, &diag), diag);
+	block_init(&block, &draft);
+	block_add_output(&block, 5000000000, script_p2wsh_op_true, SCRIPT_P2WSH_SZ);
+	for (int i = 0; i < 2000; i++) {
+		tx_init(&tx);
+		tx_add_input_op_true(&tx, txid_wire, 0, TX_SEQUENCE_FINAL);
+		tx_add_output(&tx, 5000000000, script_p2wsh_op_true, SCRIPT_P2WSH_SZ);
+		tx_txid(&tx, txid_wire);
+		block_add_tx(&block, &tx);
+		tx_fini(&tx);
+	}
+	uint64_t began = clock_now_ns();
+	check(block_finish(&block, &diag), diag);
+	print_message("finishing a block of 2000: %.0f ms\n", (double)(clock_now_ns() - began) / 1e6);
+	check(chain_submit(node, soon(), &block, NULL, &diag), diag);
+	check(chain_tip(node, soon(), &tip, &diag), diag);
+	assert_memory_equal(tip.hash_wire, block.hash_wire, 32);
+
+	/* An answer of some MiB: the block with all its transactions. */
+	struct json *result;
+	char hash_hex[65];
+	format_hash(block.hash_wire, hash_hex);
+	check(node_call(node, soon(), &result, &diag, "getblock", "[\"%s\", 2]", hash_hex), diag);
+	assert_int_equal(json_cnt(json_get(result, "tx")), 2001);
+	json_free(result);
+	block_fini(&block);
+	node_free(node);
+}
+
+static void
+test_listen(void **state)
+{
+	struct diag diag = {0};
+	struct json *peers;
+	struct node *a = start_ready(&(struct node_opts){.bitcoind = bitcoind, .listen = true});
+	struct node *b = start_ready(&(struct node_opts){.bitcoind = bitcoind, .listen = true});
+
+	(void)state;
+	assert_int_not_equal(node_p2p_port(a), 0);
+	assert_int_not_equal(node_p2p_port(a), node_p2p_port(b));
+	check(node_call(b, soon(), NULL, &diag, "addnode", "[\"127.0.0.1:%u\", \"onetry\"]",
+			node_p2p_port(a)),
+	      diag);
+	struct deadline deadline = soon();
+	size_t cnt = 0;
+	while (!cnt && !deadline_has_passed(deadline)) {
+		check(node_call(a, soon(), &peers, &diag, "getpeerinfo", "[]"), diag);
+		cnt = json_cnt(peers);
+		json_free(peers);
+	}
+	assert_int_equal(cnt, 1);
+	node_free(a);
+	node_free(b);
+}
+
+static void
+test_killed_from_outside(void **state)
+{
+	struct diag diag = {0};
+	struct node *node = start_ready(&(struct node_opts){.bitcoind = bitcoind});
+
+	(void)state;
+	char *datadir = strdup(node_datadir(node));
+	pid_t pid = node_pid(node);
+	kill(pid, SIGKILL);
+	assert_int_equal(node_call(node, soon(), NULL, &diag, "getblockcount", "[]"), -ECHILD);
+	assert_non_null(strstr(diag.text, "was killed by signal 9 (SIGKILL)"));
+	assert_non_null(strstr(diag.text, "debug.log:"));
+	assert_int_equal(node_signal(node, SIGTERM, &diag), -ESRCH);
+
+	/* It can be started again, a cookie of before notwithstanding; and while it is being asked
+	 * something.
+	 *	 */
+	check(node_restart(node, NULL, &diag), diag);
+	check(node_wait_ready(node, soon(), &diag), diag);
+	pid = node_pid(node);
+	pid_t killer = fork();
+	if (killer == 0) {
+		usleep(100000); /* by then it waits; were it earlier, the call would fail in the same way */
+		kill(pid, SIGABRT);
+		_exit(0);
+	}
+	assert_int_equal(node_call(node, soon(), NULL, &diag, "waitfornewblock", "[0]"), -ECHILD);
+	assert_non_null(strstr(diag.text, "(SIGABRT)"));
+	waitpid(killer, NULL, 0);
+	node_free(node);
+	assert_gone(datadir, pid);
+	free(datadir);
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void
+on_alarm(int signo)
+{
+	(void)signo;
+	interrupted = 1;
+}
+
+static void
+test_interrupt(void **state)
+{
+	struct diag diag = {0};
+	struct node *node =
+		start_ready(&(struct node_opts){.bitcoind = bitcoind, .interrupted = &interrupted});
+
+	(void)state;
+	signal(SIGALRM, on_alarm);
+	alarm(1);
+	uint64_t began = clock_now_ns();
+	assert_int_equal(node_call(node, soon(), NULL, &diag, "waitfornewblock", "[0]"), -EINTR);
+	assert_true(clock_now_ns() - began < 1300000000);
+	assert_int_equal(node_wait_ready(node, soon(), &diag), -EINTR);
+	assert_int_equal(node_stop(node, soon(), &diag), -EINTR);
+	interrupted = 0;
+	node_free(node);
+}
+
+static void
+test_bad_argument(void **state)
+{
+	struct diag diag = {0};
+	struct node *node;
+
+	(void)state;
+	check(node_start(&node,
+			 &(struct node_opts){.bitcoind = bitcoind,
+					     .args = (const char *const[]){"-nosuchoption=1", NULL}},
+			 &diag),
+	      diag);
+	assert_int_equal(node_wait_ready(node, soon(), &diag), -ECHILD);
+	print_message("%s\n", diag.text);
+	assert_non_null(strstr(diag.text, "exited with status 1"));
+	assert_non_null(strstr(diag.text, "nosuchoption"));
+	node_free(node);
+}
+
+/* Ports that are taken: first by an argument that always names a taken one, so that all five starts fail. */
+static void
+test_port_taken(void **state)
+{
+	struct diag diag = {0};
+	struct node *holder = start_ready(&(struct node_opts){.bitcoind = bitcoind}), *node;
+	char arg[32];
+
+	(void)state;
+	snprintf(arg, sizeof(arg), "-rpcport=%u", node_rpc_port(holder));
+	check(node_start(&node,
+			 &(struct node_opts){.bitcoind = bitcoind, .args = (const char *const[]){arg, NULL}},
+			 &diag),
+	      diag);
+	pid_t first = node_pid(node);
+	assert_int_equal(node_wait_ready(node, soon(), &diag), -ECHILD);
+	assert_int_not_equal(node_pid(node), first);
+	print_message("%s\n", diag.text);
+	/* Then it is let go: the next one succeeds. */
+	check(node_stop(holder, soon(), &diag), diag);
+	check(node_restart(node, (const char *const[]){NULL}, &diag), diag);
+	check(node_wait_ready(node, soon(), &diag), diag);
+	node_free(node);
+	node_free(holder);
+}
+
+/* A script that stands before bitcoind; the caller frees the path and removes the file. */
+static char *
+make_script(const char *text)
+{
+	char *path = strdup("/tmp/tpcheck-test-XXXXXX");
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_true(dprintf(fd, "#!/bin/sh\nreal='%s'\n%s", bitcoind, text) > 0);
+	assert_int_equal(fchmod(fd, 0755), 0);
+	close(fd);
+	return path;
+}
+
+/* A port is taken at the first start and free at the second. */
+static void
+test_second_start(void **state)
+{
+	static const char *const texts[] = {
+		/* It ends for it. */
+		"if [ ! -e tried ]; then touch tried; echo 'Error: Unable to bind to 127.0.0.1:1' >&2; exit "
+		"1; fi\n"
+		"exec \"$real\" \"$@\"\n",
+		/* It goes on without it. */
+		"mkdir -p regtest; for a; do case $a in -bind=*=onion) ;; -bind=*) [ -e tried ] ||\n"
+		"echo \"Unable to bind to ${a#-bind=} on this computer\" >> regtest/debug.log;; esac; done\n"
+		"touch tried; exec \"$real\" \"$@\"\n",
+	};
+	struct diag diag = {0};
+	struct node *node;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		char *script = make_script(texts[i]);
+
+		check(node_start(&node, &(struct node_opts){.bitcoind = script, .listen = true}, &diag),
+		      diag);
+		pid_t first = node_pid(node);
+		uint16_t port = node_p2p_port(node);
+		check(node_wait_ready(node, soon(), &diag), diag);
+		assert_int_not_equal(node_pid(node), first);
+		assert_int_not_equal(node_p2p_port(node), port);
+		assert_int_equal(kill(first, 0), -1);
+		check(node_stop(node, soon(), &diag), diag);
+		node_free(node);
+		unlink(script);
+		free(script);
+	}
+}
+
+/* A script that runs bitcoind as a child is refused, and both end. */
+static void
+test_wrapped(void **state)
+{
+	struct diag diag = {0};
+	struct node *node;
+	char *script = make_script("\"$real\" \"$@\"; exit 5\n"), path[256];
+	int pid = 0;
+
+	(void)state;
+	check(node_start(&node, &(struct node_opts){.bitcoind = script}, &diag), diag);
+	assert_int_equal(node_wait_ready(node, soon(), &diag), -EINVAL);
+	assert_non_null(strstr(diag.text, "has to exec bitcoind"));
+	snprintf(path, sizeof(path), "%s/regtest/bitcoind.pid", node_datadir(node));
+	FILE *file = fopen(path, "r");
+	assert_true(file && fscanf(file, "%d", &pid) == 1);
+	fclose(file);
+	assert_int_equal(kill(pid, 0), 0);
+	char *datadir = strdup(node_datadir(node));
+	node_free(node);
+	struct deadline deadline = deadline_in_ms(5000);
+	for (char state_char = 0; !deadline_has_passed(deadline) && state_char != 'Z';) {
+		snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+		file = fopen(path, "r");
+		if (!file)
+			break;
+		if (fscanf(file, "%*d (%*[^)]) %c", &state_char) != 1)
+			state_char = 0;
+		fclose(file);
+		clock_pause_ms(1, deadline);
+	}
+	assert_false(deadline_has_passed(deadline));
+	struct stat st;
+	assert_int_equal(lstat(datadir, &st), -1);
+	free(datadir);
+	unlink(script);
+	free(script);
+}
+
+int
+main(void)
+{
+	struct diag diag;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_life),       cmocka_unit_test(test_own_chain),
+		cmocka_unit_test(test_listen),     cmocka_unit_test(test_killed_from_outside),
+		cmocka_unit_test(test_interrupt),  cmocka_unit_test(test_bad_argument),
+		cmocka_unit_test(test_port_taken), cmocka_unit_test(test_second_start),
+		cmocka_unit_test(test_wrapped),
+	};
+
+	if (node_find_bitcoind(NULL, &bitcoind, &diag)) {
+		puts("SKIP: no bitcoind (set BITCOIND)");
+		return 77;
+	}
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	free(bitcoind);
+	return failed;
+}

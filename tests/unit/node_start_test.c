@@ -1,0 +1,520 @@
+/* What goes wrong before there is a bitcoind to speak to; scripts stand in for it. */
+#include "base/xmem.h"
+#include "node/node.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char *work; /* passable for everyone; the datadirs are made in it */
+
+static char *
+in_work(const char *name)
+{
+	return xasprintf("%s/%s", work, name);
+}
+
+static char *
+make_script(const char *name, const char *text, mode_t mode)
+{
+	char *path = in_work(name);
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	assert_int_equal(chmod(path, mode), 0);
+	return path;
+}
+
+static int
+cnt_of_datadirs(const char *in)
+{
+	DIR *dir = opendir(in);
+	struct dirent *entry;
+	int cnt = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		cnt += !strncmp(entry->d_name, "tpcheck-node-", 13);
+	closedir(dir);
+	return cnt;
+}
+
+static int
+start(struct node **node, const char *bitcoind, struct diag *diag)
+{
+	*diag = (struct diag){0};
+	return node_start(node, &(struct node_opts){.bitcoind = bitcoind, .parent_dir = work}, diag);
+}
+
+static void
+assert_says(const struct diag *diag, const char *text)
+{
+	if (!strstr(diag->text, text))
+		fail_msg("'%s' is not in: %s", text, diag->text);
+}
+
+static void
+test_find(void **state)
+{
+	struct diag diag;
+	char *path, *script = make_script("bitcoind", "#!/bin/sh\n", 0755),
+		    *old_path = xstrdup(getenv("PATH"));
+	char *plain = make_script("plain", "", 0644), *link = in_work("link"), *missing = in_work("missing");
+
+	(void)state;
+	unsetenv("BITCOIND");
+	assert_int_equal(node_find_bitcoind(script, &path, &diag), 0);
+	assert_string_equal(path, script);
+	free(path);
+	assert_int_equal(symlink(script, link), 0);
+	assert_int_equal(node_find_bitcoind(link, &path, &diag), 0);
+	assert_string_equal(path, script);
+	free(path);
+
+	assert_int_equal(node_find_bitcoind(missing, &path, &diag), -ENOENT);
+	assert_null(path);
+	assert_says(&diag, missing);
+	assert_int_equal(node_find_bitcoind(work, &path, &diag), -EISDIR);
+	assert_says(&diag, "it is a directory");
+	assert_int_equal(node_find_bitcoind("/dev/null", &path, &diag), -EINVAL);
+	assert_int_equal(node_find_bitcoind(plain, &path, &diag), -EACCES);
+	assert_says(&diag, "not executable");
+	assert_int_equal(node_find_bitcoind("", &path, &diag), -ENOENT);
+
+	setenv("BITCOIND", missing, 1);
+	assert_int_equal(node_find_bitcoind(NULL, &path, &diag), -ENOENT);
+	assert_says(&diag, "(from $BITCOIND)");
+	setenv("BITCOIND", script, 1);
+	assert_int_equal(node_find_bitcoind(NULL, &path, &diag), 0);
+	free(path);
+
+	setenv("BITCOIND", "", 1);
+	setenv("PATH", "", 1);
+	assert_int_equal(node_find_bitcoind(NULL, &path, &diag), -ENOENT);
+	assert_says(&diag, "set BITCOIND");
+	char *dirs = xasprintf("/nonexistent::relative:%s", work);
+	setenv("PATH", dirs, 1);
+	assert_int_equal(node_find_bitcoind(NULL, &path, &diag), 0);
+	assert_string_equal(path, script);
+	free(path);
+	free(dirs);
+	setenv("PATH", old_path, 1);
+	unsetenv("BITCOIND");
+
+	/* The build directory, given in place of the program. */
+	char *build = in_work("build"), *bin = in_work("build/bin");
+	mkdir(build, 0755);
+	mkdir(bin, 0755);
+	char *inner = make_script("build/bin/bitcoind", "", 0755);
+	assert_int_equal(node_find_bitcoind(build, &path, &diag), -EISDIR);
+	assert_says(&diag, inner);
+	free(build);
+	free(bin);
+	free(inner);
+	free(script);
+	free(old_path);
+	free(plain);
+	free(link);
+	free(missing);
+}
+
+static void
+test_cannot_start(void **state)
+{
+	struct diag diag;
+	struct node *node = (void *)1;
+	char *missing = in_work("missing"), *plain = make_script("plain", "", 0644);
+	char *empty = make_script("empty", "no program", 0755);
+	char *no_loader = make_script("no_loader", "#!/nonexistent/sh\n", 0755);
+
+	(void)state;
+	assert_int_equal(start(&node, missing, &diag), -ENOENT);
+	assert_null(node);
+	assert_int_equal(start(&node, work, &diag), -EISDIR);
+	assert_int_equal(start(&node, plain, &diag), -EACCES);
+	assert_int_equal(start(&node, empty, &diag), -ENOEXEC);
+	assert_says(&diag, "no program for this machine");
+	assert_int_equal(start(&node, no_loader, &diag), -ENOENT);
+	assert_says(&diag, "loader or interpreter");
+	assert_null(node);
+	assert_int_equal(cnt_of_datadirs(work), 0);
+
+	assert_int_equal(
+		node_start(&node, &(struct node_opts){.bitcoind = empty, .parent_dir = missing}, &diag),
+		-ENOENT);
+	assert_says(&diag, "TMPDIR");
+	assert_int_equal(
+		node_start(&node,
+			   &(struct node_opts){.bitcoind = empty, .parent_dir = work, .user = "no-such-user"},
+			   &diag),
+		-ENOENT);
+	assert_says(&diag, "no-such-user");
+	if (geteuid() != 0)
+		assert_int_equal(
+			node_start(&node,
+				   &(struct node_opts){.bitcoind = empty, .parent_dir = work, .user = "root"},
+				   &diag),
+			-EPERM);
+	assert_int_equal(cnt_of_datadirs(work), 0);
+	node_free(NULL);
+	free(missing);
+	free(plain);
+	free(empty);
+	free(no_loader);
+}
+
+static void
+test_exits(void **state)
+{
+	struct diag diag;
+	struct node *node;
+	char *script =
+		make_script("exits", "#!/bin/sh\necho some words\necho more words >&2\nexit 3\n", 0755);
+
+	(void)state;
+	assert_int_equal(start(&node, script, &diag), 0);
+	char *datadir = xstrdup(node_datadir(node));
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_says(&diag, "exited with status 3");
+	assert_says(&diag, "some words");
+	assert_says(&diag, "more words");
+	assert_false(node_is_alive(node));
+	assert_int_equal(node_version(node), 0);
+	assert_string_equal(node_subversion(node), "");
+	struct json *result = (void *)1;
+	assert_int_equal(node_call(node, deadline_in_ms(100), &result, &diag, "getblockcount", "[]"),
+			 -ECHILD);
+	assert_null(result);
+	assert_int_equal(node_stop(node, deadline_in_ms(100), &diag), -ECHILD);
+	assert_int_equal(node_log_mark(node), 0);
+	struct buf log;
+	buf_init(&log, 100);
+	assert_int_equal(node_log_read(node, 0, &log, &diag), -ENOENT);
+	node_kill(node);
+	node_free(node);
+	assert_int_equal(access(datadir, F_OK), -1);
+	free(datadir);
+	free(script);
+
+	script = make_script("dies", "#!/bin/sh\nkill -SEGV $$\n", 0755);
+	assert_int_equal(start(&node, script, &diag), 0);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_says(&diag, "(SIGSEGV)");
+	node_free(node);
+	free(script);
+	assert_int_equal(cnt_of_datadirs(work), 0);
+}
+
+static void
+test_never_answers(void **state)
+{
+	struct diag diag;
+	struct node *node;
+	char *script = make_script(
+		"sleeps", "#!/bin/sh\nsleep 1000 & echo $! > child\nsync child\nexec sleep 1000\n", 0755);
+
+	(void)state;
+	assert_int_equal(start(&node, script, &diag), 0);
+	assert_true(node_is_alive(node));
+	uint64_t began = clock_now_ns();
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(300), &diag), -ETIMEDOUT);
+	assert_true(clock_now_ns() - began >= 300000000);
+	assert_true(clock_now_ns() - began < 5000000000);
+	assert_says(&diag, "cookie");
+	assert_int_equal(node_call(node, deadline_in_ms(100), NULL, &diag, "getblockcount", "[]"),
+			 -ECONNREFUSED);
+	assert_int_equal(node_restart(node, NULL, &diag), -EBUSY);
+
+	/* Nothing is left of it, nor of what it started. */
+	char *name = xasprintf("%s/child", node_datadir(node));
+	int child = 0;
+	FILE *file = fopen(name, "r");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &child), 1);
+	fclose(file);
+	pid_t pid = node_pid(node);
+	assert_int_equal(kill(child, 0), 0);
+	node_free(node);
+	assert_int_equal(kill(pid, 0), -1);
+	struct deadline deadline = deadline_in_ms(5000);
+	while (kill(child, 0) == 0 && !deadline_has_passed(deadline)) {
+		/* An orphan stays a zombie where no init reaps it. */
+		char *stat_name = xasprintf("/proc/%d/stat", child), state_char = 0;
+		file = fopen(stat_name, "r");
+		free(stat_name);
+		bool zombie = file && fscanf(file, "%*d (%*[^)]) %c", &state_char) == 1 && state_char == 'Z';
+		if (file)
+			fclose(file);
+		if (zombie)
+			break;
+		clock_pause_ms(1, deadline);
+	}
+	assert_false(deadline_has_passed(deadline));
+	assert_int_equal(cnt_of_datadirs(work), 0);
+	free(name);
+	free(script);
+
+	/* What does not react to SIGTERM is not stopped in time, and killed. */
+	script = make_script("deaf", "#!/bin/sh\ntrap '' TERM\ntouch deaf\nwhile :; do sleep 0.01; done\n",
+			     0755);
+	assert_int_equal(start(&node, script, &diag), 0);
+	name = xasprintf("%s/deaf", node_datadir(node));
+	deadline = deadline_in_ms(5000);
+	while (access(name, F_OK) && !deadline_has_passed(deadline))
+		clock_pause_ms(1, deadline);
+	assert_int_equal(node_stop(node, deadline_in_ms(100), &diag), -ETIMEDOUT);
+	assert_true(node_is_alive(node));
+	node_kill(node);
+	assert_string_not_equal(node_end_text(node), "");
+	node_free(node);
+	free(name);
+	free(script);
+}
+
+/* What the process gets and does not get from us. */
+static void
+test_surroundings(void **state)
+{
+	struct diag diag;
+	struct node *node;
+	char line[512];
+	char *script = make_script("looks",
+				   "#!/bin/sh\n"
+				   "env; pwd; id -u; umask; ls /proc/self/fd | wc -w; cat; ps -o sid= -p $$; "
+				   "echo pid $$; exit 1\n",
+				   0755);
+	int inherited = open("/dev/zero", O_RDONLY); /* without O_CLOEXEC */
+
+	(void)state;
+	setenv("TPCHECK_SECRET", "leaked", 1);
+	assert_int_equal(start(&node, script, &diag), 0);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_null(strstr(diag.text, "leaked"));
+	snprintf(line, sizeof(line), "HOME=%s\n", node_datadir(node));
+	assert_says(&diag, line);
+	snprintf(line, sizeof(line), "TMPDIR=%s\n", node_datadir(node));
+	assert_says(&diag, line);
+	snprintf(line, sizeof(line), "    %s\n", node_datadir(node));
+	assert_says(&diag, line);
+	snprintf(line, sizeof(line), "    %u\n    0077\n    4\n",
+		 node_uid(node)); /* 0, 1, 2 and that of ls */
+	assert_says(&diag, line);
+	node_free(node);
+	unsetenv("TPCHECK_SECRET");
+	close(inherited);
+	free(script);
+}
+
+/* The file of a script that shall be run by someone who may not read the directory. */
+static void
+test_no_way_to_program(void **state)
+{
+	struct diag diag;
+	struct node *node;
+	char *secret = in_work("secret"), *program = in_work("secret/program");
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	/* A program is started through the open file ... */
+	mkdir(secret, 0700);
+	char *copy = xasprintf("cp /bin/true '%s'", program);
+	assert_int_equal(system(copy), 0);
+	free(copy);
+	assert_int_equal(start(&node, program, &diag), 0);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_says(&diag, "exited with status 0 and left no output");
+	node_free(node);
+
+	/* ... a script cannot be, nor what only root may execute. */
+	char *script = make_script("secret/script", "#!/bin/sh\n", 0755);
+	assert_int_equal(start(&node, script, &diag), -EACCES);
+	assert_says(&diag, "nobody");
+	chmod(program, 0700);
+	assert_int_equal(start(&node, program, &diag), -EACCES);
+	/* A temporary directory that the user cannot enter. */
+	chmod(program, 0755);
+	assert_int_equal(
+		node_start(&node, &(struct node_opts){.bitcoind = "/bin/true", .parent_dir = secret}, &diag),
+		-EACCES);
+	assert_says(&diag, "cannot enter");
+	assert_says(&diag, "TMPDIR");
+	assert_int_equal(cnt_of_datadirs(secret), 0);
+	free(secret);
+	free(program);
+	free(script);
+}
+
+static void
+test_users(void **state)
+{
+	struct diag diag;
+	struct node *node;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	setenv("SUDO_UID", "12345", 1);
+	setenv("SUDO_GID", "12346", 1);
+	assert_int_equal(start(&node, "/bin/true", &diag), 0);
+	assert_int_equal(node_uid(node), 12345);
+	struct stat st;
+	assert_int_equal(stat(node_datadir(node), &st), 0);
+	assert_int_equal(st.st_uid, 12345);
+	assert_int_equal(st.st_gid, 12346);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	node_free(node);
+	static const char *const bad[] = {"0", "-1", "", "x", "4294967295", "99999999999"};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		setenv("SUDO_UID", bad[i], 1);
+		assert_int_equal(start(&node, "/bin/true", &diag), 0);
+		assert_int_equal(node_uid(node), 65534);
+		node_free(node);
+	}
+	unsetenv("SUDO_UID");
+	unsetenv("SUDO_GID");
+	assert_int_equal(
+		node_start(&node,
+			   &(struct node_opts){.bitcoind = "/bin/true", .parent_dir = work, .user = "root"},
+			   &diag),
+		0);
+	assert_int_equal(node_uid(node), 0);
+	node_free(node);
+	assert_int_equal(
+		node_start(&node,
+			   &(struct node_opts){.bitcoind = "/bin/true", .parent_dir = work, .user = "4711"},
+			   &diag),
+		0);
+	assert_int_equal(node_uid(node), 4711);
+	node_free(node);
+}
+
+/* Symbolic links in the datadir lead nowhere, and what they point at stays. */
+static void
+test_links(void **state)
+{
+	struct diag diag;
+	struct node *node;
+	struct buf log;
+	char *precious = make_script("precious", "precious", 0666);
+	char *text =
+		xasprintf("#!/bin/sh\nmkdir -p a/b/c regtest; ln -s '%s' a/b/l; ln -s '%s' a/d; mkfifo a/f\n"
+			  "ln -s '%s' regtest/debug.log; ln -s '%s' regtest/.cookie; chmod 0 a/b/c; exit 1\n",
+			  precious, work, precious, precious);
+	char *script = make_script("links", text, 0755);
+
+	(void)state;
+	assert_int_equal(start(&node, script, &diag), 0);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_null(strstr(diag.text, "precious"));
+	buf_init(&log, 100);
+	assert_int_equal(node_log_read(node, 0, &log, &diag), -ELOOP);
+	assert_int_equal(node_log_mark(node), 0);
+	node_free(node);
+	assert_int_equal(cnt_of_datadirs(work), 0);
+	assert_int_equal(access(precious, F_OK), 0);
+	assert_int_equal(access(script, F_OK), 0);
+	free(precious);
+	free(text);
+	free(script);
+}
+
+static void
+test_keep(void **state)
+{
+	struct diag diag;
+	struct node *node;
+
+	(void)state;
+	assert_int_equal(start(&node, "/bin/true", &diag), 0);
+	char *datadir = xstrdup(node_datadir(node));
+	node_set_keep(node, true);
+	node_free(node);
+	assert_int_equal(access(datadir, F_OK), 0);
+	char *remove = xasprintf("rm -r '%s'", datadir);
+	assert_int_equal(system(remove), 0);
+	free(remove);
+	free(datadir);
+}
+
+/* It ends with the thread that started it. */
+static void
+test_ends_with_us(void **state)
+{
+	struct diag diag;
+	struct node *node;
+	char *script = make_script("sleeper", "#!/bin/sh\nexec sleep 1000\n", 0755);
+	int fds[2];
+	pid_t pid = 0;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	pid_t us = fork();
+	if (us == 0) {
+		if (start(&node, script, &diag) == 0)
+			pid = node_pid(node);
+		ssize_t n = write(fds[1], &pid, sizeof(pid));
+		_exit(n != sizeof(pid));
+	}
+	assert_int_equal(waitpid(us, NULL, 0), us);
+	assert_int_equal(read(fds[0], &pid, sizeof(pid)), sizeof(pid));
+	assert_true(pid > 0);
+	struct deadline deadline = deadline_in_ms(5000);
+	bool gone = false;
+	while (!gone && !deadline_has_passed(deadline)) {
+		char *name = xasprintf("/proc/%d/cmdline", (int)pid);
+		FILE *file = fopen(name, "r");
+		gone = !file || fgetc(file) == EOF; /* a zombie has none */
+		if (file)
+			fclose(file);
+		free(name);
+		clock_pause_ms(1, deadline);
+	}
+	assert_true(gone);
+	close(fds[0]);
+	close(fds[1]);
+	free(script);
+	char *remove = xasprintf("rm -r '%s'/tpcheck-node-*", work);
+	assert_int_equal(system(remove), 0);
+	free(remove);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_find),         cmocka_unit_test(test_cannot_start),
+		cmocka_unit_test(test_exits),        cmocka_unit_test(test_never_answers),
+		cmocka_unit_test(test_surroundings), cmocka_unit_test(test_no_way_to_program),
+		cmocka_unit_test(test_users),        cmocka_unit_test(test_links),
+		cmocka_unit_test(test_keep),         cmocka_unit_test(test_ends_with_us),
+	};
+	const char *tmp = getenv("TMPDIR");
+	char *made = xasprintf("%s/tpcheck-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+
+	if (!mkdtemp(made) || chmod(made, 0755))
+		return 1;
+	work = realpath(made, NULL);
+	unsetenv("SUDO_UID");
+	unsetenv("SUDO_GID");
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	char *remove = xasprintf("chmod -R u+rwx '%s'; rm -rf '%s'", work, work);
+	failed += system(remove) != 0;
+	free(remove);
+	free(work);
+	free(made);
+	return failed;
+}
