@@ -192,13 +192,15 @@ sink_close(struct sink *sink, const struct arguments *arguments, const struct re
 		ok = fputs(json, sink->json_out) >= 0;
 		free(json);
 	}
+	/* main tells of standard output. */
+	if (file == stdout)
+		return ok;
 	if (fflush(file) || ferror(file))
 		ok = false;
-	if (file != stdout && fclose(file))
+	if (fclose(file))
 		ok = false;
 	if (!ok)
-		fprintf(stderr, "tpcheck run: failed to write the report%s%s: %s\n", arguments->output ? " to " : "",
-			arguments->output ? arguments->output : "", strerror(errno));
+		fprintf(stderr, "tpcheck run: failed to write the report to '%s': %s\n", arguments->output, strerror(errno));
 	return ok;
 }
 

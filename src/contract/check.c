@@ -36,6 +36,9 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 			findings_add(findings, FINDING_CONTRACT, row->full_name, i + 1, arg->name,
 				     "an operand that a tracer can read", operand->text, "doc/tracing.md; .note.stapsdt",
 				     message);
+			/* A width that is none is the same finding. */
+			if (!operand->width_bytes)
+				continue;
 		}
 		if (operand->width_bytes == width && operand->is_signed == is_signed)
 			continue;

@@ -242,6 +242,10 @@ bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cfl
 		ebpf::StatusTuple status = shim->bpf->init(text, flags);
 		if (!status.ok()) {
 			set_error(error, error_sz, with_capture(status.msg(), capture));
+			/* libbcc 0.26 frees what it must not when a module whose maps could not be made is destroyed: let it
+			 * live, reachable, to the program's end. */
+			static std::vector<ebpf::BPF *> undead;
+			undead.push_back(shim->bpf.release());
 			return -EINVAL;
 		}
 		*out = shim.release();

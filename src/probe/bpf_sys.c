@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -100,4 +102,75 @@ bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets, co
 	attr.cnt = cnt;
 	attr.pid = (uint32_t)pid;
 	return bpf(BPF_LINK_CREATE, &attr, sizeof(attr));
+}
+
+int
+bpf_try_map(void)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_type = BPF_MAP_TYPE_ARRAY;
+	attr.key_size = 4;
+	attr.value_size = 8;
+	attr.max_entries = 1;
+	return bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
+}
+
+int
+bpf_try_program(int expected_attach_type)
+{
+	/* "return 0" */
+	static const struct bpf_insn program[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_KPROBE;
+	attr.insns = pointer(program);
+	attr.insn_cnt = sizeof(program) / sizeof(*program);
+	attr.license = pointer("GPL");
+	attr.expected_attach_type = (uint32_t)expected_attach_type;
+	return bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+}
+
+static int
+perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
+{
+	attr->size = sizeof(*attr);
+	long fd = syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int
+perf_try_ring(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_BPF_OUTPUT,
+		.sample_type = PERF_SAMPLE_RAW,
+		.sample_period = 1,
+	};
+
+	return perf_event_open(&attr, -1, 0);
+}
+
+int
+perf_try_uprobe(const char *path, uint64_t file_offset)
+{
+	FILE *file = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
+	struct perf_event_attr attr = {.config1 = pointer(path), .config2 = file_offset};
+	int type = -1;
+
+	if (!file)
+		return -ENOENT;
+	if (fscanf(file, "%d", &type) != 1)
+		type = -1;
+	fclose(file);
+	if (type < 0)
+		return -ENOENT;
+	attr.type = (uint32_t)type;
+	return perf_event_open(&attr, getpid(), -1);
 }

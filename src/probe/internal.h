@@ -49,8 +49,17 @@ int bpf_map_delete(int map_fd, const void *key);
 int bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets, const uint64_t *ref_ctr_offsets,
 			  const uint64_t *cookies, uint32_t cnt, pid_t pid);
 
+/* bpf_sys.c: tries for probe_try_features. A descriptor or a negative errno. */
+int bpf_try_map(void);
+int bpf_try_program(int expected_attach_type);
+int perf_try_ring(void);
+/* On tpcheck's own code at that offset of the file; -ENOENT: the kernel has no uprobe PMU. */
+int perf_try_uprobe(const char *path, uint64_t file_offset);
+
 /* multi.c: does a link with this program see every thread of a process? Tried on tpcheck itself. */
 int multi_try(int prog_fd, int counters_fd, struct diag *diag);
+/* Where in which file the code is that the tries attach to. */
+int multi_try_target(char *path, size_t path_sz, uint64_t *file_offset);
 
 /* process.c: looks into a process that is traced. */
 struct process_view;

@@ -62,6 +62,12 @@ own_file_offset(const void *function, uint64_t *out, char *path, size_t path_sz)
 }
 
 int
+multi_try_target(char *path, size_t path_sz, uint64_t *file_offset)
+{
+	return own_file_offset((const void *)(uintptr_t)try_target, file_offset, path, path_sz);
+}
+
+int
 multi_try(int prog_fd, int counters_fd, struct diag *diag)
 {
 	uint64_t offset, no_semaphore = 0, cookie = TEXT_TRY_COOKIE;
@@ -69,7 +75,7 @@ multi_try(int prog_fd, int counters_fd, struct diag *diag)
 	uint32_t zero = 0;
 	char path[4096];
 	pthread_t thread;
-	int result = own_file_offset((const void *)(uintptr_t)try_target, &offset, path, sizeof(path));
+	int result = multi_try_target(path, sizeof(path), &offset);
 
 	if (result)
 		return diag_fail(diag, result, "probe: failed to find tpcheck's own code in memory: %s", strerror(-result));

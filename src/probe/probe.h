@@ -83,15 +83,18 @@ struct record_list {
 int probe_set_collect(struct probe_set *set, struct deadline deadline, struct record_list *out,
 		      struct probe_counts *counts, struct diag *diag);
 
-/* What this machine allows, found by trying. */
+/* What this machine allows, found by trying: the kernel's version would not tell. */
 struct probe_feature {
 	const char *name;
 	bool ok;
-	char detail[512]; /* what was found; when not ok, why and the remedy */
+	bool needed;       /* without it nothing works (the two ways to attach are not: one is enough) */
+	char detail[512];  /* what was found; when not ok, why, and the one remedy */
 };
 enum { PROBE_FEATURES_MAX = 16 };
 /* Fills features; returns how many. */
 size_t probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX]);
+/* The first reason why probes with that method cannot work here, in one line; false when there is none. */
+bool probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz);
 
 /* libbcc's release, as compiled in. */
 const char *probe_bcc_version(void);

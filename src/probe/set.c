@@ -252,8 +252,8 @@ open_rings(struct probe_set *set, size_t ring_bytes, struct diag *diag)
 	for (;; bytes /= 2) {
 		int code = bcc_shim_open_rings(set->shim, "events", (int)(bytes / PAGE_BYTES), WAKEUP_EVENTS, on_record,
 					       on_lost, set, error, sizeof(error));
-		/* An ordinary user may lock little memory; a smaller ring does its work as well. */
-		if ((code == -EPERM || code == -ENOMEM) && bytes > RING_BYTES_MIN)
+		/* An ordinary user may lock little memory (libbcc loses the errno); a smaller ring does its work too. */
+		if (code && bytes > RING_BYTES_MIN)
 			continue;
 		if (code)
 			return diag_fail(diag, code,

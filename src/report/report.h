@@ -60,6 +60,7 @@ struct report_text {
 	FILE *out;
 	bool live;
 	bool shown; /* a live line is on the screen */
+	const char *last_reason; /* of the result before, which has to live yet: one reason is told once */
 };
 void report_text_begin(struct report_text *text, const char *name, size_t number, size_t of);
 void report_text_end(struct report_text *text, const struct report_result *result, bool require);

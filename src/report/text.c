@@ -60,8 +60,11 @@ report_text_end(struct report_text *text, const struct report_result *result, bo
 	report_text_clear(text);
 	fprintf(out, "%s %s (%.3f s)%s\n", words[result->outcome], result->name, (double)result->duration_ms / 1e3,
 		result->outcome == OUTCOME_PASS && result->findings.cnt ? " with warnings" : "");
-	if (result->reason)
+	if (result->reason && text->last_reason && !strcmp(result->reason, text->last_reason))
+		fputs("    (for the same reason)\n", out);
+	else if (result->reason)
 		print_indented(out, "    ", result->reason);
+	text->last_reason = result->reason;
 	if (result->outcome == OUTCOME_SKIP && require)
 		fputs("    a skip counts as an error here (--require)\n", out);
 	for (size_t i = 0; i < result->findings.cnt && i < FINDINGS_SHOWN; i++)

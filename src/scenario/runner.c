@@ -319,8 +319,11 @@ prepare(struct runner *runner)
 	}
 	code = probe_set_new(&runner->set, runner->plan.points, runner->plan.points_cnt, &opts->probe, &diag);
 	if (code) {
-		/* What is not permitted here says nothing about the binary. */
-		set_broken(runner, code == -EPERM || code == -EACCES || code == -EOPNOTSUPP, diag.text);
+		char reason[600];
+
+		/* What this machine does not allow says nothing about the binary, and doctor's words say what would help. */
+		bool obstacle = probe_find_obstacle(opts->probe.method, reason, sizeof(reason));
+		set_broken(runner, obstacle, obstacle ? reason : diag.text);
 		return;
 	}
 	runner->run->attach = probe_method_name(probe_set_method(runner->set));

@@ -130,10 +130,12 @@ selftest_run(const struct selftest_opts *opts, struct report_run *run)
 	struct probe_set *set = NULL;
 	struct specimen *specimen = NULL;
 	struct diag diag;
+	char reason[600];
 
 	if (opts->on_begin)
 		opts->on_begin(opts->cookie, "selftest: compiling and attaching", 1, RESULTS);
 	int code = prepare(opts, &notes, &plan, &set, &specimen, &diag);
+	bool obstacle = code && probe_find_obstacle(opts->probe.method, reason, sizeof(reason));
 	if (set)
 		run->attach = probe_method_name(probe_set_method(set));
 	for (size_t i = 0; i < RESULTS; i++) {
@@ -144,10 +146,8 @@ selftest_run(const struct selftest_opts *opts, struct report_run *run)
 		if (opts->on_begin)
 			opts->on_begin(opts->cookie, name, i + 1, RESULTS);
 		if (code) {
-			bool may_not = code == -EPERM || code == -EACCES || code == -EOPNOTSUPP;
-
-			result->outcome = may_not ? OUTCOME_SKIP : OUTCOME_ERROR;
-			result->reason = xstrdup(diag.text);
+			result->outcome = obstacle ? OUTCOME_SKIP : OUTCOME_ERROR;
+			result->reason = xstrdup(obstacle ? reason : diag.text);
 		} else {
 			run_one(i, specimen, set, &plan, result);
 		}

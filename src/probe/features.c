@@ -1,0 +1,290 @@
+/* What this machine allows: one table of tries, in the order in which the probes need them. The texts are what
+ * `doctor` shows and what a skip gives as its reason. */
+#include "probe/bcc_shim.h"
+#include "probe/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define TELL(feature, ...) snprintf((feature)->detail, sizeof((feature)->detail), __VA_ARGS__)
+
+/* The first line of a small file, "" when it cannot be read. */
+static const char *
+read_line(const char *path, char *line, size_t line_sz)
+{
+	FILE *file = fopen(path, "re");
+
+	line[0] = '\0';
+	if (file) {
+		if (!fgets(line, (int)line_sz, file))
+			line[0] = '\0';
+		fclose(file);
+	}
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
+static void
+try_machine(struct probe_feature *feature)
+{
+	struct utsname un;
+
+	uname(&un);
+	feature->ok = !strcmp(un.machine, "x86_64");
+	TELL(feature, "Linux %s on %s%s", un.release, un.machine,
+	     feature->ok ? "" : "; the probes read arguments on x86-64 only, so run tpcheck on such a machine");
+}
+
+/* Reads the effective set from /proc, as any program may. */
+static uint64_t
+effective_capabilities(void)
+{
+	char line[128];
+	uint64_t set = 0;
+	FILE *file = fopen("/proc/self/status", "re");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "CapEff: %" SCNx64, &set) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return set;
+}
+
+static void
+try_user(struct probe_feature *feature)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} interesting[] = {{39, "CAP_BPF"}, {38, "CAP_PERFMON"}, {21, "CAP_SYS_ADMIN"}, {1, "CAP_DAC_OVERRIDE"}, {19, "CAP_SYS_PTRACE"}};
+	uint64_t set = effective_capabilities();
+	struct buf names;
+
+	buf_init(&names, 256);
+	for (size_t i = 0; i < sizeof(interesting) / sizeof(*interesting); i++)
+		if (set >> interesting[i].number & 1)
+			buf_printf(&names, "%s%s", names.len ? ", " : "", interesting[i].name);
+	bool admin = set >> 21 & 1, bpf = set >> 39 & 1, perfmon = set >> 38 & 1;
+	feature->ok = admin || (bpf && perfmon);
+	TELL(feature, "user %d with %s%s", (int)geteuid(), names.len ? names.data : "none of the capabilities that tracing needs",
+	     feature->ok ? "" : "; run it as root, or give it CAP_BPF and CAP_PERFMON");
+	buf_fini(&names);
+}
+
+static void
+try_lockdown(struct probe_feature *feature)
+{
+	char line[128];
+
+	read_line("/sys/kernel/security/lockdown", line, sizeof(line));
+	feature->ok = !strstr(line, "[confidentiality]");
+	TELL(feature, "%s%s", *line ? line : "not in use",
+	     feature->ok ? "" : "; lockdown=confidentiality forbids tracing programs to read memory: boot without it");
+}
+
+static void
+tell_result(struct probe_feature *feature, int fd, const char *good, const char *remedy)
+{
+	feature->ok = fd >= 0;
+	if (fd >= 0)
+		close(fd);
+	if (feature->ok)
+		TELL(feature, "%s", good);
+	else
+		TELL(feature, "%s; %s", strerror(-fd), remedy);
+}
+
+static void
+try_map(struct probe_feature *feature)
+{
+	char line[64];
+
+	int fd = bpf_try_map();
+
+	feature->ok = fd >= 0;
+	if (fd >= 0) {
+		close(fd);
+		TELL(feature, "maps can be made");
+		return;
+	}
+	TELL(feature,
+	     "%s (kernel.unprivileged_bpf_disabled is %s); run as root or with CAP_BPF and CAP_PERFMON; in a container, start it "
+	     "with --cap-add=BPF --cap-add=PERFMON (or --privileged), which its seccomp profile has to allow too",
+	     strerror(-fd), read_line("/proc/sys/kernel/unprivileged_bpf_disabled", line, sizeof(line)));
+}
+
+static void
+try_program(struct probe_feature *feature)
+{
+	tell_result(feature, bpf_try_program(0), "tracing programs can be loaded", "run as root or with CAP_BPF and CAP_PERFMON");
+}
+
+static void
+try_ring(struct probe_feature *feature)
+{
+	tell_result(feature, perf_try_ring(), "perf ring buffers can be opened", "run as root or with CAP_PERFMON");
+}
+
+static void
+try_multi(struct probe_feature *feature)
+{
+	uint64_t offset, zero = 0;
+	char path[4096];
+	int prog_fd = bpf_try_program(MULTI_ATTACH_TYPE);
+	int link_fd = prog_fd;
+
+	if (prog_fd >= 0) {
+		link_fd = multi_try_target(path, sizeof(path), &offset);
+		if (!link_fd)
+			link_fd = bpf_link_uprobe_multi(prog_fd, path, &offset, &zero, &zero, 1, getpid());
+		close(prog_fd);
+	}
+	tell_result(feature, link_fd, "one link for all probes: the quick way, CAP_BPF and CAP_PERFMON are enough",
+		    "needs Linux 6.6 or newer; perf events are the other way");
+}
+
+static void
+try_perf(struct probe_feature *feature)
+{
+	uint64_t offset;
+	char path[4096];
+	int fd = multi_try_target(path, sizeof(path), &offset);
+
+	if (!fd)
+		fd = perf_try_uprobe(path, offset);
+	tell_result(feature, fd, "the uprobe PMU works: one perf event for each probe",
+		    "needs CAP_SYS_ADMIN, or a tracefs that can be written to; the uprobe_multi link (--attach=multi) needs neither");
+}
+
+static void
+try_tracefs(struct probe_feature *feature)
+{
+	static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+	char path[128];
+	int error = ENOENT;
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/uprobe_events", places[i]);
+		if (!access(path, W_OK)) {
+			feature->ok = true;
+			TELL(feature, "%s can be written to", path);
+			return;
+		}
+		if (errno != ENOENT)
+			error = errno;
+	}
+	TELL(feature, "%s; %s. Only needed where neither a uprobe_multi link nor the uprobe PMU works", strerror(error),
+	     error == ENOENT ? "mount it: mount -t tracefs tracefs /sys/kernel/tracing" : "run as root");
+}
+
+static void
+try_headers(struct probe_feature *feature)
+{
+	struct utsname un;
+	char path[512];
+	const char *from_env = getenv("BCC_KERNEL_SOURCE");
+
+	uname(&un);
+	snprintf(path, sizeof(path), "/lib/modules/%s/build", un.release);
+	feature->ok = true;
+	TELL(feature, "built in, no package is needed (for --headers=system: %s%s, %s)", from_env ? "BCC_KERNEL_SOURCE is " : path,
+	     from_env                                     ? from_env
+	     : !access(path, F_OK)                        ? " is there"
+	     : !access("/sys/kernel/kheaders.tar.xz", F_OK) ? " is not there, but kheaders are"
+							  : " is not there",
+	     !access("/sys/kernel/btf/vmlinux", F_OK) ? "BTF is there" : "no BTF");
+}
+
+static void
+try_libbcc(struct probe_feature *feature)
+{
+	feature->ok = true;
+	TELL(feature, "%s", bcc_shim_version());
+}
+
+static void
+try_valgrind(struct probe_feature *feature)
+{
+	char line[4096];
+	FILE *file = fopen("/proc/self/maps", "re");
+
+	feature->ok = true;
+	TELL(feature, "not running under it");
+	while (file && feature->ok && fgets(line, sizeof(line), file))
+		if (strstr(line, "/valgrind/")) {
+			feature->ok = false;
+			TELL(feature, "running under it: a process under valgrind dies at a trap; run tpcheck and bitcoind without");
+		}
+	if (file)
+		fclose(file);
+}
+
+static const struct {
+	const char *name;
+	bool needed;
+	void (*try)(struct probe_feature *feature);
+} tries[] = {
+	{"machine", true, try_machine},
+	{"user", true, try_user},
+	{"lockdown", true, try_lockdown},
+	{"valgrind", true, try_valgrind},
+	{"libbcc", true, try_libbcc},
+	{"kernel headers", true, try_headers},
+	{"bpf maps", true, try_map},
+	{"bpf programs", true, try_program},
+	{"perf rings", true, try_ring},
+	{"attach: multi", false, try_multi},
+	{"attach: perf", false, try_perf},
+	{"tracefs", false, try_tracefs},
+};
+enum { TRIES_CNT = sizeof(tries) / sizeof(*tries) };
+_Static_assert((int)TRIES_CNT <= (int)PROBE_FEATURES_MAX, "room for all");
+
+size_t
+probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX])
+{
+	for (size_t i = 0; i < TRIES_CNT; i++) {
+		features[i] = (struct probe_feature){.name = tries[i].name, .needed = tries[i].needed};
+		tries[i].try(&features[i]);
+	}
+	return TRIES_CNT;
+}
+
+static const struct probe_feature *
+find_feature(const struct probe_feature *features, const char *name)
+{
+	size_t i = 0;
+
+	while (i < TRIES_CNT - 1 && strcmp(features[i].name, name))
+		i++;
+	return &features[i];
+}
+
+bool
+probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz)
+{
+	struct probe_feature features[PROBE_FEATURES_MAX];
+	const struct probe_feature *obstacle = NULL;
+
+	probe_try_features(features);
+	for (size_t i = 0; i < TRIES_CNT && !obstacle; i++)
+		if (features[i].needed && !features[i].ok)
+			obstacle = &features[i];
+	const struct probe_feature *multi = find_feature(features, "attach: multi");
+	const struct probe_feature *perf = find_feature(features, "attach: perf");
+	bool can_perf = perf->ok || find_feature(features, "tracefs")->ok;
+	if (!obstacle && method == PROBE_METHOD_MULTI && !multi->ok)
+		obstacle = multi;
+	if (!obstacle && !can_perf && (method == PROBE_METHOD_PERF || !multi->ok))
+		obstacle = perf;
+	if (obstacle)
+		snprintf(reason, reason_sz, "%s: %s", obstacle->name, obstacle->detail);
+	return obstacle != NULL;
+}
