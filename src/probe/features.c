@@ -194,12 +194,13 @@ try_headers(struct probe_feature *feature)
 	uname(&un);
 	snprintf(path, sizeof(path), "/lib/modules/%s/build", un.release);
 	feature->ok = true;
-	TELL(feature, "built in, no package is needed (for --headers=system: %s%s, %s)", from_env ? "BCC_KERNEL_SOURCE is " : path,
-	     from_env                                     ? from_env
-	     : !access(path, F_OK)                        ? " is there"
-	     : !access("/sys/kernel/kheaders.tar.xz", F_OK) ? " is not there, but kheaders are"
-							  : " is not there",
-	     !access("/sys/kernel/btf/vmlinux", F_OK) ? "BTF is there" : "no BTF");
+	if (from_env)
+		TELL(feature, "built in, no package is needed (for --headers=system: BCC_KERNEL_SOURCE is %.300s)", from_env);
+	else
+		TELL(feature, "built in, no package is needed (for --headers=system: %.300s is %s)", path,
+		     !access(path, F_OK)                            ? "there"
+		     : !access("/sys/kernel/kheaders.tar.xz", F_OK) ? "not there, but kheaders are"
+								    : "not there");
 }
 
 static void

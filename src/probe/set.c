@@ -466,6 +466,28 @@ attach_perf(struct probe_set *set, pid_t pid, struct diag *diag)
 	return 0;
 }
 
+/* Is it the program that the points are of? At each there has to be the nop that sys/sdt.h put there (one byte, or five
+ * in newer ones): a trap anywhere else would break the process. */
+static int
+check_program(struct probe_set *set, pid_t pid, struct diag *diag)
+{
+	struct process_view *view = NULL;
+	int code = process_view_open(&view, pid, diag);
+
+	for (size_t i = 0; i < set->points_cnt && !code; i++) {
+		const struct site *site = set->points[i].site;
+		uint8_t byte = 0;
+
+		code = process_view_read_file(view, site->file_offset, &byte, 1, diag);
+		if (code || (byte != 0x90 && byte != 0x0f))
+			code = diag_fail(diag, -ENXIO,
+					 "probe: process %d does not run the program that was looked at: it has no %s:%s at offset 0x%" PRIx64,
+					 (int)pid, site->provider, site->name, site->file_offset);
+	}
+	process_view_close(view);
+	return code;
+}
+
 /* Is each point trapped and each semaphore raised? */
 static int
 verify(struct probe_set *set, pid_t pid, struct diag *diag)
@@ -553,7 +575,9 @@ int
 probe_set_attach(struct probe_set *set, pid_t pid, struct diag *diag)
 {
 	probe_set_detach(set);
-	int code = retire_threads(set, diag);
+	int code = check_program(set, pid, diag);
+	if (!code)
+		code = retire_threads(set, diag);
 	if (!code)
 		code = set->method == PROBE_METHOD_MULTI ? attach_multi(set, pid, diag) : attach_perf(set, pid, diag);
 	if (!code)

@@ -98,7 +98,7 @@ stamp_us(const char *line, size_t len)
 int
 log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critical_bytes)
 {
-	int64_t first_us = -1, bytes = -1;
+	int64_t first_us = -1, last_us = -1, bytes = -1;
 	const char *line;
 	size_t len, seen = 0;
 
@@ -106,18 +106,22 @@ log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critica
 	*critical_bytes = -1;
 	while (next_line(&log, &line, &len)) {
 		const char *at = find_in(line, len, "Cache size (");
+		bool is_coins = find_in(line, len, "write coins cache to disk");
 
 		if (at && find_in(line, len, "exceeds total space"))
 			if (sscanf(at, "Cache size (%" SCNd64 ")", &bytes) != 1)
 				bytes = -1;
 		if (find_in(line, len, "write block and undo data to disk started"))
 			first_us = stamp_us(line, len);
-		/* Up to v30 the line says "write coins cache to disk (12 coins, 3.45KiB) completed". */
-		if (!find_in(line, len, "write coins cache to disk") || !find_in(line, len, "completed"))
+		if (is_coins ? find_in(line, len, " started") : find_in(line, len, " to coin database..."))
+			last_us = stamp_us(line, len);
+		if (!is_coins || !find_in(line, len, "completed"))
 			continue;
+		/* Up to v30 the line says "write coins cache to disk (12 coins, 3.45KiB) completed" and is written after the
+		 * tracepoint was hit: the time that it tells is none that the duration has to reach. */
+		if (find_in(line, len, " cached coins)"))
+			last_us = stamp_us(line, len);
 		if (seen++ == nth) {
-			int64_t last_us = stamp_us(line, len);
-
 			if (first_us < 0 || last_us < 0)
 				return -ENOENT;
 			/* Over midnight the day's microseconds start again. */
@@ -125,7 +129,7 @@ log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critica
 			*critical_bytes = bytes;
 			return 0;
 		}
-		first_us = bytes = -1;
+		first_us = last_us = bytes = -1;
 	}
 	return -ENOENT;
 }

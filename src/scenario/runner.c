@@ -255,7 +255,7 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 		}
 	}
 	result->duration_ms = (clock_now_ns() - began) / 1000000;
-	if (result->outcome == OUTCOME_FAIL || result->outcome == OUTCOME_ERROR) {
+	if (result->outcome == OUTCOME_FAIL || (result->outcome == OUTCOME_ERROR && !is_interrupted(runner))) {
 		result->repeat = xasprintf("%s '%s'", runner->opts->repeat_prefix, scenario->name);
 		result->artifacts = artifacts_keep(runner->artifacts, scenario->name, scene.node, scene.events, scene.events_cnt,
 						   result, runner->set ? probe_set_text(runner->set) : NULL);

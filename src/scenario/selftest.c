@@ -112,7 +112,8 @@ prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *pla
 	plan_make(plan, *notes, UINT64_MAX);
 	for (int id = 0; id < TRACEPOINTS_CNT; id++)
 		if (plan->findings[id].cnt)
-			return diag_fail(diag, -EBADMSG, "selftest: %s", plan->findings[id].items[0].message);
+			return diag_fail(diag, -EBADMSG, "selftest: the specimen's notes are not as documented: %s",
+					 plan->findings[id].items[0].message);
 	code = probe_set_new(set, plan->points, plan->points_cnt, &opts->probe, diag);
 	if (!code)
 		code = specimen_start(specimen, opts->program, diag);

@@ -37,11 +37,20 @@ TRACEPOINT_SEMAPHORE(mempool, removed);
 TRACEPOINT_SEMAPHORE(mempool, replaced);
 TRACEPOINT_SEMAPHORE(mempool, rejected);
 
+/* The tests build this file once more, with specimens that are wrong on purpose (tests/specimens/broken.c). */
+#ifndef SPECIMEN_HITS
+#define SPECIMEN_HITS(id) 1        /* how often the tracepoint fires where it should fire once */
+#define SPECIMEN_POINTER(id, n, p) (p) /* what is passed for a pointer */
+#define SPECIMEN_INT32 int32_t     /* the type of the arguments that are int32 */
+#define SPECIMEN_UINT32 uint32_t
+#endif
+
 /* Reads the semaphore anew each time: the kernel changes it. */
 #define TRACEPOINT(context, event, ...)                                                           \
 	do {                                                                                      \
-		if (*(volatile unsigned short *)&context##_##event##_semaphore)                   \
-			STAP_PROBEV(context, event, __VA_ARGS__);                                 \
+		for (int hits = SPECIMEN_HITS(v->id); hits > 0; hits--)                           \
+			if (*(volatile unsigned short *)&context##_##event##_semaphore)           \
+				STAP_PROBEV(context, event, __VA_ARGS__);                         \
 	} while (0)
 
 /* The values of one firing; pointers have to stay valid until the probe was hit. */
@@ -58,28 +67,27 @@ static const char *
 string(struct values *v, unsigned arg)
 {
 	specimen_string(v->id, arg, v->round, v->strings[arg]);
-	return v->strings[arg];
+	return SPECIMEN_POINTER(v->id, arg, v->strings[arg]);
 }
 
 static const uint8_t *
 hash(struct values *v, unsigned arg)
 {
 	specimen_hash(v->id, arg, v->round, v->hashes[arg]);
-	return v->hashes[arg];
+	return SPECIMEN_POINTER(v->id, arg, v->hashes[arg]);
 }
 
 static const uint8_t *
 payload(struct values *v)
 {
-	v->payload_len = specimen_payload(v->id, v->round, v->payload);
-	return v->payload;
+	return SPECIMEN_POINTER(v->id, 6, v->payload);
 }
 
 #define BEGIN(i) v->id = i
 #define I64(n) specimen_int(v->id, n, v->round, 8)
-#define I32(n) (int32_t)specimen_int(v->id, n, v->round, 4)
+#define I32(n) (SPECIMEN_INT32)specimen_int(v->id, n, v->round, 4)
 #define U64(n) specimen_uint(v->id, n, v->round, 8)
-#define U32(n) (uint32_t)specimen_uint(v->id, n, v->round, 4)
+#define U32(n) (SPECIMEN_UINT32)specimen_uint(v->id, n, v->round, 4)
 #define BOOLEAN(n) specimen_bool(v->id, n, v->round)
 #define STRING(n) string(v, n)
 #define HASH(n) hash(v, n)
@@ -88,11 +96,11 @@ static void
 fire_round(struct values *v)
 {
 	BEGIN(TP_NET_INBOUND_MESSAGE);
-	payload(v);
-	TRACEPOINT(net, inbound_message, I64(1), STRING(2), STRING(3), STRING(4), v->payload_len, (const uint8_t *)v->payload);
+	v->payload_len = specimen_payload(v->id, v->round, v->payload);
+	TRACEPOINT(net, inbound_message, I64(1), STRING(2), STRING(3), STRING(4), v->payload_len, payload(v));
 	BEGIN(TP_NET_OUTBOUND_MESSAGE);
-	payload(v);
-	TRACEPOINT(net, outbound_message, I64(1), STRING(2), STRING(3), STRING(4), v->payload_len, (const uint8_t *)v->payload);
+	v->payload_len = specimen_payload(v->id, v->round, v->payload);
+	TRACEPOINT(net, outbound_message, I64(1), STRING(2), STRING(3), STRING(4), v->payload_len, payload(v));
 	BEGIN(TP_NET_INBOUND_CONNECTION);
 	TRACEPOINT(net, inbound_connection, I64(1), STRING(2), STRING(3), U32(4), U64(5));
 	BEGIN(TP_NET_OUTBOUND_CONNECTION);
@@ -133,15 +141,16 @@ fire_round(struct values *v)
 
 /* A second location of utxocache:add, as a compiler makes by inlining. */
 static void
-fire_burst(struct values *v, uint64_t hits)
+fire_burst(struct values *v, uint64_t cnt)
 {
 	uint8_t txid[32];
 
 	v->id = TP_UTXOCACHE_ADD;
 	v->round = SPECIMEN_TYPICAL;
 	specimen_hash(v->id, 1, v->round, txid);
-	for (uint64_t i = 0; i < hits; i++)
-		TRACEPOINT(utxocache, add, (const uint8_t *)txid, (uint32_t)i, (uint32_t)7, (int64_t)i, (bool)false);
+	for (uint64_t i = 0; i < cnt; i++)
+		if (*(volatile unsigned short *)&utxocache_add_semaphore)
+			STAP_PROBEV(utxocache, add, (const uint8_t *)txid, (uint32_t)i, (uint32_t)7, (int64_t)i, (bool)false);
 }
 
 static struct values main_values, other_values;

@@ -72,7 +72,7 @@ specimen_string(enum tracepoint_id id, unsigned arg, enum specimen_round round, 
 		len = SPECIMEN_STRING_BEYOND;
 		break;
 	default:
-		return (size_t)sprintf(out, "t%ua%u", (unsigned)id, arg);
+		return (size_t)snprintf(out, SPECIMEN_STRING_BEYOND, "t%ua%u", (unsigned)id, arg);
 	}
 	for (size_t i = 0; i < len; i++)
 		out[i] = (char)('a' + (i + 3 * (unsigned)id + arg) % 26);

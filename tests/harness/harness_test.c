@@ -1,0 +1,449 @@
+/* The probes on specimens, with the kernel and libbcc as they are here: needs root or the capabilities that doctor
+ * names, and is skipped, loudly, without them. */
+#include "base/xmem.h"
+#include "scenario/plan.h"
+#include "scenario/specimen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { COLLECT_MS = 20000 };
+
+/* One binary's plan and probes, as the test chooses the way to attach. */
+struct bench {
+	struct notes *notes;
+	struct plan plan;
+	struct probe_set *set;
+};
+
+static const enum probe_method methods[] = {PROBE_METHOD_MULTI, PROBE_METHOD_PERF};
+
+static void
+must(int code, const struct diag *diag)
+{
+	if (code)
+		fail_msg("%s", diag->text);
+}
+
+static void
+bench_open(struct bench *bench, const char *program, enum probe_method method, uint64_t tracepoints, size_t ring_bytes)
+{
+	struct probe_opts opts = {.method = method, .ring_bytes = ring_bytes};
+	struct diag diag;
+
+	must(notes_open(&bench->notes, program, &diag), &diag);
+	plan_make(&bench->plan, bench->notes, tracepoints);
+	must(probe_set_new(&bench->set, bench->plan.points, bench->plan.points_cnt, &opts, &diag), &diag);
+	assert_int_equal(probe_set_method(bench->set), method);
+}
+
+static void
+bench_close(struct bench *bench)
+{
+	probe_set_free(bench->set);
+	plan_fini(&bench->plan);
+	notes_free(bench->notes);
+}
+
+/* Attaches to a specimen, has it do a command, and returns what came. */
+static struct event *
+record(struct bench *bench, struct specimen *specimen, const char *command, size_t *cnt)
+{
+	struct record_list records;
+	struct event *events;
+	struct diag diag;
+
+	must(probe_set_attach(bench->set, specimen_pid(specimen), &diag), &diag);
+	must(probe_set_arm(bench->set, UINT64_MAX, &diag), &diag);
+	must(specimen_command(specimen, command, &diag), &diag);
+	must(probe_set_collect(bench->set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
+	must(plan_decode(&bench->plan, &records, &events, &diag), &diag);
+	*cnt = records.cnt;
+	return events;
+}
+
+static struct specimen *
+start(const char *program, const char *broken)
+{
+	struct specimen *specimen;
+	struct diag diag;
+
+	if (broken)
+		setenv("BREAK", broken, 1);
+	must(specimen_start(&specimen, program, &diag), &diag);
+	unsetenv("BREAK");
+	return specimen;
+}
+
+/* Runs a round on a broken specimen and returns the findings. */
+static struct findings
+find_breakage(struct bench *bench, const char *broken, enum specimen_round round)
+{
+	struct specimen *specimen = start(BROKEN_SPECIMEN, broken);
+	struct findings findings = {0};
+	struct expect *x = expect_new();
+	struct diag diag;
+	char command[32];
+	size_t cnt;
+
+	snprintf(command, sizeof(command), "round %d", (int)round);
+	struct event *events = record(bench, specimen, command, &cnt);
+	specimen_expect(x, round, UINT64_MAX);
+	must(expect_match(x, TP_UTXOCACHE_ADD, events, cnt, &findings, &diag), &diag);
+	expect_free(x);
+	free(events);
+	specimen_stop(specimen);
+	return findings;
+}
+
+/* Every finding must be about that tracepoint and argument, and there must be want of them: one for each thread. */
+static void
+assert_named(struct findings *findings, const char *broken, const char *tracepoint, unsigned argument, size_t cnt)
+{
+	for (size_t i = 0; i < findings->cnt; i++)
+		if (strcmp(findings->items[i].tracepoint, tracepoint) || findings->items[i].argument != argument)
+			fail_msg("%s: blamed is %s argument %u: %s", broken, findings->items[i].tracepoint,
+				 findings->items[i].argument, findings->items[i].message);
+	if (findings->cnt != cnt)
+		fail_msg("%s: %zu findings, want %zu", broken, findings->cnt, cnt);
+	findings_fini(findings);
+}
+
+static void
+test_sound_specimen_has_no_findings(void **state)
+{
+	(void)state;
+	for (size_t m = 0; m < 2; m++) {
+		struct bench bench;
+
+		bench_open(&bench, BROKEN_SPECIMEN, methods[m], UINT64_MAX, 0);
+		for (int round = 0; round < SPECIMEN_ROUNDS; round++) {
+			struct findings findings = find_breakage(&bench, NULL, (enum specimen_round)round);
+
+			assert_named(&findings, "nothing broken", "", 0, 0);
+		}
+		bench_close(&bench);
+	}
+}
+
+static void
+test_each_wrong_value_is_named(void **state)
+{
+	struct bench bench;
+	char broken[32];
+
+	(void)state;
+	bench_open(&bench, BROKEN_SPECIMEN, PROBE_METHOD_MULTI, UINT64_MAX, 0);
+	for (unsigned id = 0; id < TRACEPOINTS_CNT; id++) {
+		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
+
+		for (unsigned n = 1; n <= row->args_cnt; n++) {
+			enum arg_type type = row->args[n - 1].type;
+
+			snprintf(broken, sizeof(broken), "value:%u:%u", id, n);
+			struct findings findings = find_breakage(&bench, broken, SPECIMEN_TYPICAL);
+			/* A wrong length makes the bytes behind it wrong as well. */
+			if (n < row->args_cnt && row->args[n].type == ARG_BYTES) {
+				assert_int_equal(findings.cnt, 4);
+				assert_int_equal(findings.items[0].argument, n);
+				findings_fini(&findings);
+			} else {
+				assert_named(&findings, broken, row->full_name, n, 2);
+			}
+			if (type != ARG_HASH && type != ARG_STRING && type != ARG_BYTES)
+				continue;
+			snprintf(broken, sizeof(broken), "pointer:%u:%u", id, n);
+			findings = find_breakage(&bench, broken, SPECIMEN_TYPICAL);
+			assert_true(findings.cnt && strstr(findings.items[0].got, "not readable at 0x8: Bad address"));
+			assert_named(&findings, broken, row->full_name, n, 2);
+		}
+	}
+	bench_close(&bench);
+}
+
+static void
+test_each_missing_and_doubled_event_is_named(void **state)
+{
+	struct bench bench;
+	char broken[32];
+
+	(void)state;
+	bench_open(&bench, BROKEN_SPECIMEN, PROBE_METHOD_MULTI, UINT64_MAX, 0);
+	for (unsigned id = 0; id < TRACEPOINTS_CNT; id++) {
+		const char *name = contract_get((enum tracepoint_id)id)->full_name;
+
+		snprintf(broken, sizeof(broken), "never:%u:0", id);
+		struct findings findings = find_breakage(&bench, broken, SPECIMEN_TYPICAL);
+		assert_true(findings.cnt && strstr(findings.items[0].message, "did not come"));
+		assert_named(&findings, broken, name, 0, 2);
+		snprintf(broken, sizeof(broken), "twice:%u:0", id);
+		findings = find_breakage(&bench, broken, SPECIMEN_TYPICAL);
+		assert_true(findings.cnt && strstr(findings.items[0].message, "was not expected"));
+		assert_named(&findings, broken, name, 0, 2);
+	}
+	bench_close(&bench);
+}
+
+/* A type of another width shows in the notes, before anything is attached. */
+static void
+test_each_wrong_width_is_named(void **state)
+{
+	struct notes *notes;
+	struct plan plan;
+	struct diag diag;
+	unsigned seen = 0;
+
+	(void)state;
+	must(notes_open(&notes, WIDE_SPECIMEN, &diag), &diag);
+	plan_make(&plan, notes, UINT64_MAX);
+	for (unsigned id = 0; id < TRACEPOINTS_CNT; id++) {
+		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
+		const struct findings *findings = &plan.findings[id];
+		size_t at = 0;
+
+		for (unsigned n = 1; n <= row->args_cnt; n++) {
+			enum arg_type type = row->args[n - 1].type;
+
+			if (type != ARG_INT32 && type != ARG_UINT32)
+				continue;
+			assert_true(at < findings->cnt);
+			assert_int_equal(findings->items[at].argument, n);
+			assert_non_null(strstr(findings->items[at].got, "8 bytes"));
+			assert_non_null(strstr(findings->items[at].want, "4 bytes"));
+			/* utxocache:add has a second place, in burst, whose types are right. */
+			at++, seen++;
+		}
+		assert_int_equal(at, findings->cnt);
+	}
+	assert_true(seen > 15);
+	plan_fini(&plan);
+	notes_free(notes);
+}
+
+static void
+test_only_the_given_process_is_seen(void **state)
+{
+	(void)state;
+	for (size_t m = 0; m < 2; m++) {
+		struct specimen *one = start(BROKEN_SPECIMEN, NULL), *other = start(BROKEN_SPECIMEN, NULL);
+		struct record_list records;
+		struct bench bench;
+		struct diag diag;
+
+		bench_open(&bench, BROKEN_SPECIMEN, methods[m], UINT64_MAX, 0);
+		must(probe_set_attach(bench.set, specimen_pid(one), &diag), &diag);
+		must(probe_set_arm(bench.set, UINT64_MAX, &diag), &diag);
+		must(specimen_command(other, "burst 1000", &diag), &diag);
+		must(specimen_command(one, "burst 7", &diag), &diag);
+		must(specimen_command(other, "round 0", &diag), &diag);
+		must(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
+		assert_int_equal(records.cnt, 7);
+		bench_close(&bench);
+		specimen_stop(one);
+		specimen_stop(other);
+	}
+}
+
+static void
+test_mask_chooses_what_is_recorded(void **state)
+{
+	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
+	struct record_list records;
+	struct bench bench;
+	struct diag diag;
+
+	(void)state;
+	bench_open(&bench, BROKEN_SPECIMEN, PROBE_METHOD_MULTI, UINT64_MAX, 0);
+	must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
+	must(specimen_command(specimen, "round 0", &diag), &diag);
+	must(probe_set_arm(bench.set, TP_BIT(TP_MEMPOOL_REPLACED), &diag), &diag);
+	must(specimen_command(specimen, "round 0", &diag), &diag);
+	must(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
+	assert_int_equal(records.cnt, 2); /* two threads */
+	must(specimen_command(specimen, "round 0", &diag), &diag);
+	/* What came between two armings belongs to neither. */
+	must(probe_set_arm(bench.set, UINT64_MAX, &diag), &diag);
+	must(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
+	assert_int_equal(records.cnt, 0);
+	bench_close(&bench);
+	specimen_stop(specimen);
+}
+
+static void
+test_a_million_events_arrive_in_order(void **state)
+{
+	enum { HITS = 1000000 };
+	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
+	struct bench bench;
+	size_t cnt;
+
+	(void)state;
+	bench_open(&bench, BROKEN_SPECIMEN, PROBE_METHOD_MULTI, TP_BIT(TP_UTXOCACHE_ADD), 0);
+	struct event *events = record(&bench, specimen, "burst 1000000", &cnt);
+	assert_int_equal(cnt, HITS);
+	for (size_t i = 0; i < cnt; i++)
+		if (events[i].args[1].u != i)
+			fail_msg("event %zu has number %" PRIu64, i, events[i].args[1].u);
+	free(events);
+	bench_close(&bench);
+	specimen_stop(specimen);
+}
+
+/* A ring that is much too small: the loss must be an error with its figures, and not carry over to the next arming. */
+static void
+test_a_loss_is_an_error(void **state)
+{
+	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
+	struct record_list records;
+	struct probe_counts counts;
+	struct bench bench;
+	struct diag diag;
+
+	(void)state;
+	bench_open(&bench, BROKEN_SPECIMEN, PROBE_METHOD_MULTI, TP_BIT(TP_UTXOCACHE_ADD), 1);
+	must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
+	must(probe_set_arm(bench.set, UINT64_MAX, &diag), &diag);
+	must(specimen_command(specimen, "burst 500000", &diag), &diag);
+	assert_int_equal(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag), -EOVERFLOW);
+	assert_non_null(strstr(diag.text, "events were lost"));
+	assert_int_equal(counts.attempts, 500000);
+	assert_true(counts.failed > 0);
+	assert_int_equal(counts.delivered, counts.attempts - counts.failed);
+	must(probe_set_arm(bench.set, UINT64_MAX, &diag), &diag);
+	must(specimen_command(specimen, "burst 10", &diag), &diag);
+	must(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag), &diag);
+	assert_int_equal(records.cnt, 10);
+	bench_close(&bench);
+	specimen_stop(specimen);
+}
+
+static uint16_t
+semaphore_of(struct specimen *specimen, const struct site *site)
+{
+	char path[64], line[512];
+	uint16_t value = UINT16_MAX;
+	uint64_t start_at, end, offset;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)specimen_pid(specimen));
+	FILE *maps = fopen(path, "re");
+	assert_non_null(maps);
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)specimen_pid(specimen));
+	int mem = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(mem >= 0);
+	while (fgets(line, sizeof(line), maps)) {
+		uint64_t at = site->semaphore_file_offset;
+
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " rw-p %" SCNx64, &start_at, &end, &offset) == 3 &&
+		    strstr(line, "specimen") && at >= offset && at - offset < end - start_at)
+			assert_int_equal(pread(mem, &value, 2, (off_t)(start_at + at - offset)), 2);
+	}
+	close(mem);
+	fclose(maps);
+	return value;
+}
+
+static void
+test_semaphores_are_lowered_even_when_killed(void **state)
+{
+	(void)state;
+	for (size_t m = 0; m < 2; m++) {
+		struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
+		struct bench bench;
+		struct diag diag;
+		int fds[2];
+		char byte;
+
+		assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+		pid_t pid = fork();
+		assert_true(pid >= 0);
+		if (!pid) {
+			/* In a process of its own: it is to be killed. */
+			bench_open(&bench, BROKEN_SPECIMEN, methods[m], TP_BIT(TP_UTXOCACHE_ADD), 0);
+			must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
+			if (write(fds[1], "x", 1) == 1)
+				pause();
+			_exit(1);
+		}
+		close(fds[1]);
+		assert_int_equal(read(fds[0], &byte, 1), 1);
+		must(notes_open(&bench.notes, BROKEN_SPECIMEN, &diag), &diag);
+		const struct site *site = notes_find(bench.notes, "utxocache", "add", 0);
+		assert_non_null(site);
+		assert_int_not_equal(semaphore_of(specimen, site), 0);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		/* The kernel lowers it when it gets to it. */
+		struct deadline deadline = deadline_in_ms(5000);
+		while (semaphore_of(specimen, site) && !deadline_has_passed(deadline))
+			clock_pause_ms(5, deadline);
+		assert_int_equal(semaphore_of(specimen, site), 0);
+		must(specimen_command(specimen, "round 0", &diag), &diag);
+		notes_free(bench.notes);
+		close(fds[0]);
+		specimen_stop(specimen);
+	}
+}
+
+static void
+test_processes_that_cannot_be_attached_to(void **state)
+{
+	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
+	struct bench bench;
+	struct diag diag;
+
+	(void)state;
+	for (size_t m = 0; m < 2; m++) {
+		bench_open(&bench, BROKEN_SPECIMEN, methods[m], TP_BIT(TP_UTXOCACHE_ADD), 0);
+		/* Another program than the one that was planned for. */
+		assert_int_equal(probe_set_attach(bench.set, getpid(), &diag), -ENXIO);
+		assert_non_null(strstr(diag.text, "does not run the program"));
+		pid_t gone = fork();
+		if (!gone)
+			_exit(0);
+		waitpid(gone, NULL, 0);
+		assert_int_not_equal(probe_set_attach(bench.set, gone, &diag), 0);
+		/* And the set is still good. */
+		must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
+		bench_close(&bench);
+	}
+	specimen_stop(specimen);
+}
+
+int
+main(void)
+{
+	char reason[600];
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sound_specimen_has_no_findings),
+		cmocka_unit_test(test_each_wrong_value_is_named),
+		cmocka_unit_test(test_each_missing_and_doubled_event_is_named),
+		cmocka_unit_test(test_each_wrong_width_is_named),
+		cmocka_unit_test(test_only_the_given_process_is_seen),
+		cmocka_unit_test(test_mask_chooses_what_is_recorded),
+		cmocka_unit_test(test_a_million_events_arrive_in_order),
+		cmocka_unit_test(test_a_loss_is_an_error),
+		cmocka_unit_test(test_semaphores_are_lowered_even_when_killed),
+		cmocka_unit_test(test_processes_that_cannot_be_attached_to),
+	};
+
+	if (probe_find_obstacle(PROBE_METHOD_MULTI, reason, sizeof(reason)) ||
+	    probe_find_obstacle(PROBE_METHOD_PERF, reason, sizeof(reason))) {
+		printf("SKIP: %s\n", reason);
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
