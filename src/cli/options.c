@@ -58,7 +58,8 @@ cli_catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
-	/* A closed pipe is seen where it is written to. */
+	/* A closed pipe and a file that may not grow are seen where they are written to. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	return &interrupted;
 }

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Installs what building and testing need (Debian, Ubuntu), builds tpcheck in build/ and runs all tests. Those that need
+# a real bitcoind use the one in $BITCOIND or PATH, and are skipped without. Ends with "N passed, N failed, N skipped".
+set -eu
+cd "$(dirname "$0")"
+. tools/setup.sh
+setup_packages $BUILD_PACKAGES $TEST_PACKAGES
+setup_build build -DBUILD_TESTING=ON -DWERROR=ON
+setup_kernel
+set +e
+${SUDO:-} ctest --test-dir build --output-on-failure --no-tests=error "$@" 2>&1 | tee build/ctest.log
+echo
+# Of a skipped test the reason is what counts.
+for name in $(sed -n 's/^ *[0-9]*\/[0-9]* *Test *#[0-9]*: *\([^ ]*\) .*\*\*\*Skipped.*/\1/p' build/ctest.log); do
+	printf 'SKIPPED %s: ' "$name"
+	${SUDO:-} ctest --test-dir build -V -R "^$name\$" 2>&1 | sed -n 's/^[0-9]*: SKIP: //p' | head -n 1
+done
+total=$(sed -n 's/.*tests passed, .* tests failed out of \([0-9]*\)$/\1/p; s/.*% tests passed, .* out of \([0-9]*\)$/\1/p' build/ctest.log | tail -n 1)
+failed=$(sed -n 's/.*% tests passed, \([0-9]*\) tests failed.*/\1/p' build/ctest.log | tail -n 1)
+skipped=$(grep -c '\*\*\*Skipped' build/ctest.log)
+if [ -z "$total" ] || [ -z "$failed" ]; then
+	echo "the tests did not run to their end" >&2
+	exit 99
+fi
+echo "$((total - failed - skipped)) passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

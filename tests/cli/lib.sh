@@ -1,0 +1,54 @@
+# What the shell tests share. A test script sources it, calls check..., and ends with finish.
+# shellcheck shell=sh
+tpcheck=$1
+checks=0
+failures=0
+scratch=$(mktemp -d /tmp/tpcheck-clitest-XXXXXX) || exit 99
+chmod 755 "$scratch"
+trap 'rm -rf "$scratch"' EXIT
+
+# check WHAT COMMAND...: the command must succeed.
+check() {
+	what=$1
+	shift
+	checks=$((checks + 1))
+	if ! "$@"; then
+		failures=$((failures + 1))
+		echo "FAILED: $what"
+		echo "  command: $*"
+		sed 's/^/  out: /' "$scratch/out" 2>/dev/null | head -n 12
+		sed 's/^/  err: /' "$scratch/err" 2>/dev/null | head -n 12
+	fi
+}
+
+# run CODE COMMAND...: output goes to $scratch/out and $scratch/err; the exit code must be CODE.
+run() {
+	want=$1
+	shift
+	checks=$((checks + 1))
+	"$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+	got=$?
+	if [ "$got" != "$want" ]; then
+		failures=$((failures + 1))
+		echo "FAILED: exit code $got, want $want: $*"
+		sed 's/^/  out: /' "$scratch/out" | head -n 12
+		sed 's/^/  err: /' "$scratch/err" | head -n 12
+	fi
+}
+
+says() { grep -q -e "$1" "$scratch/out"; }
+complains() { grep -q -e "$1" "$scratch/err"; }
+quiet() { [ ! -s "$scratch/err" ]; }
+one_line_complaint() { [ "$(grep -c . "$scratch/err")" -le 2 ]; }
+
+# json FILTER FILE: jq's answer must be true.
+json() { [ "$(jq -r "$1" "$2" 2>&1)" = true ]; }
+
+# Nothing of tpcheck's in a folder that was its TMPDIR.
+left_nothing() { [ -z "$(ls -A "$1")" ] || { ls -A "$1"; false; }; }
+
+finish() {
+	echo "$checks checks, $failures failed"
+	[ "$failures" = 0 ]
+	exit
+}

@@ -1,0 +1,108 @@
+#!/bin/sh
+# The main job on a real bitcoind: verdicts, the two ways to attach, users, interrupts, traces, broken binaries.
+. "$(dirname "$0")/lib.sh"
+bitcoind=${BITCOIND:-$(command -v bitcoind)}
+if [ ! -x "$bitcoind" ]; then
+	echo "SKIP: no bitcoind: set BITCOIND, or put one into PATH"
+	exit 77
+fi
+if ! BITCOIND=$bitcoind "$tpcheck" doctor >"$scratch/doctor"; then
+	echo "SKIP: $(tail -n 1 "$scratch/doctor")"
+	exit 77
+fi
+unset BITCOIND
+mkdir -m 1777 "$scratch/tmp"
+TMPDIR=$scratch/tmp
+export TMPDIR
+
+outcomes() { jq -c '[.scenarios[] | [.name, .outcome]] | sort' "$1"; }
+alive() { pgrep -f -- "-datadir=$scratch/tmp" >/dev/null; }
+not_alive() { ! alive; }
+
+run 0 "$tpcheck" run --bitcoind="$bitcoind" --require
+check "a summary at the end" sh -c "tail -n 1 '$scratch/out' | grep -Eq '^[1-9][0-9]* passed, 0 failed, 0 skipped, 0 errors in [0-9.]+ s \(bitcoind v[0-9.]+\)$'"
+tail -n 1 "$scratch/out"
+check "nothing on stderr" quiet
+check "nothing left behind" left_nothing "$scratch/tmp"
+for method in multi perf; do
+	run 0 "$tpcheck" run --bitcoind="$bitcoind" --attach=$method --format=json --output="$scratch/$method.json"
+	check "JSON says how it attached" json ".attach == \"$method\" and .summary.failed == 0 and (.scenarios | length) > 20" "$scratch/$method.json"
+	check "JSON has node and findings" json '.node.version != null and (.scenarios | all(.findings | type == "array"))' "$scratch/$method.json"
+done
+check "both ways have equal results" [ "$(outcomes "$scratch/multi.json")" = "$(outcomes "$scratch/perf.json")" ]
+
+# Two at once do not see each other.
+"$tpcheck" run --bitcoind="$bitcoind" >"$scratch/other" 2>&1 &
+other=$!
+run 0 "$tpcheck" run --bitcoind="$bitcoind"
+wait $other
+check "the other run passed too" [ $? = 0 ]
+
+# Users.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && grep -q '^ok  *attach: multi' "$scratch/doctor"; then
+	two="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon"
+	run 0 $two "$tpcheck" run --bitcoind="$bitcoind" --require
+	check "an ordinary user with two capabilities judges all" says ' passed, 0 failed, 0 skipped, 0 errors'
+fi
+if [ "$(id -u)" = 0 ]; then
+	run 99 "$tpcheck" run --bitcoind="$bitcoind" --user=nobody-of-that-name 'utxocache.add.outputs'
+	check "a user that is not there" says 'nobody-of-that-name'
+fi
+
+# Interrupted at any time: a valid report, the documented code, no process and no file left.
+for delay in 0.1 0.4 0.7 1.0; do
+	"$tpcheck" run --bitcoind="$bitcoind" --format=json --output="$scratch/interrupted.json" >"$scratch/out" 2>"$scratch/err" &
+	pid=$!
+	sleep $delay
+	kill -INT $pid
+	wait $pid
+	code=$?
+	check "interrupted after $delay s: exit code $code" [ $code = 99 ]
+	check "the report says so" json '.summary.interrupted and (.scenarios | length) > 20' "$scratch/interrupted.json"
+	check "nothing left after an interrupt" left_nothing "$scratch/tmp"
+	check "no bitcoind left" not_alive
+done
+"$tpcheck" run --bitcoind="$bitcoind" >/dev/null 2>&1 &
+pid=$!
+sleep 0.6
+kill -KILL $pid
+wait $pid 2>/dev/null
+for i in 1 2 3 4 5 6 7 8 9 10; do alive && sleep 0.2; done
+check "no bitcoind outlives a killed tpcheck" not_alive
+rm -rf "$scratch/tmp"/tpcheck-*
+
+# Binaries whose notes were tampered with.
+LC_ALL=C sed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/' "$bitcoind" >"$scratch/renamed"
+chmod 755 "$scratch/renamed"
+run 1 "$tpcheck" run --bitcoind="$scratch/renamed" --format=json
+check "a tracepoint that is gone fails its scenarios, and them alone" json \
+	'[.scenarios[] | select(.outcome != "pass") | .name] | length > 0 and all(startswith("utxocache.spent."))' "$scratch/out"
+check "and is named" json \
+	'[.scenarios[].findings[]] | all(.tracepoint == "utxocache:spent" and (.message | test("not in the binary")))' "$scratch/out"
+check "what explains it is kept" [ -s "$(jq -r '[.scenarios[] | select(.artifacts)][0].artifacts' "$scratch/out")/findings.json" ]
+rm -rf "$scratch/tmp"/tpcheck-*
+# block_connected's height is passed as -4@: say 8@ in the note.
+LC_ALL=C sed 's/\(block_connected\x008@[^ ]* \)-4@/\1-8@/' "$bitcoind" >"$scratch/widened"
+chmod 755 "$scratch/widened"
+run 1 "$tpcheck" run --bitcoind="$scratch/widened" --artifacts="$scratch/kept" validation.block_connected.generate
+check "a width that is not documented is named" says 'argument 2 (height) of validation:block_connected is 8 bytes, signed'
+check "with what was wanted" says 'want: 4 bytes, signed'
+check "and the command to repeat it" says "repeat with: tpcheck run --bitcoind=$scratch/widened 'validation.block_connected.generate'"
+check "in the folder asked for" [ -s "$scratch/kept/validation.block_connected.generate/debug.log" ]
+if command -v objcopy >/dev/null; then
+	objcopy --remove-section .note.stapsdt "$bitcoind" "$scratch/bare"
+	chmod 755 "$scratch/bare"
+	run 77 "$tpcheck" run --bitcoind="$scratch/bare"
+	check "no tracepoints at all: the remedy" says 'WITH_USDT=ON'
+	run 99 "$tpcheck" run --bitcoind="$scratch/bare" --require
+fi
+head -c 1000000 "$bitcoind" >"$scratch/cut"
+chmod 755 "$scratch/cut"
+run 99 "$tpcheck" run --bitcoind="$scratch/cut" validation.block_connected.generate
+check "a truncated binary" says "$scratch/cut"
+printf '\177ELF' >"$scratch/stub"
+chmod 755 "$scratch/stub"
+run 99 "$tpcheck" run --bitcoind="$scratch/stub" validation.block_connected.generate
+rm -rf "$scratch/tmp"/tpcheck-*
+check "nothing else left behind" left_nothing "$scratch/tmp"
+finish

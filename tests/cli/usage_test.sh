@@ -1,0 +1,117 @@
+#!/bin/sh
+# The command line without a bitcoind: help, lists, mistakes, the specimen as a stand-in.
+. "$(dirname "$0")/lib.sh"
+unset BITCOIND
+PATH=$scratch/bin:/usr/bin:/bin
+export PATH
+mkdir "$scratch/bin" "$scratch/dir"
+printf '#!/bin/sh\nexit 3\n' >"$scratch/script"
+chmod 755 "$scratch/script"
+printf 'text\n' >"$scratch/text"
+
+run 0 "$tpcheck" --help
+check "the help lists the commands" says '^  doctor'
+check "the help tells the exit codes" says '77 nothing could'
+run 0 "$tpcheck" --version
+check "the version is told" says '^tpcheck [0-9]'
+for command in run list selftest doctor; do
+	run 0 "$tpcheck" "$command" --help
+	check "$command --help names the command" says "^Usage: tpcheck $command"
+done
+
+run 0 "$tpcheck" list tracepoints
+check "20 tracepoints" [ "$(grep -c '(since v' "$scratch/out" | tr -d ' ')" -ge 20 ]
+check "an argument with type, unit and meaning" says '6. duration  *uint64 .*, ns'
+check "where document and code differ" says 'note: .*cost'
+run 0 "$tpcheck" list scenarios
+check "scenarios with a summary" says '^utxocache.flush.prune  *prune'
+run 0 "$tpcheck" list
+check "both lists" says 'mempool:replaced'
+run 0 "$tpcheck" run --list 'utxocache.spent.*'
+check "only those that match" [ "$(wc -l <"$scratch/out")" = "$(grep -c '^utxocache.spent.' "$scratch/out")" ]
+
+# Wrong usage: code 2, and one complaint that names the thing.
+run 2 "$tpcheck"
+check "no command" complains 'no command given'
+run 2 "$tpcheck" jump
+check "unknown command" complains "there is no command 'jump'"
+run 2 "$tpcheck" run --attach=glue
+check "unknown choice" complains 'attach=glue is none of auto, multi, perf'
+run 2 "$tpcheck" run --format=xml
+check "unknown format" complains 'format=xml'
+run 2 "$tpcheck" run --timeout=0
+check "number too small" complains 'timeout=0 is no whole number from 1'
+run 2 "$tpcheck" run --timeout=1x
+check "no number" complains 'timeout=1x'
+run 2 "$tpcheck" run --details=maybe
+check "unknown details" complains 'details=maybe'
+run 2 "$tpcheck" run 'nothing.*'
+check "a pattern without a match" complains "no scenario matches 'nothing"
+run 2 "$tpcheck" run --artifacts=
+check "an empty folder name" complains 'artifacts needs'
+run 2 "$tpcheck" list cakes
+check "an unknown list" complains "'cakes' cannot be listed"
+run 2 "$tpcheck" selftest too much
+check "an argument too many" complains "'too' is one too many"
+run 2 "$tpcheck" run --bitcoind="$scratch/none"
+check "a bitcoind that is not there" complains "$scratch/none"
+check "one complaint" one_line_complaint
+run 2 "$tpcheck" run --bitcoind="$scratch/dir"
+check "a bitcoind that is a folder" complains "$scratch/dir"
+run 2 "$tpcheck" run --bitcoind="$scratch/text"
+check "a bitcoind that cannot be executed" complains "$scratch/text"
+run 2 env BITCOIND="$scratch/none" "$tpcheck" run
+check "BITCOIND that is not there" complains "$scratch/none"
+run 99 "$tpcheck" run --bitcoind="$scratch/script" 'validation.*'
+check "a bitcoind that is a script" says 'ELF'
+run 99 "$tpcheck" run --bitcoind="$scratch/script" --format=json 'validation.*'
+check "JSON of that is valid" json '.summary.errors > 0 and .scenarios[0].outcome == "error"' "$scratch/out"
+
+# Without a bitcoind: the specimen, and no pass.
+run 77 "$tpcheck" doctor
+check "doctor has no bitcoind" says 'LACKS bitcoind'
+mkdir "$scratch/tmp"
+if "$tpcheck" selftest >/dev/null 2>&1; then
+	run 77 env TMPDIR="$scratch/tmp" "$tpcheck" run
+	check "it says that nothing is judged" says 'No bitcoind is judged'
+	check "it says why" says 'set BITCOIND'
+	check "the specimen passes" says 'PASS  selftest.beyond'
+	check "nothing on stderr" quiet
+	run 77 "$tpcheck" run 'utxocache.add.*'
+	check "what was asked for is skipped" says 'SKIP  utxocache.add.outputs'
+	run 99 "$tpcheck" run --require
+	run 77 "$tpcheck" run --format=json
+	check "JSON without a node" json '.node == null and .summary.passed > 0' "$scratch/out"
+	check "nothing left behind" left_nothing "$scratch/tmp"
+	for method in multi perf; do
+		run 0 "$tpcheck" selftest --attach=$method
+		check "selftest with $method" says '5 passed, 0 failed, 0 skipped, 0 errors'
+	done
+	run 99 sh -c "'$tpcheck' selftest >/dev/full"
+	check "a report that cannot be written" complains 'failed to write'
+	run 2 "$tpcheck" run --output="$scratch/none/report"
+	check "an output that cannot be opened" complains "$scratch/none/report"
+	run 99 sh -c "ulimit -f 0; '$tpcheck' run --output='$scratch/small'"
+	# clang in libbcc must live with little stack, as some CI systems give it.
+	run 0 sh -c "ulimit -s 512; '$tpcheck' selftest"
+else
+	echo "SKIP: the parts that trace: $("$tpcheck" doctor | tail -n 1)"
+fi
+
+# An ordinary user without any capability is told what would help, and nothing is claimed.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	run 77 setpriv --reuid=65534 --regid=65534 --clear-groups "$tpcheck" selftest
+	check "the reason names capabilities" says 'CAP_BPF and CAP_PERFMON'
+	run 77 setpriv --reuid=65534 --regid=65534 --clear-groups "$tpcheck" doctor
+	check "doctor says the same" says 'tpcheck cannot run here. .*CAP_BPF and CAP_PERFMON'
+	two="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon"
+	if $two "$tpcheck" doctor | grep -q '^ok  *attach: multi'; then
+		run 0 $two "$tpcheck" selftest
+		check "two capabilities are enough for selftest" says '5 passed, 0 failed'
+		run 77 $two "$tpcheck" selftest --attach=perf
+		check "but not for perf events" says 'attach: perf'
+	else
+		echo "SKIP: two capabilities alone: this kernel has no uprobe_multi link"
+	fi
+fi
+finish

@@ -1,0 +1,372 @@
+/* The runner on a real bitcoind with scenarios that are wrong on purpose: each must end as its mistake deserves, with the
+ * right words. Needs $BITCOIND or one in PATH, and what the probes need; is skipped, loudly, without. */
+#include "base/xmem.h"
+#include "scenario/blocks.h"
+#include "scenario/registry.h"
+#include "scenario/runner.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char *bitcoind;
+
+#define ADD_AND_BLOCK (TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED))
+
+struct state {
+	struct block block;
+	char hash[65];
+};
+
+static void
+clean(struct scene *scene)
+{
+	block_fini(&((struct state *)scene->state)->block);
+}
+
+static int
+submit(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = blocks_begin(scene, &state->block, 0, diag);
+
+	if (!code)
+		code = blocks_submit(scene, &state->block, diag);
+	return code ? code : blocks_tip_hash(scene, state->hash, diag);
+}
+
+/* What is wrong with the expectations of the scenario under test. */
+static enum mistake {
+	NO_MISTAKE,
+	WRONG_VALUE,      /* the coin is wanted with one satoshi more */
+	ONE_TOO_MANY,     /* an event is wanted that does not come */
+	ONE_TOO_FEW,      /* an event that comes is not wanted */
+	WRONG_ORDER,      /* block_connected is wanted before the coins */
+	ARGUMENT_MISSING, /* an argument is left unchecked */
+	NO_CONTROL,       /* nothing of the subject is wanted */
+	WRONG_DETAIL,     /* a detail is wanted that does not hold */
+} mistake;
+
+static int
+expect_coin_with(struct scene *scene, const struct json *block, int64_t more_sat, enum finding_kind kind)
+{
+	const struct json *tx = json_at(json_get(block, "tx"), 0), *out = json_at(json_get(tx, "vout"), 0);
+	struct coin_facts facts = {.is_coinbase = true};
+
+	if (!json_i64(json_get(block, "height"), &facts.height) || !json_sat(json_get(out, "value"), &facts.value_sat))
+		return -EBADMSG;
+	memcpy(facts.txid_wire, scene->events[0].args[0].bytes, 32);
+	facts.value_sat += more_sat;
+	expect_coin(scene, TP_UTXOCACHE_ADD, kind, "the coinbase's coin", &facts);
+	return 0;
+}
+
+static int
+expect_wrongly(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	struct json *block = NULL;
+	int code = blocks_get(scene, state->hash, &block, diag);
+
+	if (!code && mistake == WRONG_ORDER)
+		code = expect_block_connected(scene, block, diag);
+	if (!code && mistake != NO_CONTROL)
+		code = expect_coin_with(scene, block, mistake == WRONG_VALUE, FINDING_CONTRACT);
+	if (!code && mistake == ONE_TOO_MANY)
+		code = expect_coin_with(scene, block, 0, FINDING_CONTRACT);
+	if (!code && mistake == WRONG_DETAIL)
+		code = expect_coin_with(scene, block, 0, FINDING_DETAIL);
+	if (!code && mistake == ARGUMENT_MISSING)
+		want_uint(expect_event(scene->expect, TP_UTXOCACHE_ADD, FINDING_CONTRACT, "half a coin"), "vout", 0);
+	if (!code && mistake != WRONG_ORDER && mistake != ONE_TOO_FEW)
+		code = expect_block_connected(scene, block, diag);
+	json_free(block);
+	return code;
+}
+
+static const struct scenario under_test = {
+	.name = "utxocache.add.under_test",
+	.summary = "a scenario that may be wrong",
+	.subject = TP_UTXOCACHE_ADD,
+	.tracepoints = ADD_AND_BLOCK,
+	.profile = &profile_default,
+	.state_sz = sizeof(struct state),
+	.act = submit,
+	.expect = expect_wrongly,
+	.clean = clean,
+};
+
+static char *
+artifacts_dir(void)
+{
+	char *dir = xstrdup("/tmp/tpcheck-test-XXXXXX");
+
+	assert_non_null(mkdtemp(dir));
+	return dir;
+}
+
+static bool
+is_there(const char *dir, const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	struct stat st;
+	bool there = !stat(path, &st) && st.st_size > 0;
+
+	free(path);
+	return there;
+}
+
+static void
+remove_dir(const char *dir)
+{
+	static const char *const files[] = {"debug.log", "events.jsonl", "findings.json", "probes.c", "command", "reason"};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		char *path = xasprintf("%s/%s", dir, files[i]);
+
+		unlink(path);
+		free(path);
+	}
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* Runs scenarios; the caller frees the run by end_run. */
+static struct report_run
+run_them(const struct scenario *const *list, bool details_warn, unsigned timeout_ms, char **artifacts)
+{
+	struct report_run run = {0};
+
+	*artifacts = artifacts_dir();
+	struct runner_opts opts = {
+		.bitcoind = bitcoind,
+		.scenarios = list,
+		.timeout_ms = timeout_ms,
+		.details_warn = details_warn,
+		.artifacts = *artifacts,
+		.repeat_prefix = "tpcheck run",
+	};
+	runner_finish(runner_run(&opts, &run));
+	return run;
+}
+
+static void
+end_run(struct report_run *run, char *artifacts)
+{
+	for (size_t i = 0; i < run->results_cnt; i++) {
+		if (run->results[i].artifacts)
+			remove_dir(run->results[i].artifacts);
+		report_result_fini(&run->results[i]);
+	}
+	free(run->results);
+	assert_int_equal(rmdir(artifacts), 0);
+	free(artifacts);
+}
+
+static struct report_run
+run_with(enum mistake m, bool details_warn, char **artifacts)
+{
+	static const struct scenario *const list[] = {&under_test, NULL};
+
+	mistake = m;
+	return run_them(list, details_warn, 60000, artifacts);
+}
+
+static void
+test_right_expectations_pass_and_leave_nothing(void **state)
+{
+	char *artifacts;
+	struct report_run run = run_with(NO_MISTAKE, false, &artifacts);
+
+	(void)state;
+	assert_int_equal(run.results_cnt, 1);
+	if (run.results[0].outcome != OUTCOME_PASS)
+		fail_msg("%s", run.results[0].reason ? run.results[0].reason : run.results[0].findings.items[0].message);
+	assert_null(run.results[0].artifacts);
+	assert_int_equal(report_exit_code(&run, true), EXIT_PASSED);
+	end_run(&run, artifacts);
+}
+
+static void
+assert_fails(enum mistake m, const char *tracepoint, unsigned argument, const char *words)
+{
+	char *artifacts;
+	struct report_run run = run_with(m, false, &artifacts);
+	const struct report_result *result = &run.results[0];
+
+	assert_int_equal(result->outcome, OUTCOME_FAIL);
+	assert_int_equal(result->findings.cnt, 1);
+	assert_string_equal(result->findings.items[0].tracepoint, tracepoint);
+	assert_int_equal(result->findings.items[0].argument, argument);
+	if (!strstr(result->findings.items[0].message, words))
+		fail_msg("'%s' does not say '%s'", result->findings.items[0].message, words);
+	assert_string_equal(result->repeat, "tpcheck run 'utxocache.add.under_test'");
+	assert_non_null(result->artifacts);
+	assert_true(is_there(result->artifacts, "debug.log"));
+	assert_true(is_there(result->artifacts, "events.jsonl"));
+	assert_true(is_there(result->artifacts, "findings.json"));
+	assert_true(is_there(result->artifacts, "probes.c"));
+	assert_int_equal(report_exit_code(&run, false), EXIT_FAILED);
+	end_run(&run, artifacts);
+}
+
+static void
+test_wrong_expectations_fail(void **state)
+{
+	(void)state;
+	assert_fails(WRONG_VALUE, "utxocache:add", 4, "want 5000000001 sat, got 5000000000 sat");
+	assert_fails(ONE_TOO_MANY, "utxocache:add", 0, "did not come");
+	assert_fails(ONE_TOO_FEW, "validation:block_connected", 0, "was not expected");
+	assert_fails(WRONG_ORDER, "validation:block_connected", 0, "came out of order");
+}
+
+static void
+assert_is_error(enum mistake m, const char *words)
+{
+	char *artifacts;
+	struct report_run run = run_with(m, false, &artifacts);
+
+	assert_int_equal(run.results[0].outcome, OUTCOME_ERROR);
+	if (!strstr(run.results[0].reason, words))
+		fail_msg("'%s' does not say '%s'", run.results[0].reason, words);
+	assert_int_equal(report_exit_code(&run, false), EXIT_ERROR);
+	end_run(&run, artifacts);
+}
+
+static void
+test_unsound_expectations_are_errors(void **state)
+{
+	(void)state;
+	assert_is_error(ARGUMENT_MISSING, "argument 1 (txid) of utxocache:add is left unchecked");
+	assert_is_error(NO_CONTROL, "without one, silence proves nothing");
+}
+
+static void
+test_details_warn(void **state)
+{
+	char *artifacts;
+	struct report_run run = run_with(WRONG_DETAIL, false, &artifacts);
+
+	(void)state;
+	assert_int_equal(run.results[0].outcome, OUTCOME_FAIL);
+	assert_int_equal(run.results[0].findings.items[0].kind, FINDING_DETAIL);
+	end_run(&run, artifacts);
+	run = run_with(WRONG_DETAIL, true, &artifacts);
+	assert_int_equal(run.results[0].outcome, OUTCOME_PASS);
+	assert_int_equal(run.results[0].findings.cnt, 1);
+	end_run(&run, artifacts);
+	/* What is promised fails whatever becomes of details. */
+	run = run_with(WRONG_VALUE, true, &artifacts);
+	assert_int_equal(run.results[0].outcome, OUTCOME_FAIL);
+	end_run(&run, artifacts);
+}
+
+/* Nodes that break */
+
+static int
+kill_node(struct scene *scene, struct diag *diag)
+{
+	int code = node_signal(scene->node, SIGKILL, diag);
+
+	return code ? code : submit(scene, diag);
+}
+
+static int
+hang_node(struct scene *scene, struct diag *diag)
+{
+	int code = node_signal(scene->node, SIGSTOP, diag);
+
+	return code ? code : submit(scene, diag);
+}
+
+static int
+skip_it(struct scene *scene, struct diag *diag)
+{
+	(void)scene;
+	return scenario_skip(diag, "for the test's sake");
+}
+
+#define BROKEN(step, function)                                                                              \
+	{                                                                                                   \
+		.name = "utxocache.add." #function, .subject = TP_UTXOCACHE_ADD, .tracepoints = ADD_AND_BLOCK, \
+		.profile = &profile_default, .state_sz = sizeof(struct state), .step = function,            \
+		.expect = expect_wrongly, .clean = clean,                                                   \
+	}
+
+static void
+test_a_broken_node_is_an_error_and_the_next_scenario_gets_a_new_one(void **state)
+{
+	static const struct scenario killed = BROKEN(act, kill_node);
+	static const struct scenario skipped = {
+		.name = "utxocache.add.skipped", .subject = TP_UTXOCACHE_ADD, .tracepoints = ADD_AND_BLOCK,
+		.profile = &profile_default, .state_sz = sizeof(struct state), .prepare = skip_it, .act = submit,
+		.expect = expect_wrongly, .clean = clean,
+	};
+	static const struct scenario *const list[] = {&killed, &under_test, &skipped, &under_test, NULL};
+	char *artifacts;
+
+	(void)state;
+	mistake = NO_MISTAKE;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	assert_int_equal(run.results_cnt, 4);
+	assert_int_equal(run.results[0].outcome, OUTCOME_ERROR);
+	assert_non_null(strstr(run.results[0].reason, "SIGKILL"));
+	assert_int_equal(run.results[1].outcome, OUTCOME_PASS);
+	assert_int_equal(run.results[2].outcome, OUTCOME_SKIP);
+	assert_string_equal(run.results[2].reason, "for the test's sake");
+	assert_int_equal(run.results[3].outcome, OUTCOME_PASS);
+	assert_int_equal(report_exit_code(&run, false), EXIT_ERROR);
+	end_run(&run, artifacts);
+}
+
+static void
+test_a_node_that_hangs_is_an_error_in_time(void **state)
+{
+	static const struct scenario hung = BROKEN(act, hang_node);
+	static const struct scenario *const list[] = {&hung, NULL};
+	uint64_t began = clock_now_ns();
+	char *artifacts;
+
+	(void)state;
+	mistake = NO_MISTAKE;
+	struct report_run run = run_them(list, false, 3000, &artifacts);
+	assert_int_equal(run.results[0].outcome, OUTCOME_ERROR);
+	if (!strstr(run.results[0].reason, "no answer in time"))
+		fail_msg("%s", run.results[0].reason);
+	assert_true(clock_now_ns() - began < UINT64_C(15000000000));
+	end_run(&run, artifacts);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_right_expectations_pass_and_leave_nothing),
+		cmocka_unit_test(test_wrong_expectations_fail),
+		cmocka_unit_test(test_unsound_expectations_are_errors),
+		cmocka_unit_test(test_details_warn),
+		cmocka_unit_test(test_a_broken_node_is_an_error_and_the_next_scenario_gets_a_new_one),
+		cmocka_unit_test(test_a_node_that_hangs_is_an_error_in_time),
+	};
+	char reason[600];
+	struct diag diag;
+
+	if (node_find_bitcoind(NULL, &bitcoind, &diag)) {
+		printf("SKIP: %s\n", diag.text);
+		return 77;
+	}
+	if (probe_find_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason))) {
+		printf("SKIP: %s\n", reason);
+		return 77;
+	}
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	free(bitcoind);
+	return failed;
+}

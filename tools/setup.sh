@@ -1,0 +1,52 @@
+# Sourced by judge.sh and check.sh: packages, build, and what the kernel has to have mounted.
+# shellcheck shell=sh
+BUILD_PACKAGES="cmake make gcc g++ libc6-dev libbpfcc-dev libelf-dev libcurl4-openssl-dev libyajl-dev libssl-dev systemtap-sdt-dev"
+TEST_PACKAGES="libcmocka-dev jq procps util-linux binutils"
+
+# For what only root may do; nothing when we are root.
+SUDO=
+if [ "$(id -u)" != 0 ] && command -v sudo >/dev/null 2>&1; then
+	SUDO=sudo
+fi
+
+# setup_packages NAME...: installs those that are missing.
+setup_packages() {
+	missing=
+	command -v dpkg-query >/dev/null 2>&1 || {
+		echo "setup: this is no Debian or Ubuntu: make sure that these or their like are installed: $*" >&2
+		return 0
+	}
+	for package in "$@"; do
+		dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -q '^installed' || missing="$missing $package"
+	done
+	[ -z "$missing" ] && return 0
+	echo "setup: installing$missing"
+	if [ "$(id -u)" != 0 ] && [ -z "$SUDO" ]; then
+		echo "setup: not root, and there is no sudo: as root, run apt-get install$missing" >&2
+		return 1
+	fi
+	# shellcheck disable=SC2086
+	{ $SUDO apt-get update -q && $SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing; } >/tmp/tpcheck-setup.log.$$ 2>&1 || {
+		cat /tmp/tpcheck-setup.log.$$ >&2
+		rm -f /tmp/tpcheck-setup.log.$$
+		return 1
+	}
+	rm -f /tmp/tpcheck-setup.log.$$
+}
+
+# setup_build DIR OPTION...: configures and builds, quietly unless something is wrong.
+setup_build() {
+	dir=$1
+	shift
+	mkdir -p "$dir"
+	echo "setup: building in $dir"
+	{ cmake -S . -B "$dir" "$@" && cmake --build "$dir" -j "$(nproc)"; } >"$dir/build.log" 2>&1 || {
+		tail -n 40 "$dir/build.log" >&2
+		return 1
+	}
+}
+
+# tracefs is only needed where the kernel has neither a uprobe_multi link nor the uprobe PMU; mounting it is best effort.
+setup_kernel() {
+	[ -e /sys/kernel/tracing/uprobe_events ] || $SUDO mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null || true
+}
