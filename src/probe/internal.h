@@ -56,8 +56,9 @@ int perf_try_ring(void);
 /* On tpcheck's own code at that offset of the file; -ENOENT: the kernel has no uprobe PMU. */
 int perf_try_uprobe(const char *path, uint64_t file_offset);
 
-/* multi.c: does a link with this program see every thread of a process? Tried on tpcheck itself. */
-int multi_try(int prog_fd, int counters_fd, struct diag *diag);
+/* multi.c: does a link with this program see every thread of a process? Tried on tpcheck itself. *tried_fd is the link
+ * that was tried, or -1: the caller's to close, which takes the kernel 20 ms. */
+int multi_try(int prog_fd, int counters_fd, int *tried_fd, struct diag *diag);
 /* Where in which file the code is that the tries attach to. */
 int multi_try_target(char *path, size_t path_sz, uint64_t *file_offset);
 

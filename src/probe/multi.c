@@ -68,7 +68,7 @@ multi_try_target(char *path, size_t path_sz, uint64_t *file_offset)
 }
 
 int
-multi_try(int prog_fd, int counters_fd, struct diag *diag)
+multi_try(int prog_fd, int counters_fd, int *tried_fd, struct diag *diag)
 {
 	uint64_t offset, no_semaphore = 0, cookie = TEXT_TRY_COOKIE;
 	struct counters_value before, after;
@@ -77,6 +77,7 @@ multi_try(int prog_fd, int counters_fd, struct diag *diag)
 	pthread_t thread;
 	int result = multi_try_target(path, sizeof(path), &offset);
 
+	*tried_fd = -1;
 	if (result)
 		return diag_fail(diag, result, "probe: failed to find tpcheck's own code in memory: %s", strerror(-result));
 	result = bpf_map_read(counters_fd, &zero, &before);
@@ -90,7 +91,7 @@ multi_try(int prog_fd, int counters_fd, struct diag *diag)
 		pthread_join(thread, NULL);
 	if (!result)
 		result = bpf_map_read(counters_fd, &zero, &after);
-	close(link_fd);
+	*tried_fd = link_fd;
 	if (result)
 		return diag_fail(diag, result, "probe: failed to try a uprobe_multi link: %s", strerror(-result));
 	if (after.tried - before.tried != TRY_HITS)

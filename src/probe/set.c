@@ -73,6 +73,7 @@ struct probe_set {
 
 	pid_t pid; /* 0: not attached */
 	int link_fd;
+	int tried_fd; /* of multi_try; the draining thread closes it while others work */
 	struct event_fd *event_fds; /* those of earlier attachments too */
 	size_t event_fds_cnt;
 
@@ -213,6 +214,8 @@ drain(void *arg)
 
 	/* On a busy machine the rings should not fill up for want of this thread; best effort. */
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), -10);
+	if (set->tried_fd >= 0)
+		close(set->tried_fd);
 	pthread_mutex_lock(&set->lock);
 	while (!set->stop) {
 		if (!set->draining) {
@@ -307,7 +310,7 @@ load(struct probe_set *set, enum probe_method method, struct diag *diag)
 				     sizeof(error));
 		if (code)
 			return diag_fail(diag, code, "probe: failed to load the probes for a uprobe_multi link: %s", error);
-		return multi_try(set->prog_fds[0], set->counters_fd, diag);
+		return multi_try(set->prog_fds[0], set->counters_fd, &set->tried_fd, diag);
 	}
 	for (size_t i = 0; i < set->points_cnt; i++) {
 		text_function_name(&set->points[i], i, name, sizeof(name));
@@ -348,7 +351,7 @@ probe_set_new(struct probe_set **out, const struct probe_point *points, size_t p
 	struct probe_set *set = xcalloc(1, sizeof(*set));
 	set->points = points;
 	set->points_cnt = points_cnt;
-	set->link_fd = -1;
+	set->link_fd = set->tried_fd = -1;
 	set->prog_fds = xcalloc(points_cnt, sizeof(*set->prog_fds));
 	set->record_bytes = text_record_bytes(points, points_cnt);
 	/* struct tp_thread: two counters before the record. */
@@ -364,6 +367,9 @@ probe_set_new(struct probe_set **out, const struct probe_point *points, size_t p
 			diag_prefix(diag, result, "probe: --attach=multi does not work here; --attach=perf may");
 		if (result && opts->method == PROBE_METHOD_AUTO) {
 			set->method_reason = xstrdup(diag->text);
+			if (set->tried_fd >= 0)
+				close(set->tried_fd);
+			set->tried_fd = -1;
 			result = build(set, PROBE_METHOD_PERF, opts, diag);
 		}
 	}
@@ -395,6 +401,8 @@ probe_set_free(struct probe_set *set)
 		pthread_cond_signal(&set->wake);
 		pthread_mutex_unlock(&set->lock);
 		pthread_join(set->drainer, NULL);
+	} else if (set->tried_fd >= 0) {
+		close(set->tried_fd);
 	}
 	for (size_t i = 0; i < set->event_fds_cnt; i++) {
 		close(set->event_fds[i].fd);

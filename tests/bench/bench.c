@@ -1,0 +1,268 @@
+/* The figures that tpcheck promises, measured in one go: bench [BITCOIND]. Prints a table with the promised limits; the
+ * exit code is 1 when one is missed, 77 when it cannot be measured here. Times are of a whole process where
+ * a person would wait for one: this program runs itself as "bench --arm PID" for that. */
+#include "base/xmem.h"
+#include "node/chain.h"
+#include "node/script.h"
+#include "probe/internal.h"
+#include "scenario/plan.h"
+#include "scenario/specimen.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { RUNS = 5, HITS = 300000, MILLION = 1000000 };
+
+static bool missed;
+
+static void
+die(const char *text)
+{
+	fprintf(stderr, "bench: %s\n", text);
+	exit(99);
+}
+
+static void
+must(int code, const struct diag *diag)
+{
+	if (code)
+		die(diag->text);
+}
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+tell(const char *what, double *figures, double limit, const char *unit)
+{
+	qsort(figures, RUNS, sizeof(*figures), compare_doubles);
+	double median = figures[RUNS / 2];
+
+	printf("%-62s %8.3f %s (%.3f to %.3f)", what, median, unit, figures[0], figures[RUNS - 1]);
+	if (limit > 0) {
+		printf("  limit %.3f: %s", limit, median <= limit ? "kept" : "MISSED");
+		missed |= median > limit;
+	}
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* bench --arm PID BINARY: all tracepoints armed, told on stdout; then whatever comes until stdin ends. */
+static int
+arm(pid_t pid, const char *binary)
+{
+	struct record_list records;
+	struct probe_set *set;
+	struct notes *notes;
+	struct event *events;
+	struct plan plan;
+	struct diag diag;
+	char byte;
+
+	must(notes_open(&notes, binary, &diag), &diag);
+	plan_make(&plan, notes, UINT64_MAX);
+	must(probe_set_new(&set, plan.points, plan.points_cnt, NULL, &diag), &diag);
+	must(probe_set_attach(set, pid, &diag), &diag);
+	must(probe_set_arm(set, UINT64_MAX, &diag), &diag);
+	if (write(STDOUT_FILENO, "x", 1) != 1 || read(STDIN_FILENO, &byte, 1) < 0)
+		return 99;
+	must(probe_set_collect(set, deadline_in_ms(5000), &records, NULL, &diag), &diag);
+	must(plan_decode(&plan, &records, &events, &diag), &diag);
+	if (!records.cnt)
+		die("nothing was recorded");
+	free(events);
+	probe_set_free(set);
+	plan_fini(&plan);
+	notes_free(notes);
+	return 0;
+}
+
+static void
+measure_start_and_end(const char *bitcoind)
+{
+	struct node_opts opts = {.bitcoind = bitcoind};
+	double armed_s[RUNS], ended_s[RUNS];
+	struct node *node;
+	struct diag diag;
+
+	must(node_start(&node, &opts, &diag), &diag);
+	must(node_wait_ready(node, deadline_in_ms(30000), &diag), &diag);
+	for (int i = 0; i < RUNS; i++) {
+		int in[2], out[2], status;
+		char pid_text[16], byte;
+
+		snprintf(pid_text, sizeof(pid_text), "%d", (int)node_pid(node));
+		if (pipe(in) || pipe(out))
+			die("no pipe");
+		uint64_t began = clock_now_ns();
+		pid_t pid = fork();
+		if (!pid) {
+			dup2(in[0], 0);
+			dup2(out[1], 1);
+			close(in[1]);
+			execl("/proc/self/exe", "bench", "--arm", pid_text, bitcoind, (char *)NULL);
+			_exit(99);
+		}
+		close(in[0]);
+		close(out[1]);
+		if (read(out[0], &byte, 1) != 1)
+			die("the armed process ended");
+		armed_s[i] = (double)(clock_now_ns() - began) / 1e9;
+		must(chain_generate(node, deadline_in_ms(5000), 10, script_p2wsh_op_true, sizeof(script_p2wsh_op_true), &diag),
+		     &diag);
+		began = clock_now_ns();
+		close(in[1]);
+		if (waitpid(pid, &status, 0) != pid || status)
+			die("the armed process failed");
+		ended_s[i] = (double)(clock_now_ns() - began) / 1e9;
+		close(out[0]);
+	}
+	tell("from command to all 20 tracepoints armed on a running node", armed_s, 0.4, "s");
+	tell("from the last event to the end of the program", ended_s, 0.2, "s");
+	node_free(node);
+}
+
+/* What one hit of utxocache:add costs the specimen. */
+static double
+hit_ns(struct specimen *specimen)
+{
+	char command[32];
+	struct diag diag;
+
+	snprintf(command, sizeof(command), "burst %d", HITS);
+	uint64_t began = clock_now_ns();
+	must(specimen_command(specimen, command, &diag), &diag);
+	return (double)(clock_now_ns() - began) / HITS;
+}
+
+/* By a program that does nothing: what a trap costs. */
+static double
+empty_hit_ns(struct specimen *specimen, const struct plan *plan)
+{
+	uint64_t offsets[8], semaphores[8], cookies[8] = {0};
+	uint32_t cnt = 0;
+	char path[64];
+
+	for (size_t i = 0; i < plan->points_cnt && cnt < 8; i++, cnt++) {
+		offsets[cnt] = plan->points[i].site->file_offset;
+		semaphores[cnt] = plan->points[i].site->semaphore_file_offset;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)specimen_pid(specimen));
+	int prog_fd = bpf_try_program(MULTI_ATTACH_TYPE);
+	int link_fd = bpf_link_uprobe_multi(prog_fd, path, offsets, semaphores, cookies, cnt, specimen_pid(specimen));
+	if (link_fd < 0)
+		die("no uprobe_multi link here: the cost of a hit cannot be compared");
+	double ns = hit_ns(specimen);
+	close(link_fd);
+	close(prog_fd);
+	return ns;
+}
+
+static void
+measure_hits(void)
+{
+	double idle[RUNS], empty[RUNS], recorded[RUNS], ratio[RUNS], million_s[RUNS];
+	struct record_list records;
+	struct specimen *specimen;
+	struct probe_set *set;
+	struct notes *notes;
+	struct plan plan;
+	struct diag diag;
+	size_t in_order = 0;
+
+	must(notes_open(&notes, "/proc/self/exe", &diag), &diag);
+	plan_make(&plan, notes, TP_BIT(TP_UTXOCACHE_ADD));
+	must(probe_set_new(&set, plan.points, plan.points_cnt, NULL, &diag), &diag);
+	must(specimen_start(&specimen, NULL, &diag), &diag);
+	for (int i = 0; i < RUNS; i++) {
+		idle[i] = hit_ns(specimen);
+		empty[i] = empty_hit_ns(specimen, &plan);
+		must(probe_set_attach(set, specimen_pid(specimen), &diag), &diag);
+		must(probe_set_arm(set, UINT64_MAX, &diag), &diag);
+		recorded[i] = hit_ns(specimen);
+		must(probe_set_collect(set, deadline_in_ms(5000), &records, NULL, &diag), &diag);
+		if (records.cnt != HITS)
+			die("not all events arrived");
+		ratio[i] = recorded[i] / empty[i];
+		must(probe_set_arm(set, UINT64_MAX, &diag), &diag);
+		uint64_t began = clock_now_ns();
+		must(specimen_command(specimen, "burst 1000000", &diag), &diag);
+		must(probe_set_collect(set, deadline_in_ms(5000), &records, NULL, &diag), &diag);
+		million_s[i] = (double)(clock_now_ns() - began) / 1e9;
+		for (size_t n = 0; n < records.cnt && records.cnt == MILLION; n++)
+			in_order += records.items[n]->args[1].value == n;
+		probe_set_detach(set);
+	}
+	tell("a tracepoint that nobody listens to", idle, 0, "ns");
+	tell("a hit of an empty probe", empty, 0, "ns");
+	tell("a hit of utxocache:add, recorded", recorded, 0, "ns");
+	tell("  that divided by the empty probe's, run by run", ratio, 2, "  ");
+	tell("1,000,000 events back to back, until the last was collected", million_s, 0, "s");
+	printf("%-62s %zu of %d arrived in order\n", "  of these", in_order, RUNS * MILLION);
+	missed |= in_order != (size_t)RUNS * MILLION;
+	specimen_stop(specimen);
+	probe_set_free(set);
+	plan_fini(&plan);
+	notes_free(notes);
+}
+
+static void
+measure_run(const char *tpcheck, const char *bitcoind)
+{
+	double seconds[RUNS];
+	char *option = xasprintf("--bitcoind=%s", bitcoind);
+
+	for (int i = 0; i < RUNS; i++) {
+		uint64_t began = clock_now_ns();
+		int status;
+		pid_t pid = fork();
+
+		if (!pid) {
+			if (!freopen("/dev/null", "w", stdout))
+				_exit(99);
+			execl(tpcheck, "tpcheck", "run", "--require", option, "validation.*", "utxocache.*", (char *)NULL);
+			_exit(99);
+		}
+		if (waitpid(pid, &status, 0) != pid || status)
+			die("tpcheck run did not pass");
+		seconds[i] = (double)(clock_now_ns() - began) / 1e9;
+	}
+	tell("tpcheck run 'validation.*' 'utxocache.*'", seconds, 3, "s");
+	free(option);
+}
+
+int
+main(int argc, char **argv)
+{
+	char reason[600], *bitcoind;
+	struct diag diag;
+
+	if (argc == 2 && !strcmp(argv[1], "__specimen"))
+		return specimen_main();
+	if (argc == 4 && !strcmp(argv[1], "--arm"))
+		return arm((pid_t)atol(argv[2]), argv[3]);
+	if (probe_find_obstacle(PROBE_METHOD_MULTI, reason, sizeof(reason))) {
+		printf("SKIP: %s\n", reason);
+		return 77;
+	}
+	printf("medians of %d (least to greatest)\n", RUNS);
+	measure_hits();
+	if (node_find_bitcoind(argc > 1 ? argv[1] : NULL, &bitcoind, &diag)) {
+		printf("SKIP: the rest: %s\n", diag.text);
+		return 77;
+	}
+	measure_start_and_end(bitcoind);
+	measure_run(TPCHECK, bitcoind);
+	free(bitcoind);
+	return missed;
+}

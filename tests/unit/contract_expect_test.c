@@ -1,0 +1,1591 @@
+/* Expectations: what fits and what does not, and whether the findings name the right thing. */
+#include "base/clock.h"
+#include "base/text.h"
+#include "contract/expect.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Events, as the decoder would give them */
+
+static const uint8_t hash_a[32] = {0xa1, 0xa2, [31] = 0xaf};
+static const uint8_t hash_b[32] = {0xa1, 0xa2, [31] = 0xbf}; /* differs in the last byte alone */
+static const char hash_a_hex[] = "af0000000000000000000000000000000000000000000000000000000000a2a1";
+static const char hash_b_hex[] = "bf0000000000000000000000000000000000000000000000000000000000a2a1";
+
+static struct value
+value_int(int64_t i)
+{
+	return (struct value){.type = VALUE_INT, .u = (uint64_t)i, .i = i};
+}
+
+static struct value
+value_uint(uint64_t u)
+{
+	return (struct value){.type = VALUE_UINT, .u = u, .i = (int64_t)u};
+}
+
+static struct value
+value_bool(uint64_t u)
+{
+	return (struct value){.type = VALUE_BOOL, .u = u, .i = (int64_t)u};
+}
+
+static struct value
+value_hash(const uint8_t hash[32])
+{
+	return (struct value){.type = VALUE_HASH, .u = 0x7000, .bytes = hash, .len = 32, .full_len = 32};
+}
+
+static struct value
+value_string(const char *s)
+{
+	return (struct value){
+		.type = VALUE_STRING, .u = 0x7000, .bytes = (const uint8_t *)s, .len = strlen(s), .full_len = strlen(s)};
+}
+
+static struct value
+value_bytes(const void *bytes, size_t len)
+{
+	return (struct value){.type = VALUE_BYTES, .u = 0x7000, .bytes = bytes, .len = len, .full_len = len};
+}
+
+static struct value
+unread(struct value value, enum value_state state)
+{
+	value.state = state;
+	value.error = EFAULT;
+	return value;
+}
+
+/* The 91st event of a thread, and so on: what an event has besides its arguments matters to no comparison. */
+static struct event
+event_of(enum tracepoint_id id)
+{
+	static uint64_t seq = 90;
+
+	seq++;
+	return (struct event){.tracepoint = id,
+			      .site = (unsigned)(seq % 3),
+			      .time_ns = seq * 1000000,
+			      .tid = (uint32_t)(seq % 7),
+			      .seq = seq,
+			      .args_cnt = contract_get(id)->args_cnt};
+}
+
+static struct event
+coin_event(enum tracepoint_id id, const uint8_t txid[32], uint32_t vout, int64_t value_sat)
+{
+	struct event event = event_of(id);
+
+	event.args[0] = value_hash(txid);
+	event.args[1] = value_uint(vout);
+	event.args[2] = value_uint(101);
+	event.args[3] = value_int(value_sat);
+	event.args[4] = value_bool(0);
+	return event;
+}
+
+static struct event
+add_event(uint32_t vout)
+{
+	return coin_event(TP_UTXOCACHE_ADD, hash_a, vout, 5000);
+}
+
+static struct event
+rejected_event(const char *reason)
+{
+	struct event event = event_of(TP_MEMPOOL_REJECTED);
+
+	event.args[0] = value_hash(hash_a);
+	event.args[1] = value_string(reason);
+	return event;
+}
+
+static struct event
+message_event(int64_t peer, const char *type, const void *payload, size_t len)
+{
+	struct event event = event_of(TP_NET_INBOUND_MESSAGE);
+
+	event.args[0] = value_int(peer);
+	event.args[1] = value_string("127.0.0.1:8333");
+	event.args[2] = value_string("inbound");
+	event.args[3] = value_string(type);
+	event.args[4] = value_uint(len);
+	event.args[5] = value_bytes(payload, len);
+	return event;
+}
+
+static struct event
+removed_event(const char *reason, int64_t vsize, uint64_t entry_time)
+{
+	struct event event = event_of(TP_MEMPOOL_REMOVED);
+
+	event.args[0] = value_hash(hash_a);
+	event.args[1] = value_string(reason);
+	event.args[2] = value_int(vsize);
+	event.args[3] = value_int(1000);
+	event.args[4] = value_uint(entry_time);
+	return event;
+}
+
+/* What is wanted of them */
+
+static struct expected *
+expect_coin(struct expect *x, enum tracepoint_id id, const uint8_t txid[32], uint32_t vout, int64_t value_sat)
+{
+	struct expected *e = expect_event(x, id, FINDING_CONTRACT, "output %u", vout);
+
+	want_hash(e, "txid", txid);
+	want_uint(e, "vout", vout);
+	want_uint(e, "height", 101);
+	want_int(e, "value", value_sat);
+	want_bool(e, "is_coinbase", false);
+	return e;
+}
+
+static struct expected *
+expect_add(struct expect *x, uint32_t vout)
+{
+	return expect_coin(x, TP_UTXOCACHE_ADD, hash_a, vout, 5000);
+}
+
+static struct expected *
+expect_message(struct expect *x, int64_t peer, const char *type, const void *payload, size_t len)
+{
+	struct expected *e = expect_event(x, TP_NET_INBOUND_MESSAGE, FINDING_CONTRACT, "%s of peer %d", type, (int)peer);
+
+	want_int(e, "peer_id", peer);
+	want_string(e, "address", "127.0.0.1:8333");
+	want_string(e, "connection_type", "inbound");
+	want_string(e, "message_type", type);
+	want_uint(e, "size", len);
+	want_bytes(e, "payload", payload, len);
+	return e;
+}
+
+/* removed with all but one argument given, which the caller wants for itself. */
+static struct expected *
+expect_removed_but(struct expect *x, const char *left_out)
+{
+	struct expected *e = expect_event(x, TP_MEMPOOL_REMOVED, FINDING_CONTRACT, "the one removed");
+
+	if (strcmp(left_out, "txid"))
+		want_hash(e, "txid", hash_a);
+	if (strcmp(left_out, "reason"))
+		want_string(e, "reason", "expiry");
+	if (strcmp(left_out, "vsize"))
+		want_int(e, "vsize", 141);
+	if (strcmp(left_out, "fee"))
+		want_int(e, "fee", 1000);
+	if (strcmp(left_out, "entry_time"))
+		want_uint(e, "entry_time", 1800000000);
+	return e;
+}
+
+/* Matching, which has to be possible; gives the number of findings. */
+static size_t
+match(const struct expect *x, enum tracepoint_id subject, const struct event *events, size_t cnt, struct findings *findings)
+{
+	struct diag diag = {0};
+
+	*findings = (struct findings){0};
+	if (expect_match(x, subject, events, cnt, findings, &diag))
+		fail_msg("%s", diag.text);
+	assert_string_equal(diag.text, "");
+	for (size_t i = 0; i < findings->cnt; i++) {
+		const struct finding *finding = &findings->items[i];
+
+		/* Whatever it is, it is complete. */
+		assert_non_null(finding->tracepoint);
+		assert_non_null(finding->message);
+		assert_null(strchr(finding->message, '\n'));
+		assert_non_null(strstr(finding->message, finding->tracepoint));
+		assert_non_null(finding->want);
+		assert_non_null(finding->got);
+		assert_non_null(finding->context);
+		assert_int_equal(finding->argument != 0, finding->argument_name != NULL);
+	}
+	return findings->cnt;
+}
+
+static void
+assert_no_findings(const struct expect *x, enum tracepoint_id subject, const struct event *events, size_t cnt)
+{
+	struct findings findings;
+
+	if (match(x, subject, events, cnt, &findings))
+		fail_msg("%zu findings, the first: %s", findings.cnt, findings.items[0].message);
+	findings_fini(&findings);
+}
+
+static void
+assert_contains(const char *text, const char *part)
+{
+	if (!text || !strstr(text, part))
+		fail_msg("'%s' is not in '%s'", part, text ? text : "NULL");
+}
+
+/* Line number idx (from 0) of a text begins with that. */
+static void
+assert_line(const char *text, unsigned idx, const char *beginning)
+{
+	const char *at = text;
+
+	for (unsigned i = 0; i < idx && at; i++) {
+		at = strchr(at, '\n');
+		at = at ? at + 1 : NULL;
+	}
+	if (!at || strncmp(at, beginning, strlen(beginning)) != 0)
+		fail_msg("line %u does not begin with '%s':\n%s", idx + 1, beginning, text);
+}
+
+static void
+assert_argument(const struct finding *finding, unsigned number, const char *name, const char *want, const char *got)
+{
+	char text[64];
+
+	assert_int_equal(finding->argument, number);
+	assert_string_equal(finding->argument_name, name);
+	assert_string_equal(finding->want, want);
+	assert_string_equal(finding->got, got);
+	snprintf(text, sizeof(text), "argument %u (%s) of %s", number, name, finding->tracepoint);
+	assert_contains(finding->message, text);
+	assert_contains(finding->message, want);
+	assert_contains(finding->message, got);
+	assert_contains(finding->context, "\n> " + (finding->context[0] == '>'));
+}
+
+/* One event against one expectation. */
+static void
+assert_fits(const struct expect *x, const struct event *event)
+{
+	assert_no_findings(x, event->tracepoint, event, 1);
+}
+
+static void
+assert_differs(const struct expect *x, const struct event *event, unsigned number, const char *name, const char *want,
+	       const char *got)
+{
+	struct findings findings;
+
+	assert_int_equal(match(x, event->tracepoint, event, 1, &findings), 1);
+	assert_argument(&findings.items[0], number, name, want, got);
+	findings_fini(&findings);
+}
+
+/* Exact, and each kind of want */
+
+static void
+test_exact(void **state)
+{
+	struct expect *x = expect_new();
+	struct event events[5];
+
+	(void)state;
+	for (uint32_t i = 0; i < 5; i++) {
+		expect_add(x, i);
+		events[i] = add_event(i);
+	}
+	assert_no_findings(x, TP_UTXOCACHE_ADD, events, 5);
+	expect_free(x);
+	expect_free(NULL);
+}
+
+static void
+test_want_int(void **state)
+{
+	struct expect *x = expect_new();
+	struct event event = removed_event("expiry", -7, 1800000000);
+
+	(void)state;
+	want_int(expect_removed_but(x, "vsize"), "vsize", -7);
+	assert_fits(x, &event);
+	event.args[2] = value_int(7);
+	assert_differs(x, &event, 3, "vsize", "-7 vB", "7 vB");
+	event.args[2] = value_int(INT64_MIN);
+	assert_differs(x, &event, 3, "vsize", "-7 vB", "-9223372036854775808 vB");
+	/* Read without its sign. */
+	event.args[2] = (struct value){.type = VALUE_INT, .u = 0xfffffff9, .i = 0xfffffff9};
+	assert_differs(x, &event, 3, "vsize", "-7 vB", "4294967289 vB");
+	expect_free(x);
+}
+
+static void
+test_want_uint(void **state)
+{
+	struct expect *x = expect_new();
+	struct event event = removed_event("expiry", 141, UINT64_MAX);
+
+	(void)state;
+	want_uint(expect_removed_but(x, "entry_time"), "entry_time", UINT64_MAX);
+	assert_fits(x, &event);
+	event.args[4] = value_uint(UINT32_MAX);
+	assert_differs(x, &event, 5, "entry_time", "18446744073709551615 s since the epoch", "4294967295 s since the epoch");
+	expect_free(x);
+}
+
+static void
+test_want_bool(void **state)
+{
+	(void)state;
+	for (unsigned want = 0; want < 2; want++) {
+		struct expect *x = expect_new();
+		struct expected *e = expect_event(x, TP_UTXOCACHE_ADD, FINDING_CONTRACT, "a coin");
+		struct event event = add_event(1);
+
+		want_hash(e, "txid", hash_a);
+		want_uint(e, "vout", 1);
+		want_uint(e, "height", 101);
+		want_int(e, "value", 5000);
+		want_bool(e, "is_coinbase", want);
+		event.args[4] = value_bool(want);
+		assert_fits(x, &event);
+		event.args[4] = value_bool(!want);
+		assert_differs(x, &event, 5, "is_coinbase", want ? "true" : "false", want ? "false" : "true");
+		event.args[4] = value_bool(2);
+		assert_differs(x, &event, 5, "is_coinbase", want ? "true" : "false", "2 (not a bool)");
+		expect_free(x);
+	}
+}
+
+static void
+test_want_hash(void **state)
+{
+	struct expect *x = expect_new();
+	struct event event = removed_event("expiry", 141, 1800000000);
+	uint8_t reversed[32], copy[32];
+
+	(void)state;
+	memcpy(copy, hash_a, 32);
+	want_hash(expect_removed_but(x, "txid"), "txid", copy);
+	memset(copy, 0, 32); /* it was copied */
+	assert_fits(x, &event);
+	event.args[0] = value_hash(hash_b);
+	assert_differs(x, &event, 1, "txid", hash_a_hex, hash_b_hex);
+	for (int i = 0; i < 32; i++)
+		reversed[i] = hash_a[31 - i];
+	event.args[0] = value_hash(reversed);
+	assert_differs(x, &event, 1, "txid", hash_a_hex, "a1a20000000000000000000000000000000000000000000000000000000000af");
+	expect_free(x);
+}
+
+static void
+test_want_string(void **state)
+{
+	static const char *const others[] = {"expir", "expiry ", "expirx", "Expiry", ""};
+	struct expect *x = expect_new();
+	struct event event = removed_event("expiry", 141, 1800000000);
+
+	(void)state;
+	want_string(expect_removed_but(x, "reason"), "reason", "expiry");
+	assert_fits(x, &event);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		char got[16];
+
+		event.args[1] = value_string(others[i]);
+		snprintf(got, sizeof(got), "'%s'", others[i]);
+		assert_differs(x, &event, 2, "reason", "'expiry'", got);
+	}
+	expect_free(x);
+
+	x = expect_new();
+	want_string(expect_removed_but(x, "reason"), "reason", "");
+	event.args[1] = value_string("");
+	assert_fits(x, &event);
+	event.args[1] = value_string("x");
+	assert_differs(x, &event, 2, "reason", "''", "'x'");
+	expect_free(x);
+}
+
+/* A string that was cut never fits want_string, be it equal as far as it goes; a whole one never want_cut_string. */
+static void
+test_cut_strings(void **state)
+{
+	struct expect *whole = expect_new(), *cut = expect_new();
+	struct event event = removed_event("expi", 141, 1800000000);
+
+	(void)state;
+	want_string(expect_removed_but(whole, "reason"), "reason", "expi");
+	want_cut_string(expect_removed_but(cut, "reason"), "reason", "expiry");
+	assert_fits(whole, &event);
+	assert_differs(cut, &event, 2, "reason", "'expiry'", "'expi'");
+	event.args[1].state = VALUE_CUT;
+	assert_differs(whole, &event, 2, "reason", "'expi'", "'expi' <cut after 4 bytes>");
+	assert_fits(cut, &event);
+	/* Another beginning; the whole of it, which then was not cut; more of it. */
+	event.args[1] = value_string("expo");
+	event.args[1].state = VALUE_CUT;
+	assert_differs(cut, &event, 2, "reason", "'expiry'", "'expo' <cut after 4 bytes>");
+	event.args[1] = value_string("expiry");
+	event.args[1].state = VALUE_CUT;
+	assert_differs(cut, &event, 2, "reason", "'expiry'", "'expiry' <cut after 6 bytes>");
+	event.args[1] = value_string("expiry!");
+	event.args[1].state = VALUE_CUT;
+	assert_differs(cut, &event, 2, "reason", "'expiry'", "'expiry!' <cut after 7 bytes>");
+	expect_free(whole);
+	expect_free(cut);
+}
+
+static void
+test_want_bytes(void **state)
+{
+	static uint8_t payload[RECORD_PAYLOAD_BYTES + 1000];
+	struct expect *x = expect_new();
+	struct event event = message_event(1, "ping", "\x01\x02\x03\x04\x05\x06\x07\x08", 8);
+
+	(void)state;
+	expect_message(x, 1, "ping", "\x01\x02\x03\x04\x05\x06\x07\x08", 8);
+	assert_fits(x, &event);
+	event.args[5] = value_bytes("\x01\x02\x03\x04\x05\x06\x07\x09", 8);
+	assert_differs(x, &event, 6, "payload", "8 bytes 0102030405060708", "8 bytes 0102030405060709");
+	event.args[5] = value_bytes("\x01\x02\x03\x04\x05\x06\x07", 7);
+	assert_differs(x, &event, 6, "payload", "8 bytes 0102030405060708", "7 bytes 01020304050607");
+	/* Fewer bytes than there was room for, and another length than the bytes have. */
+	event.args[5].full_len = 8;
+	assert_differs(x, &event, 6, "payload", "8 bytes 0102030405060708", "7 bytes 01020304050607");
+	event.args[5].state = VALUE_CUT;
+	assert_differs(x, &event, 6, "payload", "8 bytes 0102030405060708",
+		       "7 bytes 01020304050607 <cut: 8 bytes in full>");
+	event.args[5] = value_bytes("\x01\x02\x03\x04\x05\x06\x07\x08", 8);
+	event.args[5].full_len = 9;
+	assert_differs(x, &event, 6, "payload", "8 bytes 0102030405060708", "8 bytes 0102030405060708");
+	expect_free(x);
+
+	x = expect_new();
+	expect_message(x, 1, "verack", NULL, 0);
+	event = message_event(1, "verack", NULL, 0);
+	assert_fits(x, &event);
+	event.args[5] = value_bytes("\0", 1);
+	assert_differs(x, &event, 6, "payload", "0 bytes ", "1 bytes 00");
+	expect_free(x);
+
+	/* Longer than a record has room for. */
+	for (size_t i = 0; i < sizeof(payload); i++)
+		payload[i] = (uint8_t)(i % 251);
+	x = expect_new();
+	expect_message(x, 1, "block", payload, sizeof(payload));
+	event = message_event(1, "block", payload, sizeof(payload));
+	event.args[5].len = RECORD_PAYLOAD_BYTES;
+	event.args[5].state = VALUE_CUT;
+	assert_fits(x, &event);
+	event.args[5].len--;
+	struct findings findings;
+	assert_int_equal(match(x, TP_NET_INBOUND_MESSAGE, &event, 1, &findings), 1);
+	assert_int_equal(findings.items[0].argument, 6);
+	assert_contains(findings.items[0].got, "<cut: 33768 bytes in full>");
+	findings_fini(&findings);
+	event.args[5].len++;
+	event.args[5].state = VALUE_READ;
+	assert_int_equal(match(x, TP_NET_INBOUND_MESSAGE, &event, 1, &findings), 1);
+	findings_fini(&findings);
+	event.args[5].state = VALUE_CUT;
+	event.args[5].full_len--;
+	assert_int_equal(match(x, TP_NET_INBOUND_MESSAGE, &event, 1, &findings), 1);
+	findings_fini(&findings);
+	/* The last byte that came. */
+	event.args[5].full_len++;
+	uint8_t *copy = malloc(RECORD_PAYLOAD_BYTES);
+	memcpy(copy, payload, RECORD_PAYLOAD_BYTES);
+	copy[RECORD_PAYLOAD_BYTES - 1] ^= 1;
+	event.args[5].bytes = copy;
+	assert_int_equal(match(x, TP_NET_INBOUND_MESSAGE, &event, 1, &findings), 1);
+	findings_fini(&findings);
+	free(copy);
+	expect_free(x);
+}
+
+static void
+test_want_range(void **state)
+{
+	struct expect *x = expect_new();
+	struct event event = removed_event("expiry", 141, 1800000000);
+
+	(void)state;
+	want_range(expect_removed_but(x, "vsize"), "vsize", -2, 141);
+	assert_fits(x, &event);
+	event.args[2] = value_int(-2);
+	assert_fits(x, &event);
+	event.args[2] = value_int(-3);
+	assert_differs(x, &event, 3, "vsize", "-2 to 141 vB", "-3 vB");
+	event.args[2] = value_int(142);
+	assert_differs(x, &event, 3, "vsize", "-2 to 141 vB", "142 vB");
+	expect_free(x);
+
+	/* Of an unsigned one; what does not fit a signed number is above any range. */
+	x = expect_new();
+	want_range(expect_removed_but(x, "entry_time"), "entry_time", 0, INT64_MAX);
+	event = removed_event("expiry", 141, 0);
+	assert_fits(x, &event);
+	event.args[4] = value_uint(INT64_MAX);
+	assert_fits(x, &event);
+	event.args[4] = value_uint(UINT64_MAX);
+	assert_differs(x, &event, 5, "entry_time", "0 to 9223372036854775807 s since the epoch",
+		       "18446744073709551615 s since the epoch");
+	expect_free(x);
+
+	/* A range of one. */
+	x = expect_new();
+	want_range(expect_removed_but(x, "vsize"), "vsize", 5, 5);
+	event = removed_event("expiry", 5, 1800000000);
+	assert_fits(x, &event);
+	event.args[2] = value_int(6);
+	assert_differs(x, &event, 3, "vsize", "5 to 5 vB", "6 vB");
+	expect_free(x);
+}
+
+static void
+test_want_of(void **state)
+{
+	static const char *const algorithms[] = {"knapsack", "srd", ""};
+	static const uint64_t times[] = {3, UINT64_MAX};
+	struct expect *x = expect_new();
+	struct event event = removed_event("srd", 141, 1800000000);
+
+	(void)state;
+	want_string_of(expect_removed_but(x, "reason"), "reason", algorithms, 3);
+	assert_fits(x, &event);
+	event.args[1] = value_string("knapsack");
+	assert_fits(x, &event);
+	event.args[1] = value_string("");
+	assert_fits(x, &event);
+	event.args[1] = value_string("bnb");
+	assert_differs(x, &event, 2, "reason", "'knapsack' or 'srd' or ''", "'bnb'");
+	event.args[1] = value_string("sr");
+	assert_differs(x, &event, 2, "reason", "'knapsack' or 'srd' or ''", "'sr'");
+	event.args[1] = value_string("srd");
+	event.args[1].state = VALUE_CUT;
+	assert_differs(x, &event, 2, "reason", "'knapsack' or 'srd' or ''", "'srd' <cut after 3 bytes>");
+	expect_free(x);
+
+	x = expect_new();
+	want_uint_of(expect_removed_but(x, "entry_time"), "entry_time", times, 2);
+	event = removed_event("expiry", 141, 3);
+	assert_fits(x, &event);
+	event.args[4] = value_uint(UINT64_MAX);
+	assert_fits(x, &event);
+	event.args[4] = value_uint(4);
+	assert_differs(x, &event, 5, "entry_time", "3 or 18446744073709551615", "4 s since the epoch");
+	expect_free(x);
+
+	/* The one of none fits nothing. */
+	x = expect_new();
+	want_uint_of(expect_removed_but(x, "entry_time"), "entry_time", NULL, 0);
+	struct findings findings = {0};
+	struct diag diag;
+	int code = expect_match(x, TP_MEMPOOL_REMOVED, &event, 1, &findings, &diag);
+	assert_true(code == -EINVAL || (!code && findings.cnt == 1));
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+/* What could not be read fits nothing, even where the zeros that stand for it would. */
+static void
+test_unread_values(void **state)
+{
+	static const char *const empty[] = {""};
+	static const uint64_t zero[] = {0};
+
+	(void)state;
+	for (int round = 0; round < 9; round++) {
+		static const char *const names[] = {"vsize", "vsize", "entry_time", "entry_time", "entry_time",
+						    "txid",  "reason", "reason",    "reason"};
+		static const unsigned numbers[] = {3, 3, 5, 5, 5, 1, 2, 2, 2};
+		static const uint8_t zeros[32];
+		struct expect *x = expect_new();
+		struct expected *e = expect_removed_but(x, names[round]);
+		struct event good = removed_event("expiry", 141, 1800000000);
+
+		switch (round) {
+		case 0:
+			want_int(e, "vsize", 0);
+			break;
+		case 1:
+			want_range(e, "vsize", INT64_MIN, INT64_MAX);
+			break;
+		case 2:
+			want_uint(e, "entry_time", 0);
+			break;
+		case 3:
+			want_uint_of(e, "entry_time", zero, 1);
+			break;
+		case 4:
+			want_range(e, "entry_time", 0, 0);
+			break;
+		case 5:
+			want_hash(e, "txid", zeros);
+			break;
+		case 6:
+			want_string(e, "reason", "");
+			break;
+		case 7:
+			want_string_of(e, "reason", empty, 1);
+			break;
+		case 8:
+			want_cut_string(e, "reason", "x");
+			break;
+		}
+		for (int state_nr = VALUE_BAD_OPERAND; state_nr <= VALUE_BAD_POINTER; state_nr++) {
+			struct event event = good;
+			struct findings findings;
+			unsigned number = numbers[round];
+
+			event.args[number - 1] = (struct value){
+				.type = good.args[number - 1].type, .state = (enum value_state)state_nr, .error = EFAULT};
+			assert_int_equal(match(x, TP_MEMPOOL_REMOVED, &event, 1, &findings), 1);
+			assert_argument(&findings.items[0], number, names[round], findings.items[0].want,
+					state_nr == VALUE_BAD_OPERAND ? "<argument not readable: Bad address>"
+								      : "<not readable at 0x0: Bad address>");
+			findings_fini(&findings);
+		}
+		expect_free(x);
+	}
+	/* The same with bool and bytes. */
+	struct expect *x = expect_new();
+	struct event event = message_event(1, "verack", NULL, 0);
+	expect_message(x, 1, "verack", NULL, 0);
+	event.args[5] = unread(event.args[5], VALUE_BAD_POINTER);
+	assert_differs(x, &event, 6, "payload", "0 bytes ", "<not readable at 0x7000: Bad address>");
+	expect_free(x);
+	x = expect_new();
+	event = add_event(1);
+	expect_add(x, 1);
+	event.args[4] = unread(event.args[4], VALUE_BAD_OPERAND);
+	assert_differs(x, &event, 5, "is_coinbase", "false", "<argument not readable: Bad address>");
+	expect_free(x);
+}
+
+/* An event of a binary whose tracepoint has fewer arguments, or more than the contract knows. */
+static void
+test_other_number_of_arguments(void **state)
+{
+	struct expect *x = expect_new();
+	struct event event = add_event(1);
+	struct findings findings;
+
+	(void)state;
+	expect_add(x, 1);
+	event.args_cnt = 3;
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, &event, 1, &findings), 2);
+	assert_argument(&findings.items[0], 4, "value", "5000 sat", "no such argument");
+	assert_argument(&findings.items[1], 5, "is_coinbase", "false", "no such argument");
+	findings_fini(&findings);
+	event.args_cnt = 6;
+	event.args[5] = value_uint(77);
+	assert_fits(x, &event);
+	expect_free(x);
+}
+
+/* The sequence */
+
+static void
+test_missing(void **state)
+{
+	(void)state;
+	for (uint32_t missing = 0; missing < 5; missing++) {
+		struct expect *x = expect_new();
+		struct event events[5];
+		struct findings findings;
+		char text[64];
+		size_t cnt = 0;
+
+		for (uint32_t i = 0; i < 5; i++) {
+			expect_source(x, "source of %u", i);
+			expect_add(x, i);
+			if (i != missing)
+				events[cnt++] = add_event(i);
+		}
+		assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, cnt, &findings), 1);
+		const struct finding *finding = &findings.items[0];
+		assert_int_equal(finding->argument, 0);
+		assert_string_equal(finding->tracepoint, "utxocache:add");
+		assert_string_equal(finding->got, "no such event");
+		snprintf(text, sizeof(text), "vout=%u, height=101, value=5000 sat, is_coinbase=false)", missing);
+		assert_contains(finding->want, text);
+		assert_contains(finding->want, hash_a_hex);
+		snprintf(text, sizeof(text), "utxocache:add did not come: output %u", missing);
+		assert_string_equal(finding->message, text);
+		snprintf(text, sizeof(text), "source of %u", missing);
+		assert_string_equal(finding->source, text);
+		/* Three before it at most, then the place where it should have been. */
+		assert_line(finding->context, missing < 3 ? missing : 3, ">            (here)");
+		findings_fini(&findings);
+		expect_free(x);
+	}
+}
+
+static void
+test_nothing_came(void **state)
+{
+	struct expect *x = expect_new();
+	struct findings findings;
+
+	(void)state;
+	expect_add(x, 0);
+	expect_add(x, 1);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, NULL, 0, &findings), 2);
+	assert_contains(findings.items[0].message, "did not come: output 0");
+	assert_contains(findings.items[1].message, "did not come: output 1");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+static void
+test_extra(void **state)
+{
+	(void)state;
+	for (uint32_t extra = 0; extra <= 4; extra++) {
+		struct expect *x = expect_new();
+		struct event events[5];
+		struct findings findings;
+		char text[64];
+		size_t cnt = 0;
+
+		for (uint32_t i = 0; i <= 4; i++) {
+			if (i == extra)
+				events[cnt++] = coin_event(TP_UTXOCACHE_SPENT, hash_b, 77, 1);
+			if (i < 4) {
+				expect_add(x, i);
+				events[cnt++] = add_event(i);
+			}
+		}
+		assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, cnt, &findings), 1);
+		const struct finding *finding = &findings.items[0];
+		assert_int_equal(finding->argument, 0);
+		assert_string_equal(finding->tracepoint, "utxocache:spent");
+		assert_string_equal(finding->want, "no such event");
+		assert_contains(finding->got, hash_b_hex);
+		assert_contains(finding->got, "vout=77");
+		assert_contains(finding->message, "utxocache:spent came although it was not expected: utxocache:spent(txid=");
+		assert_line(finding->context, extra < 3 ? extra : 3, "> ");
+		snprintf(text, sizeof(text), "#%u utxocache:spent", extra + 1);
+		assert_contains(finding->context, text);
+		findings_fini(&findings);
+		expect_free(x);
+	}
+}
+
+static void
+test_doubled(void **state)
+{
+	struct expect *x = expect_new();
+	struct event events[6] = {add_event(0), add_event(1), add_event(2), add_event(2), add_event(3), add_event(4)};
+	struct findings findings;
+
+	(void)state;
+	for (uint32_t i = 0; i < 5; i++)
+		expect_add(x, i);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 6, &findings), 1);
+	assert_contains(findings.items[0].message, "came although it was not expected");
+	assert_contains(findings.items[0].got, "vout=2");
+	findings_fini(&findings);
+	expect_free(x);
+
+	/* And the other way round: expected twice, came once. */
+	x = expect_new();
+	expect_add(x, 0);
+	expect_add(x, 1);
+	expect_add(x, 1);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 2, &findings), 1);
+	assert_contains(findings.items[0].message, "did not come: output 1");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+static void
+test_out_of_order(void **state)
+{
+	struct expect *x = expect_new();
+	struct event events[4] = {add_event(0), coin_event(TP_UTXOCACHE_SPENT, hash_b, 9, 1), add_event(1), add_event(2)};
+	struct findings findings;
+
+	(void)state;
+	expect_add(x, 0);
+	expect_add(x, 1);
+	expect_coin(x, TP_UTXOCACHE_SPENT, hash_b, 9, 1);
+	expect_add(x, 2);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 4, &findings), 1);
+	assert_contains(findings.items[0].message, "came out of order");
+	assert_contains(findings.items[0].context, "(here)");
+	findings_fini(&findings);
+	expect_free(x);
+
+	/* Two neighbours swapped. */
+	x = expect_new();
+	expect_add(x, 1);
+	expect_coin(x, TP_UTXOCACHE_SPENT, hash_b, 9, 1);
+	struct event swapped[2] = {events[1], events[2]};
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, swapped, 2, &findings), 1);
+	assert_contains(findings.items[0].message, "came out of order");
+	findings_fini(&findings);
+	expect_free(x);
+
+	/* From the very end to the very beginning. */
+	x = expect_new();
+	struct event moved[9] = {coin_event(TP_UTXOCACHE_SPENT, hash_b, 9, 1)};
+	for (uint32_t i = 0; i < 8; i++) {
+		expect_add(x, i);
+		moved[i + 1] = add_event(i);
+	}
+	expect_coin(x, TP_UTXOCACHE_SPENT, hash_b, 9, 1);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, moved, 9, &findings), 1);
+	assert_string_equal(findings.items[0].message, "utxocache:spent came out of order: output 9");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+/* Two events of one tracepoint swapped: it does not go unnoticed, and nothing else is blamed. */
+static void
+test_swapped_of_one_tracepoint(void **state)
+{
+	struct expect *x = expect_new();
+	struct event events[4] = {add_event(0), add_event(2), add_event(1), add_event(3)};
+	struct findings findings;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++)
+		expect_add(x, i);
+	assert_in_range(match(x, TP_UTXOCACHE_ADD, events, 4, &findings), 1, 2);
+	for (size_t i = 0; i < findings.cnt; i++)
+		assert_true(strstr(findings.items[i].message, "output 1") || strstr(findings.items[i].message, "output 2"));
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+static void
+test_needle_in_haystack(void **state)
+{
+	enum { CNT = 1000, WRONG = 537 };
+	static struct event events[CNT];
+	struct expect *x = expect_new();
+	struct findings findings;
+
+	(void)state;
+	for (size_t i = 0; i < CNT; i++) {
+		struct expected *e = expect_event(x, TP_UTXOCACHE_ADD, FINDING_CONTRACT, "coin %zu", i);
+
+		expect_source(x, "getblock %zu", i);
+		want_hash(e, "txid", hash_a);
+		want_uint(e, "vout", 7);
+		want_uint(e, "height", 101);
+		want_int(e, "value", 5000);
+		want_bool(e, "is_coinbase", false);
+		events[i] = add_event(7);
+	}
+	for (unsigned a = 0; a < 5; a++) {
+		static const char *const names[] = {"txid", "vout", "height", "value", "is_coinbase"};
+		struct value good = events[WRONG].args[a];
+		char text[64];
+
+		events[WRONG].args[a] = a == 0   ? value_hash(hash_b)
+					: a == 3 ? value_int(-1)
+					: a == 4 ? value_bool(1)
+						 : value_uint(8);
+		assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, CNT, &findings), 1);
+		const struct finding *finding = &findings.items[0];
+		assert_int_equal(finding->argument, a + 1);
+		assert_string_equal(finding->argument_name, names[a]);
+		snprintf(text, sizeof(text), "coin %d: want ", WRONG);
+		assert_contains(finding->message, text);
+		snprintf(text, sizeof(text), "getblock %d", WRONG);
+		assert_string_equal(finding->source, text);
+		/* The context marks the event itself: its number, its time since the first, and its neighbours. */
+		assert_line(finding->context, 3, ">   +537.000 ms #538 utxocache:add(txid=");
+		assert_line(finding->context, 2, "    +536.000 ms #537 utxocache:add(txid=");
+		assert_line(finding->context, 5, "    +539.000 ms #540 utxocache:add(txid=");
+		findings_fini(&findings);
+		events[WRONG].args[a] = good;
+	}
+	assert_no_findings(x, TP_UTXOCACHE_ADD, events, CNT);
+	expect_free(x);
+}
+
+/* Several things wrong at once are told apart. */
+static void
+test_several(void **state)
+{
+	struct expect *x = expect_new();
+	struct event events[5] = {
+		add_event(0), coin_event(TP_UTXOCACHE_ADD, hash_a, 2, 4999), coin_event(TP_UTXOCACHE_UNCACHE, hash_a, 5, 1),
+		add_event(3), add_event(4),
+	};
+	struct findings findings;
+
+	(void)state;
+	/* 1 does not come, 2 has another value, and there is an uncache. */
+	for (uint32_t i = 0; i < 5; i++)
+		expect_add(x, i);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 5, &findings), 3);
+	assert_contains(findings.items[0].message, "did not come: output 1");
+	assert_argument(&findings.items[1], 4, "value", "5000 sat", "4999 sat");
+	assert_contains(findings.items[1].message, "output 2");
+	assert_contains(findings.items[2].message, "utxocache:uncache came although it was not expected");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+/* Findings are added to those that are there already. */
+static void
+test_appends(void **state)
+{
+	struct expect *x = expect_new();
+	struct findings findings = {0};
+	struct diag diag;
+
+	(void)state;
+	findings_add(&findings, FINDING_DETAIL, NULL, 0, NULL, NULL, NULL, NULL, "found before");
+	expect_add(x, 0);
+	assert_int_equal(expect_match(x, TP_UTXOCACHE_ADD, NULL, 0, &findings, &diag), 0);
+	assert_int_equal(findings.cnt, 2);
+	assert_string_equal(findings.items[0].message, "found before");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+/* Lanes */
+
+static const struct lane_select adds = {.tracepoints = TP_BIT(TP_UTXOCACHE_ADD)};
+
+static void
+test_any_order(void **state)
+{
+	enum { CNT = 7 };
+	struct expect *x = expect_new();
+	struct event events[CNT];
+	struct findings findings;
+
+	(void)state;
+	expect_lane(x, "adds", LANE_ANY_ORDER, &adds);
+	for (uint32_t i = 0; i < CNT; i++) {
+		expect_add(x, i);
+		events[i] = add_event(i * 3 % CNT);
+	}
+	assert_no_findings(x, TP_UTXOCACHE_ADD, events, CNT);
+
+	/* One wrong argument is blamed on the pair that is nearest. */
+	events[4] = coin_event(TP_UTXOCACHE_ADD, hash_a, 5, 4999);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, CNT, &findings), 1);
+	assert_argument(&findings.items[0], 4, "value", "5000 sat", "4999 sat");
+	assert_contains(findings.items[0].message, "output 5");
+	findings_fini(&findings);
+	/* Missing and extra. */
+	events[4] = events[5];
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, CNT - 2, &findings), 2);
+	assert_contains(findings.items[0].message, "did not come: output 4");
+	assert_contains(findings.items[1].message, "did not come: output 5");
+	findings_fini(&findings);
+	expect_free(x);
+
+	x = expect_new();
+	expect_lane(x, "adds", LANE_ANY_ORDER, &adds);
+	expect_add(x, 3);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 2, &findings), 1);
+	assert_contains(findings.items[0].message, "came although it was not expected");
+	assert_contains(findings.items[0].got, "vout=0");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+/* Each peer's messages in order, whatever comes between them from the other. */
+static void
+test_lanes_by_int(void **state)
+{
+	struct expect *x = expect_new();
+	const struct lane_select peer_2 = {.int_argument = "peer_id", .int_value = 2};
+	struct lane_select peer_3 = {.tracepoints = TP_BIT(TP_NET_INBOUND_MESSAGE), .int_argument = "peer_id", .int_value = 3};
+	struct event events[5];
+	struct findings findings;
+
+	(void)state;
+	expect_lane(x, "peer 2", LANE_ORDERED, &peer_2);
+	expect_message(x, 2, "version", "v", 1);
+	expect_message(x, 2, "verack", NULL, 0);
+	expect_lane(x, "peer 3", LANE_ORDERED, &peer_3);
+	peer_3 = (struct lane_select){0}; /* it was copied */
+	expect_message(x, 3, "version", "w", 1);
+	expect_message(x, 3, "verack", NULL, 0);
+	expect_main_lane(x);
+	expect_message(x, -1, "ping", "p", 1);
+
+	events[0] = message_event(3, "version", "w", 1);
+	events[1] = message_event(2, "version", "v", 1);
+	events[2] = message_event(2, "verack", NULL, 0);
+	events[3] = message_event(-1, "ping", "p", 1);
+	events[4] = message_event(3, "verack", NULL, 0);
+	assert_no_findings(x, TP_NET_INBOUND_MESSAGE, events, 5);
+
+	/* Within a lane the order holds, and the other is not blamed. */
+	struct event swap = events[0];
+	events[0] = events[4];
+	events[4] = swap;
+	assert_in_range(match(x, TP_NET_INBOUND_MESSAGE, events, 5, &findings), 1, 6);
+	for (size_t i = 0; i < findings.cnt; i++) {
+		assert_contains(findings.items[i].message, "peer 3");
+		/* The context shows the lane's events alone. */
+		assert_null(strstr(findings.items[i].context, "peer_id=2"));
+	}
+	findings_fini(&findings);
+
+	/* An event whose peer cannot be read is in no lane but the main one. */
+	swap = events[0];
+	events[0] = events[4];
+	events[4] = swap;
+	events[1].args[0] = unread(events[1].args[0], VALUE_BAD_OPERAND);
+	assert_int_equal(match(x, TP_NET_INBOUND_MESSAGE, events, 5, &findings), 2);
+	assert_contains(findings.items[0].message, "net:inbound_message came although it was not expected");
+	assert_contains(findings.items[0].got, "peer_id=<argument not readable");
+	assert_contains(findings.items[1].message, "did not come: version of peer 2");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+static void
+test_lanes_by_string(void **state)
+{
+	const struct lane_select pings = {.string_argument = "message_type", .string_value = "ping"};
+	const struct lane_select of_1 = {
+		.int_argument = "peer_id", .int_value = 1, .string_argument = "message_type", .string_value = "pong"};
+	struct expect *x = expect_new();
+	struct event events[5];
+	struct findings findings;
+
+	(void)state;
+	expect_lane(x, "pings", LANE_ORDERED, &pings);
+	expect_message(x, 5, "ping", "a", 1);
+	expect_message(x, 6, "ping", "b", 1);
+	expect_lane(x, "pongs of 1", LANE_ORDERED, &of_1);
+	expect_message(x, 1, "pong", "c", 1);
+	expect_main_lane(x);
+	expect_message(x, 2, "pong", "d", 1);
+	expect_message(x, 1, "pin", "e", 1);
+
+	events[0] = message_event(2, "pong", "d", 1);
+	events[1] = message_event(5, "ping", "a", 1);
+	events[2] = message_event(1, "pin", "e", 1);
+	events[3] = message_event(6, "ping", "b", 1);
+	events[4] = message_event(1, "pong", "c", 1);
+	assert_no_findings(x, TP_NET_INBOUND_MESSAGE, events, 5);
+
+	/* A type that was cut or that could not be read selects nothing. */
+	for (int state_nr = VALUE_CUT; state_nr <= VALUE_BAD_POINTER; state_nr++) {
+		events[3] = message_event(6, "ping", "b", 1);
+		events[3].args[3] = unread(events[3].args[3], (enum value_state)state_nr);
+		assert_int_equal(match(x, TP_NET_INBOUND_MESSAGE, events, 5, &findings), 2);
+		assert_contains(findings.items[0].message, "came although it was not expected");
+		assert_contains(findings.items[1].message, "did not come: ping of peer 6");
+		findings_fini(&findings);
+	}
+	expect_free(x);
+
+	/* An argument that the event's tracepoint does not have selects nothing. */
+	x = expect_new();
+	expect_lane(x, "pings", LANE_IGNORED, &pings);
+	expect_main_lane(x);
+	expect_add(x, 0);
+	struct event add = add_event(0);
+	assert_fits(x, &add);
+	expect_free(x);
+}
+
+/* The first lane that selects an event has it. */
+static void
+test_first_lane_wins(void **state)
+{
+	const struct lane_select all = {0};
+	struct expect *x = expect_new();
+	struct event events[3] = {add_event(1), coin_event(TP_UTXOCACHE_SPENT, hash_a, 5, 1), add_event(2)};
+
+	(void)state;
+	expect_lane(x, "adds", LANE_ORDERED, &adds);
+	expect_add(x, 1);
+	expect_add(x, 2);
+	expect_lane(x, "the rest", LANE_IGNORED, &all);
+	assert_no_findings(x, TP_UTXOCACHE_ADD, events, 3);
+	expect_free(x);
+}
+
+static void
+test_ignored_lane(void **state)
+{
+	const struct lane_select spents = {.tracepoints = TP_BIT(TP_UTXOCACHE_SPENT) | TP_BIT(TP_UTXOCACHE_UNCACHE)};
+	struct event events[4] = {coin_event(TP_UTXOCACHE_SPENT, hash_a, 1, 1), add_event(0),
+				  coin_event(TP_UTXOCACHE_UNCACHE, hash_a, 2, 1), coin_event(TP_UTXOCACHE_SPENT, hash_b, 3, 1)};
+	struct expect *x = expect_new();
+	struct findings findings;
+
+	(void)state;
+	expect_lane(x, "spents", LANE_IGNORED, &spents);
+	expect_main_lane(x);
+	expect_add(x, 0);
+	assert_no_findings(x, TP_UTXOCACHE_ADD, events, 4);
+	/* It does not swallow what others have. */
+	events[3] = add_event(1);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 4, &findings), 1);
+	assert_string_equal(findings.items[0].tracepoint, "utxocache:add");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+/* Kinds and sources */
+
+static void
+test_kinds(void **state)
+{
+	struct expect *x = expect_new();
+	struct event event = add_event(1);
+	struct findings findings;
+
+	(void)state;
+	struct expected *e = expect_event(x, TP_UTXOCACHE_ADD, FINDING_DETAIL, "a coin");
+	want_hash(e, "txid", hash_a);
+	expect_source(x, "the contract");
+	want_uint(e, "vout", 2);
+	want_kind(e, FINDING_CONTRACT);
+	expect_source(x, "the %s", "code");
+	want_uint(e, "height", 102);
+	want_int(e, "value", 5000);
+	want_bool(e, "is_coinbase", true);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, &event, 1, &findings), 3);
+	assert_argument(&findings.items[0], 2, "vout", "2", "1");
+	assert_int_equal(findings.items[0].kind, FINDING_CONTRACT);
+	assert_string_equal(findings.items[0].source, "the contract");
+	assert_argument(&findings.items[1], 3, "height", "102", "101");
+	assert_int_equal(findings.items[1].kind, FINDING_DETAIL);
+	assert_string_equal(findings.items[1].source, "the code");
+	assert_int_equal(findings.items[2].kind, FINDING_DETAIL);
+	findings_fini(&findings);
+
+	/* Its absence has the kind of the event, and what came instead that of the lane. */
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, NULL, 0, &findings), 1);
+	assert_int_equal(findings.items[0].kind, FINDING_DETAIL);
+	assert_null(findings.items[0].source);
+	findings_fini(&findings);
+	expect_free(x);
+
+	x = expect_new();
+	e = expect_add(x, 1);
+	want_kind(e, FINDING_DETAIL); /* of is_coinbase, the last */
+	event.args[4] = value_bool(1);
+	event.args[1] = value_uint(0);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, &event, 1, &findings), 2);
+	assert_int_equal(findings.items[0].kind, FINDING_CONTRACT);
+	assert_int_equal(findings.items[1].kind, FINDING_DETAIL);
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+static void
+test_extra_kinds(void **state)
+{
+	const struct lane_select spents = {.tracepoints = TP_BIT(TP_UTXOCACHE_SPENT)};
+	struct event events[3] = {add_event(0), add_event(1), coin_event(TP_UTXOCACHE_SPENT, hash_a, 5, 1)};
+
+	(void)state;
+	for (int round = 0; round < 4; round++) {
+		enum finding_kind of_main = round & 1 ? FINDING_DETAIL : FINDING_CONTRACT;
+		enum finding_kind of_spents = round & 2 ? FINDING_DETAIL : FINDING_CONTRACT;
+		struct expect *x = expect_new();
+		struct findings findings;
+
+		expect_add(x, 0);
+		if (of_main != FINDING_CONTRACT)
+			expect_extra_kind(x, of_main);
+		expect_lane(x, "spents", LANE_ORDERED, &spents);
+		if (of_spents != FINDING_CONTRACT)
+			expect_extra_kind(x, of_spents);
+		assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 3, &findings), 2);
+		assert_contains(findings.items[0].got, "utxocache:add(");
+		assert_int_equal(findings.items[0].kind, of_main);
+		assert_contains(findings.items[1].got, "utxocache:spent(");
+		assert_int_equal(findings.items[1].kind, of_spents);
+		findings_fini(&findings);
+		expect_free(x);
+	}
+}
+
+static void
+test_drop(void **state)
+{
+	struct expect *x = expect_new();
+	struct event events[2] = {add_event(0), add_event(1)};
+	struct findings findings;
+
+	(void)state;
+	expect_add(x, 0);
+	expect_coin(x, TP_UTXOCACHE_SPENT, hash_a, 5, 1);
+	expect_add(x, 1);
+	expect_coin(x, TP_UTXOCACHE_UNCACHE, hash_a, 5, 1);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 2, &findings), 2);
+	findings_fini(&findings);
+	expect_drop(x, TP_BIT(TP_UTXOCACHE_SPENT));
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 2, &findings), 1);
+	assert_string_equal(findings.items[0].tracepoint, "utxocache:uncache");
+	findings_fini(&findings);
+	/* Both are dropped by now, and what was not is judged as before. */
+	expect_drop(x, TP_BIT(TP_UTXOCACHE_UNCACHE));
+	assert_no_findings(x, TP_UTXOCACHE_ADD, events, 2);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 1, &findings), 1);
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+/* Expectations that are not sound */
+
+static void
+assert_unsound(struct expect *x, enum tracepoint_id subject, const char *text)
+{
+	const struct event event = add_event(0);
+	struct findings findings = {0};
+	struct diag diag = {0};
+
+	assert_int_equal(expect_match(x, subject, &event, 1, &findings, &diag), -EINVAL);
+	assert_int_equal(findings.cnt, 0);
+	assert_string_equal(diag.text, text);
+	expect_free(x);
+}
+
+static void
+test_unknown_argument(void **state)
+{
+	struct expect *x = expect_new();
+	struct expected *e = expect_add(x, 0);
+
+	(void)state;
+	want_uint(e, "vuot", 0);
+	assert_unsound(x, TP_UTXOCACHE_ADD, "expect: utxocache:add has no argument 'vuot'");
+
+	x = expect_new();
+	e = expect_add(x, 0);
+	want_string(e, "", "x");
+	want_hash(e, "nor this", hash_a); /* the first mistake is told */
+	want_bytes(e, "nor that", "x", 1);
+	assert_unsound(x, TP_UTXOCACHE_ADD, "expect: utxocache:add has no argument ''");
+}
+
+static void
+test_wrong_type(void **state)
+{
+	static const char *const strings[] = {"x"};
+	static const uint64_t numbers[] = {1};
+	static const struct {
+		enum tracepoint_id id;
+		const char *argument, *full_name;
+	} args[] = {
+		{TP_MEMPOOL_ADDED, "fee", "mempool:added"},              /* int64 */
+		{TP_MEMPOOL_ADDED, "vsize", "mempool:added"},            /* int32 */
+		{TP_MEMPOOL_REMOVED, "entry_time", "mempool:removed"},   /* uint64 */
+		{TP_UTXOCACHE_ADD, "vout", "utxocache:add"},             /* uint32 */
+		{TP_UTXOCACHE_ADD, "is_coinbase", "utxocache:add"},      /* bool */
+		{TP_UTXOCACHE_ADD, "txid", "utxocache:add"},             /* hash */
+		{TP_MEMPOOL_REMOVED, "reason", "mempool:removed"},       /* string */
+		{TP_NET_INBOUND_MESSAGE, "payload", "net:inbound_message"}, /* bytes */
+	};
+	/* For each of the ops below, in their order: which of the arguments above it may be given for. */
+	static const char *const allowed[] = {
+		"11000000", "00110000", "00001000", "00000100", "00000010",
+		"00000010", "00000001", "11110000", "00000010", "00110000",
+	};
+
+	(void)state;
+	for (size_t a = 0; a < sizeof(args) / sizeof(args[0]); a++)
+		for (size_t op = 0; op < sizeof(allowed) / sizeof(allowed[0]); op++) {
+			struct expect *x = expect_new();
+			struct expected *e = expect_event(x, args[a].id, FINDING_CONTRACT, "an event");
+			const char *name = args[a].argument;
+			struct findings findings = {0};
+			struct diag diag = {0};
+			char text[200];
+
+			switch (op) {
+			case 0:
+				want_int(e, name, 1);
+				break;
+			case 1:
+				want_uint(e, name, 1);
+				break;
+			case 2:
+				want_bool(e, name, true);
+				break;
+			case 3:
+				want_hash(e, name, hash_a);
+				break;
+			case 4:
+				want_string(e, name, "x");
+				break;
+			case 5:
+				want_cut_string(e, name, "x");
+				break;
+			case 6:
+				want_bytes(e, name, "x", 1);
+				break;
+			case 7:
+				want_range(e, name, 0, 1);
+				break;
+			case 8:
+				want_string_of(e, name, strings, 1);
+				break;
+			case 9:
+				want_uint_of(e, name, numbers, 1);
+				break;
+			}
+			assert_int_equal(expect_match(x, args[a].id, NULL, 0, &findings, &diag), -EINVAL);
+			assert_int_equal(findings.cnt, 0);
+			/* All these lack other arguments; which of the two is told shows whether the type was taken. */
+			if (allowed[op][a] == '1') {
+				if (!strstr(diag.text, "is left unchecked"))
+					fail_msg("op %zu for %s: %s", op, name, diag.text);
+			} else {
+				const struct contract_tracepoint *row = contract_get(args[a].id);
+				unsigned i = 0;
+
+				while (strcmp(row->args[i].name, name))
+					i++;
+				snprintf(text, sizeof(text), "expect: argument '%s' of %s is %s; something else is wanted of it",
+					 name, args[a].full_name, arg_type_name(row->args[i].type));
+				assert_string_equal(diag.text, text);
+			}
+			findings_fini(&findings);
+			expect_free(x);
+		}
+}
+
+/* The type that counts is the documented one: the scenarios are written by the document. */
+static void
+test_documented_type_counts(void **state)
+{
+	struct expect *x = expect_new();
+	struct expected *e = expect_event(x, TP_VALIDATION_BLOCK_CONNECTED, FINDING_CONTRACT, "block");
+	struct event event = event_of(TP_VALIDATION_BLOCK_CONNECTED);
+	struct findings findings;
+
+	(void)state;
+	want_hash(e, "hash", hash_a);
+	want_int(e, "height", 101);
+	want_uint(e, "transactions", 1);
+	want_int(e, "inputs", 1);
+	want_uint(e, "sigops", 4);
+	want_range(e, "duration", 1, 1000);
+	event.args[0] = value_hash(hash_a);
+	event.args[1] = value_int(101);
+	event.args[2] = value_uint(1);
+	event.args[3] = value_int(1);
+	event.args[4] = value_int(4); /* as the code passes it */
+	event.args[5] = value_int(999);
+	assert_fits(x, &event);
+	event.args[4] = value_int(-4);
+	event.args[5] = value_int(-1);
+	assert_int_equal(match(x, TP_VALIDATION_BLOCK_CONNECTED, &event, 1, &findings), 2);
+	assert_argument(&findings.items[0], 5, "sigops", "4", "-4");
+	assert_argument(&findings.items[1], 6, "duration", "1 to 1000 ns", "-1 ns");
+	findings_fini(&findings);
+	expect_free(x);
+
+	x = expect_new();
+	e = expect_event(x, TP_VALIDATION_BLOCK_CONNECTED, FINDING_CONTRACT, "block");
+	want_int(e, "sigops", 4);
+	assert_unsound(x, TP_VALIDATION_BLOCK_CONNECTED,
+		       "expect: argument 'sigops' of validation:block_connected is uint64; something else is wanted of it");
+}
+
+static void
+test_wanted_twice(void **state)
+{
+	struct expect *x = expect_new();
+
+	(void)state;
+	want_uint(expect_add(x, 0), "vout", 0);
+	assert_unsound(x, TP_UTXOCACHE_ADD, "expect: argument 'vout' of utxocache:add is wanted twice");
+	x = expect_new();
+	want_hash(expect_add(x, 0), "txid", hash_a);
+	assert_unsound(x, TP_UTXOCACHE_ADD, "expect: argument 'txid' of utxocache:add is wanted twice");
+	x = expect_new();
+	want_range(expect_add(x, 0), "height", 0, 1000);
+	assert_unsound(x, TP_UTXOCACHE_ADD, "expect: argument 'height' of utxocache:add is wanted twice");
+}
+
+static void
+test_left_unchecked(void **state)
+{
+	static const char *const names[] = {"txid", "reason", "vsize", "fee", "entry_time"};
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		struct expect *x = expect_new();
+		char text[128];
+
+		expect_removed_but(x, "");
+		expect_removed_but(x, names[i]);
+		snprintf(text, sizeof(text), "expect: argument %u (%s) of mempool:removed is left unchecked (the one removed)",
+			 i + 1, names[i]);
+		assert_unsound(x, TP_MEMPOOL_REMOVED, text);
+	}
+}
+
+static void
+test_no_control(void **state)
+{
+	struct expect *x = expect_new();
+
+	(void)state;
+	assert_unsound(x, TP_UTXOCACHE_ADD,
+		       "expect: no event of utxocache:add is expected; without one, silence proves nothing");
+	x = expect_new();
+	expect_add(x, 0);
+	assert_unsound(x, TP_UTXOCACHE_SPENT,
+		       "expect: no event of utxocache:spent is expected; without one, silence proves nothing");
+}
+
+static void
+test_empty_range(void **state)
+{
+	struct expect *x = expect_new();
+
+	(void)state;
+	want_range(expect_removed_but(x, "vsize"), "vsize", 2, 1);
+	assert_unsound(x, TP_MEMPOOL_REMOVED, "expect: argument 'vsize' of mempool:removed is wanted between 2 and 1");
+}
+
+static void
+test_expecting_in_ignored_lane(void **state)
+{
+	struct expect *x = expect_new();
+
+	(void)state;
+	expect_add(x, 0);
+	expect_lane(x, "noise", LANE_IGNORED, &adds);
+	expect_add(x, 1);
+	assert_unsound(x, TP_UTXOCACHE_ADD, "expect: utxocache:add is expected in the ignored lane 'noise'");
+}
+
+static void
+test_want_kind_first(void **state)
+{
+	struct expect *x = expect_new();
+	struct expected *e = expect_event(x, TP_MEMPOOL_REJECTED, FINDING_CONTRACT, "a rejection");
+	const struct event event = rejected_event("bad-txns");
+	struct findings findings = {0};
+	struct diag diag;
+
+	(void)state;
+	want_kind(e, FINDING_DETAIL);
+	want_hash(e, "txid", hash_a);
+	want_string(e, "reason", "bad-txns");
+	assert_int_equal(expect_match(x, TP_MEMPOOL_REJECTED, &event, 1, &findings, &diag), -EINVAL);
+	assert_string_equal(diag.text, "expect: want_kind of mempool:rejected comes before any argument");
+	expect_free(x);
+}
+
+/* Size: however far apart the two are, the answer comes */
+
+enum { MANY = 5000 };
+
+static void
+assert_quick(const struct expect *x, const struct event *events, size_t cnt, size_t least, size_t most)
+{
+	struct findings findings;
+	uint64_t start = clock_now_ns();
+
+	assert_in_range(match(x, TP_UTXOCACHE_ADD, events, cnt, &findings), least, most);
+	/* A second or two; many times as much under sanitizers on a busy machine. */
+	assert_in_range((clock_now_ns() - start) / 1000000, 0, 30000);
+	findings_fini(&findings);
+}
+
+static void
+test_many_different(void **state)
+{
+	static struct event events[MANY];
+	const struct lane_select all = {0};
+
+	(void)state;
+	/* Same tracepoint, other values; other tracepoint; as many as can just be aligned; without order. */
+	for (int round = 0; round < 4; round++) {
+		size_t cnt = round == 2 ? 4000 : MANY;
+		struct expect *x = expect_new();
+
+		if (round == 3)
+			expect_lane(x, "all", LANE_ANY_ORDER, &all);
+		for (uint32_t i = 0; i < cnt; i++) {
+			expect_add(x, i);
+			events[i] = coin_event(round == 1 ? TP_UTXOCACHE_SPENT : TP_UTXOCACHE_ADD, hash_b, MANY + i, -1 - (int64_t)i);
+		}
+		if (round == 1)
+			assert_quick(x, events, cnt, 2 * cnt, 2 * cnt);
+		else
+			assert_quick(x, events, cnt, 3 * cnt, 3 * cnt);
+		expect_free(x);
+	}
+}
+
+static void
+test_many_equal(void **state)
+{
+	static struct event events[MANY];
+	struct expect *x = expect_new();
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++) {
+		expect_add(x, i);
+		events[i] = add_event(i);
+	}
+	assert_quick(x, events, MANY, 0, 0);
+	assert_quick(x, events, MANY - 1, 1, 1);
+	assert_quick(x, events + 1, MANY - 1, 1, 1);
+	expect_free(x);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_want_int),
+		cmocka_unit_test(test_want_uint),
+		cmocka_unit_test(test_want_bool),
+		cmocka_unit_test(test_want_hash),
+		cmocka_unit_test(test_want_string),
+		cmocka_unit_test(test_cut_strings),
+		cmocka_unit_test(test_want_bytes),
+		cmocka_unit_test(test_want_range),
+		cmocka_unit_test(test_want_of),
+		cmocka_unit_test(test_unread_values),
+		cmocka_unit_test(test_other_number_of_arguments),
+		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_nothing_came),
+		cmocka_unit_test(test_extra),
+		cmocka_unit_test(test_doubled),
+		cmocka_unit_test(test_out_of_order),
+		cmocka_unit_test(test_swapped_of_one_tracepoint),
+		cmocka_unit_test(test_needle_in_haystack),
+		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_appends),
+		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_lanes_by_int),
+		cmocka_unit_test(test_lanes_by_string),
+		cmocka_unit_test(test_first_lane_wins),
+		cmocka_unit_test(test_ignored_lane),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_extra_kinds),
+		cmocka_unit_test(test_drop),
+		cmocka_unit_test(test_unknown_argument),
+		cmocka_unit_test(test_wrong_type),
+		cmocka_unit_test(test_documented_type_counts),
+		cmocka_unit_test(test_wanted_twice),
+		cmocka_unit_test(test_left_unchecked),
+		cmocka_unit_test(test_no_control),
+		cmocka_unit_test(test_empty_range),
+		cmocka_unit_test(test_expecting_in_ignored_lane),
+		cmocka_unit_test(test_want_kind_first),
+		cmocka_unit_test(test_many_different),
+		cmocka_unit_test(test_many_equal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
