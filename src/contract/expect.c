@@ -62,8 +62,9 @@ struct expected {
 	unsigned lane;
 	char *what;
 	const char *source;
-	unsigned last; /* index of the argument wanted last */
-	struct want wants[SITE_ARGS_MAX];
+	unsigned last; /* index of the argument wanted last; args_cnt: none yet */
+	unsigned args_cnt;
+	struct want wants[]; /* args_cnt, and a spare one for mistakes */
 };
 
 struct lane {
@@ -75,7 +76,7 @@ struct lane {
 
 struct expect {
 	struct expected **items;
-	size_t cnt;
+	size_t cnt, cap;
 	struct lane *lanes; /* 0 is the main lane */
 	unsigned lanes_cnt, lane;
 	char **sources; /* kept: wants point at them */
@@ -100,7 +101,7 @@ expect_free(struct expect *x)
 	if (!x)
 		return;
 	for (size_t i = 0; i < x->cnt; i++) {
-		for (unsigned a = 0; a < SITE_ARGS_MAX; a++) {
+		for (unsigned a = 0; a <= x->items[i]->args_cnt; a++) {
 			struct want *want = &x->items[i]->wants[a];
 
 			for (size_t c = 0; want->strings && c < want->choices_cnt; c++)
@@ -159,24 +160,26 @@ current_source(const struct expect *x)
 struct expected *
 expect_event(struct expect *x, enum tracepoint_id tracepoint, enum finding_kind kind, const char *what, ...)
 {
-	struct expected *e = xcalloc(1, sizeof(*e));
+	unsigned args_cnt = contract_get(tracepoint)->args_cnt;
+	struct expected *e = xcalloc(1, sizeof(*e) + (args_cnt + 1) * sizeof(*e->wants));
 	va_list ap;
 
 	va_start(ap, what);
-	*e = (struct expected){
-		.owner = x,
-		.tracepoint = tracepoint,
-		.kind = kind,
-		.lane = x->lane,
-		.what = xvasprintf(what, ap),
-		.source = current_source(x),
-		.last = SITE_ARGS_MAX,
-	};
+	e->owner = x;
+	e->tracepoint = tracepoint;
+	e->kind = kind;
+	e->lane = x->lane;
+	e->what = xvasprintf(what, ap);
+	e->source = current_source(x);
+	e->last = e->args_cnt = args_cnt;
 	va_end(ap);
 	if (x->lanes[x->lane].order == LANE_IGNORED)
 		set_broken(x, "%s is expected in the ignored lane '%s'", contract_get(tracepoint)->full_name,
 			   x->lanes[x->lane].name);
-	x->items = xreallocarray(x->items, x->cnt + 1, sizeof(*x->items));
+	if (x->cnt == x->cap) {
+		x->cap = x->cap ? 2 * x->cap : 64;
+		x->items = xreallocarray(x->items, x->cap, sizeof(*x->items));
+	}
 	x->items[x->cnt++] = e;
 	return e;
 }
@@ -219,10 +222,9 @@ begin_want(struct expected *e, const char *argument, enum want_op op)
 		i++;
 	if (i == row->args_cnt) {
 		set_broken(e->owner, "%s has no argument '%s'", row->full_name, argument);
-		i = SITE_ARGS_MAX - 1;
 	} else if (e->wants[i].op != WANT_NOTHING) {
 		set_broken(e->owner, "argument '%s' of %s is wanted twice", argument, row->full_name);
-		i = SITE_ARGS_MAX - 1;
+		i = row->args_cnt;
 	} else if (!op_fits_type(op, row->args[i].type)) {
 		set_broken(e->owner, "argument '%s' of %s is %s; something else is wanted of it", argument, row->full_name,
 			   arg_type_name(row->args[i].type));
@@ -322,7 +324,7 @@ want_uint_of(struct expected *e, const char *argument, const uint64_t *values, s
 void
 want_kind(struct expected *e, enum finding_kind kind)
 {
-	if (e->last < SITE_ARGS_MAX)
+	if (e->last < e->args_cnt)
 		e->wants[e->last].kind = kind;
 	else
 		set_broken(e->owner, "want_kind of %s comes before any argument", contract_get(e->tracepoint)->full_name);

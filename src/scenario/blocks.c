@@ -17,27 +17,40 @@ blocks_mine(struct scene *scene, unsigned cnt, struct diag *diag)
 	return chain_generate(scene->node, scene->deadline, cnt, script_p2wsh_op_true, sizeof(script_p2wsh_op_true), diag);
 }
 
-int
-blocks_take_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag)
+/* The coinbase coin of that height, once it can be spent. */
+static int
+take_coinbase(struct scene *scene, uint32_t height, struct chain_coin *coin, struct diag *diag)
 {
 	struct chain_tip tip;
+	/* A coinbase at height h can be spent in the block at h + 100, so the tip has to be at h + 99. */
+	uint32_t least = height + COINBASE_MATURITY - 1 > LEAST_TIP ? height + COINBASE_MATURITY - 1 : LEAST_TIP;
 	int code = chain_tip(scene->node, scene->deadline, &tip, diag);
 
-	if (code)
-		return code;
-	if (!scene->coins->next_height)
-		scene->coins->next_height = 1;
-	uint32_t height = scene->coins->next_height++;
-	/* A coinbase at height h can be spent in the block at h + 100, so the tip has to be at h + 99. */
-	if (height + COINBASE_MATURITY - 1 > tip.height)
-		code = blocks_mine(scene, height + COINBASE_MATURITY - 1 - tip.height, diag);
+	if (!code && least > tip.height)
+		code = blocks_mine(scene, least - tip.height, diag);
 	return code ? code : chain_coinbase(scene->node, scene->deadline, height, coin, diag);
 }
 
-/* A transaction that spends a coinbase to cnt outputs. */
-static int
-make_fan_out(struct scene *scene, struct tx *tx, size_t cnt, struct diag *diag)
+int
+blocks_take_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag)
 {
+	if (!scene->coins->next_height)
+		scene->coins->next_height = 1;
+	return take_coinbase(scene, scene->coins->next_height++, coin, diag);
+}
+
+int
+blocks_take_high_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag)
+{
+	if (!scene->coins->next_high)
+		scene->coins->next_high = HIGH_HEIGHT;
+	return take_coinbase(scene, scene->coins->next_high++, coin, diag);
+}
+
+int
+blocks_make_wide_tx(struct scene *scene, struct tx *tx, struct diag *diag)
+{
+	static const uint8_t op_return = SCRIPT_OP_RETURN;
 	struct chain_coin coin;
 	int code = blocks_take_coin(scene, &coin, diag);
 
@@ -45,8 +58,42 @@ make_fan_out(struct scene *scene, struct tx *tx, size_t cnt, struct diag *diag)
 	if (code)
 		return code;
 	tx_spend(tx, &coin);
-	for (size_t i = 0; i < cnt; i++)
-		tx_pay(tx, (coin.value_sat - FEE_SAT) / (int64_t)cnt - (int64_t)i);
+	/* Of those before nothing is kept, so that the UTXO set stays small. */
+	for (int i = 0; i < WIDE_OUTPUTS - WIDE_COINS; i++)
+		tx_add_output(tx, 0, &op_return, 1);
+	for (int i = 0; i < WIDE_COINS; i++)
+		tx_pay(tx, WIDE_COIN_SAT + i);
+	return 0;
+}
+
+int
+blocks_take_wide_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag)
+{
+	struct coin_pool *pool = scene->coins;
+	struct block block = {0};
+	struct tx tx;
+	int code = 0;
+
+	if (!pool->wide_left) {
+		code = blocks_make_wide_tx(scene, &tx, diag);
+		if (!code)
+			code = blocks_begin(scene, &block, 0, diag);
+		if (!code) {
+			block_add_tx(&block, &tx);
+			code = blocks_submit(scene, &block, diag);
+		}
+		if (!code) {
+			tx_txid(&tx, pool->wide_txid_wire);
+			pool->wide_left = WIDE_COINS;
+		}
+		block_fini(&block);
+		tx_fini(&tx);
+	}
+	if (code)
+		return code;
+	uint32_t nth = WIDE_COINS - pool->wide_left--;
+	*coin = (struct chain_coin){.idx = WIDE_OUTPUTS - WIDE_COINS + nth, .value_sat = WIDE_COIN_SAT + nth};
+	memcpy(coin->txid_wire, pool->wide_txid_wire, 32);
 	return 0;
 }
 
@@ -54,24 +101,14 @@ make_fan_out(struct scene *scene, struct tx *tx, size_t cnt, struct diag *diag)
 static int
 chill_coins(struct scene *scene, struct diag *diag)
 {
+	static int (*const kinds[])(struct scene *, struct chain_coin *, struct diag *) = {
+		blocks_take_wide_coin, blocks_take_coin, blocks_take_high_coin};
 	struct coin_pool *pool = scene->coins;
-	struct block block = {0};
-	struct tx tx;
+	int code = 0;
 
 	pool->cold_cnt = 0;
-	int code = make_fan_out(scene, &tx, COLD_COINS_MAX / 2 + 2, diag);
-	for (size_t i = 0; i < COLD_COINS_MAX && !code; i++) {
-		if (i % 2)
-			code = blocks_take_coin(scene, &pool->cold[i], diag);
-		else
-			pool->cold[i] = tx_coin(&tx, (uint32_t)(i / 2 + 1));
-	}
-	if (!code)
-		code = blocks_begin(scene, &block, 0, diag);
-	if (!code) {
-		block_add_tx(&block, &tx);
-		code = blocks_submit(scene, &block, diag);
-	}
+	for (size_t i = 0; i < COLD_COINS_MAX && !code; i++)
+		code = kinds[i % 3](scene, &pool->cold[i], diag);
 	if (!code)
 		code = node_stop(scene->node, scene->deadline, diag);
 	if (!code)
@@ -80,8 +117,6 @@ chill_coins(struct scene *scene, struct diag *diag)
 		code = node_wait_ready(scene->node, scene->deadline, diag);
 	if (!code)
 		pool->cold_cnt = COLD_COINS_MAX;
-	block_fini(&block);
-	tx_fini(&tx);
 	return code;
 }
 

@@ -13,6 +13,7 @@ const struct scenario *const scenarios[] = {
 	&sc_validation_block_connected_proposal,
 	&sc_validation_block_connected_invalid,
 	&sc_utxocache_add_outputs,
+	&sc_utxocache_add_positions,
 	&sc_utxocache_add_unspendable,
 	&sc_utxocache_add_generate,
 	&sc_utxocache_add_disconnect,

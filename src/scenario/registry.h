@@ -13,6 +13,7 @@ extern const struct scenario sc_validation_block_connected_reorg;
 extern const struct scenario sc_validation_block_connected_proposal;
 extern const struct scenario sc_validation_block_connected_invalid;
 extern const struct scenario sc_utxocache_add_outputs;
+extern const struct scenario sc_utxocache_add_positions;
 extern const struct scenario sc_utxocache_add_unspendable;
 extern const struct scenario sc_utxocache_add_generate;
 extern const struct scenario sc_utxocache_add_disconnect;

@@ -74,11 +74,12 @@ outputs_prepare(struct scene *scene, struct diag *diag)
 		tx_spend(&tx, &coin);
 		for (int i = 0; i < 5; i++)
 			tx_pay(&tx, 1000001 * (i + 1));
+		/* More than 32 bits, and nothing. */
+		tx_pay(&tx, (INT64_C(1) << 32) + 12345);
 		tx_pay(&tx, 0);
 		code = begin_block(scene, txs, 1, diag);
 	}
 	if (!code) {
-		/* Values above 32 bits are in the coinbase; here are the least. */
 		block_add_output(&state->block, 1, script_p2wsh_op_true, sizeof(script_p2wsh_op_true));
 		block_add_output(&state->block, 2, script_p2wsh_op_true, sizeof(script_p2wsh_op_true));
 		state->block.txs[0].outputs[0].value_sat -= 3;
@@ -97,6 +98,59 @@ const struct scenario sc_utxocache_add_outputs = {
 	.prepare = outputs_prepare,
 	.act = submit_act,
 	.expect = connect_expect,
+	.clean = clean,
+};
+
+/* add.positions: coins at positions above 16 bits, behind outputs of which nothing is kept */
+
+static int
+positions_prepare(struct scene *scene, struct diag *diag)
+{
+	struct tx tx;
+	struct tx *txs[] = {&tx};
+	int code = blocks_make_wide_tx(scene, &tx, diag);
+
+	if (!code)
+		code = begin_block(scene, txs, 1, diag);
+	tx_fini(&tx);
+	return code;
+}
+
+/* From the block as it was made: getblock would write all 65,600 outputs as JSON. */
+static int
+positions_expect(struct scene *scene, struct diag *diag)
+{
+	const struct block *block = &((struct state *)scene->state)->block;
+
+	(void)diag;
+	expect_source(scene->expect, "the transaction as it was submitted");
+	for (size_t t = 0; t < block->txs_cnt; t++) {
+		const struct tx *tx = &block->txs[t];
+		struct coin_facts facts = {.height = block->draft.height, .is_coinbase = t == 0};
+
+		tx_txid(tx, facts.txid_wire);
+		for (size_t o = 0; o < tx->outputs_cnt; o++) {
+			if (tx->outputs[o].script.data[0] == SCRIPT_OP_RETURN)
+				continue;
+			facts.vout = (int64_t)o;
+			facts.value_sat = tx->outputs[o].value_sat;
+			expect_coin(scene, TP_UTXOCACHE_ADD, FINDING_CONTRACT, t ? "an output of the wide transaction" : "the coinbase",
+				    &facts);
+		}
+	}
+	return 0;
+}
+
+const struct scenario sc_utxocache_add_positions = {
+	.name = "utxocache.add.positions",
+	.summary = "the coins at the end of a transaction with 65600 outputs, by position and value",
+	.subject = TP_UTXOCACHE_ADD,
+	.tracepoints = TP_BIT(TP_UTXOCACHE_ADD),
+	.profile = &profile_default,
+	.state_sz = sizeof(struct state),
+	.prepare = positions_prepare,
+	.act = submit_act,
+	.expect = positions_expect,
 	.clean = clean,
 };
 
@@ -198,55 +252,33 @@ const struct scenario sc_utxocache_add_generate = {
 
 /* spent.inputs: coins of several heights, of coinbases and not, output positions other than 0 */
 
-/* Puts a transaction with cnt outputs into a block of its own. */
-static int
-mine_fan_out(struct scene *scene, struct tx *tx, unsigned cnt, struct diag *diag)
-{
-	struct block block = {0};
-	struct chain_coin coin;
-
-	tx_init(tx);
-	int code = blocks_take_coin(scene, &coin, diag);
-	if (!code) {
-		tx_spend(tx, &coin);
-		for (unsigned i = 0; i < cnt; i++)
-			tx_pay(tx, 500000 + 7 * (int64_t)i);
-		code = blocks_begin(scene, &block, 0, diag);
-	}
-	if (!code) {
-		block_add_tx(&block, tx);
-		code = blocks_submit(scene, &block, diag);
-	}
-	block_fini(&block);
-	return code;
-}
-
 static int
 inputs_prepare(struct scene *scene, struct diag *diag)
 {
-	struct chain_coin coinbase[2], other;
-	struct tx fan_out, first, second;
+	struct chain_coin coins[5] = {0};
+	struct tx first, second;
 	struct tx *txs[] = {&first, &second};
 
 	tx_init(&first);
 	tx_init(&second);
-	int code = mine_fan_out(scene, &fan_out, 4, diag);
-	for (int i = 0; i < 2 && !code; i++)
-		code = blocks_take_coin(scene, &coinbase[i], diag);
+	int code = blocks_take_wide_coin(scene, &coins[0], diag);
+	if (!code)
+		code = blocks_take_coin(scene, &coins[1], diag);
+	if (!code)
+		code = blocks_take_wide_coin(scene, &coins[2], diag);
+	if (!code)
+		code = blocks_take_high_coin(scene, &coins[3], diag);
+	if (!code)
+		code = blocks_take_wide_coin(scene, &coins[4], diag);
 	if (!code) {
-		other = tx_coin(&fan_out, 3);
-		tx_spend(&first, &other);
-		tx_spend(&first, &coinbase[0]);
-		other = tx_coin(&fan_out, 1);
-		tx_spend(&first, &other);
+		for (int i = 0; i < 3; i++)
+			tx_spend(&first, &coins[i]);
 		tx_pay(&first, 10000);
-		tx_spend(&second, &coinbase[1]);
-		other = tx_coin(&fan_out, 2);
-		tx_spend(&second, &other);
+		for (int i = 3; i < 5; i++)
+			tx_spend(&second, &coins[i]);
 		tx_pay(&second, 20000);
 		code = begin_block(scene, txs, 2, diag);
 	}
-	tx_fini(&fan_out);
 	tx_fini(&first);
 	tx_fini(&second);
 	return code;
@@ -254,7 +286,7 @@ inputs_prepare(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_utxocache_spent_inputs = {
 	.name = "utxocache.spent.inputs",
-	.summary = "several inputs per transaction, of coinbases and not, with the height at which each coin was made",
+	.summary = "several inputs per transaction, of coinbases and not, up to position 65599, each with the height it was made at",
 	.subject = TP_UTXOCACHE_SPENT,
 	.tracepoints = JUDGED,
 	.profile = &profile_default,

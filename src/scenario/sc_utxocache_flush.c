@@ -105,7 +105,7 @@ gettxoutsetinfo_act(struct scene *scene, struct diag *diag)
 static int
 scantxoutset_act(struct scene *scene, struct diag *diag)
 {
-	return node_call(scene->node, scene->deadline, NULL, diag, "scantxoutset", "[\"start\", [\"raw(51)\"]]");
+	return node_call(scene->node, scene->deadline, NULL, diag, "scantxoutset", "[\"start\", [\"raw(52)\"]]");
 }
 
 static int

@@ -121,14 +121,14 @@ static int
 submit_prepare(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
-	struct chain_coin coins[5];
+	struct chain_coin coins[4];
 	struct tx first, second;
 	int code = 0;
 
 	tx_init(&first);
 	tx_init(&second);
-	for (size_t i = 0; i < 5 && !code; i++)
-		code = blocks_take_coin(scene, &coins[i], diag);
+	for (size_t i = 0; i < 4 && !code; i++)
+		code = i % 2 ? blocks_take_high_coin(scene, &coins[i], diag) : blocks_take_coin(scene, &coins[i], diag);
 	if (!code) {
 		for (size_t i = 0; i < 3; i++)
 			tx_spend(&first, &coins[i]);
