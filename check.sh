@@ -8,12 +8,12 @@ setup_packages $BUILD_PACKAGES $TEST_PACKAGES
 setup_build build -DBUILD_TESTING=ON -DWERROR=ON
 setup_kernel
 set +e
-${SUDO:-} ctest --test-dir build --output-on-failure --no-tests=error "$@" 2>&1 | tee build/ctest.log
+as_root ctest --test-dir build --output-on-failure --no-tests=error "$@" 2>&1 | tee build/ctest.log
 echo
 # Of a skipped test the reason is what counts.
 for name in $(sed -n 's/^ *[0-9]*\/[0-9]* *Test *#[0-9]*: *\([^ ]*\) .*\*\*\*Skipped.*/\1/p' build/ctest.log); do
 	printf 'SKIPPED %s: ' "$name"
-	${SUDO:-} ctest --test-dir build -V -R "^$name\$" 2>&1 | sed -n 's/^[0-9]*: SKIP: //p' | head -n 1
+	as_root ctest --test-dir build -V -R "^$name\$" 2>&1 | sed -n 's/^[0-9]*: SKIP: //p' | head -n 1
 done
 total=$(sed -n 's/.*tests passed, .* tests failed out of \([0-9]*\)$/\1/p; s/.*% tests passed, .* out of \([0-9]*\)$/\1/p' build/ctest.log | tail -n 1)
 failed=$(sed -n 's/.*% tests passed, \([0-9]*\) tests failed.*/\1/p' build/ctest.log | tail -n 1)

@@ -7,4 +7,4 @@ cd "$(dirname "$0")"
 setup_packages $BUILD_PACKAGES
 setup_build build
 setup_kernel
-exec ${SUDO:-} build/tpcheck run "$@"
+as_root build/tpcheck run "$@"

@@ -9,6 +9,15 @@ if [ "$(id -u)" != 0 ] && command -v sudo >/dev/null 2>&1; then
 	SUDO=sudo
 fi
 
+# as_root COMMAND...: by sudo where we are not root; sudo would forget BITCOIND and PATH.
+as_root() {
+	if [ -n "$SUDO" ]; then
+		sudo env ${BITCOIND:+"BITCOIND=$BITCOIND"} "PATH=$PATH" "$@"
+	else
+		"$@"
+	fi
+}
+
 # setup_packages NAME...: installs those that are missing.
 setup_packages() {
 	missing=

@@ -35,10 +35,19 @@ print_indented(FILE *out, const char *indent, const char *lines)
 	}
 }
 
+static bool
+is_like(const struct finding *a, const struct finding *b)
+{
+	return a->argument == b->argument && a->tracepoint && b->tracepoint && !strcmp(a->tracepoint, b->tracepoint);
+}
+
+/* In whole when brief is false; its message alone tells what is wrong, too. */
 static void
-print_finding(FILE *out, const struct finding *finding)
+print_finding(FILE *out, const struct finding *finding, bool brief)
 {
 	fprintf(out, "    [%s] %s\n", finding_kind_name(finding->kind), finding->message);
+	if (brief)
+		return;
 	if (finding->want)
 		fprintf(out, "      want: %s\n", finding->want);
 	if (finding->source)
@@ -67,8 +76,14 @@ report_text_end(struct report_text *text, const struct report_result *result, bo
 	text->last_reason = result->reason;
 	if (result->outcome == OUTCOME_SKIP && require)
 		fputs("    a skip counts as an error here (--require)\n", out);
-	for (size_t i = 0; i < result->findings.cnt && i < FINDINGS_SHOWN; i++)
-		print_finding(out, &result->findings.items[i]);
+	for (size_t i = 0; i < result->findings.cnt && i < FINDINGS_SHOWN; i++) {
+		const struct finding *finding = &result->findings.items[i];
+		bool again = false;
+
+		for (size_t before = 0; before < i; before++)
+			again |= is_like(finding, &result->findings.items[before]);
+		print_finding(out, finding, again);
+	}
 	if (result->findings.cnt > FINDINGS_SHOWN)
 		fprintf(out, "    ... and %zu more findings%s\n", result->findings.cnt - FINDINGS_SHOWN,
 			result->artifacts ? ", all in findings.json" : "");
