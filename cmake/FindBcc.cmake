@@ -1,11 +1,22 @@
-# Finds bcc; target Bcc::Bcc.
+# Finds libbcc with its C++ API; target Bcc::Bcc. The headers of some releases (0.29) include LLVM's configuration.
 find_path(Bcc_INCLUDE_DIR bcc/BPF.h)
 find_library(Bcc_LIBRARY bcc)
+set(Bcc_REQUIRED Bcc_LIBRARY Bcc_INCLUDE_DIR)
+set(Bcc_PACKAGES "libbpfcc-dev")
+if(Bcc_INCLUDE_DIR)
+  file(STRINGS ${Bcc_INCLUDE_DIR}/bcc/bpf_module.h Bcc_WANTS_LLVM REGEX "llvm/Config/llvm-config.h")
+  if(Bcc_WANTS_LLVM)
+    file(GLOB llvm_dirs /usr/include/llvm-[0-9]* /usr/lib/llvm-[0-9]*/include)
+    find_path(Bcc_LLVM_INCLUDE_DIR llvm/Config/llvm-config.h PATHS ${llvm_dirs})
+    list(APPEND Bcc_REQUIRED Bcc_LLVM_INCLUDE_DIR)
+    string(APPEND Bcc_PACKAGES " llvm-dev")
+  endif()
+endif()
 include(FindPackageHandleStandardArgs)
-find_package_handle_standard_args(Bcc REQUIRED_VARS Bcc_LIBRARY Bcc_INCLUDE_DIR
-  REASON_FAILURE_MESSAGE "install the development package (Debian, Ubuntu: apt-get install libbpfcc-dev)")
+find_package_handle_standard_args(Bcc REQUIRED_VARS ${Bcc_REQUIRED}
+  REASON_FAILURE_MESSAGE "install the development packages (Debian, Ubuntu: apt-get install ${Bcc_PACKAGES})")
 if(Bcc_FOUND AND NOT TARGET Bcc::Bcc)
   add_library(Bcc::Bcc UNKNOWN IMPORTED)
   set_target_properties(Bcc::Bcc PROPERTIES IMPORTED_LOCATION ${Bcc_LIBRARY}
-    INTERFACE_INCLUDE_DIRECTORIES ${Bcc_INCLUDE_DIR})
+    INTERFACE_INCLUDE_DIRECTORIES "${Bcc_INCLUDE_DIR}$<$<BOOL:${Bcc_WANTS_LLVM}>:;${Bcc_LLVM_INCLUDE_DIR}>")
 endif()
