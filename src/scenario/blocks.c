@@ -17,6 +17,24 @@ blocks_mine(struct scene *scene, unsigned cnt, struct diag *diag)
 	return chain_generate(scene->node, scene->deadline, cnt, script_p2wsh_op_true, sizeof(script_p2wsh_op_true), diag);
 }
 
+int
+blocks_begin_chain(struct scene *scene, struct diag *diag)
+{
+	int code = 0;
+
+	for (int i = 0; i < ODD_BLOCKS && !code; i++) {
+		struct block block;
+
+		code = blocks_begin(scene, &block, -i, diag);
+		if (!code) {
+			block_add_output(&block, i, script_p2wsh_op_true, sizeof(script_p2wsh_op_true));
+			code = blocks_submit(scene, &block, diag);
+		}
+		block_fini(&block);
+	}
+	return code;
+}
+
 /* The coinbase coin of that height, once it can be spent. */
 static int
 take_coinbase(struct scene *scene, uint32_t height, struct chain_coin *coin, struct diag *diag)
@@ -45,6 +63,42 @@ blocks_take_high_coin(struct scene *scene, struct chain_coin *coin, struct diag 
 	if (!scene->coins->next_high)
 		scene->coins->next_high = HIGH_HEIGHT;
 	return take_coinbase(scene, scene->coins->next_high++, coin, diag);
+}
+
+int
+blocks_take_odd_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag)
+{
+	uint32_t nth = scene->coins->next_odd++;
+
+	if (nth >= ODD_BLOCKS)
+		return diag_fail(diag, -ENOENT, "blocks: there are no more than %d odd coins on a node", ODD_BLOCKS);
+	int code = take_coinbase(scene, nth + 1, coin, diag);
+	coin->idx = 1;
+	coin->value_sat = nth;
+	return code;
+}
+
+int
+blocks_take_plain_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag)
+{
+	struct block block = {0};
+	struct tx tx;
+	int code = blocks_take_coin(scene, coin, diag);
+
+	tx_init(&tx);
+	if (!code) {
+		tx_spend(&tx, coin);
+		tx_pay(&tx, coin->value_sat - FEE_SAT);
+		*coin = tx_coin(&tx, 0);
+		code = blocks_begin(scene, &block, 0, diag);
+	}
+	if (!code) {
+		block_add_tx(&block, &tx);
+		code = blocks_submit(scene, &block, diag);
+	}
+	block_fini(&block);
+	tx_fini(&tx);
+	return code;
 }
 
 int
@@ -102,13 +156,13 @@ static int
 chill_coins(struct scene *scene, struct diag *diag)
 {
 	static int (*const kinds[])(struct scene *, struct chain_coin *, struct diag *) = {
-		blocks_take_wide_coin, blocks_take_coin, blocks_take_high_coin};
+		blocks_take_wide_coin, blocks_take_odd_coin, blocks_take_high_coin, blocks_take_plain_coin};
 	struct coin_pool *pool = scene->coins;
 	int code = 0;
 
 	pool->cold_cnt = 0;
 	for (size_t i = 0; i < COLD_COINS_MAX && !code; i++)
-		code = kinds[i % 3](scene, &pool->cold[i], diag);
+		code = kinds[i % 4](scene, &pool->cold[i], diag);
 	if (!code)
 		code = node_stop(scene->node, scene->deadline, diag);
 	if (!code)
@@ -222,21 +276,33 @@ count_sigops(const char *assembly)
 	return cnt;
 }
 
-/* Sigops in a witness script, given as hex in an input's witness: for the scenarios' own scripts, in which no
- * opcode is hidden in a push. */
+/* CHECKSIGs in a script given as hex: for the scenarios' own scripts, in which no opcode is hidden in a push. */
 static int64_t
-count_witness_sigops(const struct json *vin)
+count_checksigs(const char *script_hex)
+{
+	int64_t cnt = 0;
+
+	for (; script_hex && script_hex[0] && script_hex[1]; script_hex += 2)
+		cnt += !strncmp(script_hex, "ac", 2) || !strncmp(script_hex, "ad", 2);
+	return cnt;
+}
+
+/* The cost of what an input reveals: a P2SH script counts as a legacy one, a P2WSH script once. */
+static int64_t
+revealed_cost(const struct json *vin)
 {
 	const char *type = json_string(json_get(json_get(json_get(vin, "prevout"), "scriptPubKey"), "type"));
 	const struct json *witness = json_get(vin, "txinwitness");
-	const char *script = json_string(json_at(witness, json_cnt(witness) - 1));
-	int64_t cnt = 0;
 
-	if (!type || strcmp(type, "witness_v0_scripthash") || !script)
-		return type && !strcmp(type, "witness_v0_keyhash") ? 1 : 0;
-	for (; script[0] && script[1]; script += 2)
-		cnt += !strncmp(script, "ac", 2) || !strncmp(script, "ad", 2);
-	return cnt;
+	if (type && !strcmp(type, "witness_v0_scripthash"))
+		return count_checksigs(json_string(json_at(witness, json_cnt(witness) - 1)));
+	if (type && !strcmp(type, "scripthash")) {
+		const char *assembly = json_string(json_get(json_get(vin, "scriptSig"), "asm"));
+		const char *last = assembly ? strrchr(assembly, ' ') : NULL;
+
+		return 4 * count_checksigs(last ? last + 1 : assembly);
+	}
+	return 0;
 }
 
 int64_t
@@ -250,7 +316,7 @@ blocks_sigop_cost(const struct json *block)
 
 		for (size_t i = 0; i < json_cnt(vins); i++) {
 			cost += 4 * count_sigops(json_string(json_get(json_get(json_at(vins, i), "scriptSig"), "asm")));
-			cost += count_witness_sigops(json_at(vins, i));
+			cost += revealed_cost(json_at(vins, i));
 		}
 		for (size_t i = 0; i < json_cnt(vouts); i++)
 			cost += 4 * count_sigops(json_string(json_get(json_get(json_at(vouts, i), "scriptPubKey"), "asm")));

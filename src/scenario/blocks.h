@@ -11,12 +11,13 @@
 #include "node/block.h"
 #include "scenario/scenario.h"
 
-enum { COLD_COINS_MAX = 9 };
+enum { COLD_COINS_MAX = 20 };
 
 /* The coins of a node, each to be used once. */
 struct coin_pool {
 	uint32_t next_height; /* of the next coinbase to take */
 	uint32_t next_high;   /* of the next one to take by blocks_take_high_coin */
+	uint32_t next_odd;    /* likewise by blocks_take_odd_coin */
 	uint8_t wide_txid_wire[32]; /* see blocks_take_wide_coin */
 	uint32_t wide_left;   /* coins of it that are left */
 	struct chain_coin cold[COLD_COINS_MAX]; /* see blocks_take_cold_coins */
@@ -28,11 +29,14 @@ enum {
 	FEE_SAT = 10000, /* what a scenario's transactions leave; far above any minimum */
 	HIGH_HEIGHT = 257,   /* more than 8 bits */
 	LEAST_TIP = HIGH_HEIGHT + COINBASE_MATURITY,
+	ODD_BLOCKS = 24,     /* the first blocks of a chain, whose coinbases have a second output */
 	WIDE_OUTPUTS = 65600, /* positions of more than 16 bits */
 	WIDE_COINS = 40,      /* of these, the last ones; all others can never be spent */
 	WIDE_COIN_SAT = 500000, /* value of the first of them, and each has one more */
 };
 
+/* Starts the chain of a new node with ODD_BLOCKS blocks; for the runner. */
+int blocks_begin_chain(struct scene *scene, struct diag *diag);
 /* Mines blocks that pay to anyone (P2WSH of OP_TRUE). */
 int blocks_mine(struct scene *scene, unsigned cnt, struct diag *diag);
 /* A mature coinbase coin that nobody used yet, of 50 BTC, which is more than 32 bits of satoshi; the tip is at LEAST_TIP
@@ -40,12 +44,16 @@ int blocks_mine(struct scene *scene, unsigned cnt, struct diag *diag);
 int blocks_take_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
 /* The same, of a height from HIGH_HEIGHT on. */
 int blocks_take_high_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
+/* The second output of a coinbase, which is worth next to nothing: 0, 1, 2, ... satoshi. */
+int blocks_take_odd_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
+/* The only output of a transaction that is no coinbase, worth nearly 50 BTC. Mines it. */
+int blocks_take_plain_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
 /* A transaction with WIDE_OUTPUTS outputs, WIDE_COINS of them coins, which spends a coinbase; tx is initialised by it, also on failure. */
 int blocks_make_wide_tx(struct scene *scene, struct tx *tx, struct diag *diag);
 /* A coin of such a transaction, mined where there is none left: not of a coinbase, its position above 16 bits. */
 int blocks_take_wide_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
 /* Coins that are in the chain state on disk but not in the UTXO cache, cnt of them (COLD_COINS_MAX at most): by turns
- * a wide one, a coinbase's and a high coinbase's. Restarts the node where there are not enough left. For prepare. */
+ * a plain one, a high coinbase's, an odd one and a wide one. Restarts the node where there are not enough left. For prepare. */
 int blocks_take_cold_coins(struct scene *scene, struct chain_coin *coins, size_t cnt, struct diag *diag);
 /* A draft on the tip, with a coinbase that pays subsidy and fees_sat to anyone. */
 int blocks_begin(struct scene *scene, struct block *block, int64_t fees_sat, struct diag *diag);

@@ -6,8 +6,10 @@
 
 extern const struct scenario sc_validation_block_connected_generate;
 extern const struct scenario sc_validation_block_connected_submit;
+extern const struct scenario sc_validation_block_connected_many;
 extern const struct scenario sc_validation_block_connected_sigops_coinbase;
 extern const struct scenario sc_validation_block_connected_sigops_transactions;
+extern const struct scenario sc_validation_block_connected_sigops_script_sig;
 extern const struct scenario sc_validation_block_connected_reconsider;
 extern const struct scenario sc_validation_block_connected_reorg;
 extern const struct scenario sc_validation_block_connected_proposal;
@@ -23,6 +25,8 @@ extern const struct scenario sc_utxocache_spent_disconnect;
 extern const struct scenario sc_utxocache_uncache_rejected;
 extern const struct scenario sc_utxocache_uncache_accepted;
 extern const struct scenario sc_utxocache_uncache_cached;
+extern const struct scenario sc_utxocache_uncache_missing;
+extern const struct scenario sc_utxocache_uncache_package;
 extern const struct scenario sc_utxocache_flush_gettxoutsetinfo;
 extern const struct scenario sc_utxocache_flush_scantxoutset;
 extern const struct scenario sc_utxocache_flush_dumptxoutset;

@@ -38,6 +38,7 @@ struct session {
 	struct node *node;
 	struct coin_pool coins;
 	bool ready;
+	bool chain_begun;
 	pid_t attached_pid;
 };
 
@@ -164,8 +165,11 @@ run_steps(struct runner *runner, const struct scenario *scenario, struct scene *
 {
 	struct record_list records = {0};
 	uint64_t tracepoints = scenario->tracepoints & ~runner->plan.missing;
-	int code = scenario->prepare ? scenario->prepare(scene, diag) : 0;
+	int code = runner->session.chain_begun ? 0 : blocks_begin_chain(scene, diag);
 
+	runner->session.chain_begun = true;
+	if (!code && scenario->prepare)
+		code = scenario->prepare(scene, diag);
 	if (!code)
 		code = attach(runner, diag);
 	if (!code)

@@ -15,7 +15,7 @@ struct state {
 
 #define JUDGED                                                                                          \
 	(TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED) | \
-	 TP_BIT(TP_UTXOCACHE_FLUSH))
+	 TP_BIT(TP_UTXOCACHE_FLUSH) | TP_BIT(TP_UTXOCACHE_UNCACHE))
 
 static void
 clean(struct scene *scene)
@@ -255,27 +255,25 @@ const struct scenario sc_utxocache_add_generate = {
 static int
 inputs_prepare(struct scene *scene, struct diag *diag)
 {
-	struct chain_coin coins[5] = {0};
+	static int (*const kinds[])(struct scene *, struct chain_coin *, struct diag *) = {
+		blocks_take_wide_coin, blocks_take_coin,     blocks_take_odd_coin,
+		blocks_take_high_coin, blocks_take_wide_coin, blocks_take_plain_coin};
+	enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 	struct tx first, second;
 	struct tx *txs[] = {&first, &second};
+	int code = 0;
 
 	tx_init(&first);
 	tx_init(&second);
-	int code = blocks_take_wide_coin(scene, &coins[0], diag);
-	if (!code)
-		code = blocks_take_coin(scene, &coins[1], diag);
-	if (!code)
-		code = blocks_take_wide_coin(scene, &coins[2], diag);
-	if (!code)
-		code = blocks_take_high_coin(scene, &coins[3], diag);
-	if (!code)
-		code = blocks_take_wide_coin(scene, &coins[4], diag);
+	for (int i = 0; i < KINDS && !code; i++) {
+		struct chain_coin coin;
+
+		code = kinds[i](scene, &coin, diag);
+		if (!code)
+			tx_spend(i < KINDS / 2 ? &first : &second, &coin);
+	}
 	if (!code) {
-		for (int i = 0; i < 3; i++)
-			tx_spend(&first, &coins[i]);
 		tx_pay(&first, 10000);
-		for (int i = 3; i < 5; i++)
-			tx_spend(&second, &coins[i]);
 		tx_pay(&second, 20000);
 		code = begin_block(scene, txs, 2, diag);
 	}

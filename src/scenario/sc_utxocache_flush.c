@@ -26,7 +26,8 @@ struct state {
 	struct block block;
 };
 
-#define JUDGED (TP_BIT(TP_UTXOCACHE_FLUSH))
+/* A coin that a flush drops is not told as one that was unloaded on purpose. */
+#define JUDGED (TP_BIT(TP_UTXOCACHE_FLUSH) | TP_BIT(TP_UTXOCACHE_UNCACHE))
 
 static enum flush_mode
 sync_mode(struct scene *scene)
@@ -257,8 +258,8 @@ const struct scenario sc_utxocache_flush_periodic = {
 
 /* if_needed: more coins than -dbcache allows */
 
-/* Each coin takes more than 80 bytes of memory; two such blocks are above the 4 MiB of -dbcache and the 5 MB of
- * -maxmempool, which the cache may use as long as the mempool does not. */
+/* Each coin takes more than 80 bytes of memory. Of -dbcache and the 5 MB of -maxmempool, which the cache may use as
+ * long as the mempool does not, one such block leaves a part; the second makes more than 24 bits of bytes. */
 enum { IF_NEEDED_OUTPUTS = 80000, IF_NEEDED_BLOCKS_MAX = 8 };
 
 static int
@@ -313,7 +314,7 @@ if_needed_expect(struct scene *scene, struct diag *diag)
 	return expect_flush(scene, 0, MODE_IF_NEEDED, &cache, false, FINDING_CONTRACT, "flush of a cache that is too large", diag);
 }
 
-static const char *const small_cache_args[] = {"-dbcache=4", "-maxmempool=5", NULL};
+static const char *const small_cache_args[] = {"-dbcache=12", "-maxmempool=5", NULL};
 static const struct profile small_cache = {.name = "small_cache", .args = small_cache_args};
 
 const struct scenario sc_utxocache_flush_if_needed = {
@@ -357,7 +358,11 @@ prune_act(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 
-	return node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]", state->block.draft.height + 1);
+	int code = node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]",
+			     state->block.draft.height + 1);
+
+	/* On the same node, a flush that does not prune. */
+	return code ? code : gettxoutsetinfo_act(scene, diag);
 }
 
 static int
@@ -365,7 +370,11 @@ prune_expect(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 
-	return expect_flush(scene, 0, MODE_NONE, &state->cache, true, FINDING_CONTRACT, "flush for pruning", diag);
+	int code = expect_flush(scene, 0, MODE_NONE, &state->cache, true, FINDING_CONTRACT, "flush for pruning", diag);
+
+	return code ? code
+		    : expect_flush(scene, 1, sync_mode(scene), &state->cache, false, FINDING_CONTRACT,
+				   "flush of a node that has pruned before", diag);
 }
 
 static const char *const prune_args[] = {"-prune=1", "-fastprune", NULL};
@@ -373,7 +382,7 @@ static const struct profile pruned = {.name = "pruned", .args = prune_args};
 
 const struct scenario sc_utxocache_flush_prune = {
 	.name = "utxocache.flush.prune",
-	.summary = "pruneblockchain flushes with mode NONE and the prune flag",
+	.summary = "pruneblockchain flushes with mode NONE and the prune flag; another flush of that node is without it",
 	.subject = TP_UTXOCACHE_FLUSH,
 	.tracepoints = JUDGED,
 	.profile = &pruned,

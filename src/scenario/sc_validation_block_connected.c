@@ -22,7 +22,8 @@ struct state {
 
 #define JUDGED_BLOCK (TP_BIT(TP_VALIDATION_BLOCK_CONNECTED))
 #define JUDGED_ALL \
-	(TP_BIT(TP_VALIDATION_BLOCK_CONNECTED) | TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) | TP_BIT(TP_UTXOCACHE_FLUSH))
+	(TP_BIT(TP_VALIDATION_BLOCK_CONNECTED) | TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) | \
+	 TP_BIT(TP_UTXOCACHE_FLUSH) | TP_BIT(TP_UTXOCACHE_UNCACHE))
 
 static void
 clean(struct scene *scene)
@@ -183,6 +184,7 @@ sigops_coinbase_prepare(struct scene *scene, struct diag *diag)
 {
 	static const uint8_t keys[2][33] = {{2, 1}, {3, 2}};
 	static const uint8_t pubkey_hash[20] = {7};
+	static const uint8_t checkmultisig = SCRIPT_OP_CHECKMULTISIG; /* alone it counts as 20 */
 	struct state *state = scene->state;
 	struct buf script;
 	int code = blocks_begin(scene, &state->block, 0, diag);
@@ -195,13 +197,16 @@ sigops_coinbase_prepare(struct scene *scene, struct diag *diag)
 	buf_reset(&script);
 	script_add_multisig(&script, 1, keys, 2);
 	block_add_output(&state->block, 0, script.data, script.len);
+	/* More than 16 bits, and less than the 80000 that a block may have. */
+	for (int i = 0; i < 820; i++)
+		block_add_output(&state->block, 0, &checkmultisig, 1);
 	buf_fini(&script);
 	return block_finish(&state->block, diag);
 }
 
 const struct scenario sc_validation_block_connected_sigops_coinbase = {
 	.name = "validation.block_connected.sigops_coinbase",
-	.summary = "the coinbase's own signature operations (P2PKH and bare multisig) count, four times each",
+	.summary = "the coinbase's own signature operations (P2PKH, bare multisig, 16484 in all) count, four times each",
 	.subject = TP_VALIDATION_BLOCK_CONNECTED,
 	.tracepoints = JUDGED_BLOCK,
 	.profile = &profile_default,
@@ -238,52 +243,103 @@ ask_template(struct scene *scene, struct diag *diag)
 	return code;
 }
 
+/* The scriptPubKey of the P2SH of a script, as bitcoind makes it; adds it to out. */
+static int
+ask_p2sh(struct scene *scene, const uint8_t *script, size_t len, struct buf *out, struct diag *diag)
+{
+	struct json *decoded = NULL, *validated = NULL;
+	uint8_t bytes[23];
+	char hex[64];
+
+	format_hex(script, len, hex);
+	int code = node_call(scene->node, scene->deadline, &decoded, diag, "decodescript", "[\"%s\"]", hex);
+	const char *address = json_string(json_get(decoded, "p2sh"));
+	if (!code)
+		code = node_call(scene->node, scene->deadline, &validated, diag, "validateaddress", "[\"%s\"]",
+				 address ? address : "");
+	const char *script_hex = json_string(json_get(validated, "scriptPubKey"));
+	if (!code && (!script_hex || !parse_hex(script_hex, bytes, sizeof(bytes))))
+		code = diag_fail(diag, -EBADMSG, "decodescript and validateaddress do not give a P2SH script");
+	if (!code)
+		buf_add(out, bytes, sizeof(bytes));
+	json_free(decoded);
+	json_free(validated);
+	return code;
+}
+
+/* A mined transaction with three P2WSH coins of checksig_script and one P2SH coin of it. */
+static int
+fund_sigops(struct scene *scene, struct tx *fund, struct diag *diag)
+{
+	struct block block = {0};
+	struct chain_coin coin;
+	struct buf p2wsh, p2sh;
+
+	buf_init(&p2wsh, 256);
+	buf_init(&p2sh, 256);
+	script_add_p2wsh(&p2wsh, checksig_script, sizeof(checksig_script));
+	int code = blocks_take_coin(scene, &coin, diag);
+	if (!code)
+		code = ask_p2sh(scene, checksig_script, sizeof(checksig_script), &p2sh, diag);
+	if (!code) {
+		tx_spend(fund, &coin);
+		for (int i = 0; i < 3; i++)
+			tx_add_output(fund, 100000000, p2wsh.data, p2wsh.len);
+		tx_add_output(fund, 200000000, p2sh.data, p2sh.len);
+		code = blocks_begin(scene, &block, 0, diag);
+	}
+	if (!code) {
+		block_add_tx(&block, fund);
+		code = blocks_submit(scene, &block, diag);
+	}
+	buf_fini(&p2wsh);
+	buf_fini(&p2sh);
+	block_fini(&block);
+	return code;
+}
+
+/* Two transactions in the mempool: one with witness and legacy operations, one with those of a P2SH script. */
 static int
 sigops_transactions_prepare(struct scene *scene, struct diag *diag)
 {
 	static const uint8_t pubkey_hash[20] = {9};
 	struct state *state = scene->state;
-	struct block funding = {0};
-	struct tx fund, spend;
-	struct chain_coin coin;
+	struct tx fund, witness, p2sh;
+	struct chain_coin own;
 	struct buf script;
 
 	buf_init(&script, 256);
 	tx_init(&fund);
-	tx_init(&spend);
-	int code = blocks_take_coin(scene, &coin, diag);
-	if (!code) {
-		script_add_p2wsh(&script, checksig_script, sizeof(checksig_script));
-		tx_spend(&fund, &coin);
-		for (int i = 0; i < 3; i++)
-			tx_add_output(&fund, (coin.value_sat - FEE_SAT) / 3, script.data, script.len);
-		code = blocks_begin(scene, &funding, FEE_SAT, diag);
-	}
-	if (!code) {
-		block_add_tx(&funding, &fund);
-		code = blocks_submit(scene, &funding, diag);
-	}
+	tx_init(&witness);
+	tx_init(&p2sh);
+	int code = fund_sigops(scene, &fund, diag);
 	if (!code) {
 		for (uint32_t i = 0; i < 3; i++) {
-			struct chain_coin own = tx_coin(&fund, i);
-			struct tx_input *input = tx_add_input(&spend, own.txid_wire, own.idx, TX_SEQUENCE_RBF);
-
-			tx_add_witness(input, checksig_script, sizeof(checksig_script));
+			own = tx_coin(&fund, i);
+			tx_add_witness(tx_add_input(&witness, own.txid_wire, own.idx, TX_SEQUENCE_RBF), checksig_script,
+				       sizeof(checksig_script));
 		}
-		buf_reset(&script);
 		script_add_p2pkh(&script, pubkey_hash);
-		tx_add_output(&spend, 100000, script.data, script.len);
-		tx_pay(&spend, coin.value_sat - 100000 - 3 * FEE_SAT);
-		code = chain_send(scene->node, scene->deadline, &spend, diag);
+		tx_add_output(&witness, 100000, script.data, script.len);
+		tx_pay(&witness, 300000000 - 100000 - FEE_SAT);
+		code = chain_send(scene->node, scene->deadline, &witness, diag);
+	}
+	if (!code) {
+		own = tx_coin(&fund, 3);
+		buf_reset(&script);
+		script_add_push(&script, checksig_script, sizeof(checksig_script));
+		tx_set_script_sig(tx_add_input(&p2sh, own.txid_wire, own.idx, TX_SEQUENCE_RBF), script.data, script.len);
+		tx_pay(&p2sh, own.value_sat - FEE_SAT);
+		code = chain_send(scene->node, scene->deadline, &p2sh, diag);
 	}
 	if (!code)
 		code = ask_template(scene, diag);
 	if (!code && !state->template_sigops)
 		code = diag_fail(diag, -EBADMSG, "getblocktemplate counts no signature operations");
 	buf_fini(&script);
-	block_fini(&funding);
 	tx_fini(&fund);
-	tx_fini(&spend);
+	tx_fini(&witness);
+	tx_fini(&p2sh);
 	return code;
 }
 
@@ -317,7 +373,7 @@ sigops_transactions_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_validation_block_connected_sigops_transactions = {
 	.name = "validation.block_connected.sigops_transactions",
-	.summary = "a mined transaction with legacy and witness signature operations, counted as getblocktemplate does",
+	.summary = "mined transactions with legacy, P2SH and witness signature operations, counted as getblocktemplate does",
 	.subject = TP_VALIDATION_BLOCK_CONNECTED,
 	.tracepoints = JUDGED_BLOCK,
 	.profile = &profile_default,
@@ -325,6 +381,98 @@ const struct scenario sc_validation_block_connected_sigops_transactions = {
 	.prepare = sigops_transactions_prepare,
 	.act = generate_one_act,
 	.expect = sigops_transactions_expect,
+	.clean = clean,
+};
+
+/* sigops_script_sig: those in an input's own script, which only a block may have */
+
+static int
+sigops_script_sig_prepare(struct scene *scene, struct diag *diag)
+{
+	static const uint8_t script_sig[] = {0x00, 0x63, 0xac, 0xac, 0x68}; /* two CHECKSIGs that are never run */
+	struct state *state = scene->state;
+	struct chain_coin coin;
+	struct tx fund, spend;
+
+	tx_init(&fund);
+	tx_init(&spend);
+	int code = blocks_take_coin(scene, &coin, diag);
+	if (!code) {
+		tx_spend(&fund, &coin);
+		tx_add_output(&fund, 50000, script_op_true, sizeof(script_op_true));
+		coin = tx_coin(&fund, 0);
+		tx_set_script_sig(tx_add_input(&spend, coin.txid_wire, coin.idx, TX_SEQUENCE_RBF), script_sig, sizeof(script_sig));
+		tx_pay(&spend, 40000);
+		code = blocks_begin(scene, &state->block, 0, diag);
+	}
+	if (!code) {
+		block_add_tx(&state->block, &fund);
+		block_add_tx(&state->block, &spend);
+		code = block_finish(&state->block, diag);
+	}
+	tx_fini(&fund);
+	tx_fini(&spend);
+	return code;
+}
+
+const struct scenario sc_validation_block_connected_sigops_script_sig = {
+	.name = "validation.block_connected.sigops_script_sig",
+	.summary = "signature operations in an input's script count, run or not",
+	.subject = TP_VALIDATION_BLOCK_CONNECTED,
+	.tracepoints = JUDGED_BLOCK,
+	.profile = &profile_default,
+	.state_sz = sizeof(struct state),
+	.prepare = sigops_script_sig_prepare,
+	.act = submit_act,
+	.expect = expect_block_only,
+	.clean = clean,
+};
+
+/* many: more transactions and inputs than 8 bits count */
+
+enum { MANY = 300 };
+
+static int
+many_prepare(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	struct chain_coin coin;
+	struct tx fund;
+
+	tx_init(&fund);
+	int code = blocks_take_coin(scene, &coin, diag);
+	if (!code) {
+		tx_spend(&fund, &coin);
+		for (int i = 0; i < MANY; i++)
+			tx_pay(&fund, 10000 + i);
+		code = blocks_begin(scene, &state->block, 0, diag);
+	}
+	if (!code)
+		block_add_tx(&state->block, &fund);
+	for (uint32_t i = 0; i < MANY && !code; i++) {
+		struct tx spend;
+
+		tx_init(&spend);
+		coin = tx_coin(&fund, i);
+		tx_spend(&spend, &coin);
+		tx_pay(&spend, 5000 + (int64_t)i);
+		block_add_tx(&state->block, &spend);
+		tx_fini(&spend);
+	}
+	tx_fini(&fund);
+	return code ? code : block_finish(&state->block, diag);
+}
+
+const struct scenario sc_validation_block_connected_many = {
+	.name = "validation.block_connected.many",
+	.summary = "a block with 302 transactions, and all its coins in order",
+	.subject = TP_VALIDATION_BLOCK_CONNECTED,
+	.tracepoints = JUDGED_ALL,
+	.profile = &profile_default,
+	.state_sz = sizeof(struct state),
+	.prepare = many_prepare,
+	.act = submit_act,
+	.expect = expect_with_coins,
 	.clean = clean,
 };
 

@@ -37,7 +37,8 @@ matching_site(const struct contract_tracepoint *row)
 
 /* Checks the site, which must give one finding, about argument (0: about the whole), and returns it. */
 static struct finding *
-check_gives_one(const struct contract_tracepoint *row, const struct site *site, unsigned argument, struct findings *findings)
+check_gives_one(const struct contract_tracepoint *row, const struct site *site, unsigned argument,
+		struct findings *findings)
 {
 	*findings = (struct findings){0};
 	assert_int_equal(contract_check_site(row, site, findings), 1);
@@ -112,13 +113,15 @@ test_wrong_operands(void **state)
 					if (operand->width_bytes == good.args[i].width_bytes &&
 					    operand->is_signed == good.args[i].is_signed)
 						continue;
-					struct finding *finding = check_gives_one(row, &site, i + 1, &findings);
+					struct finding *finding =
+						check_gives_one(row, &site, i + 1, &findings);
 					describe(good.args[i].width_bytes, good.args[i].is_signed, text);
 					assert_string_equal(finding->want, text);
 					describe(operand->width_bytes, operand->is_signed, text);
 					assert_string_equal(finding->got, text);
 					assert_non_null(strstr(finding->message, operand->text));
-					assert_non_null(strstr(finding->message, arg_type_name(row->args[i].code_type)));
+					assert_non_null(strstr(finding->message,
+							       arg_type_name(row->args[i].code_type)));
 					findings_fini(&findings);
 					tried++;
 				}
@@ -171,7 +174,8 @@ test_unreadable_operands(void **state)
 
 			operand->kind = OPERAND_UNREADABLE;
 			snprintf(operand->text, sizeof(operand->text), "%s", "8@%xmm3");
-			snprintf(operand->reason, sizeof(operand->reason), "%s", "the operand is in SSE register %xmm3");
+			snprintf(operand->reason, sizeof(operand->reason), "%s",
+				 "the operand is in SSE register %xmm3");
 			struct finding *finding = check_gives_one(row, &site, i + 1, &findings);
 			assert_string_equal(finding->got, "8@%xmm3");
 			assert_non_null(strstr(finding->message, operand->reason));
@@ -231,9 +235,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_matching_sites),      cmocka_unit_test(test_wrong_operands),
-		cmocka_unit_test(test_number_of_arguments), cmocka_unit_test(test_unreadable_operands),
-		cmocka_unit_test(test_several),             cmocka_unit_test(test_long_texts),
+		cmocka_unit_test(test_matching_sites),
+		cmocka_unit_test(test_wrong_operands),
+		cmocka_unit_test(test_number_of_arguments),
+		cmocka_unit_test(test_unreadable_operands),
+		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_long_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,8 @@ struct draft {
 	struct probe_point point;
 	struct record_head head;
 	struct record_arg args[SITE_ARGS_MAX];
-	uint8_t bytes[RECORD_PAYLOAD_BYTES + 8192]; /* what stands behind the arguments, at the offsets of the plan */
+	uint8_t bytes[RECORD_PAYLOAD_BYTES +
+		      8192]; /* what stands behind the arguments, at the offsets of the plan */
 };
 
 static void
@@ -149,7 +150,8 @@ test_plan_of_rows(void **state)
 		const struct contract_tracepoint *row = contract_get(id);
 		struct site site = matching_site(row);
 		struct probe_point point;
-		uint32_t at = (uint32_t)(sizeof(struct record_head) + row->args_cnt * sizeof(struct record_arg));
+		uint32_t at =
+			(uint32_t)(sizeof(struct record_head) + row->args_cnt * sizeof(struct record_arg));
 		uint32_t payload = 0;
 
 		contract_plan(row, &site, &point);
@@ -239,7 +241,8 @@ test_plan_of_other_counts(void **state)
 	assert_int_equal(point.slots[1].reader, READER_STRING);
 	for (unsigned i = row->args_cnt; i < SITE_ARGS_MAX; i++)
 		assert_int_equal(point.slots[i].reader, READER_INTEGER);
-	assert_int_equal(point.fixed_bytes, sizeof(struct record_head) + SITE_ARGS_MAX * sizeof(struct record_arg) +
+	assert_int_equal(point.fixed_bytes, sizeof(struct record_head) +
+						    SITE_ARGS_MAX * sizeof(struct record_arg) +
 						    RECORD_HASH_BYTES + RECORD_STRING_BYTES);
 
 	/* Fewer: the bytes of a message without its length cannot be read. */
@@ -406,8 +409,9 @@ test_undocumented_arguments(void **state)
 	assert_int_equal(event.args[2].type, VALUE_UINT);
 	buf_init(&text, 4096);
 	contract_format_event(&event, &text);
-	assert_string_equal(text.data, "coin_selection:attempting_aps_create_tx(wallet='w', undocumented argument 2=-2, "
-				       "undocumented argument 3=7)");
+	assert_string_equal(text.data,
+			    "coin_selection:attempting_aps_create_tx(wallet='w', undocumented argument 2=-2, "
+			    "undocumented argument 3=7)");
 	buf_fini(&text);
 	free(record);
 	free(draft);
@@ -560,7 +564,8 @@ test_payload(void **state)
 	assert_true(event.args[5].full_len == 4000000);
 	assert_memory_equal(event.args[5].bytes, payload, sizeof(payload));
 	assert_text(draft, &event, 5,
-		    "32768 bytes 00070e151c232a31383f464d545b626970777e858c939aa1... <cut: 4000000 bytes in full>");
+		    "32768 bytes 00070e151c232a31383f464d545b626970777e858c939aa1... <cut: 4000000 bytes in "
+		    "full>");
 	free(record);
 	free(draft);
 }
@@ -587,7 +592,8 @@ test_failed_operand(void **state)
 			};
 			decode(draft, &event, &record);
 			for (unsigned j = 0; j < draft->row->args_cnt; j++)
-				assert_int_equal(event.args[j].state, i == j ? VALUE_BAD_OPERAND : VALUE_READ);
+				assert_int_equal(event.args[j].state,
+						 i == j ? VALUE_BAD_OPERAND : VALUE_READ);
 			assert_int_equal(event.args[i].error, EFAULT);
 			assert_null(event.args[i].bytes);
 			assert_int_equal(event.args[i].len, 0);
@@ -623,7 +629,8 @@ test_failed_pointer(void **state)
 			};
 			decode(draft, &event, &record);
 			for (unsigned j = 0; j < draft->row->args_cnt; j++)
-				assert_int_equal(event.args[j].state, i == j ? VALUE_BAD_POINTER : VALUE_READ);
+				assert_int_equal(event.args[j].state,
+						 i == j ? VALUE_BAD_POINTER : VALUE_READ);
 			assert_int_equal(event.args[i].error, EFAULT);
 			assert_null(event.args[i].bytes);
 			assert_true(event.args[i].u == 0xdead0);
@@ -700,7 +707,8 @@ test_wrong_heads(void **state)
 	/* A refused record leaves no event behind that could be taken for one. */
 	memset(&event, 0xff, sizeof(event));
 	void *record = record_new(draft, draft->point.fixed_bytes);
-	assert_int_equal(contract_decode(draft->row, &draft->point, record, draft->point.fixed_bytes, &event), -EBADMSG);
+	assert_int_equal(contract_decode(draft->row, &draft->point, record, draft->point.fixed_bytes, &event),
+			 -EBADMSG);
 	assert_int_equal(event.args_cnt, 0);
 	assert_true(event.seq == 0);
 	free(record);
@@ -709,7 +717,8 @@ test_wrong_heads(void **state)
 	put_head(draft);
 	for (size_t padding = 0; padding <= 8; padding++) {
 		record = record_new(draft, draft->point.fixed_bytes + padding);
-		assert_int_equal(contract_decode(draft->row, &draft->point, record, draft->point.fixed_bytes + padding, &event),
+		assert_int_equal(contract_decode(draft->row, &draft->point, record,
+						 draft->point.fixed_bytes + padding, &event),
 				 0);
 		free(record);
 	}
@@ -785,7 +794,8 @@ test_truncations(void **state)
 		}
 		whole = draft->head.size;
 		for (uint32_t sz = 0; sz < whole; sz++) {
-			/* As it was, and as one that agrees with its size: the payload's length is then beyond the end. */
+			/* As it was, and as one that agrees with its size: the payload's length is then
+			 * beyond the end. */
 			draft->head.size = whole;
 			assert_bad(draft, sz);
 			draft->head.size = sz;
@@ -798,7 +808,9 @@ test_truncations(void **state)
 		/* All that the event lends is within the record. */
 		for (unsigned i = 0; i < event.args_cnt; i++)
 			if (event.args[i].bytes)
-				assert_in_range((size_t)(event.args[i].bytes - (uint8_t *)record) + event.args[i].len, 1, whole);
+				assert_in_range((size_t)(event.args[i].bytes - (uint8_t *)record) +
+							event.args[i].len,
+						1, whole);
 		free(record);
 		free(draft);
 	}
@@ -844,15 +856,19 @@ test_format_event(void **state)
 	draft->args[2].value = 101;
 	draft->args[3].value = 5000000000;
 	draft->args[4].value = 1;
-	put_bytes(draft, 0, "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18"
-			    "\x19\x1a\x1b\x1c\x1d\x1e\x1f\x20",
+	put_bytes(draft, 0,
+		  "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16"
+		  "\x17\x18"
+		  "\x19\x1a\x1b\x1c\x1d\x1e\x1f\x20",
 		  32);
 	decode(draft, &event, &record);
 	buf_init(&text, 4096);
 	buf_puts(&text, "> ");
 	contract_format_event(&event, &text);
-	assert_string_equal(text.data, "> utxocache:spent(txid=201f1e1d1c1b1a191817161514131211100f0e0d0c0b0a090807060504030201, "
-				       "vout=3, height=101, value=5000000000 sat, is_coinbase=true)");
+	assert_string_equal(
+		text.data,
+		"> utxocache:spent(txid=201f1e1d1c1b1a191817161514131211100f0e0d0c0b0a090807060504030201, "
+		"vout=3, height=101, value=5000000000 sat, is_coinbase=true)");
 	buf_reset(&text);
 	event.args_cnt = 0;
 	contract_format_event(&event, &text);

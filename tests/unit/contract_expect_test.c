@@ -47,8 +47,11 @@ value_hash(const uint8_t hash[32])
 static struct value
 value_string(const char *s)
 {
-	return (struct value){
-		.type = VALUE_STRING, .u = 0x7000, .bytes = (const uint8_t *)s, .len = strlen(s), .full_len = strlen(s)};
+	return (struct value){.type = VALUE_STRING,
+			      .u = 0x7000,
+			      .bytes = (const uint8_t *)s,
+			      .len = strlen(s),
+			      .full_len = strlen(s)};
 }
 
 static struct value
@@ -160,7 +163,8 @@ expect_add(struct expect *x, uint32_t vout)
 static struct expected *
 expect_message(struct expect *x, int64_t peer, const char *type, const void *payload, size_t len)
 {
-	struct expected *e = expect_event(x, TP_NET_INBOUND_MESSAGE, FINDING_CONTRACT, "%s of peer %d", type, (int)peer);
+	struct expected *e =
+		expect_event(x, TP_NET_INBOUND_MESSAGE, FINDING_CONTRACT, "%s of peer %d", type, (int)peer);
 
 	want_int(e, "peer_id", peer);
 	want_string(e, "address", "127.0.0.1:8333");
@@ -192,7 +196,8 @@ expect_removed_but(struct expect *x, const char *left_out)
 
 /* Matching, which has to be possible; gives the number of findings. */
 static size_t
-match(const struct expect *x, enum tracepoint_id subject, const struct event *events, size_t cnt, struct findings *findings)
+match(const struct expect *x, enum tracepoint_id subject, const struct event *events, size_t cnt,
+      struct findings *findings)
 {
 	struct diag diag = {0};
 
@@ -248,7 +253,8 @@ assert_line(const char *text, unsigned idx, const char *beginning)
 }
 
 static void
-assert_argument(const struct finding *finding, unsigned number, const char *name, const char *want, const char *got)
+assert_argument(const struct finding *finding, unsigned number, const char *name, const char *want,
+		const char *got)
 {
 	char text[64];
 
@@ -271,8 +277,8 @@ assert_fits(const struct expect *x, const struct event *event)
 }
 
 static void
-assert_differs(const struct expect *x, const struct event *event, unsigned number, const char *name, const char *want,
-	       const char *got)
+assert_differs(const struct expect *x, const struct event *event, unsigned number, const char *name,
+	       const char *want, const char *got)
 {
 	struct findings findings;
 
@@ -328,7 +334,8 @@ test_want_uint(void **state)
 	want_uint(expect_removed_but(x, "entry_time"), "entry_time", UINT64_MAX);
 	assert_fits(x, &event);
 	event.args[4] = value_uint(UINT32_MAX);
-	assert_differs(x, &event, 5, "entry_time", "18446744073709551615 s since the epoch", "4294967295 s since the epoch");
+	assert_differs(x, &event, 5, "entry_time", "18446744073709551615 s since the epoch",
+		       "4294967295 s since the epoch");
 	expect_free(x);
 }
 
@@ -373,7 +380,8 @@ test_want_hash(void **state)
 	for (int i = 0; i < 32; i++)
 		reversed[i] = hash_a[31 - i];
 	event.args[0] = value_hash(reversed);
-	assert_differs(x, &event, 1, "txid", hash_a_hex, "a1a20000000000000000000000000000000000000000000000000000000000af");
+	assert_differs(x, &event, 1, "txid", hash_a_hex,
+		       "a1a20000000000000000000000000000000000000000000000000000000000af");
 	expect_free(x);
 }
 
@@ -405,7 +413,8 @@ test_want_string(void **state)
 	expect_free(x);
 }
 
-/* A string that was cut never fits want_string, be it equal as far as it goes; a whole one never want_cut_string. */
+/* A string that was cut never fits want_string, be it equal as far as it goes; a whole one never
+ * want_cut_string. */
 static void
 test_cut_strings(void **state)
 {
@@ -595,8 +604,9 @@ test_unread_values(void **state)
 
 	(void)state;
 	for (int round = 0; round < 9; round++) {
-		static const char *const names[] = {"vsize", "vsize", "entry_time", "entry_time", "entry_time",
-						    "txid",  "reason", "reason",    "reason"};
+		static const char *const names[] = {"vsize",      "vsize",      "entry_time",
+						    "entry_time", "entry_time", "txid",
+						    "reason",     "reason",     "reason"};
 		static const unsigned numbers[] = {3, 3, 5, 5, 5, 1, 2, 2, 2};
 		static const uint8_t zeros[32];
 		struct expect *x = expect_new();
@@ -637,8 +647,9 @@ test_unread_values(void **state)
 			struct findings findings;
 			unsigned number = numbers[round];
 
-			event.args[number - 1] = (struct value){
-				.type = good.args[number - 1].type, .state = (enum value_state)state_nr, .error = EFAULT};
+			event.args[number - 1] = (struct value){.type = good.args[number - 1].type,
+								.state = (enum value_state)state_nr,
+								.error = EFAULT};
 			assert_int_equal(match(x, TP_MEMPOOL_REMOVED, &event, 1, &findings), 1);
 			assert_argument(&findings.items[0], number, names[round], findings.items[0].want,
 					state_nr == VALUE_BAD_OPERAND ? "<argument not readable: Bad address>"
@@ -707,7 +718,8 @@ test_missing(void **state)
 		assert_int_equal(finding->argument, 0);
 		assert_string_equal(finding->tracepoint, "utxocache:add");
 		assert_string_equal(finding->got, "no such event");
-		snprintf(text, sizeof(text), "vout=%u, height=101, value=5000 sat, is_coinbase=false)", missing);
+		snprintf(text, sizeof(text), "vout=%u, height=101, value=5000 sat, is_coinbase=false)",
+			 missing);
 		assert_contains(finding->want, text);
 		assert_contains(finding->want, hash_a_hex);
 		snprintf(text, sizeof(text), "utxocache:add did not come: output %u", missing);
@@ -763,7 +775,8 @@ test_extra(void **state)
 		assert_string_equal(finding->want, "no such event");
 		assert_contains(finding->got, hash_b_hex);
 		assert_contains(finding->got, "vout=77");
-		assert_contains(finding->message, "utxocache:spent came although it was not expected: utxocache:spent(txid=");
+		assert_contains(finding->message,
+				"utxocache:spent came although it was not expected: utxocache:spent(txid=");
 		assert_line(finding->context, extra < 3 ? extra : 3, "> ");
 		snprintf(text, sizeof(text), "#%u utxocache:spent", extra + 1);
 		assert_contains(finding->context, text);
@@ -776,7 +789,8 @@ static void
 test_doubled(void **state)
 {
 	struct expect *x = expect_new();
-	struct event events[6] = {add_event(0), add_event(1), add_event(2), add_event(2), add_event(3), add_event(4)};
+	struct event events[6] = {add_event(0), add_event(1), add_event(2),
+				  add_event(2), add_event(3), add_event(4)};
 	struct findings findings;
 
 	(void)state;
@@ -803,7 +817,8 @@ static void
 test_out_of_order(void **state)
 {
 	struct expect *x = expect_new();
-	struct event events[4] = {add_event(0), coin_event(TP_UTXOCACHE_SPENT, hash_b, 9, 1), add_event(1), add_event(2)};
+	struct event events[4] = {add_event(0), coin_event(TP_UTXOCACHE_SPENT, hash_b, 9, 1), add_event(1),
+				  add_event(2)};
 	struct findings findings;
 
 	(void)state;
@@ -854,7 +869,8 @@ test_swapped_of_one_tracepoint(void **state)
 		expect_add(x, i);
 	assert_in_range(match(x, TP_UTXOCACHE_ADD, events, 4, &findings), 1, 2);
 	for (size_t i = 0; i < findings.cnt; i++)
-		assert_true(strstr(findings.items[i].message, "output 1") || strstr(findings.items[i].message, "output 2"));
+		assert_true(strstr(findings.items[i].message, "output 1") ||
+			    strstr(findings.items[i].message, "output 2"));
 	findings_fini(&findings);
 	expect_free(x);
 }
@@ -896,7 +912,8 @@ test_needle_in_haystack(void **state)
 		assert_contains(finding->message, text);
 		snprintf(text, sizeof(text), "getblock %d", WRONG);
 		assert_string_equal(finding->source, text);
-		/* The context marks the event itself: its number, its time since the first, and its neighbours. */
+		/* The context marks the event itself: its number, its time since the first, and its
+		 * neighbours. */
 		assert_line(finding->context, 3, ">   +537.000 ms #538 utxocache:add(txid=");
 		assert_line(finding->context, 2, "    +536.000 ms #537 utxocache:add(txid=");
 		assert_line(finding->context, 5, "    +539.000 ms #540 utxocache:add(txid=");
@@ -913,8 +930,11 @@ test_several(void **state)
 {
 	struct expect *x = expect_new();
 	struct event events[5] = {
-		add_event(0), coin_event(TP_UTXOCACHE_ADD, hash_a, 2, 4999), coin_event(TP_UTXOCACHE_UNCACHE, hash_a, 5, 1),
-		add_event(3), add_event(4),
+		add_event(0),
+		coin_event(TP_UTXOCACHE_ADD, hash_a, 2, 4999),
+		coin_event(TP_UTXOCACHE_UNCACHE, hash_a, 5, 1),
+		add_event(3),
+		add_event(4),
 	};
 	struct findings findings;
 
@@ -999,7 +1019,8 @@ test_lanes_by_int(void **state)
 {
 	struct expect *x = expect_new();
 	const struct lane_select peer_2 = {.int_argument = "peer_id", .int_value = 2};
-	struct lane_select peer_3 = {.tracepoints = TP_BIT(TP_NET_INBOUND_MESSAGE), .int_argument = "peer_id", .int_value = 3};
+	struct lane_select peer_3 = {
+		.tracepoints = TP_BIT(TP_NET_INBOUND_MESSAGE), .int_argument = "peer_id", .int_value = 3};
 	struct event events[5];
 	struct findings findings;
 
@@ -1050,8 +1071,10 @@ static void
 test_lanes_by_string(void **state)
 {
 	const struct lane_select pings = {.string_argument = "message_type", .string_value = "ping"};
-	const struct lane_select of_1 = {
-		.int_argument = "peer_id", .int_value = 1, .string_argument = "message_type", .string_value = "pong"};
+	const struct lane_select of_1 = {.int_argument = "peer_id",
+					 .int_value = 1,
+					 .string_argument = "message_type",
+					 .string_value = "pong"};
 	struct expect *x = expect_new();
 	struct event events[5];
 	struct findings findings;
@@ -1114,9 +1137,11 @@ test_first_lane_wins(void **state)
 static void
 test_ignored_lane(void **state)
 {
-	const struct lane_select spents = {.tracepoints = TP_BIT(TP_UTXOCACHE_SPENT) | TP_BIT(TP_UTXOCACHE_UNCACHE)};
+	const struct lane_select spents = {.tracepoints =
+						   TP_BIT(TP_UTXOCACHE_SPENT) | TP_BIT(TP_UTXOCACHE_UNCACHE)};
 	struct event events[4] = {coin_event(TP_UTXOCACHE_SPENT, hash_a, 1, 1), add_event(0),
-				  coin_event(TP_UTXOCACHE_UNCACHE, hash_a, 2, 1), coin_event(TP_UTXOCACHE_SPENT, hash_b, 3, 1)};
+				  coin_event(TP_UTXOCACHE_UNCACHE, hash_a, 2, 1),
+				  coin_event(TP_UTXOCACHE_SPENT, hash_b, 3, 1)};
 	struct expect *x = expect_new();
 	struct findings findings;
 
@@ -1278,13 +1303,13 @@ test_wrong_type(void **state)
 		enum tracepoint_id id;
 		const char *argument, *full_name;
 	} args[] = {
-		{TP_MEMPOOL_ADDED, "fee", "mempool:added"},              /* int64 */
-		{TP_MEMPOOL_ADDED, "vsize", "mempool:added"},            /* int32 */
-		{TP_MEMPOOL_REMOVED, "entry_time", "mempool:removed"},   /* uint64 */
-		{TP_UTXOCACHE_ADD, "vout", "utxocache:add"},             /* uint32 */
-		{TP_UTXOCACHE_ADD, "is_coinbase", "utxocache:add"},      /* bool */
-		{TP_UTXOCACHE_ADD, "txid", "utxocache:add"},             /* hash */
-		{TP_MEMPOOL_REMOVED, "reason", "mempool:removed"},       /* string */
+		{TP_MEMPOOL_ADDED, "fee", "mempool:added"},                 /* int64 */
+		{TP_MEMPOOL_ADDED, "vsize", "mempool:added"},               /* int32 */
+		{TP_MEMPOOL_REMOVED, "entry_time", "mempool:removed"},      /* uint64 */
+		{TP_UTXOCACHE_ADD, "vout", "utxocache:add"},                /* uint32 */
+		{TP_UTXOCACHE_ADD, "is_coinbase", "utxocache:add"},         /* bool */
+		{TP_UTXOCACHE_ADD, "txid", "utxocache:add"},                /* hash */
+		{TP_MEMPOOL_REMOVED, "reason", "mempool:removed"},          /* string */
 		{TP_NET_INBOUND_MESSAGE, "payload", "net:inbound_message"}, /* bytes */
 	};
 	/* For each of the ops below, in their order: which of the arguments above it may be given for. */
@@ -1337,7 +1362,8 @@ test_wrong_type(void **state)
 			}
 			assert_int_equal(expect_match(x, args[a].id, NULL, 0, &findings, &diag), -EINVAL);
 			assert_int_equal(findings.cnt, 0);
-			/* All these lack other arguments; which of the two is told shows whether the type was taken. */
+			/* All these lack other arguments; which of the two is told shows whether the type was
+			 * taken. */
 			if (allowed[op][a] == '1') {
 				if (!strstr(diag.text, "is left unchecked"))
 					fail_msg("op %zu for %s: %s", op, name, diag.text);
@@ -1347,7 +1373,8 @@ test_wrong_type(void **state)
 
 				while (strcmp(row->args[i].name, name))
 					i++;
-				snprintf(text, sizeof(text), "expect: argument '%s' of %s is %s; something else is wanted of it",
+				snprintf(text, sizeof(text),
+					 "expect: argument '%s' of %s is %s; something else is wanted of it",
 					 name, args[a].full_name, arg_type_name(row->args[i].type));
 				assert_string_equal(diag.text, text);
 			}
@@ -1391,7 +1418,8 @@ test_documented_type_counts(void **state)
 	e = expect_event(x, TP_VALIDATION_BLOCK_CONNECTED, FINDING_CONTRACT, "block");
 	want_int(e, "sigops", 4);
 	assert_unsound(x, TP_VALIDATION_BLOCK_CONNECTED,
-		       "expect: argument 'sigops' of validation:block_connected is uint64; something else is wanted of it");
+		       "expect: argument 'sigops' of validation:block_connected is uint64; something else is "
+		       "wanted of it");
 }
 
 static void
@@ -1422,7 +1450,8 @@ test_left_unchecked(void **state)
 
 		expect_removed_but(x, "");
 		expect_removed_but(x, names[i]);
-		snprintf(text, sizeof(text), "expect: argument %u (%s) of mempool:removed is left unchecked (the one removed)",
+		snprintf(text, sizeof(text),
+			 "expect: argument %u (%s) of mempool:removed is left unchecked (the one removed)",
 			 i + 1, names[i]);
 		assert_unsound(x, TP_MEMPOOL_REMOVED, text);
 	}
@@ -1438,8 +1467,9 @@ test_no_control(void **state)
 		       "expect: no event of utxocache:add is expected; without one, silence proves nothing");
 	x = expect_new();
 	expect_add(x, 0);
-	assert_unsound(x, TP_UTXOCACHE_SPENT,
-		       "expect: no event of utxocache:spent is expected; without one, silence proves nothing");
+	assert_unsound(
+		x, TP_UTXOCACHE_SPENT,
+		"expect: no event of utxocache:spent is expected; without one, silence proves nothing");
 }
 
 static void
@@ -1449,7 +1479,8 @@ test_empty_range(void **state)
 
 	(void)state;
 	want_range(expect_removed_but(x, "vsize"), "vsize", 2, 1);
-	assert_unsound(x, TP_MEMPOOL_REMOVED, "expect: argument 'vsize' of mempool:removed is wanted between 2 and 1");
+	assert_unsound(x, TP_MEMPOOL_REMOVED,
+		       "expect: argument 'vsize' of mempool:removed is wanted between 2 and 1");
 }
 
 static void
@@ -1514,7 +1545,8 @@ test_many_different(void **state)
 			expect_lane(x, "all", LANE_ANY_ORDER, &all);
 		for (uint32_t i = 0; i < cnt; i++) {
 			expect_add(x, i);
-			events[i] = coin_event(round == 1 ? TP_UTXOCACHE_SPENT : TP_UTXOCACHE_ADD, hash_a, MANY + i, 5000);
+			events[i] = coin_event(round == 1 ? TP_UTXOCACHE_SPENT : TP_UTXOCACHE_ADD, hash_a,
+					       MANY + i, 5000);
 		}
 		/* A wrong argument each; or each one missing and one too many. */
 		size_t findings_cnt = round == 1 ? 2 * cnt : cnt;

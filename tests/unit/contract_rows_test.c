@@ -13,8 +13,8 @@
 
 enum { ROWS_CNT = 20 };
 
-/* Each row a second time, written down from another source than doc/tracing.md: the first release with it, and
- * the widths that readelf -n shows of a bitcoind of master (2026-06), negative ones being signed. */
+/* Each row a second time, written down from another source than doc/tracing.md: the first release with it,
+ * and the widths that readelf -n shows of a bitcoind of master (2026-06), negative ones being signed. */
 static const struct {
 	const char *full_name;
 	unsigned since;
@@ -120,7 +120,8 @@ test_args_are_complete(void **state)
 			if (arg->unit && !*arg->unit)
 				fail_msg("%s of %s has an empty unit", arg->name, row->full_name);
 			if (arg->difference && !is_phrase(arg->difference))
-				fail_msg("%s of %s: difference is '%s'", arg->name, row->full_name, arg->difference);
+				fail_msg("%s of %s: difference is '%s'", arg->name, row->full_name,
+					 arg->difference);
 			assert_in_range(arg->type, 0, TYPES_CNT - 1);
 			assert_in_range(arg->code_type, 0, TYPES_CNT - 1);
 			if (arg->since)
@@ -228,15 +229,18 @@ test_differences(void **state)
 			assert_in_range(found, 0, sizeof(differing) / sizeof(differing[0]) - 1);
 			assert_string_equal(name, differing[found++]);
 			assert_non_null(arg->difference);
-			/* Same width and kind: only the sign may differ, or the probes would read something else. */
+			/* Same width and kind: only the sign may differ, or the probes would read something
+			 * else. */
 			assert_int_equal(arg_type_width(arg->type, 8), arg_type_width(arg->code_type, 8));
 			assert_int_equal(is_pointer(arg->type), is_pointer(arg->code_type));
-			assert_int_not_equal(arg_type_is_signed(arg->type), arg_type_is_signed(arg->code_type));
+			assert_int_not_equal(arg_type_is_signed(arg->type),
+					     arg_type_is_signed(arg->code_type));
 			assert_non_null(strstr(arg->difference, "documented as"));
 		}
 	}
 	assert_int_equal(found, sizeof(differing) / sizeof(differing[0]));
-	/* Besides these four: the network of four connections, inputs, and the height of spent and uncache. */
+	/* Besides these four: the network of four connections, inputs, and the height of spent and uncache.
+	 */
 	assert_int_equal(told, found + 4 + 1 + 2);
 	assert_non_null(contract_get(TP_COIN_SELECTION_SELECTED_COINS)->difference);
 }
@@ -254,9 +258,15 @@ static void
 test_find_goes_round(void **state)
 {
 	static const char *const unknown[][2] = {
-		{"net", "added"},	     {"mempool", "inbound_message"}, {"net", ""},
-		{"", "inbound_message"},     {"", ""},			     {"net", "inbound_messag"},
-		{"net", "inbound_message2"}, {"NET", "inbound_message"},     {"net:inbound_message", "inbound_message"},
+		{"net", "added"},
+		{"mempool", "inbound_message"},
+		{"net", ""},
+		{"", "inbound_message"},
+		{"", ""},
+		{"net", "inbound_messag"},
+		{"net", "inbound_message2"},
+		{"NET", "inbound_message"},
+		{"net:inbound_message", "inbound_message"},
 	};
 
 	(void)state;
@@ -302,7 +312,7 @@ test_types(void **state)
 		unsigned width;
 		bool is_signed;
 	} expected[TYPES_CNT] = {
-		{ARG_INT64, 8, true}, {ARG_UINT64, 8, false}, {ARG_INT32, 4, true},  {ARG_UINT32, 4, false},
+		{ARG_INT64, 8, true}, {ARG_UINT64, 8, false}, {ARG_INT32, 4, true},   {ARG_UINT32, 4, false},
 		{ARG_BOOL, 1, false}, {ARG_HASH, 0, false},   {ARG_STRING, 0, false}, {ARG_BYTES, 0, false},
 	};
 

@@ -36,9 +36,10 @@ fini(struct report_run *run)
 static void
 add_wrong_argument(struct report_result *result)
 {
-	struct finding *finding = findings_add(
-		&result->findings, FINDING_CONTRACT, "utxocache:add", 4, "value", "5000 sat", "4999 sat", "getblock 00ab 3",
-		"argument 4 (value) of utxocache:add, output 2: want 5000 sat, got 4999 sat");
+	struct finding *finding =
+		findings_add(&result->findings, FINDING_CONTRACT, "utxocache:add", 4, "value", "5000 sat",
+			     "4999 sat", "getblock 00ab 3",
+			     "argument 4 (value) of utxocache:add, output 2: want 5000 sat, got 4999 sat");
 
 	finding->context = dup_or_null("       +0.000 ms #1 utxocache:add(vout=1)\n"
 				       ">      +0.125 ms #2 utxocache:add(vout=2)\n"
@@ -133,7 +134,8 @@ test_json_of_outcomes(void **state)
 					add_wrong_argument(result);
 			}
 		struct json *doc = parse_report(&run);
-		const struct json *summary = json_get(doc, "summary"), *scenarios = json_get(doc, "scenarios");
+		const struct json *summary = json_get(doc, "summary"),
+				  *scenarios = json_get(doc, "scenarios");
 		assert_u64(summary, "passed", cnts[OUTCOME_PASS]);
 		assert_u64(summary, "failed", cnts[OUTCOME_FAIL]);
 		assert_u64(summary, "skipped", cnts[OUTCOME_SKIP]);
@@ -151,7 +153,8 @@ test_json_of_outcomes(void **state)
 			assert_text(scenario, "reason", results[i].reason);
 			assert_u64(scenario, "duration_ms", results[i].duration_ms);
 			assert_true(json_is_array(json_get(scenario, "findings")));
-			assert_int_equal(json_cnt(json_get(scenario, "findings")), results[i].outcome == OUTCOME_FAIL);
+			assert_int_equal(json_cnt(json_get(scenario, "findings")),
+					 results[i].outcome == OUTCOME_FAIL);
 			assert_text(scenario, "artifacts", NULL);
 		}
 		json_free(doc);
@@ -169,13 +172,14 @@ test_json_of_findings(void **state)
 
 	(void)state;
 	add_wrong_argument(&result);
-	findings_add(&result.findings, FINDING_DETAIL, "utxocache:spent", 0, NULL, "no such event", "utxocache:spent()",
-		     NULL, "utxocache:spent came although it was not expected");
+	findings_add(&result.findings, FINDING_DETAIL, "utxocache:spent", 0, NULL, "no such event",
+		     "utxocache:spent()", NULL, "utxocache:spent came although it was not expected");
 	findings_add(&result.findings, FINDING_DETAIL, NULL, 0, NULL, NULL, NULL, NULL, "something else");
 	result.artifacts = dup_or_null("/tmp/run-1/utxocache.add.outputs");
 
 	struct json *doc = parse_report(&run);
-	const struct json *scenario = json_at(json_get(doc, "scenarios"), 0), *findings = json_get(scenario, "findings");
+	const struct json *scenario = json_at(json_get(doc, "scenarios"), 0),
+			  *findings = json_get(scenario, "findings");
 	assert_text(scenario, "artifacts", "/tmp/run-1/utxocache.add.outputs");
 	assert_int_equal(json_cnt(findings), 3);
 	const struct json *finding = json_at(findings, 0);
@@ -187,7 +191,8 @@ test_json_of_findings(void **state)
 	assert_text(finding, "want", "5000 sat");
 	assert_text(finding, "got", "4999 sat");
 	assert_text(finding, "source", "getblock 00ab 3");
-	assert_text(finding, "message", "argument 4 (value) of utxocache:add, output 2: want 5000 sat, got 4999 sat");
+	assert_text(finding, "message",
+		    "argument 4 (value) of utxocache:add, output 2: want 5000 sat, got 4999 sat");
 	/* About the event as such there is no argument: null, not 0. */
 	finding = json_at(findings, 1);
 	assert_text(finding, "tracepoint", "utxocache:spent");
@@ -240,7 +245,8 @@ test_json_of_rubbish(void **state)
 		{"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
 		{"\x1b[2J", "\x1b[2J"},
 	};
-	static const char *const members[] = {"tracepoint", "argument_name", "want", "got", "source", "message"};
+	static const char *const members[] = {"tracepoint", "argument_name", "want",
+					      "got",        "source",        "message"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -343,10 +349,11 @@ test_exit_codes(void **state)
 		int code, required; /* as it is; with --require */
 		int interrupted;    /* with it and without */
 	} rows[] = {
-		{"", 77, 99, 99},    {"p", 0, 0, 99},     {"pp", 0, 0, 99},    {"f", 1, 1, 1},      {"s", 77, 99, 99},
-		{"ss", 77, 99, 99},  {"e", 99, 99, 99},   {"ps", 0, 99, 99},   {"sp", 0, 99, 99},   {"pf", 1, 1, 1},
-		{"fp", 1, 1, 1},     {"fs", 1, 1, 1},     {"fe", 1, 1, 1},     {"ef", 1, 1, 1},     {"pe", 99, 99, 99},
-		{"es", 99, 99, 99},  {"pse", 99, 99, 99}, {"pfse", 1, 1, 1},   {"esfp", 1, 1, 1},
+		{"", 77, 99, 99},    {"p", 0, 0, 99},    {"pp", 0, 0, 99},   {"f", 1, 1, 1},
+		{"s", 77, 99, 99},   {"ss", 77, 99, 99}, {"e", 99, 99, 99},  {"ps", 0, 99, 99},
+		{"sp", 0, 99, 99},   {"pf", 1, 1, 1},    {"fp", 1, 1, 1},    {"fs", 1, 1, 1},
+		{"fe", 1, 1, 1},     {"ef", 1, 1, 1},    {"pe", 99, 99, 99}, {"es", 99, 99, 99},
+		{"pse", 99, 99, 99}, {"pfse", 1, 1, 1},  {"esfp", 1, 1, 1},
 	};
 
 	(void)state;
@@ -358,8 +365,8 @@ test_exit_codes(void **state)
 		int code = report_exit_code(&run, false), required = report_exit_code(&run, true);
 		run.interrupted = true;
 		int interrupted = report_exit_code(&run, false), both = report_exit_code(&run, true);
-		if (code != rows[i].code || required != rows[i].required || interrupted != rows[i].interrupted ||
-		    both != rows[i].interrupted)
+		if (code != rows[i].code || required != rows[i].required ||
+		    interrupted != rows[i].interrupted || both != rows[i].interrupted)
 			fail_msg("'%s': %d, %d, %d, %d", rows[i].outcomes, code, required, interrupted, both);
 	}
 	/* The numbers are promised. */
@@ -377,8 +384,8 @@ test_version(void **state)
 		int version;
 		const char *text;
 	} rows[] = {
-		{319900, "v31.99.0"},   {250000, "v25.0.0"}, {250100, "v25.1.0"},
-		{290001, "v29.0.1"},    {279999, "v27.99.99"}, {99, "v0.0.99"},
+		{319900, "v31.99.0"},   {250000, "v25.0.0"},     {250100, "v25.1.0"},
+		{290001, "v29.0.1"},    {279999, "v27.99.99"},   {99, "v0.0.99"},
 		{0, "unknown version"}, {-1, "unknown version"}, {2147483647, "v214748.36.47"},
 	};
 
@@ -441,17 +448,19 @@ test_text_of_a_failure(void **state)
 	screen_open(&screen, false);
 	report_text_begin(&screen.text, result.name, 1, 1);
 	report_text_end(&screen.text, &result, false);
-	assert_screen(&screen, "FAIL  utxocache.add.outputs (1.234 s)\n"
-			       "    [contract] argument 4 (value) of utxocache:add, output 2: want 5000 sat, got 4999 sat\n"
-			       "      want: 5000 sat\n"
-			       "      from: getblock 00ab 3\n"
-			       "      got:  4999 sat\n"
-			       "      events around it, in order:\n"
-			       "               +0.000 ms #1 utxocache:add(vout=1)\n"
-			       "        >      +0.125 ms #2 utxocache:add(vout=2)\n"
-			       "               +0.250 ms #3 utxocache:add(vout=3)\n"
-			       "    kept: /tmp/run-1/utxocache.add.outputs\n"
-			       "    repeat with: tpcheck run 'utxocache.add.outputs'\n");
+	assert_screen(
+		&screen,
+		"FAIL  utxocache.add.outputs (1.234 s)\n"
+		"    [contract] argument 4 (value) of utxocache:add, output 2: want 5000 sat, got 4999 sat\n"
+		"      want: 5000 sat\n"
+		"      from: getblock 00ab 3\n"
+		"      got:  4999 sat\n"
+		"      events around it, in order:\n"
+		"               +0.000 ms #1 utxocache:add(vout=1)\n"
+		"        >      +0.125 ms #2 utxocache:add(vout=2)\n"
+		"               +0.250 ms #3 utxocache:add(vout=3)\n"
+		"    kept: /tmp/run-1/utxocache.add.outputs\n"
+		"    repeat with: tpcheck run 'utxocache.add.outputs'\n");
 	screen_close(&screen);
 	report_result_fini(&result);
 }
@@ -465,10 +474,11 @@ test_text_of_bare_findings(void **state)
 
 	(void)state;
 	findings_add(&result.findings, FINDING_DETAIL, NULL, 0, NULL, NULL, NULL, NULL, "100%s of it");
-	findings_add(&result.findings, FINDING_DETAIL, NULL, 0, NULL, NULL, NULL, NULL, "context is empty")->context =
-		dup_or_null("");
-	findings_add(&result.findings, FINDING_CONTRACT, NULL, 0, NULL, NULL, NULL, NULL, "last line not ended")->context =
-		dup_or_null("one\n\ntwo %d");
+	findings_add(&result.findings, FINDING_DETAIL, NULL, 0, NULL, NULL, NULL, NULL, "context is empty")
+		->context = dup_or_null("");
+	findings_add(&result.findings, FINDING_CONTRACT, NULL, 0, NULL, NULL, NULL, NULL,
+		     "last line not ended")
+		->context = dup_or_null("one\n\ntwo %d");
 	screen_open(&screen, false);
 	report_text_end(&screen.text, &result, false);
 	assert_screen(&screen, "FAIL  a.b.c (0.005 s)\n"
@@ -487,7 +497,8 @@ static void
 test_text_of_other_outcomes(void **state)
 {
 	struct report_result pass = result_of("a.b.pass", OUTCOME_PASS, NULL, 0);
-	struct report_result skip = result_of("a.b.skip", OUTCOME_SKIP, "no such tracepoint\nwas added in v29", 10);
+	struct report_result skip =
+		result_of("a.b.skip", OUTCOME_SKIP, "no such tracepoint\nwas added in v29", 10);
 	struct report_result error = result_of("a.b.error", OUTCOME_ERROR, "3 events were lost\n", 60000);
 	struct screen screen;
 
@@ -526,7 +537,8 @@ test_text_of_many_findings(void **state)
 
 		for (size_t i = 0; i < cnt; i++) {
 			snprintf(text, sizeof(text), "finding %zu", i);
-			findings_add(&result.findings, FINDING_CONTRACT, NULL, 0, NULL, NULL, NULL, NULL, text);
+			findings_add(&result.findings, FINDING_CONTRACT, NULL, 0, NULL, NULL, NULL, NULL,
+				     text);
 		}
 		if (cnt & 1)
 			result.artifacts = dup_or_null("/tmp/x");
