@@ -83,8 +83,11 @@ struct coin_facts {
 /* From gettxout, which loads the coin into the cache: not before act. The coin must be unspent. */
 int blocks_coin_facts(struct scene *scene, const struct chain_coin *coin, struct coin_facts *facts, struct diag *diag);
 
-/* What block_connected tells of the block; duration is bounded by the node's own measurements in its log. */
+/* What block_connected tells of the block (getblock, verbosity 3). */
 int expect_block_connected(struct scene *scene, const struct json *block, struct diag *diag);
+/* The same of a block that consists of a coinbase alone, without signature operations, as it was submitted: for one
+ * that getblock would tell at too great length. */
+int expect_coinbase_connected(struct scene *scene, const char *hash_hex, uint32_t height, struct diag *diag);
 /* spent and add of connecting, as the kind given: FINDING_DETAIL for a temporary cache. what names the cause. */
 int expect_block_coins(struct scene *scene, const struct json *block, enum finding_kind kind, const char *what,
 		       struct diag *diag);

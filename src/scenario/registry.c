@@ -34,6 +34,7 @@ const struct scenario *const scenarios[] = {
 	&sc_utxocache_flush_periodic,
 	&sc_utxocache_flush_shutdown,
 	&sc_utxocache_flush_if_needed,
+	&sc_utxocache_flush_large,
 	&sc_utxocache_flush_prune,
 	NULL,
 };

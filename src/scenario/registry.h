@@ -33,6 +33,7 @@ extern const struct scenario sc_utxocache_flush_dumptxoutset;
 extern const struct scenario sc_utxocache_flush_quiet;
 extern const struct scenario sc_utxocache_flush_periodic;
 extern const struct scenario sc_utxocache_flush_if_needed;
+extern const struct scenario sc_utxocache_flush_large;
 extern const struct scenario sc_utxocache_flush_prune;
 extern const struct scenario sc_utxocache_flush_shutdown;
 

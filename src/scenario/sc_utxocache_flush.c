@@ -256,78 +256,140 @@ const struct scenario sc_utxocache_flush_periodic = {
 	.clean = clean,
 };
 
-/* if_needed: more coins than -dbcache allows */
+/* if_needed and large: more coins than -dbcache allows, and nearly as many */
 
-/* Each coin takes more than 80 bytes of memory. Of -dbcache and the 5 MB of -maxmempool, which the cache may use as
- * long as the mempool does not, one such block leaves a part; the second makes more than 24 bits of bytes. */
-enum { IF_NEEDED_OUTPUTS = 80000, IF_NEEDED_BLOCKS_MAX = 8 };
+/* With these the cache may take nearly 7 MB (of -dbcache 1.75 MiB are for it, and it may use the 5 MB that the mempool
+ * does not); in the last tenth below that it counts as large and is flushed when there is time. A coin takes about 140
+ * bytes here. So one block of FILL_MANY coins jumps over that tenth and past the limit; blocks of FILL_FEW cannot
+ * jump over it, growth of the hash table included. */
+enum { FILL_MANY = 60000, FILL_SOME = 20000, FILL_FEW = 2000, FILL_BLOCKS_MAX = 60, FILL_SOME_BELOW_BYTES = 2 << 20 };
+static const char *const small_cache_args[] = {"-dbcache=4", "-maxmempool=5", NULL};
+static const struct profile small_cache = {.name = "small_cache", .args = small_cache_args};
+
+struct fill {
+	struct cache_state before; /* the block that brought the flush */
+	struct {
+		char hash[65];
+		uint32_t height;
+	} blocks[FILL_BLOCKS_MAX];
+	size_t blocks_cnt;
+};
+
+/* Submits blocks of so many coins until bitcoind's log tells of a flush; of at_first coins while the cache is small. */
+static int
+fill_cache(struct scene *scene, int at_first, int later, struct diag *diag)
+{
+	struct fill *fill = scene->state;
+	size_t flushes = 0;
+	int code = 0;
+
+	while (!code && !flushes && fill->blocks_cnt < FILL_BLOCKS_MAX) {
+		struct block block = {0};
+
+		code = log_cache_state(scene, &fill->before, diag);
+		int coins = fill->before.most_bytes < FILL_SOME_BELOW_BYTES ? at_first : later;
+		if (!code)
+			code = blocks_begin(scene, &block, 0, diag);
+		for (int i = 0; i < coins && !code; i++)
+			block_add_output(&block, 0, script_op_true, sizeof(script_op_true));
+		if (!code)
+			code = blocks_submit(scene, &block, diag);
+		format_hash(block.hash_wire, fill->blocks[fill->blocks_cnt].hash);
+		fill->blocks[fill->blocks_cnt++].height = block.draft.height;
+		block_fini(&block);
+		if (!code)
+			code = log_flushes(scene, &flushes, diag);
+	}
+	if (!code && !flushes)
+		code = diag_fail(diag, -EBADMSG, "%zu blocks of %d coins did not make bitcoind flush", fill->blocks_cnt, later);
+	return code;
+}
 
 static int
-make_big_block(struct scene *scene, struct diag *diag)
+fill_prepare(struct scene *scene, struct diag *diag)
 {
-	struct state *state = scene->state;
+	return blocks_mine(scene, 1, diag);
+}
 
-	block_fini(&state->block);
-	int code = blocks_begin(scene, &state->block, 0, diag);
-	for (int i = 0; i < IF_NEEDED_OUTPUTS && !code; i++)
-		block_add_output(&state->block, 0, script_op_true, sizeof(script_op_true));
-	return code ? code : block_finish(&state->block, diag);
+/* The blocks, and the flush behind the last. */
+static int
+expect_filled(struct scene *scene, enum flush_mode mode, const struct cache_state *cache, const char *what, struct diag *diag)
+{
+	const struct fill *fill = scene->state;
+	int code = 0;
+
+	for (size_t i = 0; i < fill->blocks_cnt && !code; i++)
+		code = expect_coinbase_connected(scene, fill->blocks[i].hash, fill->blocks[i].height, diag);
+	return code ? code : expect_flush(scene, 0, mode, cache, false, FINDING_CONTRACT, what, diag);
 }
 
 static int
 if_needed_act(struct scene *scene, struct diag *diag)
 {
-	struct state *state = scene->state;
-	size_t flushes = 0;
-	int code = 0;
-
-	for (int i = 0; i < IF_NEEDED_BLOCKS_MAX && !code && !flushes; i++) {
-		code = log_cache_state(scene, &state->cache, diag);
-		if (!code)
-			code = make_big_block(scene, diag);
-		if (!code)
-			code = blocks_submit(scene, &state->block, diag);
-		if (!code)
-			code = log_flushes(scene, &flushes, diag);
-	}
-	if (!code && !flushes)
-		code = diag_fail(diag, -EBADMSG, "%d blocks of %d coins did not make bitcoind flush", IF_NEEDED_BLOCKS_MAX,
-				 IF_NEEDED_OUTPUTS);
-	return code;
+	return fill_cache(scene, FILL_MANY, FILL_MANY, diag);
 }
 
 static int
 if_needed_expect(struct scene *scene, struct diag *diag)
 {
-	struct state *state = scene->state;
-	struct cache_state cache = state->cache;
+	const struct fill *fill = scene->state;
+	struct cache_state cache = fill->before;
 	struct flush_timing timing;
 	int code = log_flush(scene, 0, &timing, diag);
 
 	if (code)
 		return code;
-	/* The flush comes after the block's coins were added and before the UpdateTip line that would tell. */
-	cache.coins += IF_NEEDED_OUTPUTS + 1;
+	/* It comes after the block's coins were added and before the UpdateTip line that would tell. */
+	cache.coins += FILL_MANY + 1;
 	if (timing.critical_bytes < 0)
 		return diag_fail(diag, -EBADMSG, "bitcoind's log does not tell the size of the cache that made it flush");
 	cache.least_bytes = cache.most_bytes = timing.critical_bytes;
-	return expect_flush(scene, 0, MODE_IF_NEEDED, &cache, false, FINDING_CONTRACT, "flush of a cache that is too large", diag);
+	return expect_filled(scene, MODE_IF_NEEDED, &cache, "flush of a cache that is too large", diag);
 }
-
-static const char *const small_cache_args[] = {"-dbcache=12", "-maxmempool=5", NULL};
-static const struct profile small_cache = {.name = "small_cache", .args = small_cache_args};
 
 const struct scenario sc_utxocache_flush_if_needed = {
 	.name = "utxocache.flush.if_needed",
-	.summary = "more coins than a small -dbcache holds are flushed, told with their exact number and memory",
+	.summary = "more coins than a small -dbcache holds are flushed after the block, told with exact number and memory",
 	.subject = TP_UTXOCACHE_FLUSH,
-	.tracepoints = JUDGED,
+	.tracepoints = JUDGED | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
 	.profile = &small_cache,
-	.state_sz = sizeof(struct state),
-	.prepare = mine_and_look,
+	.state_sz = sizeof(struct fill),
+	.prepare = fill_prepare,
 	.act = if_needed_act,
 	.expect = if_needed_expect,
-	.clean = clean,
+};
+
+static int
+large_act(struct scene *scene, struct diag *diag)
+{
+	return fill_cache(scene, FILL_SOME, FILL_FEW, diag);
+}
+
+static int
+large_expect(struct scene *scene, struct diag *diag)
+{
+	struct flush_timing timing;
+	struct cache_state cache;
+	/* The last block's own UpdateTip line, which comes before this flush, tells the cache. */
+	int code = log_cache_state(scene, &cache, diag);
+
+	if (!code)
+		code = log_flush(scene, 0, &timing, diag);
+	if (!code && timing.critical_bytes >= 0)
+		code = diag_fail(diag, -EBADMSG, "the cache ran past its limit: it was not to be filled up to its last tenth");
+	return code ? code : expect_filled(scene, MODE_PERIODIC, &cache, "flush of a cache that is nearly too large", diag);
+}
+
+const struct scenario sc_utxocache_flush_large = {
+	.name = "utxocache.flush.large",
+	.summary = "a cache in the last tenth of what -dbcache allows is flushed by the periodic check",
+	.subject = TP_UTXOCACHE_FLUSH,
+	.tracepoints = JUDGED | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
+	.profile = &small_cache,
+	.state_sz = sizeof(struct fill),
+	.prepare = fill_prepare,
+	.act = large_act,
+	.expect = large_expect,
 };
 
 /* prune: pruning flushes, and says so */
@@ -361,6 +423,9 @@ prune_act(struct scene *scene, struct diag *diag)
 	int code = node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]",
 			     state->block.draft.height + 1);
 
+	/* There is nothing left to prune, and so nothing to write. */
+	if (!code)
+		code = node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]", state->block.draft.height);
 	/* On the same node, a flush that does not prune. */
 	return code ? code : gettxoutsetinfo_act(scene, diag);
 }

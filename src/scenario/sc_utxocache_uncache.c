@@ -75,6 +75,19 @@ try_bad_transaction(struct scene *scene, const struct chain_coin *coins, size_t 
 	return code;
 }
 
+/* The same by sendrawtransaction, which does not only try. */
+static int
+send_bad_transaction(struct scene *scene, const struct chain_coin *coins, size_t cnt, struct diag *diag)
+{
+	char *hex = bad_transaction(coins, cnt);
+	int code = node_call(scene->node, scene->deadline, NULL, diag, "sendrawtransaction", "[\"%s\", 0]", hex);
+
+	free(hex);
+	if (!code)
+		return diag_fail(diag, -EBADMSG, "sendrawtransaction of a transaction with wrong witnesses was not refused");
+	return code == -EREMOTEIO && strstr(diag->text, "script-verify-flag") ? 0 : code;
+}
+
 static int
 uncached_expect(struct scene *scene, struct diag *diag)
 {
@@ -143,7 +156,7 @@ accepted_act(struct scene *scene, struct diag *diag)
 	state->uncached_cnt = 2;
 	state->uncached[0] = 2;
 	state->uncached[1] = 3;
-	return code ? code : try_bad_transaction(scene, &state->coins[2], 2, diag);
+	return code ? code : send_bad_transaction(scene, &state->coins[2], 2, diag);
 }
 
 static int

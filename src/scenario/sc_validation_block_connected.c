@@ -478,11 +478,12 @@ const struct scenario sc_validation_block_connected_many = {
 
 /* reconsider: two blocks are taken off and come back */
 
+/* The first is a large one: read from disk, it is checked anew, and that takes a part of the duration. */
 static int
 reconsider_prepare(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
-	int code = submit_prepare(scene, diag);
+	int code = many_prepare(scene, diag);
 
 	if (!code)
 		code = blocks_submit(scene, &state->block, diag);

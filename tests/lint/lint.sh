@@ -1,0 +1,297 @@
+#!/bin/sh
+# Checks what doc/design.md asks of the sources and a machine can see: layers, names, habits, white space.
+#
+#	lint.sh <root of the source tree>
+#
+# Prints each offence as "file:line: text" and ends with 1 if there is any, with 2 if it could not look. Each rule
+# is shown to find what it is for by lint_test.sh; a new rule needs its case there.
+# shellcheck disable=SC2016 # the dollars are awk's
+set -u
+export LC_ALL=C
+
+cd "${1:?usage: lint.sh <root>}" || exit 2
+[ -d src ] || {
+	echo "lint.sh: '$1' has no src" >&2
+	exit 2
+}
+
+# sources <folder>...: the C and C++ files in the folders that exist.
+sources() {
+	for dir; do
+		[ -d "$dir" ] && find "$dir" -type f \( -name '*.c' -o -name '*.h' -o -name '*.cc' \)
+	done | sort
+}
+
+# What people write besides C: the same rules for white space at a line's end.
+scripts() {
+	for dir in src tests probes cmake tools .ci; do
+		[ -d "$dir" ] && find "$dir" -type f \( -name '*.sh' -o -name '*.cmake' -o -name CMakeLists.txt \)
+	done
+	for file in CMakeLists.txt *.sh; do
+		[ -f "$file" ] && echo "$file"
+	done
+}
+
+# White space and line length. A line has 120 columns at most, where a tab goes to the next multiple of 8.
+check_text() {
+	{
+		sources src tests probes
+		scripts
+	} | xargs awk '
+		function columns(line,    i, n, parts, width) {
+			gsub(/[\200-\277]/, "", line) # a character of UTF-8 is one column
+			n = split(line, parts, "\t")
+			for (i = 1; i < n; i++) {
+				width += length(parts[i])
+				width += 8 - width % 8
+			}
+			return width + length(parts[n])
+		}
+		function tell(text) { print FILENAME ":" FNR ": " text }
+		/[ \t\r]$/ { tell("blanks at the end of the line") }
+		FILENAME ~ /\.(c|h|cc)$/ {
+			if (length($0) > 15 && columns($0) > 120)
+				tell("the line has " columns($0) " columns, 120 are allowed")
+			# Blanks align what goes on from the line before, within the width of a tab.
+			goes_on = FNR > 1 && before !~ /[;{}:]$/ && before !~ /\*\/$/ && before != ""
+			if (FILENAME !~ /\.cc$/ && (/^        / || (/^ / && !/^ \*/ && !goes_on)))
+				tell("indented with blanks instead of tabs")
+			if (/^\t* +\t/)
+				tell("a blank before a tab in the indentation")
+			before = $0
+		}
+	' || return
+	{
+		sources src tests probes
+		scripts
+	} | while read -r file; do
+		if [ -s "$file" ] && [ -n "$(tail -c 1 "$file")" ]; then
+			echo "$file:$(awk 'END { print NR }' "$file"): no newline at the end of the file"
+		fi
+	done
+}
+
+# Layers and libraries by what is included, banned functions by what is called; comments and literals do not count.
+check_code() {
+	sources src tests | xargs awk '
+		BEGIN {
+			# What each layer may include besides itself.
+			may["base"] = ""
+			may["contract"] = may["notes"] = may["probe"] = may["node"] = may["report"] = "base"
+			may["scenario"] = "base node probe notes contract report"
+			may["cli"] = "base node probe notes contract report scenario"
+			# Where each library is used, and nowhere else.
+			library["<bcc/"] = "^src/probe/bcc_shim\\.cc$"
+			library["<curl/"] = "^src/node/rpc\\.c$"
+			library["<yajl/"] = "^src/base/json\\.c$"
+			library["<openssl/"] = "^src/node/hash\\.c$"
+			library["<libelf.h>"] = library["<gelf.h>"] = library["<elfutils/"] = "^src/notes/"
+			banned_cnt = split("strcpy strcat sprintf gets atoi atol strtok system popen sleep usleep nanosleep", banned, " ")
+			# A test may run a command.
+			tests_may["system"] = tests_may["popen"] = 1
+		}
+		function tell(text) { print FILENAME ":" FNR ": " text }
+		function has_word(list, word) { return index(" " list " ", " " word " ") > 0 }
+		# The line without comments and without what stands between quotes.
+		function code_of(line,    out, c) {
+			out = ""
+			while (line != "") {
+				if (in_comment) {
+					if (!index(line, "*/"))
+						return out
+					line = substr(line, index(line, "*/") + 2)
+					in_comment = 0
+				}
+				if (!match(line, /\/\*|\/\/|"|\047/))
+					return out line
+				out = out substr(line, 1, RSTART - 1)
+				c = substr(line, RSTART, RLENGTH)
+				line = substr(line, RSTART + RLENGTH)
+				if (c == "//")
+					return out
+				if (c == "/*") {
+					in_comment = 1
+					out = out " "
+					continue
+				}
+				while (line != "" && substr(line, 1, 1) != c)
+					line = substr(line, substr(line, 1, 1) == "\\" ? 3 : 2)
+				line = substr(line, 2)
+				out = out c c
+			}
+			return out
+		}
+		function check_include(    header, target, prefix) {
+			header = $0
+			sub(/^[ \t]*#[ \t]*include[ \t]*/, "", header)
+			if (header ~ /^</) {
+				for (prefix in library)
+					if (layer_is_src && index(header, prefix) == 1 && FILENAME !~ library[prefix])
+						tell("includes " header ", which is for " library[prefix] " alone")
+				return
+			}
+			target = substr(header, 2)
+			if (target !~ /^[a-z0-9_]+\//) {
+				if (layer_is_src)
+					tell("includes " header " without naming its layer")
+				return
+			}
+			sub(/\/.*/, "", target)
+			if (!layer || target == layer)
+				return
+			if (!(layer in may))
+				tell("the layer " layer " is not known to lint.sh")
+			else if (!has_word(may[layer], target))
+				tell("the layer " layer " must not include " header)
+		}
+		FNR == 1 {
+			in_comment = 0
+			# src/<layer>/..., and tests/unit/<layer>_<what>_test.c, which links that layer alone.
+			layer = FILENAME
+			layer_is_src = sub(/^src\//, "", layer)
+			if (layer_is_src)
+				sub(/\/.*/, "", layer)
+			else if (sub(/^tests\/unit\//, "", layer))
+				sub(/_.*/, "", layer)
+			else
+				layer = ""
+		}
+		!in_comment && /^[ \t]*#[ \t]*include/ { check_include() }
+		{
+			code = code_of($0)
+			if (code !~ /\(/)
+				next
+			for (i = 1; i <= banned_cnt; i++)
+				if (code ~ ("(^|[^A-Za-z0-9_])" banned[i] "[ \t]*\\(") && !(FILENAME ~ /^tests\// && banned[i] in tests_may))
+					tell(banned[i] " is banned")
+		}
+	'
+}
+
+# A header says what it is for before anything else, and has the guard that its path gives.
+check_headers() {
+	sources src | grep '\.h$' | while read -r file; do
+		guard=TPCHECK_$(echo "${file#src/}" | tr 'a-z/.-' 'A-Z___')
+		awk -v guard="$guard" '
+			function tell(line, text) { print FILENAME ":" line ": " text }
+			FNR == 1 && !/^\/[*\/]/ { tell(1, "a header starts with a comment that says what it is for") }
+			/^[ \t]*#/ {
+				directives++
+				if (directives == 1 && $0 != "#ifndef " guard)
+					tell(FNR, "the first directive has to be #ifndef " guard)
+				if (directives == 2 && $0 != "#define " guard)
+					tell(FNR, "the second directive has to be #define " guard)
+			}
+			NF { last = $0; last_at = FNR }
+			END {
+				if (directives < 3)
+					tell(last_at + 0, "no include guard " guard)
+				else if (last !~ /^#endif/)
+					tell(last_at, "the include guard has to end with the file")
+			}
+		' "$file" || exit
+	done
+}
+
+# Every scenario that is defined stands in the registry, once, and is declared. A scenario may be defined by a macro
+# whose parameter is pasted into its name: "const struct scenario sc_flush_##rpc = {".
+check_registry() {
+	[ -d src/scenario ] || return 0
+	for file in src/scenario/registry.c src/scenario/registry.h; do
+		[ -f "$file" ] || {
+			echo "$file:0: there is no registry"
+			return 0
+		}
+	done
+	find src/scenario -type f -name '*.c' | sort | xargs awk '
+		function define(name) {
+			if (!(name in defined_at)) {
+				defined_at[name] = FILENAME ":" FNR
+				names[++names_cnt] = name
+			}
+		}
+		function trim(s) {
+			gsub(/^[ \t]+|[ \t]+$/, "", s)
+			return s
+		}
+		FNR == 1 { macro = "" }
+		# "#define NAME(a, b) ..."; the macro goes on while lines end with a backslash.
+		/^#[ \t]*define[ \t]+[A-Za-z0-9_]+\(/ {
+			macro = $0
+			sub(/^#[ \t]*define[ \t]+/, "", macro)
+			params = macro
+			sub(/\(.*/, "", macro)
+			sub(/^[^(]*\(/, "", params)
+			sub(/\).*/, "", params)
+			in_macro = 1
+		}
+		in_macro && match($0, /const struct scenario sc_[A-Za-z0-9_#]+/) {
+			pasted_name[macro] = substr($0, RSTART + 22, RLENGTH - 22)
+			pasted_params[macro] = params
+		}
+		in_macro {
+			in_macro = /\\$/
+			next
+		}
+		match($0, /^(static )?const struct scenario sc_[A-Za-z0-9_]+ = /) {
+			name = substr($0, RSTART, RLENGTH)
+			sub(/^.*scenario /, "", name)
+			sub(/ = $/, "", name)
+			define(name)
+			next
+		}
+		match($0, /^[A-Z0-9_]+\(/) {
+			macro = substr($0, 1, RLENGTH - 1)
+			if (!(macro in pasted_name))
+				next
+			args = substr($0, RLENGTH + 1)
+			sub(/\).*/, "", args)
+			n = split(pasted_params[macro], param, ",")
+			split(args, arg, ",")
+			name = pasted_name[macro]
+			for (i = 1; i <= n; i++)
+				gsub("##" trim(param[i]), trim(arg[i]), name)
+			gsub(/##/, "", name)
+			define(name)
+		}
+		FILENAME == "src/scenario/registry.c" && match($0, /^\t&sc_[A-Za-z0-9_]+,/) {
+			name = substr($0, 3, RLENGTH - 3)
+			if (name in listed_at)
+				print FILENAME ":" FNR ": " name " is listed twice"
+			listed_at[name] = FNR
+		}
+		END {
+			for (i = 1; i <= names_cnt; i++)
+				if (!(names[i] in listed_at))
+					print defined_at[names[i]] ": " names[i] " is not in src/scenario/registry.c"
+			for (name in listed_at)
+				if (!(name in defined_at))
+					print "src/scenario/registry.c:" listed_at[name] ": " name " is not defined"
+		}
+	' || return
+	# What the header declares and the array lacks would never run.
+	awk '
+		FILENAME ~ /\.c$/ && match($0, /^\t&sc_[A-Za-z0-9_]+,/) { listed[substr($0, 3, RLENGTH - 3)] = 1 }
+		FILENAME ~ /\.h$/ && match($0, /scenario sc_[A-Za-z0-9_]+;/) {
+			name = substr($0, RSTART + 9, RLENGTH - 10)
+			if (!(name in listed))
+				print FILENAME ":" FNR ": " name " is declared, but not in src/scenario/registry.c"
+		}
+	' src/scenario/registry.c src/scenario/registry.h
+}
+
+# The checks report by printing; that one of them could not run must not look like "nothing found".
+found=$(
+	check_text && check_code && check_headers && check_registry
+	echo "done $?"
+)
+status=${found##*done }
+found=${found%done *}
+if [ -n "$found" ]; then
+	printf '%s' "$found" | sort -t : -k 1,1 -k 2,2n
+fi
+if [ "$status" != 0 ]; then
+	echo "lint.sh: a check could not run" >&2
+	exit 2
+fi
+[ -z "$found" ]
