@@ -23,6 +23,7 @@
 
 enum {
 	GAP = 16,                /* more than any number of wrong arguments */
+	MISFIT = 2 * GAP + 1,    /* more than a missing one and an extra one */
 	ALIGN_CELLS_MAX = 16 << 20,
 	CONTEXT_BEFORE = 3,
 	CONTEXT_AFTER = 2,
@@ -611,6 +612,14 @@ pair_any_order(struct expected *const *wants, size_t wants_cnt, const struct lan
 	}
 }
 
+static uint32_t
+pair_cost(const struct expected *e, const struct event *event, bool both_fit_others)
+{
+	uint32_t wrong = wrong_args(e, event);
+
+	return wrong && both_fit_others ? MISFIT : wrong;
+}
+
 static void
 pair_in_order(struct expected *const *wants, size_t wants_cnt, const struct lane_events *events, size_t *pair_of, bool *taken)
 {
@@ -636,9 +645,16 @@ pair_in_order(struct expected *const *wants, size_t wants_cnt, const struct lane
 			}
 		return;
 	}
+	/* Which of them have their like on the other side, wherever it is? */
+	bool *want_came = xcalloc(n, sizeof(*want_came)), *event_wanted = xcalloc(m, sizeof(*event_wanted));
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < m; j++)
+			if ((!want_came[i] || !event_wanted[j]) && fits(wants[head + i], events->items[head + j]))
+				want_came[i] = event_wanted[j] = true;
 	/* cost[i][j]: the cheapest way to have dealt with the first i wanted and the first j that came. */
 	uint32_t *cost = xcalloc((n + 1) * (m + 1), sizeof(*cost));
 #define COST(i, j) cost[(i) * (m + 1) + (j)]
+#define PAIR_COST(i, j) pair_cost(wants[head + (i)], events->items[head + (j)], want_came[i] && event_wanted[j])
 	for (size_t i = 0; i <= n; i++)
 		for (size_t j = 0; j <= m; j++) {
 			uint32_t best = UINT32_MAX;
@@ -648,7 +664,7 @@ pair_in_order(struct expected *const *wants, size_t wants_cnt, const struct lane
 			if (j && COST(i, j - 1) + GAP < best)
 				best = COST(i, j - 1) + GAP;
 			if (i && j && wants[head + i - 1]->tracepoint == events->items[head + j - 1]->tracepoint) {
-				uint32_t both = COST(i - 1, j - 1) + wrong_args(wants[head + i - 1], events->items[head + j - 1]);
+				uint32_t both = COST(i - 1, j - 1) + PAIR_COST(i - 1, j - 1);
 				if (both < best)
 					best = both;
 			}
@@ -657,8 +673,7 @@ pair_in_order(struct expected *const *wants, size_t wants_cnt, const struct lane
 	for (size_t i = n, j = m; i && j;) {
 		bool same = wants[head + i - 1]->tracepoint == events->items[head + j - 1]->tracepoint;
 
-		if (same &&
-		    COST(i, j) == COST(i - 1, j - 1) + wrong_args(wants[head + i - 1], events->items[head + j - 1])) {
+		if (same && COST(i, j) == COST(i - 1, j - 1) + PAIR_COST(i - 1, j - 1)) {
 			i--, j--;
 			pair_of[head + i] = head + j;
 			taken[head + j] = true;
@@ -668,8 +683,11 @@ pair_in_order(struct expected *const *wants, size_t wants_cnt, const struct lane
 			i--;
 		}
 	}
+#undef PAIR_COST
 #undef COST
 	free(cost);
+	free(want_came);
+	free(event_wanted);
 }
 
 static void

@@ -7,6 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A note that gave no site may be the one that is looked for: the first such, or NULL. */
+static const char *
+unusable_note(const struct notes *notes)
+{
+	for (size_t i = 0; i < notes_problems_cnt(notes); i++)
+		if (!notes_problem_site(notes, i))
+			return notes_problem(notes, i);
+	return NULL;
+}
+
 void
 plan_make(struct plan *plan, const struct notes *notes, uint64_t tracepoints)
 {
@@ -15,7 +25,7 @@ plan_make(struct plan *plan, const struct notes *notes, uint64_t tracepoints)
 		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
 		const struct site *site;
 		size_t nth = 0;
-		char message[512];
+		char message[1024];
 
 		if (!(tracepoints & TP_BIT(id)))
 			continue;
@@ -37,8 +47,10 @@ plan_make(struct plan *plan, const struct notes *notes, uint64_t tracepoints)
 		if (nth)
 			continue;
 		plan->missing |= TP_BIT(id);
-		snprintf(message, sizeof(message), "%s is not in the binary: its .note.stapsdt has no such probe, documented since v%u",
-			 row->full_name, row->since);
+		const char *unusable = unusable_note(notes);
+		snprintf(message, sizeof(message),
+			 "%s is not in the binary: its .note.stapsdt has no such probe, documented since v%u%s%s", row->full_name,
+			 row->since, unusable ? "; a note that cannot be used: " : "", unusable ? unusable : "");
 		findings_add(&plan->findings[id], FINDING_CONTRACT, row->full_name, 0, NULL, "a probe of that name", "none",
 			     "doc/tracing.md; .note.stapsdt", message);
 	}

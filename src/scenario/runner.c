@@ -30,6 +30,7 @@
 
 enum {
 	COLLECT_MS = 10000,
+	TIMEOUTS_MAX = 3, /* in a row; then the rest is not tried any more */
 	SKIP_CODE = -4095, /* no errno value */
 };
 
@@ -55,6 +56,7 @@ struct runner {
 	/* Why nothing can be run at all; skip when it is for want of something here. */
 	char *broken;
 	bool broken_is_skip;
+	unsigned timeouts; /* in a row */
 };
 
 int
@@ -211,6 +213,13 @@ copy_findings(struct findings *to, const struct findings *from)
 }
 
 static void
+set_broken(struct runner *runner, bool is_skip, const char *text)
+{
+	runner->broken = xstrdup(text);
+	runner->broken_is_skip = is_skip;
+}
+
+static void
 judge(struct runner *runner, struct report_result *result)
 {
 	size_t contract = 0, details = 0;
@@ -258,6 +267,9 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 			runner->run->interrupted = true;
 		}
 	}
+	runner->timeouts = code == -ETIMEDOUT ? runner->timeouts + 1 : 0;
+	if (runner->timeouts == TIMEOUTS_MAX)
+		set_broken(runner, false, "not tried: the scenarios before it ran out of time, one after the other");
 	result->duration_ms = (clock_now_ns() - began) / 1000000;
 	if (result->outcome == OUTCOME_FAIL || (result->outcome == OUTCOME_ERROR && !is_interrupted(runner))) {
 		result->repeat = xasprintf("%s '%s'", runner->opts->repeat_prefix, scenario->name);
@@ -283,13 +295,6 @@ all_tracepoints(const struct scenario *const *list)
 	for (; *list; list++)
 		tracepoints |= (*list)->tracepoints;
 	return tracepoints;
-}
-
-static void
-set_broken(struct runner *runner, bool is_skip, const char *text)
-{
-	runner->broken = xstrdup(text);
-	runner->broken_is_skip = is_skip;
 }
 
 static void

@@ -51,14 +51,22 @@ mine_and_look(struct scene *scene, struct diag *diag)
 	return code ? code : log_cache_state(scene, &state->cache, diag);
 }
 
-/* The time of flush number nth, as an upper bound of its duration: it began after the action did. */
-static int64_t
-us_since_start(const struct scene *scene, size_t nth)
+/* An upper bound of the duration of flush number nth: it began after the action did and ended with its event. Where
+ * there are more or fewer events than flushes in the log, the event is not known, and the action's end serves. */
+static int
+us_since_start(struct scene *scene, size_t nth, int64_t *most_us, struct diag *diag)
 {
-	for (size_t i = 0; i < scene->events_cnt; i++)
+	uint64_t end_ns = scene->act_end_ns;
+	size_t events = 0, flushes;
+	int code = log_flushes(scene, &flushes, diag);
+
+	for (size_t i = 0; i < scene->events_cnt && !code; i++)
+		events += scene->events[i].tracepoint == TP_UTXOCACHE_FLUSH;
+	for (size_t i = 0; i < scene->events_cnt && events == flushes; i++)
 		if (scene->events[i].tracepoint == TP_UTXOCACHE_FLUSH && !nth--)
-			return (int64_t)((scene->events[i].time_ns - scene->act_start_ns) / 1000);
-	return (int64_t)((scene->act_end_ns - scene->act_start_ns) / 1000);
+			end_ns = scene->events[i].time_ns;
+	*most_us = (int64_t)((end_ns - scene->act_start_ns) / 1000);
+	return code;
 }
 
 /* Flush number nth of the action. cache is what it was before; kind that of the event. */
@@ -67,9 +75,11 @@ expect_flush(struct scene *scene, size_t nth, enum flush_mode mode, const struct
 	     enum finding_kind kind, const char *what, struct diag *diag)
 {
 	struct flush_timing timing;
-	int64_t most_us = us_since_start(scene, nth);
+	int64_t most_us;
 	int code = log_flush(scene, nth, &timing, diag);
 
+	if (!code)
+		code = us_since_start(scene, nth, &most_us, diag);
 	if (code)
 		return code;
 	expect_source(scene->expect, "the flush mode that Bitcoin Core gives to this cause");

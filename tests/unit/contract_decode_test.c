@@ -35,8 +35,8 @@ struct draft {
 	struct probe_point point;
 	struct record_head head;
 	struct record_arg args[SITE_ARGS_MAX];
-	uint8_t bytes[RECORD_PAYLOAD_BYTES +
-		      8192]; /* what stands behind the arguments, at the offsets of the plan */
+	/* What stands behind the arguments, at the offsets of the plan. */
+	uint8_t bytes[RECORD_PAYLOAD_BYTES + 8192];
 };
 
 static void

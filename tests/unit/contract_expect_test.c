@@ -1003,9 +1003,24 @@ test_any_order(void **state)
 	findings_fini(&findings);
 	expect_free(x);
 
+	/* Of several that are wrong each has the one that differs least, wherever it came. */
+	x = expect_new();
+	expect_lane(x, "adds", LANE_ANY_ORDER, &adds);
+	for (uint32_t i = 0; i < 3; i++) {
+		expect_add(x, i);
+		events[i] = coin_event(TP_UTXOCACHE_ADD, hash_a, 2 - i, 1);
+	}
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 3, &findings), 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_argument(&findings.items[i], 4, "value", "5000 sat", "1 sat");
+	findings_fini(&findings);
+	expect_free(x);
+
 	x = expect_new();
 	expect_lane(x, "adds", LANE_ANY_ORDER, &adds);
 	expect_add(x, 3);
+	events[0] = add_event(0);
+	events[1] = add_event(3);
 	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 2, &findings), 1);
 	assert_contains(findings.items[0].message, "came although it was not expected");
 	assert_contains(findings.items[0].got, "vout=0");
@@ -1572,6 +1587,29 @@ test_many_equal(void **state)
 	expect_free(x);
 }
 
+/* One missing and one too many, with thousands between them that are right but for their place. */
+static void
+test_far_apart(void **state)
+{
+	enum { CNT = 3500 };
+	static struct event events[CNT];
+	struct expect *x = expect_new();
+	struct findings findings;
+
+	(void)state;
+	for (uint32_t i = 0; i < CNT; i++) {
+		expect_add(x, i);
+		if (i != 100)
+			events[i < 100 ? i : i - 1] = add_event(i);
+	}
+	events[CNT - 1] = coin_event(TP_UTXOCACHE_SPENT, hash_b, 9, 1);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, CNT, &findings), 2);
+	assert_contains(findings.items[0].message, "did not come: output 100");
+	assert_contains(findings.items[1].message, "utxocache:spent came although it was not expected");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
 int
 main(void)
 {
@@ -1616,6 +1654,7 @@ main(void)
 		cmocka_unit_test(test_want_kind_first),
 		cmocka_unit_test(test_many_different),
 		cmocka_unit_test(test_many_equal),
+		cmocka_unit_test(test_far_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

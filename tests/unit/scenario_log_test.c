@@ -329,6 +329,27 @@ test_block_of_old_releases(void **state)
 	assert_cache(v23, 20002, 2.7);
 }
 
+/* 2.30 * 1000 and its like are a little less than whole in binary. */
+static void
+test_block_figures(void **state)
+{
+	(void)state;
+	for (int64_t us = 0; us <= 20000; us += 10) {
+		char figures[64], log[1024];
+
+		snprintf(figures, sizeof(figures), "%lld.%02lldms", (long long)us / 1000,
+			 (long long)us % 1000 / 10);
+		snprintf(log, sizeof(log),
+			 "    - Sanity checks: %s [0.00s (0.00ms/blk)]\n    - Fork checks: %s [0.00s "
+			 "(0.00ms/blk)]\n"
+			 "    - Verify 12 txins: %s (0.155ms/txin) [0.00s (0.09ms/blk)]\n"
+			 "    - Write undo data: %s [0.01s (0.05ms/blk)]\nUpdateTip: new best=" HASH_109
+			 " height=109\n",
+			 figures, figures, figures, figures);
+		assert_timing(log, HASH_109, 4 * us);
+	}
+}
+
 /* With other switches lines have more in front. */
 static void
 test_block_with_prefixes(void **state)
@@ -665,6 +686,7 @@ main(void)
 		cmocka_unit_test(test_several_blocks),
 		cmocka_unit_test(test_missing_lines),
 		cmocka_unit_test(test_block_of_old_releases),
+		cmocka_unit_test(test_block_figures),
 		cmocka_unit_test(test_block_with_prefixes),
 		cmocka_unit_test(test_block_rubbish),
 		cmocka_unit_test(test_block_cut),
