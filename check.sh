@@ -1,12 +1,20 @@
 #!/bin/sh
 # Installs what building and testing need (Debian, Ubuntu), builds tpcheck in build/ and runs all tests. Those that need
-# a real bitcoind use the one in $BITCOIND or PATH, and are skipped without. Ends with "N passed, N failed, N skipped".
+# a real bitcoind use the one in $BITCOIND or PATH, and are skipped without; with --require a skip counts as a failure.
+# Ends with "N passed, N failed, N skipped".
 set -eu
+require=
+if [ "${1-}" = --require ]; then
+	require=yes
+	shift
+fi
 cd "$(dirname "$0")"
 . tools/setup.sh
 setup_packages $BUILD_PACKAGES $TEST_PACKAGES
-setup_build build -DBUILD_TESTING=ON -DWERROR=ON
-setup_kernel
+# Another compiler than the ones it was written with may know other warnings: only CI minds.
+werror=OFF
+[ "${CI-}" = true ] && werror=ON
+setup_build build -DBUILD_TESTING=ON "-DWERROR=$werror"
 set +e
 as_root ctest --test-dir build --output-on-failure --no-tests=error "$@" 2>&1 | tee build/ctest.log
 echo
@@ -23,4 +31,4 @@ if [ -z "$total" ] || [ -z "$failed" ]; then
 	exit 99
 fi
 echo "$((total - failed - skipped)) passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+[ "$failed" = 0 ] && { [ -z "$require" ] || [ "$skipped" = 0 ]; }

@@ -5,4 +5,5 @@ find_package_handle_standard_args(Sdt REQUIRED_VARS Sdt_INCLUDE_DIR
   REASON_FAILURE_MESSAGE "install the development package (Debian, Ubuntu: apt-get install systemtap-sdt-dev)")
 if(Sdt_FOUND AND NOT TARGET Sdt::Sdt)
   add_library(Sdt::Sdt INTERFACE IMPORTED)
+  set_target_properties(Sdt::Sdt PROPERTIES INTERFACE_INCLUDE_DIRECTORIES ${Sdt_INCLUDE_DIR})
 endif()

@@ -162,8 +162,7 @@ static __always_inline u64 tp_string_state(long result, u64 address, u32 bytes)
 		return TP_STATE(result, TP_RECORD_POINTER_FAILED, 0);
 	if (result == bytes) { /* all the room was taken: is the string longer? */
 		char last = 1;
-		tp_read(&last, 1, (const void *)(address + bytes - 1));
-		if (last)
+		if (tp_read(&last, 1, (const void *)(address + bytes - 1)) || last)
 			return TP_STATE(0, TP_RECORD_CUT, result);
 	}
 	return TP_STATE(0, 0, result);

@@ -1,4 +1,4 @@
-# Sourced by judge.sh and check.sh: packages, build, and what the kernel has to have mounted.
+# Sourced by judge.sh and check.sh: packages and build.
 # shellcheck shell=sh
 BUILD_PACKAGES="cmake make gcc g++ libc6-dev libbpfcc-dev libelf-dev libcurl4-openssl-dev libyajl-dev libssl-dev systemtap-sdt-dev"
 TEST_PACKAGES="libcmocka-dev jq procps util-linux binutils"
@@ -35,12 +35,13 @@ setup_packages() {
 		return 1
 	fi
 	# shellcheck disable=SC2086
-	{ $SUDO apt-get update -q && $SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing; } >/tmp/tpcheck-setup.log.$$ 2>&1 || {
-		cat /tmp/tpcheck-setup.log.$$ >&2
-		rm -f /tmp/tpcheck-setup.log.$$
+	log=$(mktemp)
+	{ $SUDO apt-get update -q && $SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing; } >"$log" 2>&1 || {
+		cat "$log" >&2
+		rm -f "$log"
 		return 1
 	}
-	rm -f /tmp/tpcheck-setup.log.$$
+	rm -f "$log"
 }
 
 # setup_build DIR OPTION...: configures and builds, quietly unless something is wrong.
@@ -53,9 +54,4 @@ setup_build() {
 		tail -n 40 "$dir/build.log" >&2
 		return 1
 	}
-}
-
-# tracefs is only needed where the kernel has neither a uprobe_multi link nor the uprobe PMU; mounting it is best effort.
-setup_kernel() {
-	[ -e /sys/kernel/tracing/uprobe_events ] || $SUDO mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null || true
 }

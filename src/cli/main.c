@@ -4,6 +4,7 @@
 #include "scenario/specimen.h"
 
 #include <argp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,11 @@ main(int argc, char **argv)
 	};
 	struct chosen chosen = {0};
 
+	/* What the parent had ignored or blocked is not for us: children are waited for, signals are obeyed. */
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGCHLD, SIG_DFL);
 	argp_err_exit_status = EXIT_USAGE;
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();

@@ -54,10 +54,14 @@ cli_catch_signals(void)
 	/* SA_RESETHAND: who asks twice is not kept waiting. No SA_RESTART: waits have to notice. */
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
 
+	struct sigaction old;
+
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	/* nohup's wish is respected. */
+	if (!sigaction(SIGHUP, NULL, &old) && old.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
 	/* A closed pipe and a file that may not grow are seen where they are written to. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -548,16 +548,19 @@ tell_wrong_args(const struct expected *e, const struct lane_events *events, size
 }
 
 static void
-tell_missing(const struct expected *e, const struct lane_events *events, size_t at, const char *how, struct findings *findings)
+tell_missing(const struct expected *e, const struct lane_events *events, size_t at, bool elsewhere, struct findings *findings)
 {
+	const char *how = elsewhere ? "came out of order" : "did not come";
+	/* The document promises when a tracepoint fires, and no order between several. */
+	enum finding_kind kind = elsewhere ? FINDING_DETAIL : e->kind;
 	struct buf want, message;
 
 	buf_init(&want, 1 << 16);
 	buf_init(&message, 1 << 18);
 	format_expected(e, &want);
 	buf_printf(&message, "%s %s: %s", contract_get(e->tracepoint)->full_name, how, e->what);
-	struct finding *finding = findings_add(findings, e->kind, contract_get(e->tracepoint)->full_name, 0, NULL, want.data,
-					       "no such event", e->source, message.data);
+	struct finding *finding = findings_add(findings, kind, contract_get(e->tracepoint)->full_name, 0, NULL, want.data,
+					       elsewhere ? "it at another place" : "no such event", e->source, message.data);
 	finding->context = format_context(events, at, false);
 	buf_fini(&want);
 	buf_fini(&message);
@@ -716,7 +719,7 @@ match_lane(const struct lane *lane, struct expected *const *wants, size_t wants_
 		for (size_t g = 0; g < events->cnt && !elsewhere; g++)
 			if (!taken[g] && fits(wants[w], events->items[g]))
 				taken[g] = elsewhere = true;
-		tell_missing(wants[w], events, at, elsewhere ? "came out of order" : "did not come", findings);
+		tell_missing(wants[w], events, at, elsewhere, findings);
 	}
 	for (size_t g = 0; g < events->cnt; g++)
 		if (!taken[g])

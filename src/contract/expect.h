@@ -10,7 +10,7 @@
  *	want_uint(e, "vout", n);
  *	...
  *
- * Events are compared in order, unless the lane says otherwise. A scenario whose events come from several
+ * Events are compared in order, unless the lane says otherwise; one out of order is a finding about a detail. A scenario whose events come from several
  * independent threads or peers opens a lane for each: an event belongs to the first lane that selects it, and
  * order holds within a lane. */
 #ifndef TPCHECK_CONTRACT_EXPECT_H

@@ -274,6 +274,7 @@ bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int 
 	*prog_fd = -1;
 	return guarded(error, error_sz, [&] {
 		Capture capture;
+		errno = 0;
 		ebpf::StatusTuple status =
 			attach_type ? shim->bpf->load_func(function, BPF_PROG_TYPE_KPROBE, *prog_fd, 0,
 							   (enum bpf_attach_type)attach_type)

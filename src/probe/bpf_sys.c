@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -154,7 +155,7 @@ perf_try_ring(void)
 		.sample_period = 1,
 	};
 
-	return perf_event_open(&attr, -1, 0);
+	return perf_event_open(&attr, -1, sched_getcpu());
 }
 
 int

@@ -136,7 +136,7 @@ static void
 try_multi(struct probe_feature *feature)
 {
 	uint64_t offset, zero = 0;
-	char path[4096];
+	char path[64];
 	int prog_fd = bpf_try_program(MULTI_ATTACH_TYPE);
 	int link_fd = prog_fd;
 
@@ -154,34 +154,13 @@ static void
 try_perf(struct probe_feature *feature)
 {
 	uint64_t offset;
-	char path[4096];
+	char path[64];
 	int fd = multi_try_target(path, sizeof(path), &offset);
 
 	if (!fd)
 		fd = perf_try_uprobe(path, offset);
 	tell_result(feature, fd, "the uprobe PMU works: one perf event for each probe",
-		    "needs CAP_SYS_ADMIN, or a tracefs that can be written to; the uprobe_multi link (--attach=multi) needs neither");
-}
-
-static void
-try_tracefs(struct probe_feature *feature)
-{
-	static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
-	char path[128];
-	int error = ENOENT;
-
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/uprobe_events", places[i]);
-		if (!access(path, W_OK)) {
-			feature->ok = true;
-			TELL(feature, "%s can be written to", path);
-			return;
-		}
-		if (errno != ENOENT)
-			error = errno;
-	}
-	TELL(feature, "%s; %s. Only needed where neither a uprobe_multi link nor the uprobe PMU works", strerror(error),
-	     error == ENOENT ? "mount it: mount -t tracefs tracefs /sys/kernel/tracing" : "run as root");
+		    "needs CAP_SYS_ADMIN; the uprobe_multi link (--attach=multi) does not");
 }
 
 static void
@@ -232,10 +211,11 @@ static const struct {
 	bool needed;
 	void (*try)(struct probe_feature *feature);
 } tries[] = {
+	/* The first EARLY_CNT are for probe_find_early_obstacle. */
 	{"machine", true, try_machine},
-	{"user", true, try_user},
-	{"lockdown", true, try_lockdown},
 	{"valgrind", true, try_valgrind},
+	{"lockdown", true, try_lockdown},
+	{"user", true, try_user},
 	{"libbcc", true, try_libbcc},
 	{"kernel headers", true, try_headers},
 	{"bpf maps", true, try_map},
@@ -243,9 +223,8 @@ static const struct {
 	{"perf rings", true, try_ring},
 	{"attach: multi", false, try_multi},
 	{"attach: perf", false, try_perf},
-	{"tracefs", false, try_tracefs},
 };
-enum { TRIES_CNT = sizeof(tries) / sizeof(*tries) };
+enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 3 };
 _Static_assert((int)TRIES_CNT <= (int)PROBE_FEATURES_MAX, "room for all");
 
 size_t
@@ -256,6 +235,21 @@ probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX])
 		tries[i].try(&features[i]);
 	}
 	return TRIES_CNT;
+}
+
+bool
+probe_find_early_obstacle(char *reason, size_t reason_sz)
+{
+	for (size_t i = 0; i < EARLY_CNT; i++) {
+		struct probe_feature feature = {.name = tries[i].name};
+
+		tries[i].try(&feature);
+		if (feature.ok)
+			continue;
+		snprintf(reason, reason_sz, "%s: %s", feature.name, feature.detail);
+		return true;
+	}
+	return false;
 }
 
 static const struct probe_feature *
@@ -280,10 +274,9 @@ probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 			obstacle = &features[i];
 	const struct probe_feature *multi = find_feature(features, "attach: multi");
 	const struct probe_feature *perf = find_feature(features, "attach: perf");
-	bool can_perf = perf->ok || find_feature(features, "tracefs")->ok;
 	if (!obstacle && method == PROBE_METHOD_MULTI && !multi->ok)
 		obstacle = multi;
-	if (!obstacle && !can_perf && (method == PROBE_METHOD_PERF || !multi->ok))
+	if (!obstacle && !perf->ok && (method == PROBE_METHOD_PERF || !multi->ok))
 		obstacle = perf;
 	if (obstacle)
 		snprintf(reason, reason_sz, "%s: %s", obstacle->name, obstacle->detail);

@@ -66,8 +66,9 @@ int multi_try_target(char *path, size_t path_sz, uint64_t *file_offset);
 struct process_view;
 int process_view_open(struct process_view **out, pid_t pid, struct diag *diag);
 void process_view_close(struct process_view *view);
-/* Where the byte at a file offset of the process's executable is mapped. */
-int process_view_address(struct process_view *view, uint64_t file_offset, uint64_t *address, struct diag *diag);
+/* Where the byte at a file offset of the process's executable is mapped: as code, or as private writable data. */
+int process_view_address(struct process_view *view, uint64_t file_offset, bool writable, uint64_t *address,
+			 struct diag *diag);
 int process_view_read(struct process_view *view, uint64_t address, void *to, size_t bytes, struct diag *diag);
 /* The same bytes in the file. */
 int process_view_read_file(struct process_view *view, uint64_t file_offset, void *to, size_t bytes, struct diag *diag);

@@ -27,8 +27,11 @@ write_file(const char *root, const char *relative, const char *text)
 	}
 	int fd = result ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	size_t len = strlen(text);
-	if (!result && (fd < 0 || write(fd, text, len) != (ssize_t)len))
-		result = errno ? -errno : -EIO;
+	if (!result && fd < 0)
+		result = -errno;
+	ssize_t n = fd < 0 ? -1 : write(fd, text, len);
+	if (!result && n != (ssize_t)len)
+		result = n < 0 ? -errno : -ENOSPC;
 	if (fd >= 0)
 		close(fd);
 	free(path);

@@ -45,15 +45,13 @@ own_file_offset(const void *function, uint64_t *out, char *path, size_t path_sz)
 		return -errno;
 	while (result && getline(&line, &line_sz, maps) > 0) {
 		uint64_t start, end, offset;
-		int at = 0;
 
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %" SCNx64 " %*s %*u %n", &start, &end, &offset, &at) < 3)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %" SCNx64, &start, &end, &offset) != 3)
 			continue;
-		if (address < start || address >= end || !at)
+		if (address < start || address >= end)
 			continue;
-		line[strcspn(line, "\n")] = '\0';
-		/* map_files would need privileges; the path is this program's own. */
-		snprintf(path, path_sz, "%s", line + at);
+		/* Not the path that stands there: the file may have been replaced meanwhile. */
+		snprintf(path, path_sz, "/proc/self/exe");
 		*out = offset + (address - start);
 		result = 0;
 	}
@@ -74,7 +72,7 @@ multi_try(int prog_fd, int counters_fd, int *tried_fd, struct diag *diag)
 	uint64_t offset, no_semaphore = 0, cookie = TEXT_TRY_COOKIE;
 	struct counters_value before, after;
 	uint32_t zero = 0;
-	char path[4096];
+	char path[64];
 	pthread_t thread;
 	int result = multi_try_target(path, sizeof(path), &offset);
 

@@ -51,8 +51,6 @@ void probe_set_free(struct probe_set *set);
 
 /* The method in use; after PROBE_METHOD_AUTO the one chosen, never AUTO. */
 enum probe_method probe_set_method(const struct probe_set *set);
-/* With AUTO: why multi was not chosen; NULL when it was. */
-const char *probe_set_method_reason(const struct probe_set *set);
 /* The text that was compiled, for people. */
 const char *probe_set_text(const struct probe_set *set);
 
@@ -93,10 +91,10 @@ struct probe_feature {
 enum { PROBE_FEATURES_MAX = 16 };
 /* Fills features; returns how many. */
 size_t probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX]);
+/* The same without trying anything in the kernel: what would make a try harmful or senseless (another machine,
+ * valgrind, lockdown). To be asked first. */
+bool probe_find_early_obstacle(char *reason, size_t reason_sz);
 /* The first reason why probes with that method cannot work here, in one line; false when there is none. */
 bool probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz);
-
-/* libbcc's release, as compiled in. */
-const char *probe_bcc_version(void);
 
 #endif

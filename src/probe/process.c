@@ -55,7 +55,7 @@ process_view_close(struct process_view *view)
 }
 
 int
-process_view_address(struct process_view *view, uint64_t file_offset, uint64_t *address, struct diag *diag)
+process_view_address(struct process_view *view, uint64_t file_offset, bool writable, uint64_t *address, struct diag *diag)
 {
 	char path[64];
 	char *line = NULL;
@@ -70,8 +70,13 @@ process_view_address(struct process_view *view, uint64_t file_offset, uint64_t *
 	/* By inode alone: overlay file systems show another device here than stat does. */
 	while (result && getline(&line, &line_sz, maps) > 0) {
 		uint64_t start, end, offset, inode;
+		char permissions[5];
 
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %" SCNx64 " %*s %" SCNu64, &start, &end, &offset, &inode) != 4)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64, &start, &end, permissions, &offset,
+			   &inode) != 5)
+			continue;
+		/* Where segments share a page of the file it is mapped more than once; take the one that the kernel takes. */
+		if (writable ? strncmp(permissions + 1, "w-p", 3) : permissions[2] != 'x')
 			continue;
 		if (inode == view->inode && file_offset >= offset && file_offset - offset < end - start) {
 			*address = start + (file_offset - offset);

@@ -55,14 +55,13 @@ struct chunk {
 
 struct event_fd {
 	int fd;
-	char name[224];
+	char name[48];
 };
 
 struct probe_set {
 	const struct probe_point *points;
 	size_t points_cnt;
 	enum probe_method method;
-	char *method_reason;
 	char *text;
 	uint32_t record_bytes;
 
@@ -85,7 +84,6 @@ struct probe_set {
 	uint32_t generation;
 	uint64_t delivered;     /* all that arrived, stale ones included */
 	uint64_t malformed;
-	uint64_t ring_lost;     /* as libbcc's callback tells; included in failed */
 	bool store_full;
 	struct chunk *chunks, *last_chunk;
 	uint64_t store_bytes;
@@ -110,22 +108,10 @@ probe_method_name(enum probe_method method)
 	return "auto";
 }
 
-const char *
-probe_bcc_version(void)
-{
-	return bcc_shim_version();
-}
-
 enum probe_method
 probe_set_method(const struct probe_set *set)
 {
 	return set->method;
-}
-
-const char *
-probe_set_method_reason(const struct probe_set *set)
-{
-	return set->method_reason;
 }
 
 const char *
@@ -202,9 +188,9 @@ on_record(void *cookie, const void *record, size_t record_sz)
 static void
 on_lost(void *cookie, uint64_t lost)
 {
-	struct probe_set *set = cookie;
-
-	set->ring_lost += lost;
+	/* The kernel counts these with the next record that fits; our own count, by thread, is complete. */
+	(void)cookie;
+	(void)lost;
 }
 
 static void *
@@ -366,7 +352,6 @@ probe_set_new(struct probe_set **out, const struct probe_point *points, size_t p
 		if (result && opts->method == PROBE_METHOD_MULTI)
 			diag_prefix(diag, result, "probe: --attach=multi does not work here; --attach=perf may");
 		if (result && opts->method == PROBE_METHOD_AUTO) {
-			set->method_reason = xstrdup(diag->text);
 			if (set->tried_fd >= 0)
 				close(set->tried_fd);
 			set->tried_fd = -1;
@@ -415,7 +400,6 @@ probe_set_free(struct probe_set *set)
 	free(set->event_fds);
 	free(set->prog_fds);
 	free(set->thread_value);
-	free(set->method_reason);
 	free(set->text);
 	pthread_cond_destroy(&set->wake);
 	pthread_mutex_destroy(&set->lock);
@@ -458,17 +442,18 @@ attach_perf(struct probe_set *set, pid_t pid, struct diag *diag)
 		const struct site *site = set->points[i].site;
 		struct event_fd *event = &set->event_fds[set->event_fds_cnt];
 
-		snprintf(event->name, sizeof(event->name), "p_tpcheck_%d_%zu_%s_%s", (int)pid, i, site->provider, site->name);
+		snprintf(event->name, sizeof(event->name), "tpcheck_%d_%zu", (int)pid, i);
 		if (site->semaphore_file_offset > UINT32_MAX)
 			return diag_fail(diag, -ERANGE, "probe: the semaphore of %s:%s is too far into the file", site->provider,
 					 site->name);
 		int code = bcc_shim_attach_uprobe(set->prog_fds[i], event->name, path, site->file_offset, pid,
 						  (uint32_t)site->semaphore_file_offset, &event->fd, error, sizeof(error));
-		if (code)
-			return diag_fail(diag, code,
-					 "probe: failed to attach %s:%s to process %d by a perf event: %s; needed is CAP_SYS_ADMIN, or "
-					 "a writable tracefs (mount -t tracefs tracefs /sys/kernel/tracing)",
+		if (code) {
+			/* libbcc may have left its name in tracefs on the way. */
+			bcc_shim_forget_event(event->name);
+			return diag_fail(diag, code, "probe: failed to attach %s:%s to process %d by a perf event: %s; needed is CAP_SYS_ADMIN",
 					 site->provider, site->name, (int)pid, error);
+		}
 		set->event_fds_cnt++;
 	}
 	return 0;
@@ -509,7 +494,7 @@ verify(struct probe_set *set, pid_t pid, struct diag *diag)
 		uint16_t semaphore = 0;
 		uint64_t address;
 
-		code = process_view_address(view, site->file_offset, &address, diag);
+		code = process_view_address(view, site->file_offset, false, &address, diag);
 		if (!code)
 			code = process_view_read(view, address, &in_memory, 1, diag);
 		if (!code)
@@ -519,12 +504,15 @@ verify(struct probe_set *set, pid_t pid, struct diag *diag)
 					 site->provider, site->name, (int)pid);
 		if (code || !site->semaphore_file_offset)
 			continue;
-		code = process_view_address(view, site->semaphore_file_offset, &address, diag);
+		code = process_view_address(view, site->semaphore_file_offset, true, &address, diag);
 		if (!code)
 			code = process_view_read(view, address, &semaphore, sizeof(semaphore), diag);
 		if (!code && !semaphore)
-			code = diag_fail(diag, -ENXIO, "probe: %s:%s is attached to process %d, but its semaphore is still 0",
-					 site->provider, site->name, (int)pid);
+			code = diag_fail(diag, -ENXIO, "probe: %s:%s is attached to process %d, but its semaphore is still 0%s",
+					 site->provider, site->name, (int)pid,
+					 set->method == PROBE_METHOD_PERF
+						 ? " (libbcc's way through tracefs leaves it alone; needed is CAP_SYS_ADMIN)"
+						 : "");
 	}
 	process_view_close(view);
 	return code;
@@ -573,6 +561,11 @@ retire_threads(struct probe_set *set, struct diag *diag)
 		return code;
 	set->retired_attempts = counts.attempts;
 	set->retired_failed = counts.failed;
+	/* What did not add up with the processes before is over with them. */
+	pthread_mutex_lock(&set->lock);
+	bcc_shim_consume(set->shim);
+	set->delivered = counts.attempts - counts.failed;
+	pthread_mutex_unlock(&set->lock);
 	while (!bpf_map_next_key(set->threads_fd, NULL, &tid))
 		if ((code = bpf_map_delete(set->threads_fd, &tid)))
 			return diag_fail(diag, code, "probe: failed to clear the counts: %s", strerror(-code));
@@ -719,7 +712,8 @@ probe_set_collect(struct probe_set *set, struct deadline deadline, struct record
 		pthread_mutex_lock(&set->lock);
 		bcc_shim_consume(set->shim);
 		found.delivered = set->delivered;
-		whole = found.delivered >= found.attempts - found.failed;
+		/* More than counted arrived: a hit was under way when the counts were read; they are read again. */
+		whole = found.delivered == found.attempts - found.failed;
 		if (whole)
 			set->draining = false;
 		pthread_mutex_unlock(&set->lock);
@@ -751,7 +745,7 @@ probe_set_collect(struct probe_set *set, struct deadline deadline, struct record
 				 "probe: events were lost: %" PRIu64 " did not fit into the ring buffers, %" PRIu64
 				 " came from more threads than there is room for%s",
 				 failed, no_memory, set->store_full ? ", and there were more than can be kept" : "");
-	if (found.gaps || set->malformed || found.delivered > found.attempts - found.failed)
+	if (found.gaps || set->malformed)
 		return diag_fail(diag, -EBADMSG,
 				 "probe: the records do not add up: %" PRIu64 " missing, %" PRIu64 " malformed, %" PRIu64
 				 " counted, %" PRIu64 " arrived",

@@ -124,8 +124,12 @@ log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critica
 		if (seen++ == nth) {
 			if (first_us < 0 || last_us < 0)
 				return -ENOENT;
-			/* Over midnight the day's microseconds start again. */
-			*least_us = last_us >= first_us ? last_us - first_us : last_us + INT64_C(86400000000) - first_us;
+			/* Over midnight the day's microseconds start again; any other way back is a clock that was set. */
+			*least_us = last_us - first_us;
+			if (*least_us < -INT64_C(43200000000))
+				*least_us += INT64_C(86400000000);
+			if (*least_us < 0)
+				return -EAGAIN;
 			*critical_bytes = bytes;
 			return 0;
 		}
@@ -181,19 +185,17 @@ log_block_timing(struct scene *scene, const char *hash_hex, struct block_timing 
 	int64_t sum_us;
 	int code = read_log(scene, scene->log_mark, &log, diag);
 
-	if (!code && !log_parse_block_timing(log.data, hash_hex, &sum_us)) {
+	if (!code)
+		code = log_parse_block_timing(log.data, hash_hex, &sum_us);
+	if (code == -ENOENT)
+		diag_fail(diag, code, "log: bitcoind's debug.log does not tell how long connecting %s took", hash_hex);
+	if (!code) {
 		timing->least_ns = sum_us > TIMING_SLACK_US ? (sum_us - TIMING_SLACK_US) * 1000 : 1;
 		timing->most_ns = (sum_us + TIMING_SLACK_US) * 1000;
 		snprintf(timing->source, sizeof(timing->source),
 			 "bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo data) sum up to %" PRId64
 			 " us",
 			 sum_us);
-	} else if (!code) {
-		/* Nobody connects a block in less than a microsecond. */
-		timing->least_ns = 1000;
-		timing->most_ns = (int64_t)(scene->act_end_ns - scene->act_start_ns);
-		snprintf(timing->source, sizeof(timing->source),
-			 "the time that the whole action took (bitcoind's log does not tell the parts)");
 	}
 	buf_fini(&log);
 	return code;

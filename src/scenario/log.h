@@ -10,8 +10,7 @@ struct block_timing {
 	char source[256]; /* for expect_source */
 };
 /* How long the last connecting of that block since scene->log_mark took, as the log says in four parts (sanity and
- * fork checks, verifying, writing undo data), each rounded to 0.01 ms. When the log lacks one of them, the time
- * between the start of act and the event is the upper bound, and the source says so. */
+ * fork checks, verifying, writing undo data), each rounded to 0.01 ms. -ENOENT: the log lacks one of them. */
 int log_block_timing(struct scene *scene, const char *hash_hex, struct block_timing *timing, struct diag *diag);
 
 /* The UTXO cache as the last "UpdateTip" line in the whole log describes it. */
@@ -30,7 +29,7 @@ int log_flush(struct scene *scene, size_t nth, struct flush_timing *timing, stru
 /* How many flushes of the chain state the log since scene->log_mark tells of. */
 int log_flushes(struct scene *scene, size_t *cnt, struct diag *diag);
 
-/* For tests: the same from a text. -ENOENT: the log does not tell. */
+/* For tests: the same from a text. -ENOENT: the log does not tell; -EAGAIN: its stamps run backwards. */
 int log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us);
 int log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critical_bytes);
 int log_parse_cache(const char *log, struct cache_state *state);

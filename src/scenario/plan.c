@@ -24,7 +24,7 @@ plan_make(struct plan *plan, const struct notes *notes, uint64_t tracepoints)
 	for (int id = 0; id < TRACEPOINTS_CNT; id++) {
 		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
 		const struct site *site;
-		size_t nth = 0;
+		size_t nth = 0, placed = 0;
 		char message[1024];
 
 		if (!(tracepoints & TP_BIT(id)))
@@ -36,6 +36,7 @@ plan_make(struct plan *plan, const struct notes *notes, uint64_t tracepoints)
 				continue;
 			plan->points = xreallocarray(plan->points, plan->points_cnt + 1, sizeof(*plan->points));
 			contract_plan(row, site, &plan->points[plan->points_cnt++]);
+			placed++;
 		}
 		for (size_t i = 0; i < notes_problems_cnt(notes); i++) {
 			const struct site *of = notes_problem_site(notes, i);
@@ -44,9 +45,11 @@ plan_make(struct plan *plan, const struct notes *notes, uint64_t tracepoints)
 				findings_add(&plan->findings[id], FINDING_CONTRACT, row->full_name, 0, NULL, NULL, NULL,
 					     ".note.stapsdt", notes_problem(notes, i));
 		}
+		/* One that is noted but nowhere to be found is as good as missing; the problem's text was told above. */
+		if (!placed)
+			plan->missing |= TP_BIT(id);
 		if (nth)
 			continue;
-		plan->missing |= TP_BIT(id);
 		const char *unusable = unusable_note(notes);
 		snprintf(message, sizeof(message),
 			 "%s is not in the binary: its .note.stapsdt has no such probe, documented since v%u%s%s", row->full_name,

@@ -11,8 +11,8 @@
  *   collect        all that the kernel counted has arrived, or the outcome is an error
  *   expect, match
  *
- * A scenario whose subject the binary lacks fails before anything is attached. A companion that is lacking is left
- * out of the comparison: its own scenarios tell.
+ * A scenario whose subject the binary lacks fails before anything is attached. A companion that is lacking, or whose
+ * notes are wrong, is left out of the comparison: its own scenarios tell.
  *
  * The node is killed, not stopped, when its scenarios are over: its datadir is thrown away. After an error or a
  * failure the next scenario gets a new node, as the old one may be in any state. */
@@ -25,8 +25,11 @@
 #include "scenario/plan.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
 	COLLECT_MS = 10000,
@@ -82,6 +85,13 @@ static bool
 is_interrupted(const struct runner *runner)
 {
 	return runner->opts->interrupted && *runner->opts->interrupted;
+}
+
+static void
+set_broken(struct runner *runner, bool is_skip, const char *text)
+{
+	runner->broken = xstrdup(text);
+	runner->broken_is_skip = is_skip;
 }
 
 /* Nodes */
@@ -149,6 +159,12 @@ attach(struct runner *runner, struct diag *diag)
 		return 0;
 	int code = probe_set_attach(runner->set, node_pid(session->node), diag);
 	session->attached_pid = code ? 0 : node_pid(session->node);
+	char reason[600];
+	if ((code == -EPERM || code == -EACCES) && probe_find_obstacle(probe_set_method(runner->set), reason, sizeof(reason))) {
+		/* It will be so for the rest, too. */
+		set_broken(runner, true, reason);
+		return scenario_skip(diag, "%s", reason);
+	}
 	return code;
 }
 
@@ -160,13 +176,84 @@ fence(struct runner *runner, struct scene *scene, struct diag *diag)
 	return node_call(scene->node, scene->deadline, NULL, diag, "syncwithvalidationinterfacequeue", "[]");
 }
 
+/* How far the wall clock is ahead of the monotonic one. Bounds of durations compare what the node measured by the one
+ * with what was measured by the other. */
+static int64_t
+clock_offset_ns(void)
+{
+	struct timespec wall;
+	int64_t monotonic_ns = (int64_t)clock_now_ns();
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec - monotonic_ns;
+}
+
+/* More than reading the two clocks one after the other and the clock's own discipline explain. */
+static bool
+clock_was_set(int64_t before_ns, const struct scene *scene)
+{
+	int64_t moved_ns = clock_offset_ns() - before_ns;
+	int64_t allowed_ns = 20000000 + (int64_t)(scene->act_end_ns - scene->act_start_ns) / 1000;
+
+	return moved_ns > allowed_ns || moved_ns < -allowed_ns;
+}
+
+/* Is there memory at that address of the process? */
+static bool
+is_mapped(pid_t pid, uint64_t address)
+{
+	char path[64], line[512];
+	bool mapped = false;
+	uint64_t start, end;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	FILE *maps = fopen(path, "re");
+	while (maps && !mapped && fgets(line, sizeof(line), maps))
+		mapped = sscanf(line, "%" SCNx64 "-%" SCNx64 " r", &start, &end) == 2 && address >= start && address < end;
+	if (maps)
+		fclose(maps);
+	return mapped;
+}
+
+/* A probe cannot wait for a page that is swapped out or on its way to another node. A pointer to such a page is right,
+ * though it could not be read: that says nothing about the binary. */
+static int
+check_resident(const struct scene *scene, struct diag *diag)
+{
+	for (size_t i = 0; i < scene->events_cnt; i++)
+		for (unsigned n = 0; n < scene->events[i].args_cnt; n++) {
+			const struct value *value = &scene->events[i].args[n];
+
+			if (value->state == VALUE_BAD_POINTER && value->error == EFAULT && node_is_alive(scene->node) &&
+			    is_mapped(node_pid(scene->node), value->u))
+				return diag_fail(diag, -EFAULT,
+						 "argument %u of %s points at memory that was not resident when the probe read it; run it "
+						 "again, with more memory free",
+						 n + 1, contract_get(scene->events[i].tracepoint)->full_name);
+		}
+	return 0;
+}
+
+/* Companions that the binary lacks, or whose notes are wrong already: their own scenarios tell. */
+static uint64_t
+companions_to_leave_out(const struct runner *runner, const struct scenario *scenario)
+{
+	uint64_t tracepoints = runner->plan.missing;
+
+	for (int id = 0; id < TRACEPOINTS_CNT; id++)
+		if (runner->plan.findings[id].cnt && id != (int)scenario->subject)
+			tracepoints |= TP_BIT(id);
+	return tracepoints;
+}
+
 /* From arm to match; events and records live until the next arm. */
 static int
 run_steps(struct runner *runner, const struct scenario *scenario, struct scene *scene, struct event **events,
 	  struct findings *findings, struct diag *diag)
 {
 	struct record_list records = {0};
-	uint64_t tracepoints = scenario->tracepoints & ~runner->plan.missing;
+	uint64_t left_out = companions_to_leave_out(runner, scenario);
+	uint64_t tracepoints = scenario->tracepoints & ~left_out;
 	int code = runner->session.chain_begun ? 0 : blocks_begin_chain(scene, diag);
 
 	runner->session.chain_begun = true;
@@ -178,6 +265,7 @@ run_steps(struct runner *runner, const struct scenario *scenario, struct scene *
 		code = probe_set_arm(runner->set, tracepoints, diag);
 	if (code)
 		return code;
+	int64_t offset_ns = clock_offset_ns();
 	scene->log_mark = node_log_mark(scene->node);
 	scene->act_start_ns = clock_now_ns();
 	code = scenario->act(scene, diag);
@@ -195,10 +283,14 @@ run_steps(struct runner *runner, const struct scenario *scenario, struct scene *
 		return code;
 	if (collected)
 		return diag_fail(diag, collected, "%s", collect_diag.text);
-	code = scenario->expect(scene, diag);
+	if (clock_was_set(offset_ns, scene))
+		return diag_fail(diag, -EAGAIN, "the machine's clock was set meanwhile: durations cannot be judged; run it again");
+	code = check_resident(scene, diag);
+	if (!code)
+		code = scenario->expect(scene, diag);
 	if (code)
 		return code;
-	expect_drop(scene->expect, scenario->tracepoints & runner->plan.missing);
+	expect_drop(scene->expect, left_out);
 	return expect_match(scene->expect, scenario->subject, scene->events, scene->events_cnt, findings, diag);
 }
 
@@ -210,13 +302,6 @@ copy_findings(struct findings *to, const struct findings *from)
 
 		findings_add(to, f->kind, f->tracepoint, f->argument, f->argument_name, f->want, f->got, f->source, f->message);
 	}
-}
-
-static void
-set_broken(struct runner *runner, bool is_skip, const char *text)
-{
-	runner->broken = xstrdup(text);
-	runner->broken_is_skip = is_skip;
 }
 
 static void
@@ -308,6 +393,11 @@ prepare(struct runner *runner)
 		set_broken(runner, false, diag.text);
 		return;
 	}
+	char reason[600];
+	if (probe_find_early_obstacle(reason, sizeof(reason))) {
+		set_broken(runner, true, reason);
+		return;
+	}
 	if (!notes_is_native(runner->notes)) {
 		set_broken(runner, true, "the bitcoind is for another machine than this one");
 		return;
@@ -328,8 +418,6 @@ prepare(struct runner *runner)
 	}
 	code = probe_set_new(&runner->set, runner->plan.points, runner->plan.points_cnt, &opts->probe, &diag);
 	if (code) {
-		char reason[600];
-
 		/* What this machine does not allow says nothing about the binary, and doctor's words say what would help. */
 		bool obstacle = probe_find_obstacle(opts->probe.method, reason, sizeof(reason));
 		set_broken(runner, obstacle, obstacle ? reason : diag.text);

@@ -272,7 +272,7 @@ const struct scenario sc_utxocache_flush_periodic = {
  * does not); in the last tenth below that it counts as large and is flushed when there is time. A coin takes about 140
  * bytes here. So one block of FILL_MANY coins jumps over that tenth and past the limit; blocks of FILL_FEW cannot
  * jump over it, growth of the hash table included. */
-enum { FILL_MANY = 60000, FILL_SOME = 20000, FILL_FEW = 2000, FILL_BLOCKS_MAX = 60, FILL_SOME_BELOW_BYTES = 2 << 20 };
+enum { FILL_MANY = 60000, FILL_SOME = 20000, FILL_FEW = 1000, FILL_BLOCKS_MAX = 60, FILL_SOME_BELOW_BYTES = 2 << 20 };
 static const char *const small_cache_args[] = {"-dbcache=4", "-maxmempool=5", NULL};
 static const struct profile small_cache = {.name = "small_cache", .args = small_cache_args};
 

@@ -105,6 +105,10 @@ static int
 prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *plan, struct probe_set **set,
 	struct specimen **specimen, struct diag *diag)
 {
+	char reason[600];
+
+	if (probe_find_early_obstacle(reason, sizeof(reason)))
+		return diag_fail(diag, -EOPNOTSUPP, "%s", reason);
 	int code = notes_open(notes, opts->program ? opts->program : "/proc/self/exe", diag);
 
 	if (code)
@@ -136,7 +140,7 @@ selftest_run(const struct selftest_opts *opts, struct report_run *run)
 	if (opts->on_begin)
 		opts->on_begin(opts->cookie, "selftest: compiling and attaching", 1, RESULTS);
 	int code = prepare(opts, &notes, &plan, &set, &specimen, &diag);
-	bool obstacle = code && probe_find_obstacle(opts->probe.method, reason, sizeof(reason));
+	bool obstacle = code && (probe_find_early_obstacle(reason, sizeof(reason)) || probe_find_obstacle(opts->probe.method, reason, sizeof(reason)));
 	if (set)
 		run->attach = probe_method_name(probe_set_method(set));
 	for (size_t i = 0; i < RESULTS; i++) {
