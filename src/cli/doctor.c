@@ -51,6 +51,8 @@ look_at_bitcoind(const char *given)
 	tell("bitcoind", "ok", path);
 	if (notes_open(&notes, path, &diag)) {
 		tell("tracepoints", "LACKS", diag.text);
+	} else if (!notes_is_native(notes)) {
+		tell("tracepoints", "LACKS", "it is for another machine than this one");
 	} else if (!notes_cnt(notes)) {
 		tell("tracepoints", "LACKS", "none: this bitcoind was built without USDT support; build it with -DWITH_USDT=ON");
 	} else {

@@ -28,6 +28,7 @@ enum {
 	OPTION_USER,
 };
 
+enum { DEFAULT_TIMEOUT_S = 60 };
 enum format { FORMAT_TEXT, FORMAT_JSON };
 static const char *const format_names[] = {"text", "json", NULL};
 static const char *const details_names[] = {"fail", "warn", NULL};
@@ -230,11 +231,13 @@ repeat_prefix(const struct arguments *arguments, const char *bitcoind)
 {
 	char *quoted = shell_quote(bitcoind);
 	char *user = arguments->user ? shell_quote(arguments->user) : NULL;
-	char *prefix = xasprintf("tpcheck run --bitcoind=%s%s%s%s%s%s%s", quoted,
+	char *timeout = arguments->timeout_s == DEFAULT_TIMEOUT_S ? xstrdup("") : xasprintf(" --timeout=%u", arguments->timeout_s);
+	char *prefix = xasprintf("tpcheck run --bitcoind=%s%s%s%s%s%s%s%s", quoted,
 				 arguments->probe.method ? " --attach=" : "",
 				 arguments->probe.method ? cli_attach_names[arguments->probe.method] : "",
 				 arguments->probe.headers ? " --headers=system" : "", user ? " --user=" : "", user ? user : "",
-				 arguments->details_warn ? " --details=warn" : "");
+				 arguments->details_warn ? " --details=warn" : "", timeout);
+	free(timeout);
 
 	free(quoted);
 	free(user);
@@ -242,9 +245,14 @@ repeat_prefix(const struct arguments *arguments, const char *bitcoind)
 }
 
 static enum exit_code
-run_on_specimen(const struct arguments *arguments, struct sink *sink, struct report_run *run, const char *why)
+run_on_specimen(const struct arguments *arguments, struct sink *sink, struct report_run *run, const char *why,
+		const volatile sig_atomic_t *interrupted)
 {
-	struct selftest_opts opts = {.probe = arguments->probe, .on_begin = on_begin, .on_end = on_end, .cookie = sink};
+	struct selftest_opts opts = {.probe = arguments->probe,
+				     .interrupted = interrupted,
+				     .on_begin = on_begin,
+				     .on_end = on_end,
+				     .cookie = sink};
 
 	if (sink->text.out)
 		fprintf(sink->text.out,
@@ -291,10 +299,11 @@ run(int argc, char **argv)
 		       "Exit codes: 0 all passed, 1 something failed, 2 wrong usage, 77 nothing could be judged, "
 		       "99 a verdict could not be reached (the harness, the node or the machine broke, or events were lost).",
 	};
-	struct arguments arguments = {.timeout_s = 60};
+	struct arguments arguments = {.timeout_s = DEFAULT_TIMEOUT_S};
 	struct report_run report = {0};
 	struct runner *runner = NULL;
 	struct sink sink;
+	struct artifacts *artifacts = NULL;
 	char *bitcoind = NULL, *prefix = NULL;
 	struct diag diag;
 	int code = EXIT_ERROR;
@@ -315,12 +324,18 @@ run(int argc, char **argv)
 		code = EXIT_USAGE;
 		goto out;
 	}
+	artifacts = artifacts_new(arguments.artifacts);
+	if (artifacts_prepare(artifacts, &diag)) {
+		fprintf(stderr, "tpcheck run: %s\n", diag.text);
+		code = EXIT_USAGE;
+		goto out;
+	}
 	if (!sink_open(&sink, &arguments)) {
 		code = EXIT_USAGE;
 		goto out;
 	}
 	if (found) {
-		code = run_on_specimen(&arguments, &sink, &report, diag.text);
+		code = run_on_specimen(&arguments, &sink, &report, diag.text, interrupted);
 	} else {
 		prefix = repeat_prefix(&arguments, bitcoind);
 		struct runner_opts opts = {
@@ -330,7 +345,7 @@ run(int argc, char **argv)
 			.probe = arguments.probe,
 			.timeout_ms = 1000 * arguments.timeout_s,
 			.details_warn = arguments.details_warn,
-			.artifacts = arguments.artifacts,
+			.artifacts = artifacts,
 			.repeat_prefix = prefix,
 			.interrupted = interrupted,
 			.on_begin = on_begin,
@@ -347,6 +362,7 @@ out:
 	for (size_t i = 0; i < report.results_cnt; i++)
 		report_result_fini(&report.results[i]);
 	free(report.results);
+	artifacts_free(artifacts);
 	free(bitcoind);
 	free(prefix);
 	free(arguments.patterns);

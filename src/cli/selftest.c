@@ -62,6 +62,7 @@ run(int argc, char **argv)
 	struct report_run report = {0};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &opts);
+	opts.interrupted = cli_catch_signals();
 	selftest_run(&opts, &report);
 	report_text_summary(&text, &report, false);
 	enum exit_code code = report_exit_code(&report, false);

@@ -36,35 +36,91 @@ artifacts_free(struct artifacts *artifacts)
 	free(artifacts);
 }
 
+/* mkdir -p. */
+static int
+make_dirs(const char *dir)
+{
+	char *path = xstrdup(dir);
+	int result = 0;
+
+	for (char *slash = path + 1; !result; slash++) {
+		slash = strchrnul(slash, '/');
+		char end = *slash;
+
+		*slash = '\0';
+		if (mkdir(path, 0777) && errno != EEXIST)
+			result = -errno;
+		*slash = end;
+		if (!end)
+			break;
+	}
+	free(path);
+	return result;
+}
+
+int
+artifacts_prepare(struct artifacts *artifacts, struct diag *diag)
+{
+	int code = artifacts->dir && !artifacts->made ? make_dirs(artifacts->dir) : 0;
+	struct stat st;
+
+	if (!code && artifacts->dir && (stat(artifacts->dir, &st) || !S_ISDIR(st.st_mode)))
+		code = -ENOTDIR;
+	if (!code && artifacts->dir && access(artifacts->dir, W_OK | X_OK))
+		code = -errno;
+	if (code)
+		return diag_fail(diag, code, "failed to make the folder '%s' for artifacts: %s; choose another place", artifacts->dir,
+				 strerror(-code));
+	artifacts->made = artifacts->dir != NULL;
+	return 0;
+}
+
 static bool
 make_base(struct artifacts *artifacts)
 {
+	const char *tmp = getenv("TMPDIR");
+
 	if (artifacts->made)
 		return true;
-	if (!artifacts->dir) {
-		const char *tmp = getenv("TMPDIR");
-
-		artifacts->dir = xasprintf("%s/tpcheck-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-		artifacts->made = mkdtemp(artifacts->dir) != NULL;
-	} else {
-		artifacts->made = !mkdir(artifacts->dir, 0777) || errno == EEXIST;
+	if (artifacts->dir)
+		return !artifacts_prepare(artifacts, NULL);
+	artifacts->dir = xasprintf("%s/tpcheck-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	artifacts->made = mkdtemp(artifacts->dir) != NULL;
+	if (!artifacts->made) {
+		fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", artifacts->dir, strerror(errno));
+		free(artifacts->dir);
+		artifacts->dir = NULL;
 	}
 	return artifacts->made;
+}
+
+/* A file that is not there yet, and no link: tpcheck may be root, and the folder lie where others write. */
+static FILE *
+create(const char *dir, const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+
+	free(path);
+	return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
+static bool
+finish(FILE *file, bool ok, const char *dir, const char *name)
+{
+	if (file && fclose(file))
+		ok = false;
+	if (!ok)
+		fprintf(stderr, "tpcheck: failed to write '%s/%s': %s\n", dir, name, strerror(errno));
+	return ok;
 }
 
 static bool
 write_text(const char *dir, const char *name, const char *text)
 {
-	char *path = xasprintf("%s/%s", dir, name);
-	FILE *file = fopen(path, "we");
-	bool ok = file && fputs(text, file) >= 0;
+	FILE *file = create(dir, name);
 
-	if (file && fclose(file))
-		ok = false;
-	if (!ok)
-		fprintf(stderr, "tpcheck: failed to write '%s': %s\n", path, strerror(errno));
-	free(path);
-	return ok;
+	return finish(file, file && fputs(text, file) >= 0, dir, name);
 }
 
 static void
@@ -148,8 +204,7 @@ event_json(const struct event *event)
 static bool
 write_events(const char *dir, const struct event *events, size_t cnt)
 {
-	char *path = xasprintf("%s/events.jsonl", dir);
-	FILE *file = fopen(path, "we");
+	FILE *file = create(dir, "events.jsonl");
 	bool ok = file != NULL;
 
 	for (size_t i = 0; i < cnt && ok; i++) {
@@ -158,12 +213,29 @@ write_events(const char *dir, const struct event *events, size_t cnt)
 		ok = fprintf(file, "%s\n", line) > 0;
 		free(line);
 	}
-	if (file && fclose(file))
-		ok = false;
-	if (!ok)
-		fprintf(stderr, "tpcheck: failed to write '%s': %s\n", path, strerror(errno));
-	free(path);
-	return ok;
+	return finish(file, ok, dir, "events.jsonl");
+}
+
+/* A new folder: what an earlier run left is not mixed with this one's. NULL after telling why. */
+static char *
+make_scenario_dir(struct artifacts *artifacts, const char *name)
+{
+	enum { TRIES_MAX = 10000 };
+
+	for (int nth = 1; nth < TRIES_MAX; nth++) {
+		char *dir = nth == 1 ? xasprintf("%s/%s", artifacts->dir, name)
+				     : xasprintf("%s/%s.%d", artifacts->dir, name, nth);
+
+		if (!mkdir(dir, 0777))
+			return dir;
+		int error = errno;
+		if (error != EEXIST)
+			fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", dir, strerror(error));
+		free(dir);
+		if (error != EEXIST)
+			return NULL;
+	}
+	return NULL;
 }
 
 char *
@@ -171,16 +243,10 @@ artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node,
 	       size_t events_cnt, const struct report_result *result, const char *probes_text)
 {
 	struct diag diag;
-	char *dir = NULL;
+	char *dir = make_base(artifacts) ? make_scenario_dir(artifacts, name) : NULL;
 
-	if (make_base(artifacts))
-		dir = xasprintf("%s/%s", artifacts->dir, name);
-	if (!dir || (mkdir(dir, 0777) && errno != EEXIST)) {
-		fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", dir ? dir : artifacts->dir,
-			strerror(errno));
-		free(dir);
+	if (!dir)
 		return NULL;
-	}
 	char *findings = report_findings_json(&result->findings);
 	char *command = xasprintf("%s\n", result->repeat ? result->repeat : "");
 	write_text(dir, "findings.json", findings);
@@ -193,7 +259,9 @@ artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node,
 	if (node) {
 		char *log = xasprintf("%s/debug.log", dir);
 
-		if (node_save_log(node, log, &diag))
+		int code = node_save_log(node, log, &diag);
+		/* A node that did not get so far has none. */
+		if (code && code != -ENOENT)
 			fprintf(stderr, "tpcheck: %s\n", diag.text);
 		free(log);
 	}

@@ -15,7 +15,10 @@ struct artifacts;
 struct artifacts *artifacts_new(const char *dir);
 void artifacts_free(struct artifacts *artifacts); /* NULL is fine; leaves the files */
 
-/* Returns the scenario's folder (the caller's to free), or NULL when nothing could be written, after telling why on
+/* Makes the folder that was given, with those above it, so that a run does not end without one. 0 when none was given. */
+int artifacts_prepare(struct artifacts *artifacts, struct diag *diag);
+
+/* Returns the scenario's folder, which is always a new one: "NAME", else "NAME.2" and so on (the caller's to free), or NULL when nothing could be written, after telling why on
  * stderr. node, events and probes_text may be NULL. */
 char *artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node, const struct event *events,
 		     size_t events_cnt, const struct report_result *result, const char *probes_text);

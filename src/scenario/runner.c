@@ -20,7 +20,6 @@
 
 #include "base/xmem.h"
 #include "contract/expect.h"
-#include "scenario/artifacts.h"
 #include "scenario/blocks.h"
 #include "scenario/plan.h"
 
@@ -54,8 +53,8 @@ struct runner {
 	struct probe_set *set;
 	struct session session;
 	struct session next; /* started ahead, while the scenarios before it run */
-	struct artifacts *artifacts;
 	char *subversion;
+	const struct profile *unstartable; /* its node did not become ready: not tried again */
 	/* Why nothing can be run at all; skip when it is for want of something here. */
 	char *broken;
 	bool broken_is_skip;
@@ -128,6 +127,8 @@ session_use(struct runner *runner, const struct profile *profile, struct deadlin
 	struct session *session = &runner->session;
 	int code = 0;
 
+	if (runner->unstartable == profile)
+		return diag_fail(diag, -ECHILD, "not tried: its node did not start, see above");
 	if (session->node && (session->profile != profile || profile->own_node || !node_is_alive(session->node)))
 		session_end(runner, session);
 	if (!session->node && runner->next.node && runner->next.profile == profile) {
@@ -140,6 +141,8 @@ session_use(struct runner *runner, const struct profile *profile, struct deadlin
 		code = node_wait_ready(session->node, deadline, diag);
 		session->ready = !code;
 	}
+	if (code && !is_interrupted(runner))
+		runner->unstartable = profile;
 	if (!code && !runner->run->node_version) {
 		runner->run->node_version = node_version(session->node);
 		runner->subversion = xstrdup(node_subversion(session->node));
@@ -358,7 +361,7 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 	result->duration_ms = (clock_now_ns() - began) / 1000000;
 	if (result->outcome == OUTCOME_FAIL || (result->outcome == OUTCOME_ERROR && !is_interrupted(runner))) {
 		result->repeat = xasprintf("%s '%s'", runner->opts->repeat_prefix, scenario->name);
-		result->artifacts = artifacts_keep(runner->artifacts, scenario->name, scene.node, scene.events, scene.events_cnt,
+		result->artifacts = artifacts_keep(runner->opts->artifacts, scenario->name, scene.node, scene.events, scene.events_cnt,
 						   result, runner->set ? probe_set_text(runner->set) : NULL);
 	}
 	if (scenario->clean)
@@ -454,7 +457,6 @@ runner_run(const struct runner_opts *opts, struct report_run *run)
 	while (opts->scenarios[of])
 		of++;
 	run->results = xcalloc(of, sizeof(*run->results));
-	runner->artifacts = artifacts_new(opts->artifacts);
 	if (opts->on_begin)
 		opts->on_begin(opts->cookie, "compiling the probes", 0, of);
 	prepare(runner);
@@ -494,7 +496,6 @@ runner_finish(struct runner *runner)
 	probe_set_free(runner->set);
 	plan_fini(&runner->plan);
 	notes_free(runner->notes);
-	artifacts_free(runner->artifacts);
 	free(runner->broken);
 	free(runner->subversion);
 	free(runner);

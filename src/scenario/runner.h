@@ -4,6 +4,7 @@
 
 #include "probe/probe.h"
 #include "report/report.h"
+#include "scenario/artifacts.h"
 #include "scenario/scenario.h"
 
 #include <signal.h>
@@ -15,7 +16,7 @@ struct runner_opts {
 	struct probe_opts probe;
 	unsigned timeout_ms;             /* of one scenario, its node's start included */
 	bool details_warn;               /* findings about details do not fail a scenario */
-	const char *artifacts;           /* folder; NULL: a new one in the temporary directory, if needed */
+	struct artifacts *artifacts;     /* where to keep what explains a failure */
 	const char *repeat_prefix;       /* "tpcheck run --bitcoind=...", to which a scenario's name is added */
 	const volatile sig_atomic_t *interrupted;
 	void (*on_begin)(void *cookie, const char *name, size_t number, size_t of);

@@ -150,7 +150,11 @@ selftest_run(const struct selftest_opts *opts, struct report_run *run)
 
 		if (opts->on_begin)
 			opts->on_begin(opts->cookie, name, i + 1, RESULTS);
-		if (code) {
+		if (opts->interrupted && *opts->interrupted) {
+			run->interrupted = true;
+			result->outcome = OUTCOME_ERROR;
+			result->reason = xstrdup("interrupted");
+		} else if (code) {
 			result->outcome = obstacle ? OUTCOME_SKIP : OUTCOME_ERROR;
 			result->reason = xstrdup(obstacle ? reason : diag.text);
 		} else {

@@ -6,9 +6,12 @@
 #include "probe/probe.h"
 #include "report/report.h"
 
+#include <signal.h>
+
 struct selftest_opts {
 	struct probe_opts probe;
 	const char *program; /* another specimen than this program itself, for tests; NULL */
+	const volatile sig_atomic_t *interrupted; /* may be NULL */
 	void (*on_begin)(void *cookie, const char *name, size_t number, size_t of);
 	void (*on_end)(void *cookie, const struct report_result *result);
 	void *cookie;

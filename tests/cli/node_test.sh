@@ -89,6 +89,23 @@ check "a width that is not documented is named" says 'argument 2 (height) of val
 check "with what was wanted" says 'want: 4 bytes, signed'
 check "and the command to repeat it" says "repeat with: tpcheck run --bitcoind=$scratch/widened 'validation.block_connected.generate'"
 check "in the folder asked for" [ -s "$scratch/kept/validation.block_connected.generate/debug.log" ]
+# A note whose address is nowhere in the code: three words of 8 bytes stand before the names.
+cp "$bitcoind" "$scratch/nowhere"
+at=$(LC_ALL=C grep -obUaP 'validation\x00block_connected\x00' "$scratch/nowhere" | head -n 1 | cut -d: -f1)
+printf '\020\0\0\0\0\0\0\0' | dd of="$scratch/nowhere" bs=1 seek=$((at - 24)) conv=notrunc 2>/dev/null
+run 1 "$tpcheck" run --bitcoind="$scratch/nowhere" --artifacts="$scratch/kept" validation.block_connected.generate utxocache.add.outputs
+check "a probe that is nowhere is named" says 'validation:block_connected'
+check "its companions pass" says '^PASS  utxocache.add.outputs'
+check "each run keeps a folder of its own" [ -s "$scratch/kept/validation.block_connected.generate.2/findings.json" ]
+# Nothing is written through links, as tpcheck may be root.
+mkdir "$scratch/linked"
+echo precious >"$scratch/precious"
+ln -s "$scratch" "$scratch/linked/validation.block_connected.generate"
+run 1 "$tpcheck" run --bitcoind="$scratch/nowhere" --artifacts="$scratch/linked" validation.block_connected.generate
+check "a link is left alone" [ ! -e "$scratch/findings.json" ]
+check "and the rest is kept beside it" [ -s "$scratch/linked/validation.block_connected.generate.2/findings.json" ]
+run 2 "$tpcheck" run --bitcoind="$bitcoind" --artifacts="$scratch/precious" validation.block_connected.generate
+check "a folder that is a file" complains "$scratch/precious"
 if command -v objcopy >/dev/null; then
 	objcopy --remove-section .note.stapsdt "$bitcoind" "$scratch/bare"
 	chmod 755 "$scratch/bare"

@@ -145,15 +145,17 @@ run_them(const struct scenario *const *list, bool details_warn, unsigned timeout
 	struct report_run run = {0};
 
 	*artifacts = artifacts_dir();
+	struct artifacts *kept = artifacts_new(*artifacts);
 	struct runner_opts opts = {
 		.bitcoind = bitcoind,
 		.scenarios = list,
 		.timeout_ms = timeout_ms,
 		.details_warn = details_warn,
-		.artifacts = *artifacts,
+		.artifacts = kept,
 		.repeat_prefix = "tpcheck run",
 	};
 	runner_finish(runner_run(&opts, &run));
+	artifacts_free(kept);
 	return run;
 }
 
