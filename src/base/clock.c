@@ -18,7 +18,8 @@ deadline_in_ms(uint64_t ms)
 {
 	uint64_t now = clock_now_ns();
 
-	return (struct deadline){.at_ns = ms > (UINT64_MAX - now) / 1000000u ? UINT64_MAX : now + ms * 1000000u};
+	return (struct deadline){.at_ns = ms > (UINT64_MAX - now) / 1000000u ? UINT64_MAX
+									     : now + ms * 1000000u};
 }
 
 struct deadline

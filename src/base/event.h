@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 enum value_state {
-	VALUE_READ,            /* whole and sure */
-	VALUE_CUT,             /* the first bytes are there; there were more */
-	VALUE_BAD_OPERAND,     /* the argument itself could not be read (see the operand's text) */
-	VALUE_BAD_POINTER,     /* the argument is a pointer, and what it points at could not be read */
+	VALUE_READ,        /* whole and sure */
+	VALUE_CUT,         /* the first bytes are there; there were more */
+	VALUE_BAD_OPERAND, /* the argument itself could not be read (see the operand's text) */
+	VALUE_BAD_POINTER, /* the argument is a pointer, and what it points at could not be read */
 };
 
 enum value_type {

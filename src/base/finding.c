@@ -12,7 +12,8 @@ dup_or_null(const char *s)
 
 struct finding *
 findings_add(struct findings *findings, enum finding_kind kind, const char *tracepoint, unsigned argument,
-	     const char *argument_name, const char *want, const char *got, const char *source, const char *message)
+	     const char *argument_name, const char *want, const char *got, const char *source,
+	     const char *message)
 {
 	findings->items = xreallocarray(findings->items, findings->cnt + 1, sizeof(*findings->items));
 	struct finding *finding = &findings->items[findings->cnt++];

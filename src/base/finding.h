@@ -6,18 +6,18 @@
 
 enum finding_kind {
 	FINDING_CONTRACT, /* doc/tracing.md promises it (or the code, where the contract notes the difference) */
-	FINDING_DETAIL,   /* an implementation detail that a scenario relies on */
+	FINDING_DETAIL, /* an implementation detail that a scenario relies on */
 };
 
 struct finding {
 	enum finding_kind kind;
-	char *tracepoint;  /* "utxocache:add", or NULL */
-	unsigned argument; /* from 1, as the document counts; 0: the event as such */
+	char *tracepoint;    /* "utxocache:add", or NULL */
+	unsigned argument;   /* from 1, as the document counts; 0: the event as such */
 	char *argument_name; /* NULL with argument 0 */
-	char *want, *got;  /* NULL where there is nothing to compare */
-	char *source;      /* where want comes from; may be NULL */
-	char *message;     /* one line, complete without the rest */
-	char *context;     /* lines with the events around it, in order; may be NULL */
+	char *want, *got;    /* NULL where there is nothing to compare */
+	char *source;        /* where want comes from; may be NULL */
+	char *message;       /* one line, complete without the rest */
+	char *context;       /* lines with the events around it, in order; may be NULL */
 };
 
 struct findings {

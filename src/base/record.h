@@ -19,13 +19,13 @@ enum {
 };
 
 struct record_head {
-	uint64_t time_ns; /* CLOCK_MONOTONIC (bpf_ktime_get_ns) */
-	uint64_t seq;     /* this thread's count of attempts, from 1; a gap is a loss */
-	uint32_t tid;     /* in the initial PID namespace */
+	uint64_t time_ns;    /* CLOCK_MONOTONIC (bpf_ktime_get_ns) */
+	uint64_t seq;        /* this thread's count of attempts, from 1; a gap is a loss */
+	uint32_t tid;        /* in the initial PID namespace */
 	uint32_t generation; /* which arming the record belongs to */
-	uint16_t point;   /* index of the probe point */
+	uint16_t point;      /* index of the probe point */
 	uint16_t args_cnt;
-	uint32_t size;    /* bytes of the record, without the kernel's padding */
+	uint32_t size; /* bytes of the record, without the kernel's padding */
 };
 
 enum record_flags {
@@ -69,8 +69,8 @@ struct probe_point {
 	const struct site *site; /* borrowed */
 	unsigned tracepoint;     /* of the contract; below 64 */
 	struct record_slot slots[SITE_ARGS_MAX];
-	uint32_t fixed_bytes;    /* size of a record without its payload */
-	uint32_t record_bytes;   /* size with the largest payload */
+	uint32_t fixed_bytes;  /* size of a record without its payload */
+	uint32_t record_bytes; /* size with the largest payload */
 };
 
 /* Sets slot_offset, fixed_bytes and record_bytes from the readers and slot_bytes. */

@@ -44,21 +44,21 @@ struct operand {
 	uint8_t width_bytes; /* 1, 2, 4 or 8, from the note; 0 when it gives none of these (then unreadable) */
 	bool is_signed;      /* the note gave a negative width */
 	enum machine_register base, index; /* each may be NONE */
-	uint8_t scale;       /* 1, 2, 4 or 8; 0 without index */
-	uint8_t shift_bits;  /* 8 for %ah and its like, else 0 */
+	uint8_t scale;                     /* 1, 2, 4 or 8; 0 without index */
+	uint8_t shift_bits;                /* 8 for %ah and its like, else 0 */
 	/* Added to base. With base REGISTER_IP it is relative to the probe's own address (a symbol that the
 	 * note reader resolved), not to the instruction after it. */
 	int64_t displacement;
-	int64_t constant;    /* brought to the width and sign */
-	char text[64];       /* as the note spells it, e.g. "-8@%r12" (cut if longer) */
-	char reason[96];     /* with OPERAND_UNREADABLE: why, e.g. "the operand is in SSE register %xmm0" */
+	int64_t constant; /* brought to the width and sign */
+	char text[64];    /* as the note spells it, e.g. "-8@%r12" (cut if longer) */
+	char reason[96];  /* with OPERAND_UNREADABLE: why, e.g. "the operand is in SSE register %xmm0" */
 };
 
 struct site {
-	char provider[64], name[64];  /* Bitcoin Core calls them context and event */
-	uint64_t address;             /* of the probe's nop, as virtual address, corrected for .stapsdt.base */
-	uint64_t file_offset;         /* the same place as an offset in the file */
-	uint64_t semaphore_address;   /* 0: none */
+	char provider[64], name[64]; /* Bitcoin Core calls them context and event */
+	uint64_t address;            /* of the probe's nop, as virtual address, corrected for .stapsdt.base */
+	uint64_t file_offset;        /* the same place as an offset in the file */
+	uint64_t semaphore_address;  /* 0: none */
 	uint64_t semaphore_file_offset;
 	unsigned args_cnt;
 	struct operand args[SITE_ARGS_MAX];

@@ -18,7 +18,8 @@ extern const struct command command_run, command_list, command_selftest, command
 /* The value of an option that chooses among names; ends the program with code 2 and the choices when it is none
  * of them. names ends with NULL. */
 struct argp_state;
-int cli_choice(const struct argp_state *state, const char *option, const char *value, const char *const *names);
+int cli_choice(const struct argp_state *state, const char *option, const char *value,
+	       const char *const *names);
 
 /* A whole number from lo to hi, or code 2. */
 long cli_number(const struct argp_state *state, const char *option, const char *value, long lo, long hi);

@@ -54,7 +54,8 @@ look_at_bitcoind(const char *given)
 	} else if (!notes_is_native(notes)) {
 		tell("tracepoints", "LACKS", "it is for another machine than this one");
 	} else if (!notes_cnt(notes)) {
-		tell("tracepoints", "LACKS", "none: this bitcoind was built without USDT support; build it with -DWITH_USDT=ON");
+		tell("tracepoints", "LACKS",
+		     "none: this bitcoind was built without USDT support; build it with -DWITH_USDT=ON");
 	} else {
 		unsigned found = 0;
 		struct buf text;
@@ -69,8 +70,8 @@ look_at_bitcoind(const char *given)
 				buf_printf(&text, "%s%s", text.len ? ", " : "; not there: ", row->full_name);
 		}
 		char *line = buf_take(&text);
-		printf("%-5s %-15s %u of the %d documented ones%s\n", found == TRACEPOINTS_CNT ? "ok" : "some", "tracepoints", found,
-		       TRACEPOINTS_CNT, line);
+		printf("%-5s %-15s %u of the %d documented ones%s\n",
+		       found == TRACEPOINTS_CNT ? "ok" : "some", "tracepoints", found, TRACEPOINTS_CNT, line);
 		free(line);
 		ok = found > 0;
 	}
@@ -83,13 +84,15 @@ static int
 run(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{"bitcoind", OPTION_BITCOIND, "PATH", 0, "The bitcoind to look at (default: $BITCOIND, else the one in PATH)", 0},
+		{"bitcoind", OPTION_BITCOIND, "PATH", 0,
+		 "The bitcoind to look at (default: $BITCOIND, else the one in PATH)", 0},
 		{0},
 	};
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
-		.doc = "Tries what tpcheck needs of this machine, and says for each thing what it found and what would help.\v"
+		.doc = "Tries what tpcheck needs of this machine, and says for each thing what it found and "
+		       "what would help.\v"
 		       "Exit codes: 0 a bitcoind can be judged here, 77 it cannot.",
 	};
 	struct probe_feature features[PROBE_FEATURES_MAX];
@@ -99,7 +102,11 @@ run(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &bitcoind);
 	size_t cnt = probe_try_features(features);
 	for (size_t i = 0; i < cnt; i++)
-		tell(features[i].name, features[i].ok ? "ok" : features[i].needed ? "LACKS" : "no", features[i].detail);
+		tell(features[i].name,
+		     features[i].ok       ? "ok"
+		     : features[i].needed ? "LACKS"
+					  : "no",
+		     features[i].detail);
 	bool can_probe = !probe_find_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason));
 	bool can_judge = look_at_bitcoind(bitcoind);
 
@@ -107,7 +114,8 @@ run(int argc, char **argv)
 	if (!can_probe)
 		printf("tpcheck cannot run here. %s\n", reason);
 	else if (!can_judge)
-		puts("This machine can run tpcheck ('tpcheck selftest' shows it), but there is no bitcoind to judge.");
+		puts("This machine can run tpcheck ('tpcheck selftest' shows it), but there is no bitcoind "
+		     "to judge.");
 	else
 		puts("This machine can judge that bitcoind: tpcheck run");
 	return can_probe && can_judge ? EXIT_PASSED : EXIT_SKIPPED;

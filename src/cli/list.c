@@ -13,7 +13,8 @@ list_tracepoints(void)
 	for (int id = 0; id < TRACEPOINTS_CNT; id++) {
 		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
 
-		printf("%s%s  (since v%u)\n    fires when %s\n", id ? "\n" : "", row->full_name, row->since, row->when);
+		printf("%s%s  (since v%u)\n    fires when %s\n", id ? "\n" : "", row->full_name, row->since,
+		       row->when);
 		if (row->difference)
 			printf("    note: %s\n", row->difference);
 		for (unsigned i = 0; i < row->args_cnt; i++) {
@@ -67,7 +68,8 @@ run(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse,
 		.args_doc = "[tracepoints|scenarios]",
-		.doc = "Lists what the contract documents (tracepoints: arguments, types, units, first release) and what can be "
+		.doc = "Lists what the contract documents (tracepoints: arguments, types, units, first "
+		       "release) and what can be "
 		       "run (scenarios). Without an argument, both.",
 	};
 	const char *what = NULL;

@@ -12,7 +12,8 @@
 
 const char *argp_program_version = "tpcheck " TPCHECK_VERSION;
 
-static const struct command *const commands[] = {&command_run, &command_list, &command_selftest, &command_doctor};
+static const struct command *const commands[] = {&command_run, &command_list, &command_selftest,
+						 &command_doctor};
 enum { COMMANDS_CNT = sizeof(commands) / sizeof(*commands) };
 
 struct chosen {
@@ -56,9 +57,10 @@ help_filter(int key, const char *text, void *input)
 	fputs("Commands:\n", file);
 	for (int i = 0; i < COMMANDS_CNT; i++)
 		fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	fprintf(file, "\n'tpcheck COMMAND --help' tells a command's options.\n"
-		      "Exit codes: %d all passed, %d something failed, %d wrong usage, %d nothing could be judged, "
-		      "%d a verdict could not be reached.",
+	fprintf(file,
+		"\n'tpcheck COMMAND --help' tells a command's options.\n"
+		"Exit codes: %d all passed, %d something failed, %d wrong usage, %d nothing could be judged, "
+		"%d a verdict could not be reached.",
 		EXIT_PASSED, EXIT_FAILED, EXIT_USAGE, EXIT_SKIPPED, EXIT_ERROR);
 	fclose(file);
 	return out;
@@ -70,7 +72,8 @@ main(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse,
 		.args_doc = "COMMAND [ARGUMENT...]",
-		.doc = "Tells whether the USDT tracepoints of a Bitcoin Core binary still do what Bitcoin Core documents.\v",
+		.doc = "Tells whether the USDT tracepoints of a Bitcoin Core binary still do what Bitcoin "
+		       "Core documents.\v",
 		.help_filter = help_filter,
 	};
 	struct chosen chosen = {0};

@@ -54,8 +54,10 @@ add_pattern(struct argp_state *state, struct arguments *arguments, const char *p
 		matches |= !fnmatch(pattern, scenarios[i]->name, 0);
 	/* A pattern that matches nothing would make a run that looks at nothing. */
 	if (!matches)
-		argp_error(state, "no scenario matches '%s'; 'tpcheck list scenarios' shows their names", pattern);
-	arguments->patterns = xreallocarray(arguments->patterns, arguments->patterns_cnt + 1, sizeof(*arguments->patterns));
+		argp_error(state, "no scenario matches '%s'; 'tpcheck list scenarios' shows their names",
+			   pattern);
+	arguments->patterns =
+		xreallocarray(arguments->patterns, arguments->patterns_cnt + 1, sizeof(*arguments->patterns));
 	arguments->patterns[arguments->patterns_cnt++] = pattern;
 }
 
@@ -92,10 +94,12 @@ parse(int key, char *arg, struct argp_state *state)
 		arguments->artifacts = arg;
 		return 0;
 	case OPTION_ATTACH:
-		arguments->probe.method = (enum probe_method)cli_choice(state, "attach", arg, cli_attach_names);
+		arguments->probe.method =
+			(enum probe_method)cli_choice(state, "attach", arg, cli_attach_names);
 		return 0;
 	case OPTION_HEADERS:
-		arguments->probe.headers = (enum probe_headers)cli_choice(state, "headers", arg, cli_headers_names);
+		arguments->probe.headers =
+			(enum probe_headers)cli_choice(state, "headers", arg, cli_headers_names);
 		return 0;
 	case OPTION_USER:
 		arguments->user = arg;
@@ -162,7 +166,9 @@ sink_open(struct sink *sink, const struct arguments *arguments)
 	if (arguments->output) {
 		out = fopen(arguments->output, "we");
 		if (!out) {
-			fprintf(stderr, "tpcheck run: failed to open '%s': %s; give --output a file in a folder that exists\n",
+			fprintf(stderr,
+				"tpcheck run: failed to open '%s': %s; give --output a file in a folder that "
+				"exists\n",
 				arguments->output, strerror(errno));
 			return false;
 		}
@@ -201,7 +207,8 @@ sink_close(struct sink *sink, const struct arguments *arguments, const struct re
 	if (fclose(file))
 		ok = false;
 	if (!ok)
-		fprintf(stderr, "tpcheck run: failed to write the report to '%s': %s\n", arguments->output, strerror(errno));
+		fprintf(stderr, "tpcheck run: failed to write the report to '%s': %s\n", arguments->output,
+			strerror(errno));
 	return ok;
 }
 
@@ -209,7 +216,9 @@ sink_close(struct sink *sink, const struct arguments *arguments, const struct re
 static char *
 shell_quote(const char *word)
 {
-	if (*word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%") == strlen(word))
+	if (*word &&
+	    strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%") ==
+		    strlen(word))
 		return xstrdup(word);
 	char *out = xmalloc(4 * strlen(word) + 3), *to = out;
 	*to++ = '\'';
@@ -231,12 +240,14 @@ repeat_prefix(const struct arguments *arguments, const char *bitcoind)
 {
 	char *quoted = shell_quote(bitcoind);
 	char *user = arguments->user ? shell_quote(arguments->user) : NULL;
-	char *timeout = arguments->timeout_s == DEFAULT_TIMEOUT_S ? xstrdup("") : xasprintf(" --timeout=%u", arguments->timeout_s);
+	char *timeout = arguments->timeout_s == DEFAULT_TIMEOUT_S
+				? xstrdup("")
+				: xasprintf(" --timeout=%u", arguments->timeout_s);
 	char *prefix = xasprintf("tpcheck run --bitcoind=%s%s%s%s%s%s%s%s", quoted,
 				 arguments->probe.method ? " --attach=" : "",
 				 arguments->probe.method ? cli_attach_names[arguments->probe.method] : "",
-				 arguments->probe.headers ? " --headers=system" : "", user ? " --user=" : "", user ? user : "",
-				 arguments->details_warn ? " --details=warn" : "", timeout);
+				 arguments->probe.headers ? " --headers=system" : "", user ? " --user=" : "",
+				 user ? user : "", arguments->details_warn ? " --details=warn" : "", timeout);
 	free(timeout);
 
 	free(quoted);
@@ -256,7 +267,8 @@ run_on_specimen(const struct arguments *arguments, struct sink *sink, struct rep
 
 	if (sink->text.out)
 		fprintf(sink->text.out,
-			"%s\nNo bitcoind is judged. This is the built-in specimen instead, which shows whether this machine can run "
+			"%s\nNo bitcoind is judged. This is the built-in specimen instead, which shows "
+			"whether this machine can run "
 			"tpcheck:\n",
 			why);
 	selftest_run(&opts, run);
@@ -277,27 +289,37 @@ static int
 run(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{"bitcoind", OPTION_BITCOIND, "PATH", 0, "The bitcoind to judge (default: $BITCOIND, else the one in PATH)", 0},
+		{"bitcoind", OPTION_BITCOIND, "PATH", 0,
+		 "The bitcoind to judge (default: $BITCOIND, else the one in PATH)", 0},
 		{"list", OPTION_LIST, NULL, 0, "Only list the scenarios that would run", 0},
 		{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "For one scenario (default 60)", 0},
 		{"require", OPTION_REQUIRE, NULL, 0, "A skip counts as an error: for CI", 0},
-		{"details", OPTION_DETAILS, "fail|warn", 0, "What becomes of findings about implementation details (default fail)", 0},
+		{"details", OPTION_DETAILS, "fail|warn", 0,
+		 "What becomes of findings about implementation details (default fail)", 0},
 		{"format", OPTION_FORMAT, "text|json", 0, "How to report (default text)", 0},
 		{"output", OPTION_OUTPUT, "FILE", 0, "Where to report (default standard output)", 0},
-		{"artifacts", OPTION_ARTIFACTS, "DIR", 0, "Where to keep what explains a failure (default: a new folder in the temporary directory)", 0},
-		{"attach", OPTION_ATTACH, "auto|multi|perf", 0, "How to attach: one uprobe_multi link, or a perf event for each probe", 0},
-		{"headers", OPTION_HEADERS, "builtin|system", 0, "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
-		{"user", OPTION_USER, "NAME", 0, "Whom bitcoind runs as when tpcheck is root (default: who called sudo, else nobody)", 0},
+		{"artifacts", OPTION_ARTIFACTS, "DIR", 0,
+		 "Where to keep what explains a failure (default: a new folder in the temporary directory)",
+		 0},
+		{"attach", OPTION_ATTACH, "auto|multi|perf", 0,
+		 "How to attach: one uprobe_multi link, or a perf event for each probe", 0},
+		{"headers", OPTION_HEADERS, "builtin|system", 0,
+		 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
+		{"user", OPTION_USER, "NAME", 0,
+		 "Whom bitcoind runs as when tpcheck is root (default: who called sudo, else nobody)", 0},
 		{0},
 	};
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
 		.args_doc = "[PATTERN...]",
-		.doc = "Runs the scenarios whose names match (shell patterns; all when none is given) against a bitcoind on regtest, "
+		.doc = "Runs the scenarios whose names match (shell patterns; all when none is given) "
+		       "against a bitcoind on regtest, "
 		       "and tells whether its tracepoints do what Bitcoin Core documents.\v"
-		       "Exit codes: 0 all passed, 1 something failed, 2 wrong usage, 77 nothing could be judged, "
-		       "99 a verdict could not be reached (the harness, the node or the machine broke, or events were lost).",
+		       "Exit codes: 0 all passed, 1 something failed, 2 wrong usage, 77 nothing could be "
+		       "judged, "
+		       "99 a verdict could not be reached (the harness, the node or the machine broke, or "
+		       "events were lost).",
 	};
 	struct arguments arguments = {.timeout_s = DEFAULT_TIMEOUT_S};
 	struct report_run report = {0};

@@ -20,7 +20,8 @@ parse(int key, char *arg, struct argp_state *state)
 		opts->probe.method = (enum probe_method)cli_choice(state, "attach", arg, cli_attach_names);
 		return 0;
 	case OPTION_HEADERS:
-		opts->probe.headers = (enum probe_headers)cli_choice(state, "headers", arg, cli_headers_names);
+		opts->probe.headers =
+			(enum probe_headers)cli_choice(state, "headers", arg, cli_headers_names);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is one too many: selftest takes no argument", arg);
@@ -46,15 +47,19 @@ static int
 run(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{"attach", OPTION_ATTACH, "auto|multi|perf", 0, "How to attach: one uprobe_multi link, or a perf event for each probe", 0},
-		{"headers", OPTION_HEADERS, "builtin|system", 0, "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
+		{"attach", OPTION_ATTACH, "auto|multi|perf", 0,
+		 "How to attach: one uprobe_multi link, or a perf event for each probe", 0},
+		{"headers", OPTION_HEADERS, "builtin|system", 0,
+		 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
 		{0},
 	};
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
-		.doc = "Runs the whole way (compile, attach, trap, ring, decode, match) on the built-in specimen, a small process "
-		       "that fires every documented tracepoint with known values. Needs no bitcoind: it tells whether this machine "
+		.doc = "Runs the whole way (compile, attach, trap, ring, decode, match) on the built-in "
+		       "specimen, a small process "
+		       "that fires every documented tracepoint with known values. Needs no bitcoind: it "
+		       "tells whether this machine "
 		       "can run tpcheck.",
 	};
 	struct report_text text = {.out = stdout, .live = isatty(STDOUT_FILENO)};
@@ -72,4 +77,5 @@ run(int argc, char **argv)
 	return code;
 }
 
-const struct command command_selftest = {"selftest", "check this machine with the built-in specimen, without a bitcoind", run};
+const struct command command_selftest = {
+	"selftest", "check this machine with the built-in specimen, without a bitcoind", run};

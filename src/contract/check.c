@@ -19,8 +19,9 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 	if (site->args_cnt != row->args_cnt) {
 		snprintf(want, sizeof(want), "%u arguments", row->args_cnt);
 		snprintf(got, sizeof(got), "%u arguments", site->args_cnt);
-		snprintf(message, sizeof(message), "%s has %u arguments in the binary's note, documented are %u",
-			 row->full_name, site->args_cnt, row->args_cnt);
+		snprintf(message, sizeof(message),
+			 "%s has %u arguments in the binary's note, documented are %u", row->full_name,
+			 site->args_cnt, row->args_cnt);
 		findings_add(findings, FINDING_CONTRACT, row->full_name, 0, NULL, want, got,
 			     "doc/tracing.md; .note.stapsdt", message);
 	}
@@ -31,11 +32,11 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 		bool is_signed = arg_type_is_signed(arg->code_type);
 
 		if (operand->kind == OPERAND_UNREADABLE) {
-			snprintf(message, sizeof(message), "argument %u (%s) of %s cannot be read: %s", i + 1, arg->name,
-				 row->full_name, operand->reason);
+			snprintf(message, sizeof(message), "argument %u (%s) of %s cannot be read: %s", i + 1,
+				 arg->name, row->full_name, operand->reason);
 			findings_add(findings, FINDING_CONTRACT, row->full_name, i + 1, arg->name,
-				     "an operand that a tracer can read", operand->text, "doc/tracing.md; .note.stapsdt",
-				     message);
+				     "an operand that a tracer can read", operand->text,
+				     "doc/tracing.md; .note.stapsdt", message);
 			/* A width that is none is the same finding. */
 			if (!operand->width_bytes)
 				continue;
@@ -45,8 +46,10 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 		describe_operand(width, is_signed, want, sizeof(want));
 		describe_operand(operand->width_bytes, operand->is_signed, got, sizeof(got));
 		snprintf(message, sizeof(message),
-			 "argument %u (%s) of %s is %s in the binary's note ('%s'), %s is %s: a consumer reads it wrongly", i + 1,
-			 arg->name, row->full_name, got, operand->text, arg_type_name(arg->code_type), want);
+			 "argument %u (%s) of %s is %s in the binary's note ('%s'), %s is %s: a consumer "
+			 "reads it wrongly",
+			 i + 1, arg->name, row->full_name, got, operand->text, arg_type_name(arg->code_type),
+			 want);
 		findings_add(findings, FINDING_CONTRACT, row->full_name, i + 1, arg->name, want, got,
 			     "doc/tracing.md; .note.stapsdt", message);
 	}

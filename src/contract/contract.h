@@ -48,7 +48,7 @@ enum arg_type {
 	ARG_INT32,
 	ARG_UINT32,
 	ARG_BOOL,
-	ARG_HASH,   /* pointer to 32 unsigned chars, little-endian as the document calls Bitcoin's wire order */
+	ARG_HASH, /* pointer to 32 unsigned chars, little-endian as the document calls Bitcoin's wire order */
 	ARG_STRING, /* pointer to a C string */
 	ARG_BYTES,  /* pointer to unsigned chars; the length is another argument */
 };
@@ -60,10 +60,11 @@ struct contract_arg {
 	const char *unit;        /* "sat", "ns", "B", ...; NULL */
 	unsigned max_chars;      /* ARG_STRING: documented maximum without NUL; 0: none documented */
 	unsigned size_arg;       /* ARG_BYTES: number (from 1) of the argument that holds the length */
-	const char *const *value_names; /* names of the values 0, 1, ... of an enumeration, NULL-terminated; NULL */
+	const char *const
+		*value_names; /* names of the values 0, 1, ... of an enumeration, NULL-terminated; NULL */
 	const char *meaning;
-	const char *difference;  /* where document and code differ; NULL */
-	unsigned since;          /* release that brought the argument in; 0: with the tracepoint */
+	const char *difference; /* where document and code differ; NULL */
+	unsigned since;         /* release that brought the argument in; 0: with the tracepoint */
 };
 
 struct contract_tracepoint {
@@ -90,7 +91,8 @@ bool arg_type_is_signed(enum arg_type type);
 
 /* Compares a site of a 64-bit binary with its row: number of arguments, width, sign, readability of the
  * operands. Appends contract findings; returns how many. */
-size_t contract_check_site(const struct contract_tracepoint *row, const struct site *site, struct findings *findings);
+size_t contract_check_site(const struct contract_tracepoint *row, const struct site *site,
+			   struct findings *findings);
 
 /* Fills a probe point: which reader each argument of the site gets. An argument whose operand does not fit
  * its type (a pointer of 4 bytes) is read as a plain number. point borrows site. */
@@ -98,8 +100,8 @@ void contract_plan(const struct contract_tracepoint *row, const struct site *sit
 
 /* Decodes a record into an event; the event borrows the record's bytes. -EBADMSG when the record is not one
  * of the point's: too short, or with lengths beyond its end. */
-int contract_decode(const struct contract_tracepoint *row, const struct probe_point *point, const void *record,
-		    size_t record_sz, struct event *event);
+int contract_decode(const struct contract_tracepoint *row, const struct probe_point *point,
+		    const void *record, size_t record_sz, struct event *event);
 
 /* Appends to out a value as people write it: hashes in display order, strings quoted, enumeration names,
  * what could not be read said so. arg may be NULL (undocumented argument). */

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-
 void
 contract_plan(const struct contract_tracepoint *row, const struct site *site, struct probe_point *point)
 {
@@ -23,7 +22,8 @@ contract_plan(const struct contract_tracepoint *row, const struct site *site, st
 			*slot = (struct record_slot){.reader = READER_BLOCK, .slot_bytes = RECORD_HASH_BYTES};
 			break;
 		case ARG_STRING:
-			*slot = (struct record_slot){.reader = READER_STRING, .slot_bytes = RECORD_STRING_BYTES};
+			*slot = (struct record_slot){.reader = READER_STRING,
+						     .slot_bytes = RECORD_STRING_BYTES};
 			break;
 		case ARG_BYTES:
 			if (row->args[i].size_arg >= 1 && row->args[i].size_arg <= site->args_cnt)
@@ -100,7 +100,8 @@ contract_decode(const struct contract_tracepoint *row, const struct probe_point 
 
 		memcpy(&arg, bytes + sizeof(head) + i * sizeof(arg), sizeof(arg));
 		value->u = arg.value;
-		value->i = operand->is_signed ? sign_extend(arg.value, operand->width_bytes) : (int64_t)arg.value;
+		value->i = operand->is_signed ? sign_extend(arg.value, operand->width_bytes)
+					      : (int64_t)arg.value;
 		if (i < row->args_cnt)
 			value->type = value_type_of(row->args[i].code_type);
 		else
@@ -110,8 +111,8 @@ contract_decode(const struct contract_tracepoint *row, const struct probe_point 
 			value->error = -arg.error;
 			continue;
 		}
-		bool is_pointer =
-			value->type == VALUE_HASH || value->type == VALUE_STRING || value->type == VALUE_BYTES;
+		bool is_pointer = value->type == VALUE_HASH || value->type == VALUE_STRING ||
+				  value->type == VALUE_BYTES;
 		if (slot->reader == READER_INTEGER) {
 			/* A pointer that was planned as a number could not be followed: its operand is too narrow. */
 			if (is_pointer)

@@ -22,8 +22,8 @@
 #include <string.h>
 
 enum {
-	GAP = 16,                /* more than any number of wrong arguments */
-	MISFIT = 2 * GAP + 1,    /* more than a missing one and an extra one */
+	GAP = 16,             /* more than any number of wrong arguments */
+	MISFIT = 2 * GAP + 1, /* more than a missing one and an extra one */
 	ALIGN_CELLS_MAX = 16 << 20,
 	CONTEXT_BEFORE = 3,
 	CONTEXT_AFTER = 2,
@@ -129,8 +129,7 @@ expect_free(struct expect *x)
 	free(x);
 }
 
-static void __attribute__((format(printf, 2, 3)))
-set_broken(struct expect *x, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3))) set_broken(struct expect *x, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -227,8 +226,8 @@ begin_want(struct expected *e, const char *argument, enum want_op op)
 		set_broken(e->owner, "argument '%s' of %s is wanted twice", argument, row->full_name);
 		i = row->args_cnt;
 	} else if (!op_fits_type(op, row->args[i].type)) {
-		set_broken(e->owner, "argument '%s' of %s is %s; something else is wanted of it", argument, row->full_name,
-			   arg_type_name(row->args[i].type));
+		set_broken(e->owner, "argument '%s' of %s is %s; something else is wanted of it", argument,
+			   row->full_name, arg_type_name(row->args[i].type));
 	}
 	e->last = i;
 	struct want *want = &e->wants[i];
@@ -294,8 +293,8 @@ want_range(struct expected *e, const char *argument, int64_t lo, int64_t hi)
 	struct want *want = begin_want(e, argument, WANT_RANGE);
 
 	if (lo > hi)
-		set_broken(e->owner, "argument '%s' of %s is wanted between %" PRId64 " and %" PRId64, argument,
-			   contract_get(e->tracepoint)->full_name, lo, hi);
+		set_broken(e->owner, "argument '%s' of %s is wanted between %" PRId64 " and %" PRId64,
+			   argument, contract_get(e->tracepoint)->full_name, lo, hi);
 	want->lo = lo;
 	want->hi = hi;
 }
@@ -328,7 +327,8 @@ want_kind(struct expected *e, enum finding_kind kind)
 	if (e->last < e->args_cnt)
 		e->wants[e->last].kind = kind;
 	else
-		set_broken(e->owner, "want_kind of %s comes before any argument", contract_get(e->tracepoint)->full_name);
+		set_broken(e->owner, "want_kind of %s comes before any argument",
+			   contract_get(e->tracepoint)->full_name);
 }
 
 static char *
@@ -386,18 +386,22 @@ value_fits(const struct want *want, const struct value *value)
 		return value->i >= want->lo && value->i <= want->hi;
 	case WANT_HASH:
 	case WANT_STRING:
-		return value->len == want->len && (!want->len || !memcmp(value->bytes, want->bytes, want->len));
+		return value->len == want->len &&
+		       (!want->len || !memcmp(value->bytes, want->bytes, want->len));
 	case WANT_CUT_STRING:
-		return value->state == VALUE_CUT && value->len < want->len && !memcmp(value->bytes, want->bytes, value->len);
+		return value->state == VALUE_CUT && value->len < want->len &&
+		       !memcmp(value->bytes, want->bytes, value->len);
 	case WANT_BYTES:
 		if (value->full_len != want->len || value->len > want->len)
 			return false;
-		if (value->len < want->len && (value->state != VALUE_CUT || value->len < RECORD_PAYLOAD_BYTES))
+		if (value->len < want->len &&
+		    (value->state != VALUE_CUT || value->len < RECORD_PAYLOAD_BYTES))
 			return false;
 		return !value->len || !memcmp(value->bytes, want->bytes, value->len);
 	case WANT_STRING_OF:
 		for (size_t i = 0; i < want->choices_cnt; i++)
-			if (strlen(want->strings[i]) == value->len && !memcmp(want->strings[i], value->bytes, value->len))
+			if (strlen(want->strings[i]) == value->len &&
+			    !memcmp(want->strings[i], value->bytes, value->len))
 				return true;
 		return false;
 	case WANT_UINT_OF:
@@ -434,7 +438,8 @@ fits(const struct expected *e, const struct event *event)
 static void
 format_want(const struct contract_arg *arg, const struct want *want, struct buf *out)
 {
-	struct value value = {.u = want->u, .i = want->lo, .bytes = want->bytes, .len = want->len, .full_len = want->len};
+	struct value value = {
+		.u = want->u, .i = want->lo, .bytes = want->bytes, .len = want->len, .full_len = want->len};
 
 	switch (want->op) {
 	case WANT_INT:
@@ -517,7 +522,8 @@ format_context(const struct lane_events *events, size_t at, bool mark)
 }
 
 static void
-tell_wrong_args(const struct expected *e, const struct lane_events *events, size_t at, struct findings *findings)
+tell_wrong_args(const struct expected *e, const struct lane_events *events, size_t at,
+		struct findings *findings)
 {
 	const struct contract_tracepoint *row = contract_get(e->tracepoint);
 	const struct event *event = events->items[at];
@@ -536,10 +542,11 @@ tell_wrong_args(const struct expected *e, const struct lane_events *events, size
 			contract_format_value(arg, &event->args[i], &got);
 		else
 			buf_puts(&got, "no such argument");
-		buf_printf(&message, "argument %u (%s) of %s, %s: want %s, got %s", i + 1, arg->name, row->full_name, e->what,
-			   want.data, got.data);
-		struct finding *finding = findings_add(findings, e->wants[i].kind, row->full_name, i + 1, arg->name, want.data,
-						       got.data, e->wants[i].source, message.data);
+		buf_printf(&message, "argument %u (%s) of %s, %s: want %s, got %s", i + 1, arg->name,
+			   row->full_name, e->what, want.data, got.data);
+		struct finding *finding =
+			findings_add(findings, e->wants[i].kind, row->full_name, i + 1, arg->name, want.data,
+				     got.data, e->wants[i].source, message.data);
 		finding->context = format_context(events, at, true);
 		buf_fini(&want);
 		buf_fini(&got);
@@ -548,7 +555,8 @@ tell_wrong_args(const struct expected *e, const struct lane_events *events, size
 }
 
 static void
-tell_missing(const struct expected *e, const struct lane_events *events, size_t at, bool elsewhere, struct findings *findings)
+tell_missing(const struct expected *e, const struct lane_events *events, size_t at, bool elsewhere,
+	     struct findings *findings)
 {
 	const char *how = elsewhere ? "came out of order" : "did not come";
 	/* The document promises when a tracepoint fires, and no order between several. */
@@ -559,8 +567,9 @@ tell_missing(const struct expected *e, const struct lane_events *events, size_t 
 	buf_init(&message, 1 << 18);
 	format_expected(e, &want);
 	buf_printf(&message, "%s %s: %s", contract_get(e->tracepoint)->full_name, how, e->what);
-	struct finding *finding = findings_add(findings, kind, contract_get(e->tracepoint)->full_name, 0, NULL, want.data,
-					       elsewhere ? "it at another place" : "no such event", e->source, message.data);
+	struct finding *finding =
+		findings_add(findings, kind, contract_get(e->tracepoint)->full_name, 0, NULL, want.data,
+			     elsewhere ? "it at another place" : "no such event", e->source, message.data);
 	finding->context = format_context(events, at, false);
 	buf_fini(&want);
 	buf_fini(&message);
@@ -577,8 +586,8 @@ tell_extra(const struct lane *lane, const struct lane_events *events, size_t at,
 	buf_init(&message, 1 << 18);
 	contract_format_event(event, &got);
 	buf_printf(&message, "%s came although it was not expected: %s", name, got.data);
-	struct finding *finding =
-		findings_add(findings, lane->extra_kind, name, 0, NULL, "no such event", got.data, NULL, message.data);
+	struct finding *finding = findings_add(findings, lane->extra_kind, name, 0, NULL, "no such event",
+					       got.data, NULL, message.data);
 	finding->context = format_context(events, at, true);
 	buf_fini(&got);
 	buf_fini(&message);
@@ -588,7 +597,8 @@ tell_extra(const struct lane *lane, const struct lane_events *events, size_t at,
 #define NO_PAIR SIZE_MAX
 
 static void
-pair_any_order(struct expected *const *wants, size_t wants_cnt, const struct lane_events *events, size_t *pair_of, bool *taken)
+pair_any_order(struct expected *const *wants, size_t wants_cnt, const struct lane_events *events,
+	       size_t *pair_of, bool *taken)
 {
 	for (size_t w = 0; w < wants_cnt; w++)
 		for (size_t g = 0; g < events->cnt && pair_of[w] == NO_PAIR; g++)
@@ -624,7 +634,8 @@ pair_cost(const struct expected *e, const struct event *event, bool both_fit_oth
 }
 
 static void
-pair_in_order(struct expected *const *wants, size_t wants_cnt, const struct lane_events *events, size_t *pair_of, bool *taken)
+pair_in_order(struct expected *const *wants, size_t wants_cnt, const struct lane_events *events,
+	      size_t *pair_of, bool *taken)
 {
 	size_t head = 0, w_end = wants_cnt, g_end = events->cnt;
 
@@ -652,12 +663,14 @@ pair_in_order(struct expected *const *wants, size_t wants_cnt, const struct lane
 	bool *want_came = xcalloc(n, sizeof(*want_came)), *event_wanted = xcalloc(m, sizeof(*event_wanted));
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < m; j++)
-			if ((!want_came[i] || !event_wanted[j]) && fits(wants[head + i], events->items[head + j]))
+			if ((!want_came[i] || !event_wanted[j]) &&
+			    fits(wants[head + i], events->items[head + j]))
 				want_came[i] = event_wanted[j] = true;
 	/* cost[i][j]: the cheapest way to have dealt with the first i wanted and the first j that came. */
 	uint32_t *cost = xcalloc((n + 1) * (m + 1), sizeof(*cost));
 #define COST(i, j) cost[(i) * (m + 1) + (j)]
-#define PAIR_COST(i, j) pair_cost(wants[head + (i)], events->items[head + (j)], want_came[i] && event_wanted[j])
+#define PAIR_COST(i, j)                                                                                      \
+	pair_cost(wants[head + (i)], events->items[head + (j)], want_came[i] && event_wanted[j])
 	for (size_t i = 0; i <= n; i++)
 		for (size_t j = 0; j <= m; j++) {
 			uint32_t best = UINT32_MAX;
@@ -666,7 +679,8 @@ pair_in_order(struct expected *const *wants, size_t wants_cnt, const struct lane
 				best = COST(i - 1, j) + GAP;
 			if (j && COST(i, j - 1) + GAP < best)
 				best = COST(i, j - 1) + GAP;
-			if (i && j && wants[head + i - 1]->tracepoint == events->items[head + j - 1]->tracepoint) {
+			if (i && j &&
+			    wants[head + i - 1]->tracepoint == events->items[head + j - 1]->tracepoint) {
 				uint32_t both = COST(i - 1, j - 1) + PAIR_COST(i - 1, j - 1);
 				if (both < best)
 					best = both;
@@ -694,8 +708,8 @@ pair_in_order(struct expected *const *wants, size_t wants_cnt, const struct lane
 }
 
 static void
-match_lane(const struct lane *lane, struct expected *const *wants, size_t wants_cnt, const struct lane_events *events,
-	   struct findings *findings)
+match_lane(const struct lane *lane, struct expected *const *wants, size_t wants_cnt,
+	   const struct lane_events *events, struct findings *findings)
 {
 	size_t *pair_of = xmalloc(wants_cnt * sizeof(*pair_of));
 	bool *taken = xcalloc(events->cnt, sizeof(*taken));
@@ -773,19 +787,21 @@ check_sound(const struct expect *x, enum tracepoint_id subject, struct diag *dia
 
 		for (unsigned a = 0; a < row->args_cnt; a++)
 			if (e->wants[a].op == WANT_NOTHING)
-				return diag_fail(diag, -EINVAL, "expect: argument %u (%s) of %s is left unchecked (%s)", a + 1,
-						 row->args[a].name, row->full_name, e->what);
+				return diag_fail(diag, -EINVAL,
+						 "expect: argument %u (%s) of %s is left unchecked (%s)",
+						 a + 1, row->args[a].name, row->full_name, e->what);
 		control |= e->tracepoint == subject;
 	}
 	if (!control)
-		return diag_fail(diag, -EINVAL, "expect: no event of %s is expected; without one, silence proves nothing",
+		return diag_fail(diag, -EINVAL,
+				 "expect: no event of %s is expected; without one, silence proves nothing",
 				 contract_get(subject)->full_name);
 	return 0;
 }
 
 int
-expect_match(const struct expect *x, enum tracepoint_id subject, const struct event *events, size_t events_cnt,
-	     struct findings *findings, struct diag *diag)
+expect_match(const struct expect *x, enum tracepoint_id subject, const struct event *events,
+	     size_t events_cnt, struct findings *findings, struct diag *diag)
 {
 	int code = check_sound(x, subject, diag);
 

@@ -10,8 +10,9 @@
  *	want_uint(e, "vout", n);
  *	...
  *
- * Events are compared in order, unless the lane says otherwise; one out of order is a finding about a detail. A scenario whose events come from several
- * independent threads or peers opens a lane for each: an event belongs to the first lane that selects it, and
+ * Events are compared in order, unless the lane says otherwise; one out of order is a finding about a detail. A
+ * scenario whose events come from several independent threads or peers opens a lane for each: an event belongs to
+ * the first lane that selects it, and
  * order holds within a lane. */
 #ifndef TPCHECK_CONTRACT_EXPECT_H
 #define TPCHECK_CONTRACT_EXPECT_H
@@ -59,7 +60,7 @@ void want_kind(struct expected *e, enum finding_kind kind);
 
 /* Conditions by which a lane selects events: all that are given must hold. */
 struct lane_select {
-	uint64_t tracepoints; /* bits 1 << id; 0: all */
+	uint64_t tracepoints;     /* bits 1 << id; 0: all */
 	const char *int_argument; /* this argument must be int_value */
 	int64_t int_value;
 	const char *string_argument; /* this argument must be string_value */
@@ -84,7 +85,7 @@ void expect_drop(struct expect *x, uint64_t tracepoints);
 /* Compares. subject is the tracepoint that the scenario is about: at least one event of it has to be
  * expected, as the positive control without which silence proves nothing. Appends findings.
  * Returns 0 when the comparison was made (whatever it found), -EINVAL when the expectations are not sound. */
-int expect_match(const struct expect *x, enum tracepoint_id subject, const struct event *events, size_t events_cnt,
-		 struct findings *findings, struct diag *diag);
+int expect_match(const struct expect *x, enum tracepoint_id subject, const struct event *events,
+		 size_t events_cnt, struct findings *findings, struct diag *diag);
 
 #endif

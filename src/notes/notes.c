@@ -247,8 +247,8 @@ read_note(const struct reader *reader, const uint8_t *bytes, size_t sz, uint64_t
 
 	correct_addresses(reader, &description);
 	struct site *site = add_site(notes);
-	strcpy(site->provider, description.provider);
-	strcpy(site->name, description.name);
+	snprintf(site->provider, sizeof(site->provider), "%s", description.provider);
+	snprintf(site->name, sizeof(site->name), "%s", description.name);
 	site->address = description.address;
 	site->semaphore_address = description.semaphore;
 	struct operand_opts opts = {
@@ -461,7 +461,7 @@ name_machine(const struct reader *reader)
 		if (machines[i].machine == machine)
 			snprintf(notes->machine, sizeof(notes->machine), "%s", machines[i].name);
 	if (machine == EM_X86_64 && image_address_bytes(reader->image) == 4)
-		strcpy(notes->machine, "x32");
+		snprintf(notes->machine, sizeof(notes->machine), "x32");
 	notes->is_native = image_is_native(reader->image);
 }
 

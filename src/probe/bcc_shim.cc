@@ -44,7 +44,10 @@ class Capture {
 				dup2(fd_, i + 1);
 		}
 	}
-	~Capture() { restore(); }
+	~Capture()
+	{
+		restore();
+	}
 	Capture(const Capture &) = delete;
 	Capture &operator=(const Capture &) = delete;
 
@@ -95,7 +98,10 @@ class Capture {
 			fd = f;
 			return *this;
 		}
-		operator int() const { return fd; }
+		operator int() const
+		{
+			return fd;
+		}
 	} fd_;
 	int saved_[2] = {-1, -1};
 };
@@ -242,8 +248,8 @@ bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cfl
 		ebpf::StatusTuple status = shim->bpf->init(text, flags);
 		if (!status.ok()) {
 			set_error(error, error_sz, with_capture(status.msg(), capture));
-			/* libbcc 0.26 frees what it must not when a module whose maps could not be made is destroyed: let it
-			 * live, reachable, to the program's end. */
+			/* libbcc 0.26 frees what it must not when a module whose maps could not be made is
+			 * destroyed: let it live, reachable, to the program's end. */
 			static std::vector<ebpf::BPF *> undead;
 			undead.push_back(shim->bpf.release());
 			return -EINVAL;
@@ -269,7 +275,8 @@ bcc_shim_free(struct bcc_shim *shim)
 }
 
 extern "C" int
-bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int *prog_fd, char *error, size_t error_sz)
+bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int *prog_fd, char *error,
+	      size_t error_sz)
 {
 	*prog_fd = -1;
 	return guarded(error, error_sz, [&] {
@@ -280,7 +287,8 @@ bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int 
 							   (enum bpf_attach_type)attach_type)
 				    : shim->bpf->load_func(function, BPF_PROG_TYPE_KPROBE, *prog_fd);
 		if (!status.ok()) {
-			/* EACCES is the verifier's word for a program that it does not accept, EPERM that for a user. */
+			/* EACCES is the verifier's word for a program that it does not accept, EPERM that for a
+			 * user. */
 			int code = errno && errno != EACCES ? -errno : -EINVAL;
 			std::string log = capture.take();
 
@@ -306,8 +314,8 @@ bcc_shim_map_fd(struct bcc_shim *shim, const char *map)
 }
 
 extern "C" int
-bcc_shim_attach_uprobe(int prog_fd, const char *event_name, const char *binary, uint64_t file_offset, pid_t pid,
-		       uint32_t semaphore_file_offset, int *event_fd, char *error, size_t error_sz)
+bcc_shim_attach_uprobe(int prog_fd, const char *event_name, const char *binary, uint64_t file_offset,
+		       pid_t pid, uint32_t semaphore_file_offset, int *event_fd, char *error, size_t error_sz)
 {
 	*event_fd = -1;
 	return guarded(error, error_sz, [&] {
@@ -339,8 +347,9 @@ bcc_shim_forget_event(const char *event_name)
 }
 
 extern "C" int
-bcc_shim_open_rings(struct bcc_shim *shim, const char *map, int pages, int wakeup_events, bcc_shim_record_cb on_record,
-		    bcc_shim_lost_cb on_lost, void *cookie, char *error, size_t error_sz)
+bcc_shim_open_rings(struct bcc_shim *shim, const char *map, int pages, int wakeup_events,
+		    bcc_shim_record_cb on_record, bcc_shim_lost_cb on_lost, void *cookie, char *error,
+		    size_t error_sz)
 {
 	return guarded(error, error_sz, [&] {
 		Capture capture;

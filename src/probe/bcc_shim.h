@@ -35,8 +35,9 @@ int bcc_shim_map_fd(struct bcc_shim *shim, const char *map);
 
 /* Attaches by one perf event, libbcc's own way. The descriptor belongs to the caller, closing it detaches;
  * event_name is the name in tracefs if libbcc had to go through it. */
-int bcc_shim_attach_uprobe(int prog_fd, const char *event_name, const char *binary, uint64_t file_offset, pid_t pid,
-			   uint32_t semaphore_file_offset, int *event_fd, char *error, size_t error_sz);
+int bcc_shim_attach_uprobe(int prog_fd, const char *event_name, const char *binary, uint64_t file_offset,
+			   pid_t pid, uint32_t semaphore_file_offset, int *event_fd, char *error,
+			   size_t error_sz);
 /* Takes a name out of tracefs. */
 void bcc_shim_forget_event(const char *event_name);
 
@@ -45,8 +46,9 @@ typedef void (*bcc_shim_lost_cb)(void *cookie, uint64_t lost);
 
 /* Opens one ring for each online CPU on the perf event array of that name. pages (of 4 KiB) is a power of 2.
  * -EPERM: more memory than this user may lock; try fewer pages. */
-int bcc_shim_open_rings(struct bcc_shim *shim, const char *map, int pages, int wakeup_events, bcc_shim_record_cb on_record,
-			bcc_shim_lost_cb on_lost, void *cookie, char *error, size_t error_sz);
+int bcc_shim_open_rings(struct bcc_shim *shim, const char *map, int pages, int wakeup_events,
+			bcc_shim_record_cb on_record, bcc_shim_lost_cb on_lost, void *cookie, char *error,
+			size_t error_sz);
 /* Hands over all that is in the rings, without waiting. */
 void bcc_shim_consume(struct bcc_shim *shim);
 /* Waits until a ring has wakeup_events records, or for timeout_ms; hands nothing over. */

@@ -38,7 +38,8 @@ try_machine(struct probe_feature *feature)
 	uname(&un);
 	feature->ok = !strcmp(un.machine, "x86_64");
 	TELL(feature, "Linux %s on %s%s", un.release, un.machine,
-	     feature->ok ? "" : "; the probes read arguments on x86-64 only, so run tpcheck on such a machine");
+	     feature->ok ? ""
+			 : "; the probes read arguments on x86-64 only, so run tpcheck on such a machine");
 }
 
 /* Reads the effective set from /proc, as any program may. */
@@ -63,7 +64,11 @@ try_user(struct probe_feature *feature)
 	static const struct {
 		int number;
 		const char *name;
-	} interesting[] = {{39, "CAP_BPF"}, {38, "CAP_PERFMON"}, {21, "CAP_SYS_ADMIN"}, {1, "CAP_DAC_OVERRIDE"}, {19, "CAP_SYS_PTRACE"}};
+	} interesting[] = {{39, "CAP_BPF"},
+			   {38, "CAP_PERFMON"},
+			   {21, "CAP_SYS_ADMIN"},
+			   {1, "CAP_DAC_OVERRIDE"},
+			   {19, "CAP_SYS_PTRACE"}};
 	uint64_t set = effective_capabilities();
 	struct buf names;
 
@@ -73,7 +78,8 @@ try_user(struct probe_feature *feature)
 			buf_printf(&names, "%s%s", names.len ? ", " : "", interesting[i].name);
 	bool admin = set >> 21 & 1, bpf = set >> 39 & 1, perfmon = set >> 38 & 1;
 	feature->ok = admin || (bpf && perfmon);
-	TELL(feature, "user %d with %s%s", (int)geteuid(), names.len ? names.data : "none of the capabilities that tracing needs",
+	TELL(feature, "user %d with %s%s", (int)geteuid(),
+	     names.len ? names.data : "none of the capabilities that tracing needs",
 	     feature->ok ? "" : "; run it as root, or give it CAP_BPF and CAP_PERFMON");
 	buf_fini(&names);
 }
@@ -86,7 +92,9 @@ try_lockdown(struct probe_feature *feature)
 	read_line("/sys/kernel/security/lockdown", line, sizeof(line));
 	feature->ok = !strstr(line, "[confidentiality]");
 	TELL(feature, "%s%s", *line ? line : "not in use",
-	     feature->ok ? "" : "; lockdown=confidentiality forbids tracing programs to read memory: boot without it");
+	     feature->ok
+		     ? ""
+		     : "; lockdown=confidentiality forbids tracing programs to read memory: boot without it");
 }
 
 static void
@@ -115,21 +123,25 @@ try_map(struct probe_feature *feature)
 		return;
 	}
 	TELL(feature,
-	     "%s (kernel.unprivileged_bpf_disabled is %s); run as root or with CAP_BPF and CAP_PERFMON; in a container, start it "
-	     "with --cap-add=BPF --cap-add=PERFMON (or --privileged), which its seccomp profile has to allow too",
+	     "%s (kernel.unprivileged_bpf_disabled is %s); run as root or with CAP_BPF and CAP_PERFMON; in a "
+	     "container, start it "
+	     "with --cap-add=BPF --cap-add=PERFMON (or --privileged), which its seccomp profile has to allow "
+	     "too",
 	     strerror(-fd), read_line("/proc/sys/kernel/unprivileged_bpf_disabled", line, sizeof(line)));
 }
 
 static void
 try_program(struct probe_feature *feature)
 {
-	tell_result(feature, bpf_try_program(0), "tracing programs can be loaded", "run as root or with CAP_BPF and CAP_PERFMON");
+	tell_result(feature, bpf_try_program(0), "tracing programs can be loaded",
+		    "run as root or with CAP_BPF and CAP_PERFMON");
 }
 
 static void
 try_ring(struct probe_feature *feature)
 {
-	tell_result(feature, perf_try_ring(), "perf ring buffers can be opened", "run as root or with CAP_PERFMON");
+	tell_result(feature, perf_try_ring(), "perf ring buffers can be opened",
+		    "run as root or with CAP_PERFMON");
 }
 
 static void
@@ -146,7 +158,8 @@ try_multi(struct probe_feature *feature)
 			link_fd = bpf_link_uprobe_multi(prog_fd, path, &offset, &zero, &zero, 1, getpid());
 		close(prog_fd);
 	}
-	tell_result(feature, link_fd, "one link for all probes: the quick way, CAP_BPF and CAP_PERFMON are enough",
+	tell_result(feature, link_fd,
+		    "one link for all probes: the quick way, CAP_BPF and CAP_PERFMON are enough",
 		    "needs Linux 6.6 or newer; perf events are the other way");
 }
 
@@ -174,7 +187,9 @@ try_headers(struct probe_feature *feature)
 	snprintf(path, sizeof(path), "/lib/modules/%s/build", un.release);
 	feature->ok = true;
 	if (from_env)
-		TELL(feature, "built in, no package is needed (for --headers=system: BCC_KERNEL_SOURCE is %.300s)", from_env);
+		TELL(feature,
+		     "built in, no package is needed (for --headers=system: BCC_KERNEL_SOURCE is %.300s)",
+		     from_env);
 	else
 		TELL(feature, "built in, no package is needed (for --headers=system: %.300s is %s)", path,
 		     !access(path, F_OK)                            ? "there"
@@ -200,7 +215,8 @@ try_valgrind(struct probe_feature *feature)
 	while (file && feature->ok && fgets(line, sizeof(line), file))
 		if (strstr(line, "/valgrind/")) {
 			feature->ok = false;
-			TELL(feature, "running under it: a process under valgrind dies at a trap; run tpcheck and bitcoind without");
+			TELL(feature, "running under it: a process under valgrind dies at a trap; run "
+				      "tpcheck and bitcoind without");
 		}
 	if (file)
 		fclose(file);
@@ -212,16 +228,11 @@ static const struct {
 	void (*try)(struct probe_feature *feature);
 } tries[] = {
 	/* The first EARLY_CNT are for probe_find_early_obstacle. */
-	{"machine", true, try_machine},
-	{"valgrind", true, try_valgrind},
-	{"lockdown", true, try_lockdown},
-	{"user", true, try_user},
-	{"libbcc", true, try_libbcc},
-	{"kernel headers", true, try_headers},
-	{"bpf maps", true, try_map},
-	{"bpf programs", true, try_program},
-	{"perf rings", true, try_ring},
-	{"attach: multi", false, try_multi},
+	{"machine", true, try_machine},    {"valgrind", true, try_valgrind},
+	{"lockdown", true, try_lockdown},  {"user", true, try_user},
+	{"libbcc", true, try_libbcc},      {"kernel headers", true, try_headers},
+	{"bpf maps", true, try_map},       {"bpf programs", true, try_program},
+	{"perf rings", true, try_ring},    {"attach: multi", false, try_multi},
 	{"attach: perf", false, try_perf},
 };
 enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 3 };

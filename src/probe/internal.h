@@ -12,8 +12,8 @@
 #include <sys/types.h>
 
 enum {
-	TEXT_THREADS = 128,         /* most threads of one process that are told apart */
-	MULTI_ATTACH_TYPE = 48,     /* BPF_TRACE_UPROBE_MULTI, linux/bpf.h since 6.6 */
+	TEXT_THREADS = 128,     /* most threads of one process that are told apart */
+	MULTI_ATTACH_TYPE = 48, /* BPF_TRACE_UPROBE_MULTI, linux/bpf.h since 6.6 */
 };
 
 /* The cookie of the try in multi.c; no point's, as theirs have a size in the upper half. */
@@ -29,7 +29,8 @@ struct counters_value {
 };
 
 /* text.c: the text for libbcc. Function names of the perf method by text_function_name. */
-void text_generate(const struct probe_point *points, size_t points_cnt, enum probe_method method, struct buf *out);
+void text_generate(const struct probe_point *points, size_t points_cnt, enum probe_method method,
+		   struct buf *out);
 #define TEXT_MULTI_FUNCTION "on_any_point"
 void text_function_name(const struct probe_point *point, size_t idx, char *out, size_t out_sz);
 /* What the kernel keeps with a point and hands to the program; prelude.bpf.c says what is where. */
@@ -46,8 +47,8 @@ int bpf_map_read(int map_fd, const void *key, void *value);
 /* key NULL: the first one. -ENOENT after the last. */
 int bpf_map_next_key(int map_fd, const void *key, void *next);
 int bpf_map_delete(int map_fd, const void *key);
-int bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets, const uint64_t *ref_ctr_offsets,
-			  const uint64_t *cookies, uint32_t cnt, pid_t pid);
+int bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets,
+			  const uint64_t *ref_ctr_offsets, const uint64_t *cookies, uint32_t cnt, pid_t pid);
 
 /* bpf_sys.c: tries for probe_try_features. A descriptor or a negative errno. */
 int bpf_try_map(void);
@@ -71,6 +72,7 @@ int process_view_address(struct process_view *view, uint64_t file_offset, bool w
 			 struct diag *diag);
 int process_view_read(struct process_view *view, uint64_t address, void *to, size_t bytes, struct diag *diag);
 /* The same bytes in the file. */
-int process_view_read_file(struct process_view *view, uint64_t file_offset, void *to, size_t bytes, struct diag *diag);
+int process_view_read_file(struct process_view *view, uint64_t file_offset, void *to, size_t bytes,
+			   struct diag *diag);
 
 #endif

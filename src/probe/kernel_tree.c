@@ -19,7 +19,8 @@ write_file(const char *root, const char *relative, const char *text)
 	char *path = xasprintf("%s/%s", root, relative);
 	int result = 0;
 
-	for (char *slash = strchr(path + strlen(root) + 1, '/'); slash && !result; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(path + strlen(root) + 1, '/'); slash && !result;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(path, 0700) && errno != EEXIST)
 			result = -errno;
@@ -46,7 +47,9 @@ kernel_tree_write(char **path, struct diag *diag)
 
 	*path = NULL;
 	if (!mkdtemp(root)) {
-		int code = diag_fail(diag, -errno, "probe: failed to create directory '%s': %s; set TMPDIR to a directory that can be written to",
+		int code = diag_fail(diag, -errno,
+				     "probe: failed to create directory '%s': %s; set TMPDIR to a directory "
+				     "that can be written to",
 				     root, strerror(errno));
 		free(root);
 		return code;
@@ -56,7 +59,8 @@ kernel_tree_write(char **path, struct diag *diag)
 			continue;
 		int code = write_file(root, file->path + sizeof(prefix) - 1, file->text);
 		if (code) {
-			diag_fail(diag, code, "probe: failed to write '%s' below '%s': %s", file->path, root, strerror(-code));
+			diag_fail(diag, code, "probe: failed to write '%s' below '%s': %s", file->path, root,
+				  strerror(-code));
 			kernel_tree_remove(root);
 			return code;
 		}

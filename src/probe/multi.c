@@ -78,13 +78,15 @@ multi_try(int prog_fd, int counters_fd, int *tried_fd, struct diag *diag)
 
 	*tried_fd = -1;
 	if (result)
-		return diag_fail(diag, result, "probe: failed to find tpcheck's own code in memory: %s", strerror(-result));
+		return diag_fail(diag, result, "probe: failed to find tpcheck's own code in memory: %s",
+				 strerror(-result));
 	result = bpf_map_read(counters_fd, &zero, &before);
 	if (result)
 		return diag_fail(diag, result, "probe: failed to read the counters: %s", strerror(-result));
 	int link_fd = bpf_link_uprobe_multi(prog_fd, path, &offset, &no_semaphore, &cookie, 1, getpid());
 	if (link_fd < 0)
-		return diag_fail(diag, link_fd, "probe: failed to create a uprobe_multi link: %s", strerror(-link_fd));
+		return diag_fail(diag, link_fd, "probe: failed to create a uprobe_multi link: %s",
+				 strerror(-link_fd));
 	result = -pthread_create(&thread, NULL, hit_try_target, NULL);
 	if (!result)
 		pthread_join(thread, NULL);
@@ -92,11 +94,12 @@ multi_try(int prog_fd, int counters_fd, int *tried_fd, struct diag *diag)
 		result = bpf_map_read(counters_fd, &zero, &after);
 	*tried_fd = link_fd;
 	if (result)
-		return diag_fail(diag, result, "probe: failed to try a uprobe_multi link: %s", strerror(-result));
+		return diag_fail(diag, result, "probe: failed to try a uprobe_multi link: %s",
+				 strerror(-result));
 	if (after.tried - before.tried != TRY_HITS)
 		return diag_fail(diag, -EOPNOTSUPP,
-				 "probe: this kernel's uprobe_multi link does not see all threads of a process (%" PRIu64
-				 " of %d hits in a second thread)",
+				 "probe: this kernel's uprobe_multi link does not see all threads of a "
+				 "process (%" PRIu64 " of %d hits in a second thread)",
 				 after.tried - before.tried, TRY_HITS);
 	return 0;
 }

@@ -85,8 +85,8 @@ int probe_set_collect(struct probe_set *set, struct deadline deadline, struct re
 struct probe_feature {
 	const char *name;
 	bool ok;
-	bool needed;       /* without it nothing works (the two ways to attach are not: one is enough) */
-	char detail[512];  /* what was found; when not ok, why, and the one remedy */
+	bool needed;      /* without it nothing works (the two ways to attach are not: one is enough) */
+	char detail[512]; /* what was found; when not ok, why, and the one remedy */
 };
 enum { PROBE_FEATURES_MAX = 16 };
 /* Fills features; returns how many. */

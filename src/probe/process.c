@@ -55,7 +55,8 @@ process_view_close(struct process_view *view)
 }
 
 int
-process_view_address(struct process_view *view, uint64_t file_offset, bool writable, uint64_t *address, struct diag *diag)
+process_view_address(struct process_view *view, uint64_t file_offset, bool writable, uint64_t *address,
+		     struct diag *diag)
 {
 	char path[64];
 	char *line = NULL;
@@ -72,10 +73,11 @@ process_view_address(struct process_view *view, uint64_t file_offset, bool writa
 		uint64_t start, end, offset, inode;
 		char permissions[5];
 
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64, &start, &end, permissions, &offset,
-			   &inode) != 5)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64, &start, &end,
+			   permissions, &offset, &inode) != 5)
 			continue;
-		/* Where segments share a page of the file it is mapped more than once; take the one that the kernel takes. */
+		/* Where segments share a page of the file it is mapped more than once; take the one that the
+		 * kernel takes. */
 		if (writable ? strncmp(permissions + 1, "w-p", 3) : permissions[2] != 'x')
 			continue;
 		if (inode == view->inode && file_offset >= offset && file_offset - offset < end - start) {
@@ -86,7 +88,8 @@ process_view_address(struct process_view *view, uint64_t file_offset, bool writa
 	free(line);
 	fclose(maps);
 	if (result)
-		diag_fail(diag, result, "probe: failed to find offset 0x%" PRIx64 " of the executable in '%s'", file_offset,
+		diag_fail(diag, result,
+			  "probe: failed to find offset 0x%" PRIx64 " of the executable in '%s'", file_offset,
 			  path);
 	return result;
 }
@@ -99,18 +102,20 @@ process_view_read(struct process_view *view, uint64_t address, void *to, size_t 
 	if (n == (ssize_t)bytes)
 		return 0;
 	int code = n < 0 ? -errno : -EIO;
-	return diag_fail(diag, code, "probe: failed to read 0x%" PRIx64 " of process %d: %s", address, (int)view->pid,
-			 strerror(-code));
+	return diag_fail(diag, code, "probe: failed to read 0x%" PRIx64 " of process %d: %s", address,
+			 (int)view->pid, strerror(-code));
 }
 
 int
-process_view_read_file(struct process_view *view, uint64_t file_offset, void *to, size_t bytes, struct diag *diag)
+process_view_read_file(struct process_view *view, uint64_t file_offset, void *to, size_t bytes,
+		       struct diag *diag)
 {
 	ssize_t n = pread(view->exe_fd, to, bytes, (off_t)file_offset);
 
 	if (n == (ssize_t)bytes)
 		return 0;
 	int code = n < 0 ? -errno : -EIO;
-	return diag_fail(diag, code, "probe: failed to read offset 0x%" PRIx64 " of the executable of process %d: %s",
+	return diag_fail(diag, code,
+			 "probe: failed to read offset 0x%" PRIx64 " of the executable of process %d: %s",
 			 file_offset, (int)view->pid, strerror(-code));
 }

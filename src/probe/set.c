@@ -72,7 +72,7 @@ struct probe_set {
 
 	pid_t pid; /* 0: not attached */
 	int link_fd;
-	int tried_fd; /* of multi_try; the draining thread closes it while others work */
+	int tried_fd;               /* of multi_try; the draining thread closes it while others work */
 	struct event_fd *event_fds; /* those of earlier attachments too */
 	size_t event_fds_cnt;
 
@@ -82,7 +82,7 @@ struct probe_set {
 	pthread_t drainer;
 	bool drainer_runs, draining, stop;
 	uint32_t generation;
-	uint64_t delivered;     /* all that arrived, stale ones included */
+	uint64_t delivered; /* all that arrived, stale ones included */
 	uint64_t malformed;
 	bool store_full;
 	struct chunk *chunks, *last_chunk;
@@ -90,7 +90,7 @@ struct probe_set {
 	const struct record **records;
 	size_t records_cnt, records_cap;
 
-	uint64_t failed_before, no_memory_before; /* at the last arm */
+	uint64_t failed_before, no_memory_before;  /* at the last arm */
 	uint64_t retired_attempts, retired_failed; /* of the threads of processes that were detached */
 };
 
@@ -239,14 +239,16 @@ open_rings(struct probe_set *set, size_t ring_bytes, struct diag *diag)
 	while (bytes < ring_bytes && bytes < RING_BYTES_MAX)
 		bytes *= 2;
 	for (;; bytes /= 2) {
-		int code = bcc_shim_open_rings(set->shim, "events", (int)(bytes / PAGE_BYTES), WAKEUP_EVENTS, on_record,
-					       on_lost, set, error, sizeof(error));
-		/* An ordinary user may lock little memory (libbcc loses the errno); a smaller ring does its work too. */
+		int code = bcc_shim_open_rings(set->shim, "events", (int)(bytes / PAGE_BYTES), WAKEUP_EVENTS,
+					       on_record, on_lost, set, error, sizeof(error));
+		/* An ordinary user may lock little memory (libbcc loses the errno); a smaller ring does its work
+		 * too. */
 		if (code && bytes > RING_BYTES_MIN)
 			continue;
 		if (code)
 			return diag_fail(diag, code,
-					 "probe: failed to open the ring buffers: %s; needed is CAP_PERFMON (or CAP_SYS_ADMIN) and some "
+					 "probe: failed to open the ring buffers: %s; needed is CAP_PERFMON "
+					 "(or CAP_SYS_ADMIN) and some "
 					 "lockable memory (ulimit -l)",
 					 error);
 		return 0;
@@ -270,15 +272,16 @@ compile(struct probe_set *set, enum probe_method method, enum probe_headers head
 		if (code)
 			return code;
 	}
-	int code = bcc_shim_compile(&set->shim, set->text, cflags, sizeof(cflags) / sizeof(*cflags), tree, error,
-				    sizeof(error));
+	int code = bcc_shim_compile(&set->shim, set->text, cflags, sizeof(cflags) / sizeof(*cflags), tree,
+				    error, sizeof(error));
 	kernel_tree_remove(tree);
 	if (code)
-		return diag_fail(diag, code, "probe: failed to compile the probes with libbcc %s: %s%s", bcc_shim_version(),
-				 error,
-				 headers == PROBE_HEADERS_SYSTEM
-					 ? "; the built-in headers need no kernel headers: leave --headers=system away"
-					 : "");
+		return diag_fail(
+			diag, code, "probe: failed to compile the probes with libbcc %s: %s%s",
+			bcc_shim_version(), error,
+			headers == PROBE_HEADERS_SYSTEM
+				? "; the built-in headers need no kernel headers: leave --headers=system away"
+				: "");
 	set->control_fd = bcc_shim_map_fd(set->shim, "control");
 	set->counters_fd = bcc_shim_map_fd(set->shim, "counters");
 	set->threads_fd = bcc_shim_map_fd(set->shim, "threads");
@@ -292,10 +295,12 @@ load(struct probe_set *set, enum probe_method method, struct diag *diag)
 	int code;
 
 	if (method == PROBE_METHOD_MULTI) {
-		code = bcc_shim_load(set->shim, TEXT_MULTI_FUNCTION, MULTI_ATTACH_TYPE, &set->prog_fds[0], error,
-				     sizeof(error));
+		code = bcc_shim_load(set->shim, TEXT_MULTI_FUNCTION, MULTI_ATTACH_TYPE, &set->prog_fds[0],
+				     error, sizeof(error));
 		if (code)
-			return diag_fail(diag, code, "probe: failed to load the probes for a uprobe_multi link: %s", error);
+			return diag_fail(diag, code,
+					 "probe: failed to load the probes for a uprobe_multi link: %s",
+					 error);
 		return multi_try(set->prog_fds[0], set->counters_fd, &set->tried_fd, diag);
 	}
 	for (size_t i = 0; i < set->points_cnt; i++) {
@@ -320,8 +325,8 @@ build(struct probe_set *set, enum probe_method method, const struct probe_opts *
 }
 
 int
-probe_set_new(struct probe_set **out, const struct probe_point *points, size_t points_cnt, const struct probe_opts *opts,
-	      struct diag *diag)
+probe_set_new(struct probe_set **out, const struct probe_point *points, size_t points_cnt,
+	      const struct probe_opts *opts, struct diag *diag)
 {
 	static const struct probe_opts defaults;
 	struct diag local;
@@ -350,7 +355,8 @@ probe_set_new(struct probe_set **out, const struct probe_point *points, size_t p
 	} else {
 		result = build(set, PROBE_METHOD_MULTI, opts, diag);
 		if (result && opts->method == PROBE_METHOD_MULTI)
-			diag_prefix(diag, result, "probe: --attach=multi does not work here; --attach=perf may");
+			diag_prefix(diag, result,
+				    "probe: --attach=multi does not work here; --attach=perf may");
 		if (result && opts->method == PROBE_METHOD_AUTO) {
 			if (set->tried_fd >= 0)
 				close(set->tried_fd);
@@ -420,13 +426,14 @@ attach_multi(struct probe_set *set, pid_t pid, struct diag *diag)
 		semaphores[i] = set->points[i].site->semaphore_file_offset;
 		cookies[i] = text_cookie(&set->points[i], i);
 	}
-	int fd = bpf_link_uprobe_multi(set->prog_fds[0], path, offsets, semaphores, cookies, (uint32_t)set->points_cnt, pid);
+	int fd = bpf_link_uprobe_multi(set->prog_fds[0], path, offsets, semaphores, cookies,
+				       (uint32_t)set->points_cnt, pid);
 	free(offsets);
 	free(semaphores);
 	free(cookies);
 	if (fd < 0)
-		return diag_fail(diag, fd, "probe: failed to attach to process %d by a uprobe_multi link: %s", (int)pid,
-				 strerror(-fd));
+		return diag_fail(diag, fd, "probe: failed to attach to process %d by a uprobe_multi link: %s",
+				 (int)pid, strerror(-fd));
 	set->link_fd = fd;
 	return 0;
 }
@@ -437,21 +444,26 @@ attach_perf(struct probe_set *set, pid_t pid, struct diag *diag)
 	char path[64], error[1024];
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	set->event_fds = xreallocarray(set->event_fds, set->event_fds_cnt + set->points_cnt, sizeof(*set->event_fds));
+	set->event_fds =
+		xreallocarray(set->event_fds, set->event_fds_cnt + set->points_cnt, sizeof(*set->event_fds));
 	for (size_t i = 0; i < set->points_cnt; i++) {
 		const struct site *site = set->points[i].site;
 		struct event_fd *event = &set->event_fds[set->event_fds_cnt];
 
 		snprintf(event->name, sizeof(event->name), "tpcheck_%d_%zu", (int)pid, i);
 		if (site->semaphore_file_offset > UINT32_MAX)
-			return diag_fail(diag, -ERANGE, "probe: the semaphore of %s:%s is too far into the file", site->provider,
-					 site->name);
+			return diag_fail(diag, -ERANGE,
+					 "probe: the semaphore of %s:%s is too far into the file",
+					 site->provider, site->name);
 		int code = bcc_shim_attach_uprobe(set->prog_fds[i], event->name, path, site->file_offset, pid,
-						  (uint32_t)site->semaphore_file_offset, &event->fd, error, sizeof(error));
+						  (uint32_t)site->semaphore_file_offset, &event->fd, error,
+						  sizeof(error));
 		if (code) {
 			/* libbcc may have left its name in tracefs on the way. */
 			bcc_shim_forget_event(event->name);
-			return diag_fail(diag, code, "probe: failed to attach %s:%s to process %d by a perf event: %s; needed is CAP_SYS_ADMIN",
+			return diag_fail(diag, code,
+					 "probe: failed to attach %s:%s to process %d by a perf event: %s; "
+					 "needed is CAP_SYS_ADMIN",
 					 site->provider, site->name, (int)pid, error);
 		}
 		set->event_fds_cnt++;
@@ -474,7 +486,8 @@ check_program(struct probe_set *set, pid_t pid, struct diag *diag)
 		code = process_view_read_file(view, site->file_offset, &byte, 1, diag);
 		if (code || (byte != 0x90 && byte != 0x0f))
 			code = diag_fail(diag, -ENXIO,
-					 "probe: process %d does not run the program that was looked at: it has no %s:%s at offset 0x%" PRIx64,
+					 "probe: process %d does not run the program that was looked at: it "
+					 "has no %s:%s at offset 0x%" PRIx64,
 					 (int)pid, site->provider, site->name, site->file_offset);
 	}
 	process_view_close(view);
@@ -500,7 +513,9 @@ verify(struct probe_set *set, pid_t pid, struct diag *diag)
 		if (!code)
 			code = process_view_read_file(view, site->file_offset, &in_file, 1, diag);
 		if (!code && in_memory == in_file)
-			code = diag_fail(diag, -ENXIO, "probe: %s:%s is attached to process %d, but the kernel has set no trap there",
+			code = diag_fail(diag, -ENXIO,
+					 "probe: %s:%s is attached to process %d, but the kernel has set no "
+					 "trap there",
 					 site->provider, site->name, (int)pid);
 		if (code || !site->semaphore_file_offset)
 			continue;
@@ -508,11 +523,13 @@ verify(struct probe_set *set, pid_t pid, struct diag *diag)
 		if (!code)
 			code = process_view_read(view, address, &semaphore, sizeof(semaphore), diag);
 		if (!code && !semaphore)
-			code = diag_fail(diag, -ENXIO, "probe: %s:%s is attached to process %d, but its semaphore is still 0%s",
-					 site->provider, site->name, (int)pid,
-					 set->method == PROBE_METHOD_PERF
-						 ? " (libbcc's way through tracefs leaves it alone; needed is CAP_SYS_ADMIN)"
-						 : "");
+			code = diag_fail(
+				diag, -ENXIO,
+				"probe: %s:%s is attached to process %d, but its semaphore is still 0%s",
+				site->provider, site->name, (int)pid,
+				set->method == PROBE_METHOD_PERF ? " (libbcc's way through tracefs leaves it "
+								   "alone; needed is CAP_SYS_ADMIN)"
+								 : "");
 	}
 	process_view_close(view);
 	return code;
@@ -568,7 +585,8 @@ retire_threads(struct probe_set *set, struct diag *diag)
 	pthread_mutex_unlock(&set->lock);
 	while (!bpf_map_next_key(set->threads_fd, NULL, &tid))
 		if ((code = bpf_map_delete(set->threads_fd, &tid)))
-			return diag_fail(diag, code, "probe: failed to clear the counts: %s", strerror(-code));
+			return diag_fail(diag, code, "probe: failed to clear the counts: %s",
+					 strerror(-code));
 	return 0;
 }
 
@@ -580,7 +598,8 @@ probe_set_attach(struct probe_set *set, pid_t pid, struct diag *diag)
 	if (!code)
 		code = retire_threads(set, diag);
 	if (!code)
-		code = set->method == PROBE_METHOD_MULTI ? attach_multi(set, pid, diag) : attach_perf(set, pid, diag);
+		code = set->method == PROBE_METHOD_MULTI ? attach_multi(set, pid, diag)
+							 : attach_perf(set, pid, diag);
 	if (!code)
 		code = verify(set, pid, diag);
 	if (code) {
@@ -697,8 +716,8 @@ count_gaps(const struct probe_set *set)
 }
 
 int
-probe_set_collect(struct probe_set *set, struct deadline deadline, struct record_list *out, struct probe_counts *counts,
-		  struct diag *diag)
+probe_set_collect(struct probe_set *set, struct deadline deadline, struct record_list *out,
+		  struct probe_counts *counts, struct diag *diag)
 {
 	struct probe_counts found = {0};
 	bool whole = false;
@@ -739,16 +758,18 @@ probe_set_collect(struct probe_set *set, struct deadline deadline, struct record
 		*counts = found;
 	out->items = set->records;
 	out->cnt = set->records_cnt;
-	uint64_t failed = found.failed - set->failed_before, no_memory = found.no_memory - set->no_memory_before;
+	uint64_t failed = found.failed - set->failed_before,
+		 no_memory = found.no_memory - set->no_memory_before;
 	if (failed || no_memory || set->store_full)
-		return diag_fail(diag, -EOVERFLOW,
-				 "probe: events were lost: %" PRIu64 " did not fit into the ring buffers, %" PRIu64
-				 " came from more threads than there is room for%s",
-				 failed, no_memory, set->store_full ? ", and there were more than can be kept" : "");
+		return diag_fail(
+			diag, -EOVERFLOW,
+			"probe: events were lost: %" PRIu64 " did not fit into the ring buffers, %" PRIu64
+			" came from more threads than there is room for%s",
+			failed, no_memory, set->store_full ? ", and there were more than can be kept" : "");
 	if (found.gaps || set->malformed)
 		return diag_fail(diag, -EBADMSG,
-				 "probe: the records do not add up: %" PRIu64 " missing, %" PRIu64 " malformed, %" PRIu64
-				 " counted, %" PRIu64 " arrived",
+				 "probe: the records do not add up: %" PRIu64 " missing, %" PRIu64
+				 " malformed, %" PRIu64 " counted, %" PRIu64 " arrived",
 				 found.gaps, set->malformed, found.attempts, found.delivered);
 	return 0;
 }

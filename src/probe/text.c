@@ -24,7 +24,8 @@ generate_operand(unsigned n, const struct operand *operand, struct buf *out)
 		buf_printf(out, "\tTP_UNREADABLE(%u);", n);
 		break;
 	case OPERAND_CONSTANT: {
-		uint64_t mask = operand->width_bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * operand->width_bytes) - 1;
+		uint64_t mask = operand->width_bytes >= 8 ? UINT64_MAX
+							  : (UINT64_C(1) << 8 * operand->width_bytes) - 1;
 
 		buf_printf(out, "\tTP_VALUE(%u, 0x%" PRIx64 "ULL);", n, (uint64_t)operand->constant & mask);
 		break;
@@ -40,7 +41,8 @@ generate_operand(unsigned n, const struct operand *operand, struct buf *out)
 		if (operand->index != REGISTER_NONE)
 			buf_printf(out, "(u64)ctx->%s * %u + ", register_names[operand->index],
 				   operand->scale ? operand->scale : 1u);
-		buf_printf(out, "0x%" PRIx64 "ULL, %u);", (uint64_t)operand->displacement, operand->width_bytes);
+		buf_printf(out, "0x%" PRIx64 "ULL, %u);", (uint64_t)operand->displacement,
+			   operand->width_bytes);
 		break;
 	}
 	/* The note's text is not trusted: it could end the comment. */
@@ -56,10 +58,11 @@ generate_point(size_t idx, const struct probe_point *point, struct buf *out)
 {
 	const struct site *site = point->site;
 
-	buf_printf(out,
-		   "\nstatic __always_inline u32 read_point_%zu(struct pt_regs *ctx, struct tp_thread *t)\n{\n"
-		   "\tu32 tp_payload = 0;\n\n",
-		   idx);
+	buf_printf(
+		out,
+		"\nstatic __always_inline u32 read_point_%zu(struct pt_regs *ctx, struct tp_thread *t)\n{\n"
+		"\tu32 tp_payload = 0;\n\n",
+		idx);
 	for (unsigned n = 0; n < site->args_cnt; n++)
 		generate_operand(n, &site->args[n], out);
 	for (unsigned n = 0; n < site->args_cnt; n++) {
@@ -75,8 +78,8 @@ generate_point(size_t idx, const struct probe_point *point, struct buf *out)
 			buf_printf(out, "\tTP_STRING(%u, %u, %u);\n", n, slot->slot_offset, slot->slot_bytes);
 			break;
 		case READER_PAYLOAD:
-			buf_printf(out, "\tTP_PAYLOAD(%u, %u, %u, %u);\n", n, slot->slot_offset, slot->slot_bytes,
-				   slot->size_idx);
+			buf_printf(out, "\tTP_PAYLOAD(%u, %u, %u, %u);\n", n, slot->slot_offset,
+				   slot->slot_bytes, slot->size_idx);
 			break;
 		}
 	}
@@ -131,13 +134,15 @@ text_generate(const struct probe_point *points, size_t points_cnt, enum probe_me
 		generate_point(i, &points[i], out);
 	if (method == PROBE_METHOD_MULTI) {
 		buf_printf(out,
-			   "\nint " TEXT_MULTI_FUNCTION "(struct pt_regs *ctx)\n{\n\tu64 cookie = tp_cookie(ctx);\n\n"
+			   "\nint " TEXT_MULTI_FUNCTION
+			   "(struct pt_regs *ctx)\n{\n\tu64 cookie = tp_cookie(ctx);\n\n"
 			   "\tif (cookie == 0x%" PRIx64 "ULL)\n\t\treturn tp_tried();\n"
 			   "\tstruct tp_thread *t = tp_begin(cookie);\n\tif (!t)\n\t\treturn 0;\n"
 			   "\tu32 payload = 0;\n\tswitch (TP_POINT(cookie)) {\n",
 			   TEXT_TRY_COOKIE);
 		for (size_t i = 0; i < points_cnt; i++)
-			buf_printf(out, "\tcase %zu:\n\t\tpayload = read_point_%zu(ctx, t);\n\t\tbreak;\n", i, i);
+			buf_printf(out, "\tcase %zu:\n\t\tpayload = read_point_%zu(ctx, t);\n\t\tbreak;\n", i,
+				   i);
 		buf_puts(out, "\t}\n\treturn tp_submit(ctx, t, cookie, payload);\n}\n");
 		return;
 	}

@@ -12,8 +12,8 @@
 
 enum outcome {
 	OUTCOME_PASS,
-	OUTCOME_FAIL,  /* the interface is not as documented */
-	OUTCOME_SKIP,  /* could not be judged here; the reason says why and what would help */
+	OUTCOME_FAIL, /* the interface is not as documented */
+	OUTCOME_SKIP, /* could not be judged here; the reason says why and what would help */
 	OUTCOME_ERROR, /* a verdict could not be reached: harness, node or machine broke, or events were lost */
 };
 const char *outcome_name(enum outcome outcome); /* "pass", "fail", "skip", "error" */
@@ -59,7 +59,7 @@ enum exit_code report_exit_code(const struct report_run *run, bool require);
 struct report_text {
 	FILE *out;
 	bool live;
-	bool shown; /* a live line is on the screen */
+	bool shown;              /* a live line is on the screen */
 	const char *last_reason; /* of the result before, which has to live yet: one reason is told once */
 };
 void report_text_begin(struct report_text *text, const char *name, size_t number, size_t of);

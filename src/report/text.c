@@ -38,7 +38,8 @@ print_indented(FILE *out, const char *indent, const char *lines)
 static bool
 is_like(const struct finding *a, const struct finding *b)
 {
-	return a->argument == b->argument && a->tracepoint && b->tracepoint && !strcmp(a->tracepoint, b->tracepoint);
+	return a->argument == b->argument && a->tracepoint && b->tracepoint &&
+	       !strcmp(a->tracepoint, b->tracepoint);
 }
 
 /* In whole when brief is false; its message alone tells what is wrong, too. */
@@ -67,7 +68,8 @@ report_text_end(struct report_text *text, const struct report_result *result, bo
 	FILE *out = text->out;
 
 	report_text_clear(text);
-	fprintf(out, "%s %s (%.3f s)%s\n", words[result->outcome], result->name, (double)result->duration_ms / 1e3,
+	fprintf(out, "%s %s (%.3f s)%s\n", words[result->outcome], result->name,
+		(double)result->duration_ms / 1e3,
 		result->outcome == OUTCOME_PASS && result->findings.cnt ? " with warnings" : "");
 	if (result->reason && text->last_reason && !strcmp(result->reason, text->last_reason))
 		fputs("    (for the same reason)\n", out);
@@ -105,8 +107,8 @@ report_text_summary(struct report_text *text, const struct report_run *run, bool
 		fputs("interrupted: what had not ended counts as an error\n", text->out);
 	if (require && summary.skipped)
 		fprintf(text->out, "%zu skipped, which --require makes an error\n", summary.skipped);
-	fprintf(text->out, "%zu passed, %zu failed, %zu skipped, %zu errors in %.1f s", summary.passed, summary.failed,
-		summary.skipped, summary.errors, (double)run->duration_ms / 1e3);
+	fprintf(text->out, "%zu passed, %zu failed, %zu skipped, %zu errors in %.1f s", summary.passed,
+		summary.failed, summary.skipped, summary.errors, (double)run->duration_ms / 1e3);
 	if (run->node_version) {
 		report_format_version(run->node_version, version, sizeof(version));
 		fprintf(text->out, " (bitcoind %s)", version);

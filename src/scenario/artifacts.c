@@ -69,8 +69,9 @@ artifacts_prepare(struct artifacts *artifacts, struct diag *diag)
 	if (!code && artifacts->dir && access(artifacts->dir, W_OK | X_OK))
 		code = -errno;
 	if (code)
-		return diag_fail(diag, code, "failed to make the folder '%s' for artifacts: %s; choose another place", artifacts->dir,
-				 strerror(-code));
+		return diag_fail(diag, code,
+				 "failed to make the folder '%s' for artifacts: %s; choose another place",
+				 artifacts->dir, strerror(-code));
 	artifacts->made = artifacts->dir != NULL;
 	return 0;
 }
@@ -87,7 +88,8 @@ make_base(struct artifacts *artifacts)
 	artifacts->dir = xasprintf("%s/tpcheck-XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	artifacts->made = mkdtemp(artifacts->dir) != NULL;
 	if (!artifacts->made) {
-		fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", artifacts->dir, strerror(errno));
+		fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", artifacts->dir,
+			strerror(errno));
 		free(artifacts->dir);
 		artifacts->dir = NULL;
 	}
@@ -230,7 +232,8 @@ make_scenario_dir(struct artifacts *artifacts, const char *name)
 			return dir;
 		int error = errno;
 		if (error != EEXIST)
-			fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", dir, strerror(error));
+			fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", dir,
+				strerror(error));
 		free(dir);
 		if (error != EEXIST)
 			return NULL;

@@ -14,7 +14,8 @@
 int
 blocks_mine(struct scene *scene, unsigned cnt, struct diag *diag)
 {
-	return chain_generate(scene->node, scene->deadline, cnt, script_p2wsh_op_true, sizeof(script_p2wsh_op_true), diag);
+	return chain_generate(scene->node, scene->deadline, cnt, script_p2wsh_op_true,
+			      sizeof(script_p2wsh_op_true), diag);
 }
 
 int
@@ -41,7 +42,8 @@ take_coinbase(struct scene *scene, uint32_t height, struct chain_coin *coin, str
 {
 	struct chain_tip tip;
 	/* A coinbase at height h can be spent in the block at h + 100, so the tip has to be at h + 99. */
-	uint32_t least = height + COINBASE_MATURITY - 1 > LEAST_TIP ? height + COINBASE_MATURITY - 1 : LEAST_TIP;
+	uint32_t least =
+		height + COINBASE_MATURITY - 1 > LEAST_TIP ? height + COINBASE_MATURITY - 1 : LEAST_TIP;
 	int code = chain_tip(scene->node, scene->deadline, &tip, diag);
 
 	if (!code && least > tip.height)
@@ -71,7 +73,8 @@ blocks_take_odd_coin(struct scene *scene, struct chain_coin *coin, struct diag *
 	uint32_t nth = scene->coins->next_odd++;
 
 	if (nth >= ODD_BLOCKS)
-		return diag_fail(diag, -ENOENT, "blocks: there are no more than %d odd coins on a node", ODD_BLOCKS);
+		return diag_fail(diag, -ENOENT, "blocks: there are no more than %d odd coins on a node",
+				 ODD_BLOCKS);
 	int code = take_coinbase(scene, nth + 1, coin, diag);
 	coin->idx = 1;
 	coin->value_sat = nth;
@@ -266,7 +269,8 @@ count_sigops(const char *assembly)
 	while (assembly && *assembly) {
 		size_t len = strcspn(assembly, " ");
 
-		if (!strncmp(assembly, "OP_CHECKSIG", 11) && (len == 11 || (len == 17 && !strncmp(assembly + 11, "VERIFY", 6))))
+		if (!strncmp(assembly, "OP_CHECKSIG", 11) &&
+		    (len == 11 || (len == 17 && !strncmp(assembly + 11, "VERIFY", 6))))
 			cnt += 1;
 		if (!strncmp(assembly, "OP_CHECKMULTISIG", 16) &&
 		    (len == 16 || (len == 22 && !strncmp(assembly + 16, "VERIFY", 6))))
@@ -312,14 +316,17 @@ blocks_sigop_cost(const struct json *block)
 	int64_t cost = 0;
 
 	for (size_t t = 0; t < json_cnt(txs); t++) {
-		const struct json *vins = json_get(json_at(txs, t), "vin"), *vouts = json_get(json_at(txs, t), "vout");
+		const struct json *vins = json_get(json_at(txs, t), "vin"),
+				  *vouts = json_get(json_at(txs, t), "vout");
 
 		for (size_t i = 0; i < json_cnt(vins); i++) {
-			cost += 4 * count_sigops(json_string(json_get(json_get(json_at(vins, i), "scriptSig"), "asm")));
+			cost += 4 * count_sigops(json_string(
+					    json_get(json_get(json_at(vins, i), "scriptSig"), "asm")));
 			cost += revealed_cost(json_at(vins, i));
 		}
 		for (size_t i = 0; i < json_cnt(vouts); i++)
-			cost += 4 * count_sigops(json_string(json_get(json_get(json_at(vouts, i), "scriptPubKey"), "asm")));
+			cost += 4 * count_sigops(json_string(
+					    json_get(json_get(json_at(vouts, i), "scriptPubKey"), "asm")));
 	}
 	return cost;
 }
@@ -347,9 +354,12 @@ expect_facts(struct scene *scene, const struct block_facts *facts, struct diag *
 	want_hash(e, "hash", hash_wire);
 	want_int(e, "height", facts->height);
 	want_uint(e, "transactions", facts->transactions);
-	expect_source(scene->expect, "getblock %s 3: inputs of all transactions, the coinbase's one included", facts->hash_hex);
+	expect_source(scene->expect, "getblock %s 3: inputs of all transactions, the coinbase's one included",
+		      facts->hash_hex);
 	want_int(e, "inputs", facts->inputs);
-	expect_source(scene->expect, "getblock %s 3: cost of the signature operations, the coinbase's included", facts->hash_hex);
+	expect_source(scene->expect,
+		      "getblock %s 3: cost of the signature operations, the coinbase's included",
+		      facts->hash_hex);
 	want_uint(e, "sigops", (uint64_t)facts->sigops);
 	expect_source(scene->expect, "%s", timing.source);
 	want_range(e, "duration", timing.least_ns, timing.most_ns);
@@ -397,7 +407,8 @@ expect_coin(struct scene *scene, enum tracepoint_id id, enum finding_kind kind, 
 }
 
 int
-blocks_coin_facts(struct scene *scene, const struct chain_coin *coin, struct coin_facts *facts, struct diag *diag)
+blocks_coin_facts(struct scene *scene, const struct chain_coin *coin, struct coin_facts *facts,
+		  struct diag *diag)
 {
 	char txid_hex[65];
 	struct json *out = NULL;
@@ -407,14 +418,15 @@ blocks_coin_facts(struct scene *scene, const struct chain_coin *coin, struct coi
 	format_hash(coin->txid_wire, txid_hex);
 	memcpy(facts->txid_wire, coin->txid_wire, 32);
 	facts->vout = coin->idx;
-	int code = node_call(scene->node, scene->deadline, &out, diag, "gettxout", "[\"%s\", %" PRIu32 ", false]", txid_hex,
-			     coin->idx);
+	int code = node_call(scene->node, scene->deadline, &out, diag, "gettxout",
+			     "[\"%s\", %" PRIu32 ", false]", txid_hex, coin->idx);
 	if (!code)
 		code = chain_tip(scene->node, scene->deadline, &tip, diag);
 	if (!code && (!json_i64(json_get(out, "confirmations"), &confirmations) ||
 		      !json_sat(json_get(out, "value"), &facts->value_sat) ||
 		      !json_bool(json_get(out, "coinbase"), &facts->is_coinbase)))
-		code = diag_fail(diag, -EBADMSG, "blocks: bitcoind's gettxout does not know the coin %s:%" PRIu32, txid_hex,
+		code = diag_fail(diag, -EBADMSG,
+				 "blocks: bitcoind's gettxout does not know the coin %s:%" PRIu32, txid_hex,
 				 coin->idx);
 	if (!code)
 		facts->height = (int64_t)tip.height + 1 - confirmations;
@@ -424,16 +436,18 @@ blocks_coin_facts(struct scene *scene, const struct chain_coin *coin, struct coi
 
 /* An input's coin: add of it when it is restored, spent when it is used. */
 static int
-expect_input(struct scene *scene, enum tracepoint_id id, enum finding_kind kind, const struct json *vin, const char *what,
-	     size_t t, size_t i, struct diag *diag)
+expect_input(struct scene *scene, enum tracepoint_id id, enum finding_kind kind, const struct json *vin,
+	     const char *what, size_t t, size_t i, struct diag *diag)
 {
 	const struct json *prevout = json_get(vin, "prevout");
 	const char *txid_hex = json_string(json_get(vin, "txid"));
 	struct coin_facts facts;
 	char which[160];
 
-	if (!txid_hex || !parse_hash(txid_hex, facts.txid_wire) || !json_i64(json_get(vin, "vout"), &facts.vout) ||
-	    !json_i64(json_get(prevout, "height"), &facts.height) || !json_sat(json_get(prevout, "value"), &facts.value_sat) ||
+	if (!txid_hex || !parse_hash(txid_hex, facts.txid_wire) ||
+	    !json_i64(json_get(vin, "vout"), &facts.vout) ||
+	    !json_i64(json_get(prevout, "height"), &facts.height) ||
+	    !json_sat(json_get(prevout, "value"), &facts.value_sat) ||
 	    !json_bool(json_get(prevout, "generated"), &facts.is_coinbase))
 		return lacks("the coin that an input spends (vin[].prevout)", diag);
 	snprintf(which, sizeof(which), "%s, the coin of input %zu of transaction %zu", what, i, t);
@@ -459,7 +473,8 @@ expect_output(struct scene *scene, enum tracepoint_id id, enum finding_kind kind
 	char which[160];
 
 	if (!script_hex || !txid_hex || !parse_hash(txid_hex, facts.txid_wire) ||
-	    !json_i64(json_get(block, "height"), &facts.height) || !json_sat(json_get(vout, "value"), &facts.value_sat))
+	    !json_i64(json_get(block, "height"), &facts.height) ||
+	    !json_sat(json_get(vout, "value"), &facts.value_sat))
 		return lacks("the script or value of an output", diag);
 	if (is_unspendable(script_hex))
 		return 0;
@@ -480,7 +495,8 @@ expect_block_coins(struct scene *scene, const struct json *block, enum finding_k
 		const struct json *tx = json_at(txs, t), *vins = json_get(tx, "vin");
 
 		for (size_t i = 0; t > 0 && i < json_cnt(vins) && !code; i++)
-			code = expect_input(scene, TP_UTXOCACHE_SPENT, kind, json_at(vins, i), what, t, i, diag);
+			code = expect_input(scene, TP_UTXOCACHE_SPENT, kind, json_at(vins, i), what, t, i,
+					    diag);
 		for (size_t o = 0; o < json_cnt(json_get(tx, "vout")) && !code; o++)
 			code = expect_output(scene, TP_UTXOCACHE_ADD, kind, block, tx, what, t, o, diag);
 	}
@@ -507,9 +523,11 @@ expect_block_disconnected(struct scene *scene, const struct json *block, struct 
 		const struct json *tx = json_at(txs, t), *vins = json_get(tx, "vin");
 
 		for (size_t o = 0; o < json_cnt(json_get(tx, "vout")) && !code; o++)
-			code = expect_output(scene, TP_UTXOCACHE_SPENT, FINDING_CONTRACT, block, tx, what, t, o, diag);
+			code = expect_output(scene, TP_UTXOCACHE_SPENT, FINDING_CONTRACT, block, tx, what, t,
+					     o, diag);
 		for (size_t i = json_cnt(vins); t > 0 && i-- > 0 && !code;)
-			code = expect_input(scene, TP_UTXOCACHE_ADD, FINDING_CONTRACT, json_at(vins, i), what, t, i, diag);
+			code = expect_input(scene, TP_UTXOCACHE_ADD, FINDING_CONTRACT, json_at(vins, i), what,
+					    t, i, diag);
 	}
 	return code;
 }

@@ -15,23 +15,23 @@ enum { COLD_COINS_MAX = 20 };
 
 /* The coins of a node, each to be used once. */
 struct coin_pool {
-	uint32_t next_height; /* of the next coinbase to take */
-	uint32_t next_high;   /* of the next one to take by blocks_take_high_coin */
-	uint32_t next_odd;    /* likewise by blocks_take_odd_coin */
-	uint8_t wide_txid_wire[32]; /* see blocks_take_wide_coin */
-	uint32_t wide_left;   /* coins of it that are left */
+	uint32_t next_height;                   /* of the next coinbase to take */
+	uint32_t next_high;                     /* of the next one to take by blocks_take_high_coin */
+	uint32_t next_odd;                      /* likewise by blocks_take_odd_coin */
+	uint8_t wide_txid_wire[32];             /* see blocks_take_wide_coin */
+	uint32_t wide_left;                     /* coins of it that are left */
 	struct chain_coin cold[COLD_COINS_MAX]; /* see blocks_take_cold_coins */
 	size_t cold_cnt;
 };
 
 enum {
 	COINBASE_MATURITY = 100,
-	FEE_SAT = 10000, /* what a scenario's transactions leave; far above any minimum */
-	HIGH_HEIGHT = 257,   /* more than 8 bits */
+	FEE_SAT = 10000,   /* what a scenario's transactions leave; far above any minimum */
+	HIGH_HEIGHT = 257, /* more than 8 bits */
 	LEAST_TIP = HIGH_HEIGHT + COINBASE_MATURITY,
-	ODD_BLOCKS = 24,     /* the first blocks of a chain, whose coinbases have a second output */
-	WIDE_OUTPUTS = 65600, /* positions of more than 16 bits */
-	WIDE_COINS = 40,      /* of these, the last ones; all others can never be spent */
+	ODD_BLOCKS = 24,        /* the first blocks of a chain, whose coinbases have a second output */
+	WIDE_OUTPUTS = 65600,   /* positions of more than 16 bits */
+	WIDE_COINS = 40,        /* of these, the last ones; all others can never be spent */
 	WIDE_COIN_SAT = 500000, /* value of the first of them, and each has one more */
 };
 
@@ -39,8 +39,8 @@ enum {
 int blocks_begin_chain(struct scene *scene, struct diag *diag);
 /* Mines blocks that pay to anyone (P2WSH of OP_TRUE). */
 int blocks_mine(struct scene *scene, unsigned cnt, struct diag *diag);
-/* A mature coinbase coin that nobody used yet, of 50 BTC, which is more than 32 bits of satoshi; the tip is at LEAST_TIP
- * or above afterwards. Mines what is needed. For prepare: mining may fire tracepoints. */
+/* A mature coinbase coin that nobody used yet, of 50 BTC, which is more than 32 bits of satoshi; the tip is at
+ * LEAST_TIP or above afterwards. Mines what is needed. For prepare: mining may fire tracepoints. */
 int blocks_take_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
 /* The same, of a height from HIGH_HEIGHT on. */
 int blocks_take_high_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
@@ -48,12 +48,14 @@ int blocks_take_high_coin(struct scene *scene, struct chain_coin *coin, struct d
 int blocks_take_odd_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
 /* The only output of a transaction that is no coinbase, worth nearly 50 BTC. Mines it. */
 int blocks_take_plain_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
-/* A transaction with WIDE_OUTPUTS outputs, WIDE_COINS of them coins, which spends a coinbase; tx is initialised by it, also on failure. */
+/* A transaction with WIDE_OUTPUTS outputs, WIDE_COINS of them coins, which spends a coinbase; tx is initialised
+ * by it, also on failure. */
 int blocks_make_wide_tx(struct scene *scene, struct tx *tx, struct diag *diag);
 /* A coin of such a transaction, mined where there is none left: not of a coinbase, its position above 16 bits. */
 int blocks_take_wide_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
 /* Coins that are in the chain state on disk but not in the UTXO cache, cnt of them (COLD_COINS_MAX at most): by turns
- * a plain one, a high coinbase's, an odd one and a wide one. Restarts the node where there are not enough left. For prepare. */
+ * a plain one, a high coinbase's, an odd one and a wide one. Restarts the node where there are not enough left.
+ * For prepare. */
 int blocks_take_cold_coins(struct scene *scene, struct chain_coin *coins, size_t cnt, struct diag *diag);
 /* A draft on the tip, with a coinbase that pays subsidy and fees_sat to anyone. */
 int blocks_begin(struct scene *scene, struct block *block, int64_t fees_sat, struct diag *diag);
@@ -81,7 +83,8 @@ struct coin_facts {
 	bool is_coinbase;
 };
 /* From gettxout, which loads the coin into the cache: not before act. The coin must be unspent. */
-int blocks_coin_facts(struct scene *scene, const struct chain_coin *coin, struct coin_facts *facts, struct diag *diag);
+int blocks_coin_facts(struct scene *scene, const struct chain_coin *coin, struct coin_facts *facts,
+		      struct diag *diag);
 
 /* What block_connected tells of the block (getblock, verbosity 3). */
 int expect_block_connected(struct scene *scene, const struct json *block, struct diag *diag);
@@ -89,8 +92,8 @@ int expect_block_connected(struct scene *scene, const struct json *block, struct
  * that getblock would tell at too great length. */
 int expect_coinbase_connected(struct scene *scene, const char *hash_hex, uint32_t height, struct diag *diag);
 /* spent and add of connecting, as the kind given: FINDING_DETAIL for a temporary cache. what names the cause. */
-int expect_block_coins(struct scene *scene, const struct json *block, enum finding_kind kind, const char *what,
-		       struct diag *diag);
+int expect_block_coins(struct scene *scene, const struct json *block, enum finding_kind kind,
+		       const char *what, struct diag *diag);
 /* Both: the coins, then block_connected. */
 int expect_block(struct scene *scene, const struct json *block, struct diag *diag);
 /* One event with a coin's five arguments. */

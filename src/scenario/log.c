@@ -46,7 +46,8 @@ figure_us(const char *line, size_t len, const char *words)
 int
 log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us)
 {
-	static const char *const parts[] = {"- Sanity checks: ", "- Fork checks: ", "- Verify ", "- Write undo data: "};
+	static const char *const parts[] = {"- Sanity checks: ", "- Fork checks: ", "- Verify ",
+					    "- Write undo data: "};
 	int64_t part_us[4] = {-1, -1, -1, -1};
 	const char *line;
 	size_t len;
@@ -117,14 +118,16 @@ log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critica
 			last_us = stamp_us(line, len);
 		if (!is_coins || !find_in(line, len, "completed"))
 			continue;
-		/* Up to v30 the line says "write coins cache to disk (12 coins, 3.45KiB) completed" and is written after the
-		 * tracepoint was hit: the time that it tells is none that the duration has to reach. */
+		/* Up to v30 the line says "write coins cache to disk (12 coins, 3.45KiB) completed" and is
+		 * written after the tracepoint was hit: the time that it tells is none that the duration has to
+		 * reach. */
 		if (find_in(line, len, " cached coins)"))
 			last_us = stamp_us(line, len);
 		if (seen++ == nth) {
 			if (first_us < 0 || last_us < 0)
 				return -ENOENT;
-			/* Over midnight the day's microseconds start again; any other way back is a clock that was set. */
+			/* Over midnight the day's microseconds start again; any other way back is a clock that
+			 * was set. */
 			*least_us = last_us - first_us;
 			if (*least_us < -INT64_C(43200000000))
 				*least_us += INT64_C(86400000000);
@@ -147,7 +150,8 @@ log_parse_cache(const char *log, struct cache_state *state)
 
 	*state = (struct cache_state){0};
 	while (next_line(&log, &line, &len)) {
-		const char *at = find_in(line, len, "UpdateTip: new best=") ? find_in(line, len, " cache=") : NULL;
+		const char *at =
+			find_in(line, len, "UpdateTip: new best=") ? find_in(line, len, " cache=") : NULL;
 		double mib;
 		int64_t coins;
 
@@ -188,13 +192,14 @@ log_block_timing(struct scene *scene, const char *hash_hex, struct block_timing 
 	if (!code)
 		code = log_parse_block_timing(log.data, hash_hex, &sum_us);
 	if (code == -ENOENT)
-		diag_fail(diag, code, "log: bitcoind's debug.log does not tell how long connecting %s took", hash_hex);
+		diag_fail(diag, code, "log: bitcoind's debug.log does not tell how long connecting %s took",
+			  hash_hex);
 	if (!code) {
 		timing->least_ns = sum_us > TIMING_SLACK_US ? (sum_us - TIMING_SLACK_US) * 1000 : 1;
 		timing->most_ns = (sum_us + TIMING_SLACK_US) * 1000;
 		snprintf(timing->source, sizeof(timing->source),
-			 "bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo data) sum up to %" PRId64
-			 " us",
+			 "bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo "
+			 "data) sum up to %" PRId64 " us",
 			 sum_us);
 	}
 	buf_fini(&log);
@@ -210,7 +215,8 @@ log_cache_state(struct scene *scene, struct cache_state *state, struct diag *dia
 	if (!code) {
 		code = log_parse_cache(log.data, state);
 		if (code)
-			diag_fail(diag, code, "log: bitcoind's debug.log has no UpdateTip line with the cache's size");
+			diag_fail(diag, code,
+				  "log: bitcoind's debug.log has no UpdateTip line with the cache's size");
 	}
 	buf_fini(&log);
 	return code;
@@ -225,7 +231,8 @@ log_flush(struct scene *scene, size_t nth, struct flush_timing *timing, struct d
 	if (!code) {
 		code = log_parse_flush(log.data, nth, &timing->least_us, &timing->critical_bytes);
 		if (code)
-			diag_fail(diag, code, "log: bitcoind's debug.log does not tell of flush number %zu", nth + 1);
+			diag_fail(diag, code, "log: bitcoind's debug.log does not tell of flush number %zu",
+				  nth + 1);
 	}
 	buf_fini(&log);
 	return code;

@@ -11,7 +11,8 @@ struct block_timing {
 };
 /* How long the last connecting of that block since scene->log_mark took, as the log says in four parts (sanity and
  * fork checks, verifying, writing undo data), each rounded to 0.01 ms. -ENOENT: the log lacks one of them. */
-int log_block_timing(struct scene *scene, const char *hash_hex, struct block_timing *timing, struct diag *diag);
+int log_block_timing(struct scene *scene, const char *hash_hex, struct block_timing *timing,
+		     struct diag *diag);
 
 /* The UTXO cache as the last "UpdateTip" line in the whole log describes it. */
 struct cache_state {
@@ -22,7 +23,7 @@ int log_cache_state(struct scene *scene, struct cache_state *state, struct diag 
 
 /* Flush number nth (from 0) since scene->log_mark. */
 struct flush_timing {
-	int64_t least_us;     /* from the log's stamps: first to last line of the flush */
+	int64_t least_us;       /* from the log's stamps: first to last line of the flush */
 	int64_t critical_bytes; /* memory as the log says just before a flush for size; -1 when it does not */
 };
 int log_flush(struct scene *scene, size_t nth, struct flush_timing *timing, struct diag *diag);

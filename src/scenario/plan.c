@@ -34,7 +34,8 @@ plan_make(struct plan *plan, const struct notes *notes, uint64_t tracepoints)
 			/* Without a place in the file there is nothing to attach to; the problem's text follows. */
 			if (!site->file_offset)
 				continue;
-			plan->points = xreallocarray(plan->points, plan->points_cnt + 1, sizeof(*plan->points));
+			plan->points =
+				xreallocarray(plan->points, plan->points_cnt + 1, sizeof(*plan->points));
 			contract_plan(row, site, &plan->points[plan->points_cnt++]);
 			placed++;
 		}
@@ -42,20 +43,23 @@ plan_make(struct plan *plan, const struct notes *notes, uint64_t tracepoints)
 			const struct site *of = notes_problem_site(notes, i);
 
 			if (of && !strcmp(of->provider, row->context) && !strcmp(of->name, row->name))
-				findings_add(&plan->findings[id], FINDING_CONTRACT, row->full_name, 0, NULL, NULL, NULL,
-					     ".note.stapsdt", notes_problem(notes, i));
+				findings_add(&plan->findings[id], FINDING_CONTRACT, row->full_name, 0, NULL,
+					     NULL, NULL, ".note.stapsdt", notes_problem(notes, i));
 		}
-		/* One that is noted but nowhere to be found is as good as missing; the problem's text was told above. */
+		/* One that is noted but nowhere to be found is as good as missing; the problem's text was told
+		 * above. */
 		if (!placed)
 			plan->missing |= TP_BIT(id);
 		if (nth)
 			continue;
 		const char *unusable = unusable_note(notes);
 		snprintf(message, sizeof(message),
-			 "%s is not in the binary: its .note.stapsdt has no such probe, documented since v%u%s%s", row->full_name,
-			 row->since, unusable ? "; a note that cannot be used: " : "", unusable ? unusable : "");
-		findings_add(&plan->findings[id], FINDING_CONTRACT, row->full_name, 0, NULL, "a probe of that name", "none",
-			     "doc/tracing.md; .note.stapsdt", message);
+			 "%s is not in the binary: its .note.stapsdt has no such probe, documented since "
+			 "v%u%s%s",
+			 row->full_name, row->since, unusable ? "; a note that cannot be used: " : "",
+			 unusable ? unusable : "");
+		findings_add(&plan->findings[id], FINDING_CONTRACT, row->full_name, 0, NULL,
+			     "a probe of that name", "none", "doc/tracing.md; .note.stapsdt", message);
 	}
 }
 
@@ -69,22 +73,25 @@ plan_fini(struct plan *plan)
 }
 
 int
-plan_decode(const struct plan *plan, const struct record_list *records, struct event **events, struct diag *diag)
+plan_decode(const struct plan *plan, const struct record_list *records, struct event **events,
+	    struct diag *diag)
 {
 	*events = xcalloc(records->cnt, sizeof(**events));
 	for (size_t i = 0; i < records->cnt; i++) {
 		const struct record *record = records->items[i];
 		const struct probe_point *point =
 			record->head.point < plan->points_cnt ? &plan->points[record->head.point] : NULL;
-		int code = point ? contract_decode(contract_get(point->tracepoint), point, record, record->head.size,
-						   &(*events)[i])
+		int code = point ? contract_decode(contract_get(point->tracepoint), point, record,
+						   record->head.size, &(*events)[i])
 				 : -EBADMSG;
 
 		if (code) {
 			free(*events);
 			*events = NULL;
-			return diag_fail(diag, code, "plan: record %zu of %zu (probe point %u, %u bytes) is not as planned", i + 1,
-					 records->cnt, record->head.point, record->head.size);
+			return diag_fail(
+				diag, code,
+				"plan: record %zu of %zu (probe point %u, %u bytes) is not as planned", i + 1,
+				records->cnt, record->head.point, record->head.size);
 		}
 	}
 	return 0;

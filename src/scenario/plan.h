@@ -11,7 +11,7 @@
 struct plan {
 	struct probe_point *points; /* all locations of the wanted tracepoints that the binary has */
 	size_t points_cnt;
-	uint64_t missing;           /* wanted, but not in the binary */
+	uint64_t missing;                          /* wanted, but not in the binary */
 	struct findings findings[TRACEPOINTS_CNT]; /* what the notes alone show to be wrong */
 };
 
@@ -21,6 +21,7 @@ void plan_fini(struct plan *plan);
 
 /* Decodes records; events (owned by the caller, free()) borrow the records' bytes. -EBADMSG names a record
  * that is not as planned. */
-int plan_decode(const struct plan *plan, const struct record_list *records, struct event **events, struct diag *diag);
+int plan_decode(const struct plan *plan, const struct record_list *records, struct event **events,
+		struct diag *diag);
 
 #endif

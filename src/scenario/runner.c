@@ -32,7 +32,7 @@
 
 enum {
 	COLLECT_MS = 10000,
-	TIMEOUTS_MAX = 3, /* in a row; then the rest is not tried any more */
+	TIMEOUTS_MAX = 3,  /* in a row; then the rest is not tried any more */
 	SKIP_CODE = -4095, /* no errno value */
 };
 
@@ -107,7 +107,8 @@ session_end(struct runner *runner, struct session *session)
 }
 
 static int
-session_start(struct runner *runner, struct session *session, const struct profile *profile, struct diag *diag)
+session_start(struct runner *runner, struct session *session, const struct profile *profile,
+	      struct diag *diag)
 {
 	struct node_opts opts = {
 		.bitcoind = runner->opts->bitcoind,
@@ -129,7 +130,8 @@ session_use(struct runner *runner, const struct profile *profile, struct deadlin
 
 	if (runner->unstartable == profile)
 		return diag_fail(diag, -ECHILD, "not tried: its node did not start, see above");
-	if (session->node && (session->profile != profile || profile->own_node || !node_is_alive(session->node)))
+	if (session->node &&
+	    (session->profile != profile || profile->own_node || !node_is_alive(session->node)))
 		session_end(runner, session);
 	if (!session->node && runner->next.node && runner->next.profile == profile) {
 		*session = runner->next;
@@ -163,7 +165,8 @@ attach(struct runner *runner, struct diag *diag)
 	int code = probe_set_attach(runner->set, node_pid(session->node), diag);
 	session->attached_pid = code ? 0 : node_pid(session->node);
 	char reason[600];
-	if ((code == -EPERM || code == -EACCES) && probe_find_obstacle(probe_set_method(runner->set), reason, sizeof(reason))) {
+	if ((code == -EPERM || code == -EACCES) &&
+	    probe_find_obstacle(probe_set_method(runner->set), reason, sizeof(reason))) {
 		/* It will be so for the rest, too. */
 		set_broken(runner, true, reason);
 		return scenario_skip(diag, "%s", reason);
@@ -212,7 +215,8 @@ is_mapped(pid_t pid, uint64_t address)
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	FILE *maps = fopen(path, "re");
 	while (maps && !mapped && fgets(line, sizeof(line), maps))
-		mapped = sscanf(line, "%" SCNx64 "-%" SCNx64 " r", &start, &end) == 2 && address >= start && address < end;
+		mapped = sscanf(line, "%" SCNx64 "-%" SCNx64 " r", &start, &end) == 2 && address >= start &&
+			 address < end;
 	if (maps)
 		fclose(maps);
 	return mapped;
@@ -227,10 +231,11 @@ check_resident(const struct scene *scene, struct diag *diag)
 		for (unsigned n = 0; n < scene->events[i].args_cnt; n++) {
 			const struct value *value = &scene->events[i].args[n];
 
-			if (value->state == VALUE_BAD_POINTER && value->error == EFAULT && node_is_alive(scene->node) &&
-			    is_mapped(node_pid(scene->node), value->u))
+			if (value->state == VALUE_BAD_POINTER && value->error == EFAULT &&
+			    node_is_alive(scene->node) && is_mapped(node_pid(scene->node), value->u))
 				return diag_fail(diag, -EFAULT,
-						 "argument %u of %s points at memory that was not resident when the probe read it; run it "
+						 "argument %u of %s points at memory that was not resident "
+						 "when the probe read it; run it "
 						 "again, with more memory free",
 						 n + 1, contract_get(scene->events[i].tracepoint)->full_name);
 		}
@@ -277,8 +282,10 @@ run_steps(struct runner *runner, const struct scenario *scenario, struct scene *
 	scene->act_end_ns = clock_now_ns();
 	/* Collected after a failed act as well: what came so far explains it. */
 	struct diag collect_diag;
-	int collected = probe_set_collect(runner->set, deadline_in_ms(COLLECT_MS), &records, NULL, &collect_diag);
-	if (plan_decode(&runner->plan, &records, events, code || collected ? NULL : diag) && !code && !collected)
+	int collected =
+		probe_set_collect(runner->set, deadline_in_ms(COLLECT_MS), &records, NULL, &collect_diag);
+	if (plan_decode(&runner->plan, &records, events, code || collected ? NULL : diag) && !code &&
+	    !collected)
 		return -EBADMSG;
 	scene->events = *events;
 	scene->events_cnt = *events ? records.cnt : 0;
@@ -287,14 +294,17 @@ run_steps(struct runner *runner, const struct scenario *scenario, struct scene *
 	if (collected)
 		return diag_fail(diag, collected, "%s", collect_diag.text);
 	if (clock_was_set(offset_ns, scene))
-		return diag_fail(diag, -EAGAIN, "the machine's clock was set meanwhile: durations cannot be judged; run it again");
+		return diag_fail(
+			diag, -EAGAIN,
+			"the machine's clock was set meanwhile: durations cannot be judged; run it again");
 	code = check_resident(scene, diag);
 	if (!code)
 		code = scenario->expect(scene, diag);
 	if (code)
 		return code;
 	expect_drop(scene->expect, left_out);
-	return expect_match(scene->expect, scenario->subject, scene->events, scene->events_cnt, findings, diag);
+	return expect_match(scene->expect, scenario->subject, scene->events, scene->events_cnt, findings,
+			    diag);
 }
 
 static void
@@ -303,7 +313,8 @@ copy_findings(struct findings *to, const struct findings *from)
 	for (size_t i = 0; i < from->cnt; i++) {
 		const struct finding *f = &from->items[i];
 
-		findings_add(to, f->kind, f->tracepoint, f->argument, f->argument_name, f->want, f->got, f->source, f->message);
+		findings_add(to, f->kind, f->tracepoint, f->argument, f->argument_name, f->want, f->got,
+			     f->source, f->message);
 	}
 }
 
@@ -357,12 +368,15 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 	}
 	runner->timeouts = code == -ETIMEDOUT ? runner->timeouts + 1 : 0;
 	if (runner->timeouts == TIMEOUTS_MAX)
-		set_broken(runner, false, "not tried: the scenarios before it ran out of time, one after the other");
+		set_broken(runner, false,
+			   "not tried: the scenarios before it ran out of time, one after the other");
 	result->duration_ms = (clock_now_ns() - began) / 1000000;
-	if (result->outcome == OUTCOME_FAIL || (result->outcome == OUTCOME_ERROR && !is_interrupted(runner))) {
+	if (result->outcome == OUTCOME_FAIL ||
+	    (result->outcome == OUTCOME_ERROR && !is_interrupted(runner))) {
 		result->repeat = xasprintf("%s '%s'", runner->opts->repeat_prefix, scenario->name);
-		result->artifacts = artifacts_keep(runner->opts->artifacts, scenario->name, scene.node, scene.events, scene.events_cnt,
-						   result, runner->set ? probe_set_text(runner->set) : NULL);
+		result->artifacts = artifacts_keep(runner->opts->artifacts, scenario->name, scene.node,
+						   scene.events, scene.events_cnt, result,
+						   runner->set ? probe_set_text(runner->set) : NULL);
 	}
 	if (scenario->clean)
 		scenario->clean(&scene);
@@ -407,8 +421,10 @@ prepare(struct runner *runner)
 	}
 	if (!notes_cnt(runner->notes)) {
 		set_broken(runner, true,
-			   "the bitcoind has no tracepoints at all: it was built without USDT support; build it with -DWITH_USDT=ON "
-			   "(before v29: ./configure --enable-usdt), with sys/sdt.h installed (Debian, Ubuntu: systemtap-sdt-dev)");
+			   "the bitcoind has no tracepoints at all: it was built without USDT support; build "
+			   "it with -DWITH_USDT=ON "
+			   "(before v29: ./configure --enable-usdt), with sys/sdt.h installed (Debian, "
+			   "Ubuntu: systemtap-sdt-dev)");
 		return;
 	}
 	plan_make(&runner->plan, runner->notes, all_tracepoints(opts->scenarios));
@@ -421,7 +437,8 @@ prepare(struct runner *runner)
 	}
 	code = probe_set_new(&runner->set, runner->plan.points, runner->plan.points_cnt, &opts->probe, &diag);
 	if (code) {
-		/* What this machine does not allow says nothing about the binary, and doctor's words say what would help. */
+		/* What this machine does not allow says nothing about the binary, and doctor's words say what
+		 * would help. */
 		bool obstacle = probe_find_obstacle(opts->probe.method, reason, sizeof(reason));
 		set_broken(runner, obstacle, obstacle ? reason : diag.text);
 		return;

@@ -10,14 +10,14 @@
 #include <signal.h>
 
 struct runner_opts {
-	const char *bitcoind;            /* absolute path */
-	const char *user;                /* whom bitcoind runs as when we are root; NULL: see struct node_opts */
+	const char *bitcoind; /* absolute path */
+	const char *user;     /* whom bitcoind runs as when we are root; NULL: see struct node_opts */
 	const struct scenario *const *scenarios; /* in the order in which they run; NULL-terminated */
 	struct probe_opts probe;
-	unsigned timeout_ms;             /* of one scenario, its node's start included */
-	bool details_warn;               /* findings about details do not fail a scenario */
-	struct artifacts *artifacts;     /* where to keep what explains a failure */
-	const char *repeat_prefix;       /* "tpcheck run --bitcoind=...", to which a scenario's name is added */
+	unsigned timeout_ms;         /* of one scenario, its node's start included */
+	bool details_warn;           /* findings about details do not fail a scenario */
+	struct artifacts *artifacts; /* where to keep what explains a failure */
+	const char *repeat_prefix;   /* "tpcheck run --bitcoind=...", to which a scenario's name is added */
 	const volatile sig_atomic_t *interrupted;
 	void (*on_begin)(void *cookie, const char *name, size_t number, size_t of);
 	void (*on_end)(void *cookie, const struct report_result *result);

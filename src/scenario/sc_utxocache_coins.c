@@ -13,8 +13,8 @@ struct state {
 	char hash[65];
 };
 
-#define JUDGED                                                                                          \
-	(TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED) | \
+#define JUDGED                                                                                               \
+	(TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED) |     \
 	 TP_BIT(TP_UTXOCACHE_FLUSH) | TP_BIT(TP_UTXOCACHE_UNCACHE))
 
 static void
@@ -134,8 +134,8 @@ positions_expect(struct scene *scene, struct diag *diag)
 				continue;
 			facts.vout = (int64_t)o;
 			facts.value_sat = tx->outputs[o].value_sat;
-			expect_coin(scene, TP_UTXOCACHE_ADD, FINDING_CONTRACT, t ? "an output of the wide transaction" : "the coinbase",
-				    &facts);
+			expect_coin(scene, TP_UTXOCACHE_ADD, FINDING_CONTRACT,
+				    t ? "an output of the wide transaction" : "the coinbase", &facts);
 		}
 	}
 	return 0;
@@ -231,7 +231,8 @@ generate_expect(struct scene *scene, struct diag *diag)
 	/* How often a block is tried before it is connected is bitcoind's own business. */
 	expect_extra_kind(scene->expect, FINDING_DETAIL);
 	if (!code)
-		code = expect_block_coins(scene, block, FINDING_DETAIL, "trying the mined block in a temporary cache", diag);
+		code = expect_block_coins(scene, block, FINDING_DETAIL,
+					  "trying the mined block in a temporary cache", diag);
 	if (!code)
 		code = expect_block(scene, block, diag);
 	json_free(block);
@@ -256,7 +257,7 @@ static int
 inputs_prepare(struct scene *scene, struct diag *diag)
 {
 	static int (*const kinds[])(struct scene *, struct chain_coin *, struct diag *) = {
-		blocks_take_wide_coin, blocks_take_coin,     blocks_take_odd_coin,
+		blocks_take_wide_coin, blocks_take_coin,      blocks_take_odd_coin,
 		blocks_take_high_coin, blocks_take_wide_coin, blocks_take_plain_coin};
 	enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 	struct tx first, second;
@@ -284,7 +285,8 @@ inputs_prepare(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_utxocache_spent_inputs = {
 	.name = "utxocache.spent.inputs",
-	.summary = "several inputs per transaction, of coinbases and not, up to position 65599, each with the height it was made at",
+	.summary = "several inputs per transaction, of coinbases and not, up to position 65599, each with "
+		   "the height it was made at",
 	.subject = TP_UTXOCACHE_SPENT,
 	.tracepoints = JUDGED,
 	.profile = &profile_default,
@@ -325,7 +327,8 @@ chain_prepare(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_utxocache_spent_chain = {
 	.name = "utxocache.spent.chain",
-	.summary = "a chain of four transactions in one block: each coin is added before it is spent, at the block's height",
+	.summary = "a chain of four transactions in one block: each coin is added before it is spent, at the "
+		   "block's height",
 	.subject = TP_UTXOCACHE_SPENT,
 	.tracepoints = JUDGED,
 	.profile = &profile_default,
@@ -343,7 +346,8 @@ disconnect_act(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 
-	return node_call(scene->node, scene->deadline, NULL, diag, "invalidateblock", "[\"%s\"]", state->hash);
+	return node_call(scene->node, scene->deadline, NULL, diag, "invalidateblock", "[\"%s\"]",
+			 state->hash);
 }
 
 static int
@@ -358,7 +362,8 @@ disconnect_expect(struct scene *scene, struct diag *diag)
 	json_free(block);
 	/* The next scenario finds the block connected, and no transactions waiting. */
 	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "reconsiderblock", "[\"%s\"]", state->hash);
+		code = node_call(scene->node, scene->deadline, NULL, diag, "reconsiderblock", "[\"%s\"]",
+				 state->hash);
 	return code;
 }
 

@@ -71,8 +71,8 @@ us_since_start(struct scene *scene, size_t nth, int64_t *most_us, struct diag *d
 
 /* Flush number nth of the action. cache is what it was before; kind that of the event. */
 static int
-expect_flush(struct scene *scene, size_t nth, enum flush_mode mode, const struct cache_state *cache, bool for_prune,
-	     enum finding_kind kind, const char *what, struct diag *diag)
+expect_flush(struct scene *scene, size_t nth, enum flush_mode mode, const struct cache_state *cache,
+	     bool for_prune, enum finding_kind kind, const char *what, struct diag *diag)
 {
 	struct flush_timing timing;
 	int64_t most_us;
@@ -90,7 +90,9 @@ expect_flush(struct scene *scene, size_t nth, enum flush_mode mode, const struct
 	want_uint(e, "coins", (uint64_t)cache->coins);
 	expect_source(scene->expect, "bitcoind's log: memory of the cache");
 	want_range(e, "memory", cache->least_bytes, cache->most_bytes);
-	expect_source(scene->expect, "bitcoind's log: its writing took %" PRId64 " us; since the action began %" PRId64 " us went by",
+	expect_source(scene->expect,
+		      "bitcoind's log: its writing took %" PRId64 " us; since the action began %" PRId64
+		      " us went by",
 		      timing.least_us, most_us);
 	want_range(e, "duration", timing.least_us, most_us > timing.least_us ? most_us : timing.least_us);
 	return 0;
@@ -103,8 +105,8 @@ sync_expect(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 
-	return expect_flush(scene, 0, sync_mode(scene), &state->cache, false, FINDING_CONTRACT, "flush for the coins on disk",
-			    diag);
+	return expect_flush(scene, 0, sync_mode(scene), &state->cache, false, FINDING_CONTRACT,
+			    "flush for the coins on disk", diag);
 }
 
 static int
@@ -116,7 +118,8 @@ gettxoutsetinfo_act(struct scene *scene, struct diag *diag)
 static int
 scantxoutset_act(struct scene *scene, struct diag *diag)
 {
-	return node_call(scene->node, scene->deadline, NULL, diag, "scantxoutset", "[\"start\", [\"raw(52)\"]]");
+	return node_call(scene->node, scene->deadline, NULL, diag, "scantxoutset",
+			 "[\"start\", [\"raw(52)\"]]");
 }
 
 static int
@@ -128,22 +131,22 @@ dumptxoutset_act(struct scene *scene, struct diag *diag)
 	int code = chain_tip(scene->node, scene->deadline, &tip, diag);
 
 	return code ? code
-		    : node_call(scene->node, scene->deadline, NULL, diag, "dumptxoutset", "[\"utxo-%u.dat\"%s]", tip.height,
-				type);
+		    : node_call(scene->node, scene->deadline, NULL, diag, "dumptxoutset",
+				"[\"utxo-%u.dat\"%s]", tip.height, type);
 }
 
-#define SYNC_SCENARIO(rpc)                                                                          \
-	const struct scenario sc_utxocache_flush_##rpc = {                                          \
-		.name = "utxocache.flush." #rpc,                                                    \
-		.summary = #rpc " flushes the cache (FORCE_SYNC since v31, before it FORCE_FLUSH)", \
-		.subject = TP_UTXOCACHE_FLUSH,                                                      \
-		.tracepoints = JUDGED,                                                              \
-		.profile = &profile_default,                                                        \
-		.state_sz = sizeof(struct state),                                                   \
-		.prepare = mine_and_look,                                                           \
-		.act = rpc##_act,                                                                   \
-		.expect = sync_expect,                                                              \
-		.clean = clean,                                                                     \
+#define SYNC_SCENARIO(rpc)                                                                                   \
+	const struct scenario sc_utxocache_flush_##rpc = {                                                   \
+		.name = "utxocache.flush." #rpc,                                                             \
+		.summary = #rpc " flushes the cache (FORCE_SYNC since v31, before it FORCE_FLUSH)",          \
+		.subject = TP_UTXOCACHE_FLUSH,                                                               \
+		.tracepoints = JUDGED,                                                                       \
+		.profile = &profile_default,                                                                 \
+		.state_sz = sizeof(struct state),                                                            \
+		.prepare = mine_and_look,                                                                    \
+		.act = rpc##_act,                                                                            \
+		.expect = sync_expect,                                                                       \
+		.clean = clean,                                                                              \
 	}
 
 SYNC_SCENARIO(gettxoutsetinfo);
@@ -164,9 +167,11 @@ quiet_act(struct scene *scene, struct diag *diag)
 	if (!code)
 		code = blocks_tip_hash(scene, hash, diag);
 	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "invalidateblock", "[\"%s\"]", hash);
+		code = node_call(scene->node, scene->deadline, NULL, diag, "invalidateblock", "[\"%s\"]",
+				 hash);
 	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "reconsiderblock", "[\"%s\"]", hash);
+		code = node_call(scene->node, scene->deadline, NULL, diag, "reconsiderblock", "[\"%s\"]",
+				 hash);
 	if (!code)
 		code = log_cache_state(scene, &state->later, diag);
 	return code ? code : gettxoutsetinfo_act(scene, diag);
@@ -205,7 +210,9 @@ periodic_prepare(struct scene *scene, struct diag *diag)
 	struct state *state = scene->state;
 
 	if (node_version(scene->node) < 300000)
-		return scenario_skip(diag, "before v30 the periodic flush comes after 24 hours of a clock that cannot be set");
+		return scenario_skip(
+			diag,
+			"before v30 the periodic flush comes after 24 hours of a clock that cannot be set");
 	int code = mine_and_look(scene, diag);
 	if (!code)
 		code = blocks_begin(scene, &state->block, 0, diag);
@@ -213,7 +220,8 @@ periodic_prepare(struct scene *scene, struct diag *diag)
 		code = block_finish(&state->block, diag);
 	/* A clock that stands still measures a duration of 0. */
 	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "setmocktime", "[%lld]", (long long)time(NULL) + 4300);
+		code = node_call(scene->node, scene->deadline, NULL, diag, "setmocktime", "[%lld]",
+				 (long long)time(NULL) + 4300);
 	return code;
 }
 
@@ -236,12 +244,14 @@ periodic_expect(struct scene *scene, struct diag *diag)
 	if (!code)
 		code = log_cache_state(scene, &cache, diag);
 	if (!code && cache.coins != state->cache.coins + 1)
-		code = diag_fail(diag, -EBADMSG, "the cache had %" PRId64 " coins, and with one more %" PRId64,
+		code = diag_fail(diag, -EBADMSG,
+				 "the cache had %" PRId64 " coins, and with one more %" PRId64,
 				 state->cache.coins, cache.coins);
 	if (code)
 		return code;
 	expect_source(scene->expect, "the flush mode that Bitcoin Core gives to this cause");
-	struct expected *e = expect_event(scene->expect, TP_UTXOCACHE_FLUSH, FINDING_CONTRACT, "periodic flush");
+	struct expected *e =
+		expect_event(scene->expect, TP_UTXOCACHE_FLUSH, FINDING_CONTRACT, "periodic flush");
 	want_uint(e, "mode", MODE_PERIODIC);
 	want_bool(e, "for_prune", false);
 	expect_source(scene->expect, "bitcoind's log: coins and memory of the cache");
@@ -272,7 +282,13 @@ const struct scenario sc_utxocache_flush_periodic = {
  * does not); in the last tenth below that it counts as large and is flushed when there is time. A coin takes about 140
  * bytes here. So one block of FILL_MANY coins jumps over that tenth and past the limit; blocks of FILL_FEW cannot
  * jump over it, growth of the hash table included. */
-enum { FILL_MANY = 60000, FILL_SOME = 20000, FILL_FEW = 1000, FILL_BLOCKS_MAX = 60, FILL_SOME_BELOW_BYTES = 2 << 20 };
+enum {
+	FILL_MANY = 60000,
+	FILL_SOME = 20000,
+	FILL_FEW = 1000,
+	FILL_BLOCKS_MAX = 60,
+	FILL_SOME_BELOW_BYTES = 2 << 20
+};
 static const char *const small_cache_args[] = {"-dbcache=4", "-maxmempool=5", NULL};
 static const struct profile small_cache = {.name = "small_cache", .args = small_cache_args};
 
@@ -311,7 +327,8 @@ fill_cache(struct scene *scene, int at_first, int later, struct diag *diag)
 			code = log_flushes(scene, &flushes, diag);
 	}
 	if (!code && !flushes)
-		code = diag_fail(diag, -EBADMSG, "%zu blocks of %d coins did not make bitcoind flush", fill->blocks_cnt, later);
+		code = diag_fail(diag, -EBADMSG, "%zu blocks of %d coins did not make bitcoind flush",
+				 fill->blocks_cnt, later);
 	return code;
 }
 
@@ -323,7 +340,8 @@ fill_prepare(struct scene *scene, struct diag *diag)
 
 /* The blocks, and the flush behind the last. */
 static int
-expect_filled(struct scene *scene, enum flush_mode mode, const struct cache_state *cache, const char *what, struct diag *diag)
+expect_filled(struct scene *scene, enum flush_mode mode, const struct cache_state *cache, const char *what,
+	      struct diag *diag)
 {
 	const struct fill *fill = scene->state;
 	int code = 0;
@@ -352,14 +370,16 @@ if_needed_expect(struct scene *scene, struct diag *diag)
 	/* It comes after the block's coins were added and before the UpdateTip line that would tell. */
 	cache.coins += FILL_MANY + 1;
 	if (timing.critical_bytes < 0)
-		return diag_fail(diag, -EBADMSG, "bitcoind's log does not tell the size of the cache that made it flush");
+		return diag_fail(diag, -EBADMSG,
+				 "bitcoind's log does not tell the size of the cache that made it flush");
 	cache.least_bytes = cache.most_bytes = timing.critical_bytes;
 	return expect_filled(scene, MODE_IF_NEEDED, &cache, "flush of a cache that is too large", diag);
 }
 
 const struct scenario sc_utxocache_flush_if_needed = {
 	.name = "utxocache.flush.if_needed",
-	.summary = "more coins than a small -dbcache holds are flushed after the block, told with exact number and memory",
+	.summary = "more coins than a small -dbcache holds are flushed after the block, told with exact "
+		   "number and memory",
 	.subject = TP_UTXOCACHE_FLUSH,
 	.tracepoints = JUDGED | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
 	.profile = &small_cache,
@@ -386,8 +406,12 @@ large_expect(struct scene *scene, struct diag *diag)
 	if (!code)
 		code = log_flush(scene, 0, &timing, diag);
 	if (!code && timing.critical_bytes >= 0)
-		code = diag_fail(diag, -EBADMSG, "the cache ran past its limit: it was not to be filled up to its last tenth");
-	return code ? code : expect_filled(scene, MODE_PERIODIC, &cache, "flush of a cache that is nearly too large", diag);
+		code = diag_fail(
+			diag, -EBADMSG,
+			"the cache ran past its limit: it was not to be filled up to its last tenth");
+	return code ? code
+		    : expect_filled(scene, MODE_PERIODIC, &cache, "flush of a cache that is nearly too large",
+				    diag);
 }
 
 const struct scenario sc_utxocache_flush_large = {
@@ -435,7 +459,8 @@ prune_act(struct scene *scene, struct diag *diag)
 
 	/* There is nothing left to prune, and so nothing to write. */
 	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]", state->block.draft.height);
+		code = node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]",
+				 state->block.draft.height);
 	/* On the same node, a flush that does not prune. */
 	return code ? code : gettxoutsetinfo_act(scene, diag);
 }
@@ -445,7 +470,8 @@ prune_expect(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 
-	int code = expect_flush(scene, 0, MODE_NONE, &state->cache, true, FINDING_CONTRACT, "flush for pruning", diag);
+	int code = expect_flush(scene, 0, MODE_NONE, &state->cache, true, FINDING_CONTRACT,
+				"flush for pruning", diag);
 
 	return code ? code
 		    : expect_flush(scene, 1, sync_mode(scene), &state->cache, false, FINDING_CONTRACT,
@@ -457,7 +483,8 @@ static const struct profile pruned = {.name = "pruned", .args = prune_args};
 
 const struct scenario sc_utxocache_flush_prune = {
 	.name = "utxocache.flush.prune",
-	.summary = "pruneblockchain flushes with mode NONE and the prune flag; another flush of that node is without it",
+	.summary = "pruneblockchain flushes with mode NONE and the prune flag; another flush of that node is "
+		   "without it",
 	.subject = TP_UTXOCACHE_FLUSH,
 	.tracepoints = JUDGED,
 	.profile = &pruned,
@@ -482,11 +509,13 @@ shutdown_expect(struct scene *scene, struct diag *diag)
 	struct state *state = scene->state;
 	/* An empty cache keeps some memory, and less than a full one. */
 	struct cache_state empty = {.coins = 0, .least_bytes = 1, .most_bytes = state->cache.most_bytes};
-	int code = expect_flush(scene, 0, MODE_FORCE_FLUSH, &state->cache, false, FINDING_CONTRACT, "flush at shutdown", diag);
+	int code = expect_flush(scene, 0, MODE_FORCE_FLUSH, &state->cache, false, FINDING_CONTRACT,
+				"flush at shutdown", diag);
 
 	expect_extra_kind(scene->expect, FINDING_DETAIL);
 	return code ? code
-		    : expect_flush(scene, 1, MODE_FORCE_FLUSH, &empty, false, FINDING_DETAIL, "second flush at shutdown", diag);
+		    : expect_flush(scene, 1, MODE_FORCE_FLUSH, &empty, false, FINDING_DETAIL,
+				   "second flush at shutdown", diag);
 }
 
 const struct scenario sc_utxocache_flush_shutdown = {

@@ -1,5 +1,5 @@
-#include "base/text.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "scenario/blocks.h"
 #include "scenario/registry.h"
 
@@ -15,8 +15,8 @@ struct state {
 	size_t uncached_cnt;
 };
 
-#define JUDGED                                                                                       \
-	(TP_BIT(TP_UTXOCACHE_UNCACHE) | TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) |       \
+#define JUDGED                                                                                               \
+	(TP_BIT(TP_UTXOCACHE_UNCACHE) | TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) |              \
 	 TP_BIT(TP_UTXOCACHE_FLUSH))
 
 /* A transaction whose witnesses are no script that its coins ask for; hex, the caller's to free. */
@@ -51,7 +51,8 @@ try_transactions(struct scene *scene, char *const *hexes, size_t cnt, const char
 	buf_init(&list, 1 << 20);
 	for (size_t i = 0; i < cnt; i++)
 		buf_printf(&list, "%s\"%s\"", i ? ", " : "", hexes[i]);
-	int code = node_call(scene->node, scene->deadline, &answer, diag, "testmempoolaccept", "[[%s]]", list.data);
+	int code = node_call(scene->node, scene->deadline, &answer, diag, "testmempoolaccept", "[[%s]]",
+			     list.data);
 	for (size_t i = 0; i < json_cnt(answer); i++) {
 		const char *reason = json_string(json_get(json_at(answer, i), "reject-reason"));
 
@@ -80,11 +81,13 @@ static int
 send_bad_transaction(struct scene *scene, const struct chain_coin *coins, size_t cnt, struct diag *diag)
 {
 	char *hex = bad_transaction(coins, cnt);
-	int code = node_call(scene->node, scene->deadline, NULL, diag, "sendrawtransaction", "[\"%s\", 0]", hex);
+	int code =
+		node_call(scene->node, scene->deadline, NULL, diag, "sendrawtransaction", "[\"%s\", 0]", hex);
 
 	free(hex);
 	if (!code)
-		return diag_fail(diag, -EBADMSG, "sendrawtransaction of a transaction with wrong witnesses was not refused");
+		return diag_fail(diag, -EBADMSG,
+				 "sendrawtransaction of a transaction with wrong witnesses was not refused");
 	return code == -EREMOTEIO && strstr(diag->text, "script-verify-flag") ? 0 : code;
 }
 
@@ -100,8 +103,8 @@ uncached_expect(struct scene *scene, struct diag *diag)
 
 		code = blocks_coin_facts(scene, &state->coins[state->uncached[i]], &facts, diag);
 		if (!code)
-			expect_coin(scene, TP_UTXOCACHE_UNCACHE, FINDING_CONTRACT, "a coin that the refused transaction loaded",
-				    &facts);
+			expect_coin(scene, TP_UTXOCACHE_UNCACHE, FINDING_CONTRACT,
+				    "a coin that the refused transaction loaded", &facts);
 	}
 	return code;
 }
@@ -129,7 +132,8 @@ rejected_act(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_utxocache_uncache_rejected = {
 	.name = "utxocache.uncache.rejected",
-	.summary = "a refused transaction's four coins are unloaded: of coinbases and not, of all positions, heights and values",
+	.summary = "a refused transaction's four coins are unloaded: of coinbases and not, of all positions, "
+		   "heights and values",
 	.subject = TP_UTXOCACHE_UNCACHE,
 	.tracepoints = JUDGED,
 	.profile = &profile_default,
@@ -245,7 +249,8 @@ take_two_coins(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_utxocache_uncache_missing = {
 	.name = "utxocache.uncache.missing",
-	.summary = "a transaction refused for a missing coin: those that were loaded are unloaded, the missing one is not told",
+	.summary = "a transaction refused for a missing coin: those that were loaded are unloaded, the "
+		   "missing one is not told",
 	.subject = TP_UTXOCACHE_UNCACHE,
 	.tracepoints = JUDGED,
 	.profile = &profile_default,

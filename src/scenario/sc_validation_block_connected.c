@@ -14,15 +14,15 @@ struct state {
 	struct block block;
 	char hashes[HASHES_MAX][65]; /* of the blocks to be expected, in order */
 	size_t hashes_cnt;
-	char disconnected[2][65];    /* of those that are disconnected before, in order */
+	char disconnected[2][65]; /* of those that are disconnected before, in order */
 	size_t disconnected_cnt;
-	int64_t template_sigops;     /* as getblocktemplate says; -1: not asked */
+	int64_t template_sigops; /* as getblocktemplate says; -1: not asked */
 	char *proposal_hex;
 };
 
 #define JUDGED_BLOCK (TP_BIT(TP_VALIDATION_BLOCK_CONNECTED))
-#define JUDGED_ALL \
-	(TP_BIT(TP_VALIDATION_BLOCK_CONNECTED) | TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) | \
+#define JUDGED_ALL                                                                                           \
+	(TP_BIT(TP_VALIDATION_BLOCK_CONNECTED) | TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) |     \
 	 TP_BIT(TP_UTXOCACHE_FLUSH) | TP_BIT(TP_UTXOCACHE_UNCACHE))
 
 static void
@@ -42,7 +42,8 @@ note_hashes(struct scene *scene, uint32_t from_height, struct diag *diag)
 	struct chain_tip tip;
 	int code = chain_tip(scene->node, scene->deadline, &tip, diag);
 
-	for (uint32_t height = from_height; !code && height <= tip.height && state->hashes_cnt < HASHES_MAX; height++) {
+	for (uint32_t height = from_height; !code && height <= tip.height && state->hashes_cnt < HASHES_MAX;
+	     height++) {
 		struct json *hash = NULL;
 
 		code = node_call(scene->node, scene->deadline, &hash, diag, "getblockhash", "[%u]", height);
@@ -73,7 +74,8 @@ expect_hashes(struct scene *scene, bool coins, struct diag *diag)
 
 		code = blocks_get(scene, state->hashes[i], &block, diag);
 		if (!code)
-			code = coins ? expect_block(scene, block, diag) : expect_block_connected(scene, block, diag);
+			code = coins ? expect_block(scene, block, diag)
+				     : expect_block_connected(scene, block, diag);
 		json_free(block);
 	}
 	return code;
@@ -129,7 +131,8 @@ submit_prepare(struct scene *scene, struct diag *diag)
 	tx_init(&first);
 	tx_init(&second);
 	for (size_t i = 0; i < 4 && !code; i++)
-		code = i % 2 ? blocks_take_high_coin(scene, &coins[i], diag) : blocks_take_coin(scene, &coins[i], diag);
+		code = i % 2 ? blocks_take_high_coin(scene, &coins[i], diag)
+			     : blocks_take_coin(scene, &coins[i], diag);
 	if (!code) {
 		for (size_t i = 0; i < 3; i++)
 			tx_spend(&first, &coins[i]);
@@ -166,7 +169,8 @@ submit_act(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_validation_block_connected_submit = {
 	.name = "validation.block_connected.submit",
-	.summary = "a submitted block with five inputs in two transactions; its coins are spent and added before it is told",
+	.summary = "a submitted block with five inputs in two transactions; its coins are spent and added "
+		   "before it is told",
 	.subject = TP_VALIDATION_BLOCK_CONNECTED,
 	.tracepoints = JUDGED_ALL,
 	.profile = &profile_default,
@@ -206,7 +210,8 @@ sigops_coinbase_prepare(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_validation_block_connected_sigops_coinbase = {
 	.name = "validation.block_connected.sigops_coinbase",
-	.summary = "the coinbase's own signature operations (P2PKH, bare multisig, 16484 in all) count, four times each",
+	.summary = "the coinbase's own signature operations (P2PKH, bare multisig, 16484 in all) count, four "
+		   "times each",
 	.subject = TP_VALIDATION_BLOCK_CONNECTED,
 	.tracepoints = JUDGED_BLOCK,
 	.profile = &profile_default,
@@ -227,7 +232,8 @@ ask_template(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 	struct json *template = NULL;
-	int code = node_call(scene->node, scene->deadline, &template, diag, "getblocktemplate", "[{\"rules\": [\"segwit\"]}]");
+	int code = node_call(scene->node, scene->deadline, &template, diag, "getblocktemplate",
+			     "[{\"rules\": [\"segwit\"]}]");
 	const struct json *txs = json_get(template, "transactions");
 
 	state->template_sigops = 0;
@@ -235,7 +241,8 @@ ask_template(struct scene *scene, struct diag *diag)
 		int64_t sigops;
 
 		if (!json_i64(json_get(json_at(txs, i), "sigops"), &sigops))
-			code = diag_fail(diag, -EBADMSG, "getblocktemplate lacks the sigops of a transaction");
+			code = diag_fail(diag, -EBADMSG,
+					 "getblocktemplate lacks the sigops of a transaction");
 		else
 			state->template_sigops += sigops;
 	}
@@ -255,11 +262,12 @@ ask_p2sh(struct scene *scene, const uint8_t *script, size_t len, struct buf *out
 	int code = node_call(scene->node, scene->deadline, &decoded, diag, "decodescript", "[\"%s\"]", hex);
 	const char *address = json_string(json_get(decoded, "p2sh"));
 	if (!code)
-		code = node_call(scene->node, scene->deadline, &validated, diag, "validateaddress", "[\"%s\"]",
-				 address ? address : "");
+		code = node_call(scene->node, scene->deadline, &validated, diag, "validateaddress",
+				 "[\"%s\"]", address ? address : "");
 	const char *script_hex = json_string(json_get(validated, "scriptPubKey"));
 	if (!code && (!script_hex || !parse_hex(script_hex, bytes, sizeof(bytes))))
-		code = diag_fail(diag, -EBADMSG, "decodescript and validateaddress do not give a P2SH script");
+		code = diag_fail(diag, -EBADMSG,
+				 "decodescript and validateaddress do not give a P2SH script");
 	if (!code)
 		buf_add(out, bytes, sizeof(bytes));
 	json_free(decoded);
@@ -316,8 +324,8 @@ sigops_transactions_prepare(struct scene *scene, struct diag *diag)
 	if (!code) {
 		for (uint32_t i = 0; i < 3; i++) {
 			own = tx_coin(&fund, i);
-			tx_add_witness(tx_add_input(&witness, own.txid_wire, own.idx, TX_SEQUENCE_RBF), checksig_script,
-				       sizeof(checksig_script));
+			tx_add_witness(tx_add_input(&witness, own.txid_wire, own.idx, TX_SEQUENCE_RBF),
+				       checksig_script, sizeof(checksig_script));
 		}
 		script_add_p2pkh(&script, pubkey_hash);
 		tx_add_output(&witness, 100000, script.data, script.len);
@@ -328,7 +336,8 @@ sigops_transactions_prepare(struct scene *scene, struct diag *diag)
 		own = tx_coin(&fund, 3);
 		buf_reset(&script);
 		script_add_push(&script, checksig_script, sizeof(checksig_script));
-		tx_set_script_sig(tx_add_input(&p2sh, own.txid_wire, own.idx, TX_SEQUENCE_RBF), script.data, script.len);
+		tx_set_script_sig(tx_add_input(&p2sh, own.txid_wire, own.idx, TX_SEQUENCE_RBF), script.data,
+				  script.len);
 		tx_pay(&p2sh, own.value_sat - FEE_SAT);
 		code = chain_send(scene->node, scene->deadline, &p2sh, diag);
 	}
@@ -363,7 +372,8 @@ sigops_transactions_expect(struct scene *scene, struct diag *diag)
 
 	/* The coinbase that pays to anyone has none, so the whole block has what the template counted. */
 	if (!code && blocks_sigop_cost(block) != state->template_sigops)
-		code = diag_fail(diag, -EBADMSG, "tpcheck counts a sigop cost of %lld, getblocktemplate of %lld",
+		code = diag_fail(diag, -EBADMSG,
+				 "tpcheck counts a sigop cost of %lld, getblocktemplate of %lld",
 				 (long long)blocks_sigop_cost(block), (long long)state->template_sigops);
 	if (!code)
 		code = expect_block_connected(scene, block, diag);
@@ -373,7 +383,8 @@ sigops_transactions_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_validation_block_connected_sigops_transactions = {
 	.name = "validation.block_connected.sigops_transactions",
-	.summary = "mined transactions with legacy, P2SH and witness signature operations, counted as getblocktemplate does",
+	.summary = "mined transactions with legacy, P2SH and witness signature operations, counted as "
+		   "getblocktemplate does",
 	.subject = TP_VALIDATION_BLOCK_CONNECTED,
 	.tracepoints = JUDGED_BLOCK,
 	.profile = &profile_default,
@@ -389,7 +400,8 @@ const struct scenario sc_validation_block_connected_sigops_transactions = {
 static int
 sigops_script_sig_prepare(struct scene *scene, struct diag *diag)
 {
-	static const uint8_t script_sig[] = {0x00, 0x63, 0xac, 0xac, 0x68}; /* two CHECKSIGs that are never run */
+	static const uint8_t script_sig[] = {0x00, 0x63, 0xac, 0xac,
+					     0x68}; /* two CHECKSIGs that are never run */
 	struct state *state = scene->state;
 	struct chain_coin coin;
 	struct tx fund, spend;
@@ -401,7 +413,8 @@ sigops_script_sig_prepare(struct scene *scene, struct diag *diag)
 		tx_spend(&fund, &coin);
 		tx_add_output(&fund, 50000, script_op_true, sizeof(script_op_true));
 		coin = tx_coin(&fund, 0);
-		tx_set_script_sig(tx_add_input(&spend, coin.txid_wire, coin.idx, TX_SEQUENCE_RBF), script_sig, sizeof(script_sig));
+		tx_set_script_sig(tx_add_input(&spend, coin.txid_wire, coin.idx, TX_SEQUENCE_RBF), script_sig,
+				  sizeof(script_sig));
 		tx_pay(&spend, 40000);
 		code = blocks_begin(scene, &state->block, 0, diag);
 	}
@@ -492,7 +505,8 @@ reconsider_prepare(struct scene *scene, struct diag *diag)
 	if (!code)
 		code = note_hashes(scene, state->block.draft.height, diag);
 	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "invalidateblock", "[\"%s\"]", state->hashes[0]);
+		code = node_call(scene->node, scene->deadline, NULL, diag, "invalidateblock", "[\"%s\"]",
+				 state->hashes[0]);
 	return code;
 }
 
@@ -501,7 +515,8 @@ reconsider_act(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 
-	return node_call(scene->node, scene->deadline, NULL, diag, "reconsiderblock", "[\"%s\"]", state->hashes[0]);
+	return node_call(scene->node, scene->deadline, NULL, diag, "reconsiderblock", "[\"%s\"]",
+			 state->hashes[0]);
 }
 
 const struct scenario sc_validation_block_connected_reconsider = {
@@ -550,14 +565,16 @@ reorg_act(struct scene *scene, struct diag *diag)
 	if (code)
 		return code;
 	if (!reason || strcmp(reason, "inconclusive"))
-		code = diag_fail(diag, -EBADMSG, "submitblock of a side branch: want 'inconclusive', got '%s'",
+		code = diag_fail(diag, -EBADMSG,
+				 "submitblock of a side branch: want 'inconclusive', got '%s'",
 				 reason ? reason : "accepted");
 	free(reason);
 	memcpy(draft.prev_hash_wire, state->block.hash_wire, 32);
 	draft.height++;
 	draft.time++;
 	block_init(&second, &draft);
-	block_add_output(&second, block_regtest_subsidy_sat(draft.height), script_p2wsh_op_true, sizeof(script_p2wsh_op_true));
+	block_add_output(&second, block_regtest_subsidy_sat(draft.height), script_p2wsh_op_true,
+			 sizeof(script_p2wsh_op_true));
 	if (!code)
 		code = blocks_submit(scene, &second, diag);
 	format_hash(state->block.hash_wire, state->hashes[0]);
@@ -569,7 +586,8 @@ reorg_act(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_validation_block_connected_reorg = {
 	.name = "validation.block_connected.reorg",
-	.summary = "a branch of two blocks replaces the tip: nothing for the first block until the second comes, then both",
+	.summary = "a branch of two blocks replaces the tip: nothing for the first block until the second "
+		   "comes, then both",
 	.subject = TP_VALIDATION_BLOCK_CONNECTED,
 	.tracepoints = JUDGED_ALL,
 	.profile = &profile_default,
@@ -599,7 +617,8 @@ proposal_act(struct scene *scene, struct diag *diag)
 	struct state *state = scene->state;
 	struct json *answer = NULL;
 	int code = node_call(scene->node, scene->deadline, &answer, diag, "getblocktemplate",
-			     "[{\"mode\": \"proposal\", \"rules\": [\"segwit\"], \"data\": \"%s\"}]", state->proposal_hex);
+			     "[{\"mode\": \"proposal\", \"rules\": [\"segwit\"], \"data\": \"%s\"}]",
+			     state->proposal_hex);
 
 	if (!code && !json_is_null(answer))
 		code = diag_fail(diag, -EBADMSG, "getblocktemplate refused the proposal: %s",
@@ -618,7 +637,8 @@ proposal_expect(struct scene *scene, struct diag *diag)
 	/* Whether and how often a temporary cache is filled is bitcoind's own business. */
 	expect_extra_kind(scene->expect, FINDING_DETAIL);
 	if (!code)
-		code = expect_block_coins(scene, block, FINDING_DETAIL, "trying the proposal in a temporary cache", diag);
+		code = expect_block_coins(scene, block, FINDING_DETAIL,
+					  "trying the proposal in a temporary cache", diag);
 	if (!code)
 		code = expect_block(scene, block, diag);
 	json_free(block);
@@ -653,7 +673,8 @@ invalid_act(struct scene *scene, struct diag *diag)
 	if (!code)
 		code = chain_submit(scene->node, scene->deadline, &bad, &reason, diag);
 	if (!code && (!reason || strcmp(reason, "bad-cb-amount")))
-		code = diag_fail(diag, -EBADMSG, "submitblock of a block that pays too much: want 'bad-cb-amount', got '%s'",
+		code = diag_fail(diag, -EBADMSG,
+				 "submitblock of a block that pays too much: want 'bad-cb-amount', got '%s'",
 				 reason ? reason : "accepted");
 	free(reason);
 	block_fini(&bad);

@@ -35,25 +35,25 @@ extern const struct profile profile_default;
 
 struct scene {
 	struct node *node;
-	struct deadline deadline;     /* of the scenario; for node_call and its like */
-	struct expect *expect;        /* to be filled */
-	void *state;                  /* state_sz bytes of the scenario's own, zero at first */
-	struct coin_pool *coins;      /* of the node; see blocks.h */
+	struct deadline deadline; /* of the scenario; for node_call and its like */
+	struct expect *expect;    /* to be filled */
+	void *state;              /* state_sz bytes of the scenario's own, zero at first */
+	struct coin_pool *coins;  /* of the node; see blocks.h */
 
 	/* Set before act: */
-	uint64_t act_start_ns;        /* CLOCK_MONOTONIC, as events have it */
-	uint64_t log_mark;            /* for node_log_read: what was logged since */
+	uint64_t act_start_ns; /* CLOCK_MONOTONIC, as events have it */
+	uint64_t log_mark;     /* for node_log_read: what was logged since */
 	/* Set before expect: */
 	uint64_t act_end_ns;
-	const struct event *events;   /* what came, in order */
+	const struct event *events; /* what came, in order */
 	size_t events_cnt;
 };
 
 struct scenario {
-	const char *name;            /* context.tracepoint.behaviour */
-	const char *summary;         /* one line, what it shows */
-	enum tracepoint_id subject;  /* the tracepoint it is about */
-	uint64_t tracepoints;        /* TP_BIT of all whose events are recorded and judged; the subject among them */
+	const char *name;           /* context.tracepoint.behaviour */
+	const char *summary;        /* one line, what it shows */
+	enum tracepoint_id subject; /* the tracepoint it is about */
+	uint64_t tracepoints; /* TP_BIT of all whose events are recorded and judged; the subject among them */
 	const struct profile *profile;
 	size_t state_sz;
 	int (*prepare)(struct scene *scene, struct diag *diag); /* may be NULL */

@@ -65,13 +65,14 @@ judge_burst(const struct event *events, size_t cnt, struct report_result *result
 		return;
 	snprintf(want, sizeof(want), "%d events", BURST_HITS);
 	snprintf(got, sizeof(got), "%zu events, %zu of them in order", cnt, i);
-	findings_add(&result->findings, FINDING_CONTRACT, "utxocache:add", 0, NULL, want, got, "the specimen's burst",
-		     "not every event of a burst arrived once and in order");
+	findings_add(&result->findings, FINDING_CONTRACT, "utxocache:add", 0, NULL, want, got,
+		     "the specimen's burst", "not every event of a burst arrived once and in order");
 	result->outcome = OUTCOME_FAIL;
 }
 
 static void
-run_one(size_t idx, struct specimen *specimen, struct probe_set *set, const struct plan *plan, struct report_result *result)
+run_one(size_t idx, struct specimen *specimen, struct probe_set *set, const struct plan *plan,
+	struct report_result *result)
 {
 	struct record_list records;
 	struct event *events = NULL;
@@ -116,7 +117,8 @@ prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *pla
 	plan_make(plan, *notes, UINT64_MAX);
 	for (int id = 0; id < TRACEPOINTS_CNT; id++)
 		if (plan->findings[id].cnt)
-			return diag_fail(diag, -EBADMSG, "selftest: the specimen's notes are not as documented: %s",
+			return diag_fail(diag, -EBADMSG,
+					 "selftest: the specimen's notes are not as documented: %s",
 					 plan->findings[id].items[0].message);
 	code = probe_set_new(set, plan->points, plan->points_cnt, &opts->probe, diag);
 	if (!code)
@@ -140,7 +142,8 @@ selftest_run(const struct selftest_opts *opts, struct report_run *run)
 	if (opts->on_begin)
 		opts->on_begin(opts->cookie, "selftest: compiling and attaching", 1, RESULTS);
 	int code = prepare(opts, &notes, &plan, &set, &specimen, &diag);
-	bool obstacle = code && (probe_find_early_obstacle(reason, sizeof(reason)) || probe_find_obstacle(opts->probe.method, reason, sizeof(reason)));
+	bool obstacle = code && (probe_find_early_obstacle(reason, sizeof(reason)) ||
+				 probe_find_obstacle(opts->probe.method, reason, sizeof(reason)));
 	if (set)
 		run->attach = probe_method_name(probe_set_method(set));
 	for (size_t i = 0; i < RESULTS; i++) {

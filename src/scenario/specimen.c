@@ -21,10 +21,9 @@ struct specimen {
 	int fd; /* commands go out, answers come in */
 };
 
-static void __attribute__((noreturn))
-become_specimen(int fd, const char *program)
+static void __attribute__((noreturn)) become_specimen(int fd, const char *program)
 {
-	char *const args[] = {(char *)(uintptr_t)"tpcheck", (char *)(uintptr_t)"__specimen", NULL};
+	char *const args[] = {(char *)(uintptr_t) "tpcheck", (char *)(uintptr_t) "__specimen", NULL};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -112,7 +111,8 @@ specimen_stop(struct specimen *specimen)
 }
 
 static void
-want_specimen_value(struct expected *e, const struct contract_tracepoint *row, unsigned n, enum specimen_round round)
+want_specimen_value(struct expected *e, const struct contract_tracepoint *row, unsigned n,
+		    enum specimen_round round)
 {
 	static uint8_t bytes[SPECIMEN_BYTES + 1];
 	const struct contract_arg *arg = &row->args[n - 1];
@@ -163,7 +163,8 @@ specimen_expect(struct expect *x, enum specimen_round round, uint64_t tracepoint
 			if (!(tracepoints & TP_BIT(id)))
 				continue;
 			expect_source(x, "the specimen's values, round %d", (int)round);
-			struct expected *e = expect_event(x, row->id, FINDING_CONTRACT, "round %d, thread %d", (int)round, thread + 1);
+			struct expected *e = expect_event(x, row->id, FINDING_CONTRACT, "round %d, thread %d",
+							  (int)round, thread + 1);
 			for (unsigned n = 1; n <= row->args_cnt; n++)
 				want_specimen_value(e, row, n, round);
 		}

@@ -12,10 +12,10 @@
 
 /* A round gives every argument a value of its own: */
 enum specimen_round {
-	SPECIMEN_TYPICAL,  /* small numbers, short strings */
-	SPECIMEN_LEAST,    /* the least numbers, empty strings and payloads */
+	SPECIMEN_TYPICAL, /* small numbers, short strings */
+	SPECIMEN_LEAST,   /* the least numbers, empty strings and payloads */
 	SPECIMEN_GREATEST, /* the greatest numbers, longest documented strings, a payload that fills the record */
-	SPECIMEN_BEYOND,   /* strings and payloads longer than a record has room for */
+	SPECIMEN_BEYOND, /* strings and payloads longer than a record has room for */
 	SPECIMEN_ROUNDS,
 };
 

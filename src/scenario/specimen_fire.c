@@ -1,6 +1,6 @@
 /* The specimen's process. The tracepoints stand here as they stand in Bitcoin Core: with a semaphore each, their
  * arguments prepared only while somebody listens, of the types that Bitcoin Core passes. */
-#define SDT_USE_VARIADIC 1
+#define SDT_USE_VARIADIC    1
 #define _SDT_HAS_SEMAPHORES 1
 #include <sys/sdt.h>
 
@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TRACEPOINT_SEMAPHORE(context, event) \
-	extern unsigned short context##_##event##_semaphore; \
+#define TRACEPOINT_SEMAPHORE(context, event)                                                                 \
+	extern unsigned short context##_##event##_semaphore;                                                 \
 	unsigned short context##_##event##_semaphore __attribute__((section(".probes")))
 
 TRACEPOINT_SEMAPHORE(net, inbound_message);
@@ -39,18 +39,18 @@ TRACEPOINT_SEMAPHORE(mempool, rejected);
 
 /* The tests build this file once more, with specimens that are wrong on purpose (tests/specimens/broken.c). */
 #ifndef SPECIMEN_HITS
-#define SPECIMEN_HITS(id) 1        /* how often the tracepoint fires where it should fire once */
-#define SPECIMEN_POINTER(id, n, p) (p) /* what is passed for a pointer */
-#define SPECIMEN_INT32 int32_t     /* the type of the arguments that are int32 */
-#define SPECIMEN_UINT32 uint32_t
+#define SPECIMEN_HITS(id)          1       /* how often the tracepoint fires where it should fire once */
+#define SPECIMEN_POINTER(id, n, p) (p)     /* what is passed for a pointer */
+#define SPECIMEN_INT32             int32_t /* the type of the arguments that are int32 */
+#define SPECIMEN_UINT32            uint32_t
 #endif
 
 /* Reads the semaphore anew each time: the kernel changes it. */
-#define TRACEPOINT(context, event, ...)                                                           \
-	do {                                                                                      \
-		for (int hits = SPECIMEN_HITS(v->id); hits > 0; hits--)                           \
-			if (*(volatile unsigned short *)&context##_##event##_semaphore)           \
-				STAP_PROBEV(context, event, __VA_ARGS__);                         \
+#define TRACEPOINT(context, event, ...)                                                                      \
+	do {                                                                                                 \
+		for (int hits = SPECIMEN_HITS(v->id); hits > 0; hits--)                                      \
+			if (*(volatile unsigned short *)&context##_##event##_semaphore)                      \
+				STAP_PROBEV(context, event, __VA_ARGS__);                                    \
 	} while (0)
 
 /* The values of one firing; pointers have to stay valid until the probe was hit. */
@@ -83,14 +83,14 @@ payload(struct values *v)
 	return SPECIMEN_POINTER(v->id, 6, v->payload);
 }
 
-#define BEGIN(i) v->id = i
-#define I64(n) specimen_int(v->id, n, v->round, 8)
-#define I32(n) (SPECIMEN_INT32)specimen_int(v->id, n, v->round, 4)
-#define U64(n) specimen_uint(v->id, n, v->round, 8)
-#define U32(n) (SPECIMEN_UINT32)specimen_uint(v->id, n, v->round, 4)
+#define BEGIN(i)   v->id = i
+#define I64(n)     specimen_int(v->id, n, v->round, 8)
+#define I32(n)     (SPECIMEN_INT32) specimen_int(v->id, n, v->round, 4)
+#define U64(n)     specimen_uint(v->id, n, v->round, 8)
+#define U32(n)     (SPECIMEN_UINT32) specimen_uint(v->id, n, v->round, 4)
 #define BOOLEAN(n) specimen_bool(v->id, n, v->round)
-#define STRING(n) string(v, n)
-#define HASH(n) hash(v, n)
+#define STRING(n)  string(v, n)
+#define HASH(n)    hash(v, n)
 
 static void
 fire_round(struct values *v)
@@ -100,7 +100,8 @@ fire_round(struct values *v)
 	TRACEPOINT(net, inbound_message, I64(1), STRING(2), STRING(3), STRING(4), v->payload_len, payload(v));
 	BEGIN(TP_NET_OUTBOUND_MESSAGE);
 	v->payload_len = specimen_payload(v->id, v->round, v->payload);
-	TRACEPOINT(net, outbound_message, I64(1), STRING(2), STRING(3), STRING(4), v->payload_len, payload(v));
+	TRACEPOINT(net, outbound_message, I64(1), STRING(2), STRING(3), STRING(4), v->payload_len,
+		   payload(v));
 	BEGIN(TP_NET_INBOUND_CONNECTION);
 	TRACEPOINT(net, inbound_connection, I64(1), STRING(2), STRING(3), U32(4), U64(5));
 	BEGIN(TP_NET_OUTBOUND_CONNECTION);
@@ -150,7 +151,8 @@ fire_burst(struct values *v, uint64_t cnt)
 	specimen_hash(v->id, 1, v->round, txid);
 	for (uint64_t i = 0; i < cnt; i++)
 		if (*(volatile unsigned short *)&utxocache_add_semaphore)
-			STAP_PROBEV(utxocache, add, (const uint8_t *)txid, (uint32_t)i, (uint32_t)7, (int64_t)i, (bool)false);
+			STAP_PROBEV(utxocache, add, (const uint8_t *)txid, (uint32_t)i, (uint32_t)7,
+				    (int64_t)i, (bool)false);
 }
 
 static struct values main_values, other_values;
@@ -180,7 +182,8 @@ specimen_main(void)
 
 			main_values.round = other_values.round = (enum specimen_round)n;
 			fire_round(&main_values);
-			if (pthread_create(&thread, NULL, fire_in_thread, &other_values) || pthread_join(thread, NULL))
+			if (pthread_create(&thread, NULL, fire_in_thread, &other_values) ||
+			    pthread_join(thread, NULL))
 				return 1;
 		} else if (!strcmp(line, "burst")) {
 			fire_burst(&main_values, n);

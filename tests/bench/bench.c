@@ -1,6 +1,7 @@
 /* The figures that tpcheck promises, measured in one go: bench [BITCOIND]. Prints a table with the promised limits; the
  * exit code is 1 when one is missed, 77 when it cannot be measured here. Times are of a whole process where
  * a person would wait for one: this program runs itself as "bench --arm PID" for that. */
+#include "base/text.h"
 #include "base/xmem.h"
 #include "node/chain.h"
 #include "node/script.h"
@@ -118,7 +119,8 @@ measure_start_and_end(const char *bitcoind)
 		if (read(out[0], &byte, 1) != 1)
 			die("the armed process ended");
 		armed_s[i] = (double)(clock_now_ns() - began) / 1e9;
-		must(chain_generate(node, deadline_in_ms(5000), 10, script_p2wsh_op_true, sizeof(script_p2wsh_op_true), &diag),
+		must(chain_generate(node, deadline_in_ms(5000), 10, script_p2wsh_op_true,
+				    sizeof(script_p2wsh_op_true), &diag),
 		     &diag);
 		began = clock_now_ns();
 		close(in[1]);
@@ -159,7 +161,8 @@ empty_hit_ns(struct specimen *specimen, const struct plan *plan)
 	}
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)specimen_pid(specimen));
 	int prog_fd = bpf_try_program(MULTI_ATTACH_TYPE);
-	int link_fd = bpf_link_uprobe_multi(prog_fd, path, offsets, semaphores, cookies, cnt, specimen_pid(specimen));
+	int link_fd = bpf_link_uprobe_multi(prog_fd, path, offsets, semaphores, cookies, cnt,
+					    specimen_pid(specimen));
 	if (link_fd < 0)
 		die("no uprobe_multi link here: the cost of a hit cannot be compared");
 	double ns = hit_ns(specimen);
@@ -230,7 +233,8 @@ measure_run(const char *tpcheck, const char *bitcoind)
 		if (!pid) {
 			if (!freopen("/dev/null", "w", stdout))
 				_exit(99);
-			execl(tpcheck, "tpcheck", "run", "--require", option, "validation.*", "utxocache.*", (char *)NULL);
+			execl(tpcheck, "tpcheck", "run", "--require", option, "validation.*", "utxocache.*",
+			      (char *)NULL);
 			_exit(99);
 		}
 		if (waitpid(pid, &status, 0) != pid || status)
@@ -249,8 +253,9 @@ main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
-	if (argc == 4 && !strcmp(argv[1], "--arm"))
-		return arm((pid_t)atol(argv[2]), argv[3]);
+	uint64_t pid;
+	if (argc == 4 && !strcmp(argv[1], "--arm") && parse_u64(argv[2], &pid))
+		return arm((pid_t)pid, argv[3]);
 	if (probe_find_obstacle(PROBE_METHOD_MULTI, reason, sizeof(reason))) {
 		printf("SKIP: %s\n", reason);
 		return 77;

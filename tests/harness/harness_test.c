@@ -40,7 +40,8 @@ must(int code, const struct diag *diag)
 }
 
 static void
-bench_open(struct bench *bench, const char *program, enum probe_method method, uint64_t tracepoints, size_t ring_bytes)
+bench_open(struct bench *bench, const char *program, enum probe_method method, uint64_t tracepoints,
+	   size_t ring_bytes)
 {
 	struct probe_opts opts = {.method = method, .ring_bytes = ring_bytes};
 	struct diag diag;
@@ -112,10 +113,12 @@ find_breakage(struct bench *bench, const char *broken, enum specimen_round round
 
 /* Every finding must be about that tracepoint and argument, and there must be want of them: one for each thread. */
 static void
-assert_named(struct findings *findings, const char *broken, const char *tracepoint, unsigned argument, size_t cnt)
+assert_named(struct findings *findings, const char *broken, const char *tracepoint, unsigned argument,
+	     size_t cnt)
 {
 	for (size_t i = 0; i < findings->cnt; i++)
-		if (strcmp(findings->items[i].tracepoint, tracepoint) || findings->items[i].argument != argument)
+		if (strcmp(findings->items[i].tracepoint, tracepoint) ||
+		    findings->items[i].argument != argument)
 			fail_msg("%s: blamed is %s argument %u: %s", broken, findings->items[i].tracepoint,
 				 findings->items[i].argument, findings->items[i].message);
 	if (findings->cnt != cnt)
@@ -168,7 +171,8 @@ test_each_wrong_value_is_named(void **state)
 				continue;
 			snprintf(broken, sizeof(broken), "pointer:%u:%u", id, n);
 			findings = find_breakage(&bench, broken, SPECIMEN_TYPICAL);
-			assert_true(findings.cnt && strstr(findings.items[0].got, "not readable at 0x8: Bad address"));
+			assert_true(findings.cnt &&
+				    strstr(findings.items[0].got, "not readable at 0x8: Bad address"));
 			assert_named(&findings, broken, row->full_name, n, 2);
 		}
 	}
@@ -318,7 +322,8 @@ test_a_loss_is_an_error(void **state)
 	must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
 	must(probe_set_arm(bench.set, UINT64_MAX, &diag), &diag);
 	must(specimen_command(specimen, "burst 500000", &diag), &diag);
-	assert_int_equal(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag), -EOVERFLOW);
+	assert_int_equal(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag),
+			 -EOVERFLOW);
 	assert_non_null(strstr(diag.text, "events were lost"));
 	assert_int_equal(counts.attempts, 500000);
 	assert_true(counts.failed > 0);

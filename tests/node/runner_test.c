@@ -1,5 +1,5 @@
-/* The runner on a real bitcoind with scenarios that are wrong on purpose: each must end as its mistake deserves, with the
- * right words. Needs $BITCOIND or one in PATH, and what the probes need; is skipped, loudly, without. */
+/* The runner on a real bitcoind with scenarios that are wrong on purpose: each must end as its mistake deserves,
+ * with the right words. Needs $BITCOIND or one in PATH, and what the probes need; is skipped, loudly, without. */
 #include "base/xmem.h"
 #include "scenario/blocks.h"
 #include "scenario/registry.h"
@@ -61,7 +61,8 @@ expect_coin_with(struct scene *scene, const struct json *block, int64_t more_sat
 	const struct json *tx = json_at(json_get(block, "tx"), 0), *out = json_at(json_get(tx, "vout"), 0);
 	struct coin_facts facts = {.is_coinbase = true};
 
-	if (!json_i64(json_get(block, "height"), &facts.height) || !json_sat(json_get(out, "value"), &facts.value_sat))
+	if (!json_i64(json_get(block, "height"), &facts.height) ||
+	    !json_sat(json_get(out, "value"), &facts.value_sat))
 		return -EBADMSG;
 	memcpy(facts.txid_wire, scene->events[0].args[0].bytes, 32);
 	facts.value_sat += more_sat;
@@ -85,7 +86,8 @@ expect_wrongly(struct scene *scene, struct diag *diag)
 	if (!code && mistake == WRONG_DETAIL)
 		code = expect_coin_with(scene, block, 0, FINDING_DETAIL);
 	if (!code && mistake == ARGUMENT_MISSING)
-		want_uint(expect_event(scene->expect, TP_UTXOCACHE_ADD, FINDING_CONTRACT, "half a coin"), "vout", 0);
+		want_uint(expect_event(scene->expect, TP_UTXOCACHE_ADD, FINDING_CONTRACT, "half a coin"),
+			  "vout", 0);
 	if (!code && mistake != WRONG_ORDER && mistake != ONE_TOO_FEW)
 		code = expect_block_connected(scene, block, diag);
 	json_free(block);
@@ -127,7 +129,8 @@ is_there(const char *dir, const char *name)
 static void
 remove_dir(const char *dir)
 {
-	static const char *const files[] = {"debug.log", "events.jsonl", "findings.json", "probes.c", "command", "reason"};
+	static const char *const files[] = {"debug.log", "events.jsonl", "findings.json",
+					    "probes.c",  "command",      "reason"};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		char *path = xasprintf("%s/%s", dir, files[i]);
@@ -190,7 +193,8 @@ test_right_expectations_pass_and_leave_nothing(void **state)
 	(void)state;
 	assert_int_equal(run.results_cnt, 1);
 	if (run.results[0].outcome != OUTCOME_PASS)
-		fail_msg("%s", run.results[0].reason ? run.results[0].reason : run.results[0].findings.items[0].message);
+		fail_msg("%s", run.results[0].reason ? run.results[0].reason
+						     : run.results[0].findings.items[0].message);
 	assert_null(run.results[0].artifacts);
 	assert_int_equal(report_exit_code(&run, true), EXIT_PASSED);
 	end_run(&run, artifacts);
@@ -295,11 +299,11 @@ skip_it(struct scene *scene, struct diag *diag)
 	return scenario_skip(diag, "for the test's sake");
 }
 
-#define BROKEN(step, function)                                                                              \
-	{                                                                                                   \
-		.name = "utxocache.add." #function, .subject = TP_UTXOCACHE_ADD, .tracepoints = ADD_AND_BLOCK, \
-		.profile = &profile_default, .state_sz = sizeof(struct state), .step = function,            \
-		.expect = expect_wrongly, .clean = clean,                                                   \
+#define BROKEN(step, function)                                                                               \
+	{                                                                                                    \
+		.name = "utxocache.add." #function, .subject = TP_UTXOCACHE_ADD,                             \
+		.tracepoints = ADD_AND_BLOCK, .profile = &profile_default, .state_sz = sizeof(struct state), \
+		.step = function, .expect = expect_wrongly, .clean = clean,                                  \
 	}
 
 static void
@@ -307,9 +311,15 @@ test_a_broken_node_is_an_error_and_the_next_scenario_gets_a_new_one(void **state
 {
 	static const struct scenario killed = BROKEN(act, kill_node);
 	static const struct scenario skipped = {
-		.name = "utxocache.add.skipped", .subject = TP_UTXOCACHE_ADD, .tracepoints = ADD_AND_BLOCK,
-		.profile = &profile_default, .state_sz = sizeof(struct state), .prepare = skip_it, .act = submit,
-		.expect = expect_wrongly, .clean = clean,
+		.name = "utxocache.add.skipped",
+		.subject = TP_UTXOCACHE_ADD,
+		.tracepoints = ADD_AND_BLOCK,
+		.profile = &profile_default,
+		.state_sz = sizeof(struct state),
+		.prepare = skip_it,
+		.act = submit,
+		.expect = expect_wrongly,
+		.clean = clean,
 	};
 	static const struct scenario *const list[] = {&killed, &under_test, &skipped, &under_test, NULL};
 	char *artifacts;

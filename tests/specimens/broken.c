@@ -80,20 +80,20 @@ broken_payload(enum tracepoint_id id, enum specimen_round round, uint8_t *out)
 	return len + is_broken("value", id, 5);
 }
 
-#define SPECIMEN_HITS(id) broken_hits(id)
+#define SPECIMEN_HITS(id)          broken_hits(id)
 #define SPECIMEN_POINTER(id, n, p) broken_pointer(id, n, p)
 #ifdef BROKEN_WIDTH
-#define SPECIMEN_INT32 int64_t
+#define SPECIMEN_INT32  int64_t
 #define SPECIMEN_UINT32 uint64_t
 #else
-#define SPECIMEN_INT32 int32_t
+#define SPECIMEN_INT32  int32_t
 #define SPECIMEN_UINT32 uint32_t
 #endif
-#define specimen_int broken_int
-#define specimen_uint broken_uint
-#define specimen_bool broken_bool
-#define specimen_hash broken_hash
-#define specimen_string broken_string
+#define specimen_int     broken_int
+#define specimen_uint    broken_uint
+#define specimen_bool    broken_bool
+#define specimen_hash    broken_hash
+#define specimen_string  broken_string
 #define specimen_payload broken_payload
 #include "../../src/scenario/specimen_fire.c"
 

@@ -7,6 +7,7 @@
 #include "node/tx.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -368,7 +369,8 @@ test_killed_from_outside(void **state)
 	pid = node_pid(node);
 	pid_t killer = fork();
 	if (killer == 0) {
-		usleep(100000); /* by then it waits; were it earlier, the call would fail in the same way */
+		poll(NULL, 0,
+		     100); /* by then it waits; were it earlier, the call would fail in the same way */
 		kill(pid, SIGABRT);
 		_exit(0);
 	}

@@ -1303,8 +1303,8 @@ symbols_of_the_file(void **state)
 		spec.symbols_cnt = COUNT(symbols);
 		begin(&image, &spec);
 		for (size_t k = 0; k < COUNT(rows); k++) {
-			strcat(args[k / 8], rows[k].arg);
-			strcat(args[k / 8], " ");
+			size_t len = strlen(args[k / 8]);
+			snprintf(args[k / 8] + len, sizeof(args[0]) - len, "%s ", rows[k].arg);
 		}
 		add_note(&image, "net", "first", args[0]);
 		add_note(&image, "net", "second", args[1]);
