@@ -15,7 +15,10 @@ findings_add(struct findings *findings, enum finding_kind kind, const char *trac
 	     const char *argument_name, const char *want, const char *got, const char *source,
 	     const char *message)
 {
-	findings->items = xreallocarray(findings->items, findings->cnt + 1, sizeof(*findings->items));
+	/* The room doubles when it is full. */
+	if (!(findings->cnt & (findings->cnt - 1)))
+		findings->items = xreallocarray(findings->items, findings->cnt ? 2 * findings->cnt : 1,
+						sizeof(*findings->items));
 	struct finding *finding = &findings->items[findings->cnt++];
 
 	*finding = (struct finding){

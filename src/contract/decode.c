@@ -63,7 +63,8 @@ value_type_of(enum arg_type type)
 static int64_t
 sign_extend(uint64_t value, unsigned width_bytes)
 {
-	if (width_bytes >= 8)
+	/* 0: the note tells no width that could be understood. */
+	if (!width_bytes || width_bytes >= 8)
 		return (int64_t)value;
 	unsigned shift = 64 - 8 * width_bytes;
 

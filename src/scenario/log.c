@@ -31,14 +31,30 @@ find_in(const char *line, size_t len, const char *what)
 	return memmem(line, len, what, strlen(what));
 }
 
+/* The line from at on as a string: sscanf would go on to the next line, and measure all of the log first. */
+static const char *
+rest_of(const char *line, size_t len, const char *at, char out[64])
+{
+	size_t rest = len - (size_t)(at - line);
+
+	if (rest > 63)
+		rest = 63;
+	memcpy(out, at, rest);
+	out[rest] = '\0';
+	return out;
+}
+
 /* "Sanity checks: 0.01ms": the figure behind the words, in us; -1 when the line does not have them. */
 static int64_t
 figure_us(const char *line, size_t len, const char *words)
 {
 	const char *at = find_in(line, len, words);
+	char rest[64];
 	double ms;
+	int end = 0;
 
-	if (!at || sscanf(at + strlen(words), "%lfms", &ms) != 1)
+	if (!at || sscanf(rest_of(line, len, at + strlen(words), rest), "%lfms%n", &ms, &end) != 1 || !end ||
+	    !(ms >= 0 && ms < 1e9))
 		return -1;
 	return (int64_t)(ms * 1000 + 0.5);
 }
@@ -69,9 +85,13 @@ log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us)
 				part_us[1] = part_us[2] = part_us[3] = -1;
 			part_us[i] = us;
 		}
+		if (find_in(line, len, "- Load block from disk: "))
+			part_us[0] = part_us[1] = part_us[2] = part_us[3] = -1;
 		if (!find_in(line, len, "UpdateTip: new best="))
 			continue;
-		if (find_in(line, len, hash_hex)) {
+		/* Disconnecting the block above it makes a block the tip as well: that tells nothing of the time. */
+		bool connected = part_us[0] >= 0 || part_us[1] >= 0 || part_us[2] >= 0 || part_us[3] >= 0;
+		if (connected && find_in(line, len, hash_hex)) {
 			result = 0;
 			*sum_us = 0;
 			for (int i = 0; i < 4; i++) {
@@ -152,10 +172,15 @@ log_parse_cache(const char *log, struct cache_state *state)
 	while (next_line(&log, &line, &len)) {
 		const char *at =
 			find_in(line, len, "UpdateTip: new best=") ? find_in(line, len, " cache=") : NULL;
+		char rest[64];
 		double mib;
 		int64_t coins;
+		int end = 0;
 
-		if (!at || sscanf(at, " cache=%lfMiB(%" SCNd64 "txo)", &mib, &coins) != 2)
+		if (!at ||
+		    sscanf(rest_of(line, len, at, rest), " cache=%lfMiB(%" SCNd64 "txo)%n", &mib, &coins,
+			   &end) != 2 ||
+		    !end)
 			continue;
 		*state = (struct cache_state){
 			.coins = coins,

@@ -180,6 +180,11 @@ test_unreadable_operands(void **state)
 			assert_string_equal(finding->got, "8@%xmm3");
 			assert_non_null(strstr(finding->message, operand->reason));
 			findings_fini(&findings);
+			/* Nor is it blamed for a width that could not be understood. */
+			operand->width_bytes = 0;
+			operand->is_signed = true;
+			check_gives_one(row, &site, i + 1, &findings);
+			findings_fini(&findings);
 		}
 	}
 }

@@ -642,6 +642,25 @@ test_failed_pointer(void **state)
 	assert_true(tried > 20);
 }
 
+/* A note may tell a width that is none of an operand's, with a sign. */
+static void
+test_operand_without_width(void **state)
+{
+	struct draft *draft = draft_new(TP_NET_MISBEHAVING_CONNECTION);
+	struct event event;
+	void *record;
+
+	(void)state;
+	draft->site.args[0] = (struct operand){.kind = OPERAND_UNREADABLE, .is_signed = true};
+	plan(draft);
+	draft->args[0] = (struct record_arg){.flags = RECORD_OPERAND_FAILED, .error = -EINVAL};
+	decode(draft, &event, &record);
+	assert_int_equal(event.args[0].state, VALUE_BAD_OPERAND);
+	assert_text(draft, &event, 0, "<argument not readable: Invalid argument>");
+	free(record);
+	free(draft);
+}
+
 /* Half a pointer is not followed, and not told as if it were the thing. */
 static void
 test_narrow_pointer(void **state)
@@ -909,6 +928,7 @@ main(void)
 		cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_failed_operand),
 		cmocka_unit_test(test_failed_pointer),
+		cmocka_unit_test(test_operand_without_width),
 		cmocka_unit_test(test_narrow_pointer),
 		cmocka_unit_test(test_wrong_heads),
 		cmocka_unit_test(test_lengths_beyond),

@@ -266,7 +266,8 @@ assert_argument(const struct finding *finding, unsigned number, const char *name
 	assert_contains(finding->message, text);
 	assert_contains(finding->message, want);
 	assert_contains(finding->message, got);
-	assert_contains(finding->context, "\n> " + (finding->context[0] == '>'));
+	if (finding->context[0] != '>')
+		assert_contains(finding->context, "\n> ");
 }
 
 /* One event against one expectation. */
@@ -537,6 +538,16 @@ test_want_range(void **state)
 	assert_fits(x, &event);
 	event.args[4] = value_uint(UINT64_MAX);
 	assert_differs(x, &event, 5, "entry_time", "0 to 9223372036854775807 s since the epoch",
+		       "18446744073709551615 s since the epoch");
+	expect_free(x);
+
+	/* Nor does it come into one that begins below 0. */
+	x = expect_new();
+	want_range(expect_removed_but(x, "entry_time"), "entry_time", -5, 5);
+	event = removed_event("expiry", 141, 0);
+	assert_fits(x, &event);
+	event.args[4] = value_uint(UINT64_MAX);
+	assert_differs(x, &event, 5, "entry_time", "-5 to 5 s since the epoch",
 		       "18446744073709551615 s since the epoch");
 	expect_free(x);
 
@@ -1293,6 +1304,11 @@ test_drop(void **state)
 	assert_no_findings(x, TP_UTXOCACHE_ADD, events, 2);
 	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 1, &findings), 1);
 	findings_fini(&findings);
+	/* Without its subject a scenario judges nothing. */
+	struct diag diag;
+	expect_drop(x, TP_BIT(TP_UTXOCACHE_ADD));
+	assert_int_equal(expect_match(x, TP_UTXOCACHE_ADD, NULL, 0, &findings, &diag), -EINVAL);
+	assert_contains(diag.text, "no event of utxocache:add is expected");
 	expect_free(x);
 }
 
@@ -1326,6 +1342,11 @@ test_unknown_argument(void **state)
 	want_string(e, "", "x");
 	want_hash(e, "nor this", hash_a); /* the first mistake is told */
 	want_bytes(e, "nor that", "x", 1);
+	static const char *const strings[] = {"x", "y"};
+	static const uint64_t numbers[] = {1};
+	want_string_of(e, "nor these", strings, 2);
+	want_uint_of(e, "nor those", numbers, 1);
+	want_string_of(e, "nor these", strings, 2);
 	assert_unsound(x, TP_UTXOCACHE_ADD, "expect: utxocache:add has no argument ''");
 }
 

@@ -42,9 +42,7 @@ static const struct {
 	{"mempool:rejected", 25, "8 8"},
 };
 
-static const enum arg_type types[] = {ARG_INT64, ARG_UINT64, ARG_INT32,  ARG_UINT32,
-				      ARG_BOOL,  ARG_HASH,   ARG_STRING, ARG_BYTES};
-enum { TYPES_CNT = sizeof(types) / sizeof(types[0]) };
+enum { TYPES_CNT = ARG_BYTES + 1 };
 
 static bool
 is_pointer(enum arg_type type)

@@ -293,6 +293,45 @@ test_missing_lines(void **state)
 	assert_timing(LOG(SANITY_108, FORK_108, VERIFY_108, BLOCK_109), HASH_109, SUM_109_US);
 }
 
+/* A line that ends too early has no figure, whatever the next one begins with. */
+static void
+test_cut_lines(void **state)
+{
+	static const char *const ends[] = {"",      "0.0",   "0.01",    "0.01m", "0.01s",
+					   "nanms", "infms", "-1.00ms", "1e30ms"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "2026-11-23T14:38:12.250750Z [bench]     - Sanity checks: %s\n",
+			 ends[i]);
+		assert_no_timing(LOG(line, FORK_108, VERIFY_108, UNDO_108, TIP_108), HASH_108);
+		snprintf(line, sizeof(line), "2026-11-23T14:38:12.250750Z [bench]     - Verify 1 txins: %s\n",
+			 ends[i]);
+		assert_no_timing(LOG(SANITY_108, FORK_108, line, UNDO_108, TIP_108), HASH_108);
+	}
+}
+
+/* The block below one that is disconnected becomes the tip again: not connected, and not forgotten. */
+static void
+test_tip_again(void **state)
+{
+	assert_timing(LOG(BLOCK_108, BLOCK_109,
+			  "2026-11-23T14:38:20.811201Z [bench] - Disconnect block: 0.16ms\n", TIP_108),
+		      HASH_108, SUM_108_US);
+	(void)state;
+}
+
+/* The lines of a check are not taken for those of the connecting that follows. */
+static void
+test_missing_after_check(void **state)
+{
+	(void)state;
+	assert_no_timing(LOG(CHECKS_108, LOAD_108, FORK_108, VERIFY_108, UNDO_108, TIP_108), HASH_108);
+	assert_no_timing(LOG(CHECKS_108, LOAD_108, FORK_108, UNDO_108, TIP_108), HASH_108);
+}
+
 /* v25 and v28 wrote the same words; so did v23, then without categories in front. */
 static void
 test_block_of_old_releases(void **state)
@@ -663,17 +702,20 @@ test_cache_rubbish(void **state)
 static void
 test_cache_cut(void **state)
 {
-	static const char log[] = CHECKS_108 BLOCK_108;
-	size_t number = (size_t)(strstr(log, "(0txo)") - log) + 1;
+	static const char log[] = BLOCK_109;
+	size_t told_from = (size_t)(strstr(log, "txo)") - log) + strlen("txo)");
 
 	(void)state;
 	for (size_t len = 0; len < sizeof(log); len++) {
 		char *copy = cut(log, len);
 
-		if (len <= number)
+		if (len < told_from)
 			assert_no_cache(copy);
-		else if (len >= number + strlen("0txo)"))
-			assert_cache(copy, 0, 0.3);
+		else
+			assert_cache(copy, 20002, 2.7);
+		/* A node that was killed and started again goes on with a new line. */
+		if (len < told_from)
+			assert_no_cache(LOG(copy, "\n", CHECKS_108));
 		free(copy);
 	}
 }
@@ -685,6 +727,9 @@ main(void)
 		cmocka_unit_test(test_block),
 		cmocka_unit_test(test_several_blocks),
 		cmocka_unit_test(test_missing_lines),
+		cmocka_unit_test(test_cut_lines),
+		cmocka_unit_test(test_tip_again),
+		cmocka_unit_test(test_missing_after_check),
 		cmocka_unit_test(test_block_of_old_releases),
 		cmocka_unit_test(test_block_figures),
 		cmocka_unit_test(test_block_with_prefixes),
