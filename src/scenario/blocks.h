@@ -15,6 +15,7 @@ enum { COLD_COINS_MAX = 20 };
 
 /* The coins of a node, each to be used once. */
 struct coin_pool {
+	uint32_t tip_least;   /* the tip is known to be at this height or above */
 	uint32_t next_height;                   /* of the next coinbase to take */
 	uint32_t next_high;                     /* of the next one to take by blocks_take_high_coin */
 	uint32_t next_odd;                      /* likewise by blocks_take_odd_coin */
@@ -57,6 +58,8 @@ int blocks_take_wide_coin(struct scene *scene, struct chain_coin *coin, struct d
  * a plain one, a high coinbase's, an odd one and a wide one. Restarts the node where there are not enough left.
  * For prepare. */
 int blocks_take_cold_coins(struct scene *scene, struct chain_coin *coins, size_t cnt, struct diag *diag);
+/* The draft of the block behind that one, without asking the node: for many in a row. */
+struct block_draft blocks_next_draft(const struct block *block);
 /* A draft on the tip, with a coinbase that pays subsidy and fees_sat to anyone. */
 int blocks_begin(struct scene *scene, struct block *block, int64_t fees_sat, struct diag *diag);
 /* Finishes the block and submits it; it must become the tip. */

@@ -307,21 +307,24 @@ fill_cache(struct scene *scene, int at_first, int later, struct diag *diag)
 {
 	struct fill *fill = scene->state;
 	size_t flushes = 0;
-	int code = 0;
+	struct block_draft draft;
+	int code = chain_draft(scene->node, scene->deadline, &draft, diag);
 
 	while (!code && !flushes && fill->blocks_cnt < FILL_BLOCKS_MAX) {
-		struct block block = {0};
+		struct block block;
 
 		code = log_cache_state(scene, &fill->before, diag);
 		int coins = fill->before.most_bytes < FILL_SOME_BELOW_BYTES ? at_first : later;
-		if (!code)
-			code = blocks_begin(scene, &block, 0, diag);
+		block_init(&block, &draft);
+		block_add_output(&block, block_regtest_subsidy_sat(draft.height), script_p2wsh_op_true,
+				 sizeof(script_p2wsh_op_true));
 		for (int i = 0; i < coins && !code; i++)
 			block_add_output(&block, 0, script_op_true, sizeof(script_op_true));
 		if (!code)
 			code = blocks_submit(scene, &block, diag);
 		format_hash(block.hash_wire, fill->blocks[fill->blocks_cnt].hash);
-		fill->blocks[fill->blocks_cnt++].height = block.draft.height;
+		fill->blocks[fill->blocks_cnt++].height = draft.height;
+		draft = blocks_next_draft(&block);
 		block_fini(&block);
 		if (!code)
 			code = log_flushes(scene, &flushes, diag);

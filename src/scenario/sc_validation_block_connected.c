@@ -557,7 +557,6 @@ reorg_act(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 	struct block second = {0};
-	struct block_draft draft = state->block.draft;
 	char *reason = NULL;
 
 	/* The first block of the branch is no tip yet: bitcoind answers "inconclusive" and connects nothing. */
@@ -569,9 +568,7 @@ reorg_act(struct scene *scene, struct diag *diag)
 				 "submitblock of a side branch: want 'inconclusive', got '%s'",
 				 reason ? reason : "accepted");
 	free(reason);
-	memcpy(draft.prev_hash_wire, state->block.hash_wire, 32);
-	draft.height++;
-	draft.time++;
+	struct block_draft draft = blocks_next_draft(&state->block);
 	block_init(&second, &draft);
 	block_add_output(&second, block_regtest_subsidy_sat(draft.height), script_p2wsh_op_true,
 			 sizeof(script_p2wsh_op_true));
