@@ -4,17 +4,26 @@
 # Ends with "N passed, N failed, N skipped".
 set -eu
 require=
-if [ "${1-}" = --require ]; then
-	require=yes
+for argument in "$@"; do
 	shift
-fi
-cd "$(dirname "$0")"
+	if [ "$argument" = --require ]; then
+		require=yes
+	else
+		set -- "$@" "$argument"
+	fi
+done
+case ${BITCOIND-} in
+"" | /*) ;;
+*) BITCOIND=$PWD/$BITCOIND && export BITCOIND ;;
+esac
+root=$(cd "$(dirname "$0")" && pwd)
+cd "$root"
 . tools/setup.sh
 setup_packages $BUILD_PACKAGES $TEST_PACKAGES
 # Another compiler than the ones it was written with may know other warnings: only CI minds.
 werror=OFF
 [ "${CI-}" = true ] && werror=ON
-setup_build build -DBUILD_TESTING=ON "-DWERROR=$werror"
+setup_build -DBUILD_TESTING=ON "-DWERROR=$werror"
 set +e
 as_root ctest --test-dir build --output-on-failure --no-tests=error "$@" 2>&1 | tee build/ctest.log
 echo

@@ -44,13 +44,12 @@ setup_packages() {
 	rm -f "$log"
 }
 
-# setup_build DIR OPTION...: configures and builds, quietly unless something is wrong.
+# setup_build OPTION...: configures and builds in $root/build, quietly unless something is wrong.
 setup_build() {
-	dir=$1
-	shift
+	dir=$root/build
 	mkdir -p "$dir"
 	echo "setup: building in $dir"
-	{ cmake -S . -B "$dir" "$@" && cmake --build "$dir" -j "$(nproc)"; } >"$dir/build.log" 2>&1 || {
+	{ cmake -S "$root" -B "$dir" "$@" && cmake --build "$dir" -j "$(nproc)"; } >"$dir/build.log" 2>&1 || {
 		tail -n 40 "$dir/build.log" >&2
 		return 1
 	}

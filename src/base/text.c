@@ -108,7 +108,7 @@ nibble(char c)
 bool
 parse_hex(const char *hex, uint8_t *bytes, size_t len)
 {
-	if (strlen(hex) != 2 * len)
+	if (!hex || strlen(hex) != 2 * len)
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		int hi = nibble(hex[2 * i]), lo = nibble(hex[2 * i + 1]);

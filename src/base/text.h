@@ -16,7 +16,7 @@ bool parse_btc_as_sat(const char *s, int64_t *sat);
 
 /* out has room for 2 * len + 1 characters. */
 void format_hex(const uint8_t *bytes, size_t len, char *out);
-/* Exactly len bytes, or false. */
+/* Exactly len bytes, or false; hex may be NULL (an answer that lacks it). */
 bool parse_hex(const char *hex, uint8_t *bytes, size_t len);
 
 /* A hash in Bitcoin's display order (bytes reversed), 64 digits and NUL, from and to wire order. */

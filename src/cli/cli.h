@@ -7,6 +7,9 @@
 #include <signal.h>
 #include <stdbool.h>
 
+/* The name that the program was called by. */
+extern const char *cli_program;
+
 struct command {
 	const char *name;
 	const char *summary;
@@ -27,7 +30,7 @@ long cli_number(const struct argp_state *state, const char *option, const char *
 extern const char *const cli_attach_names[];  /* indices are enum probe_method */
 extern const char *const cli_headers_names[]; /* indices are enum probe_headers */
 
-/* From now on SIGINT, SIGTERM and SIGHUP set the flag instead of ending the program; a second one ends it. */
+/* From now on SIGINT, SIGTERM, SIGQUIT and SIGHUP set the flag instead of ending the program. */
 const volatile sig_atomic_t *cli_catch_signals(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+const char *cli_program = "tpcheck";
 const char *argp_program_version = "tpcheck " TPCHECK_VERSION;
 
 static const struct command *const commands[] = {&command_run, &command_list, &command_selftest,
@@ -84,6 +85,8 @@ main(int argc, char **argv)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGCHLD, SIG_DFL);
 	argp_err_exit_status = EXIT_USAGE;
+	if (argc > 0 && *argv[0])
+		cli_program = argv[0];
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);

@@ -51,14 +51,15 @@ on_signal(int signo)
 const volatile sig_atomic_t *
 cli_catch_signals(void)
 {
-	/* SA_RESETHAND: who asks twice is not kept waiting. No SA_RESTART: waits have to notice. */
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+	/* No SA_RESTART: waits have to notice. All of them end within 0.1 s, so a second signal changes nothing. */
+	struct sigaction action = {.sa_handler = on_signal};
 
 	struct sigaction old;
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGQUIT, &action, NULL);
 	/* nohup's wish is respected. */
 	if (!sigaction(SIGHUP, NULL, &old) && old.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &action, NULL);

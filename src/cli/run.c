@@ -54,7 +54,9 @@ add_pattern(struct argp_state *state, struct arguments *arguments, const char *p
 		matches |= !fnmatch(pattern, scenarios[i]->name, 0);
 	/* A pattern that matches nothing would make a run that looks at nothing. */
 	if (!matches)
-		argp_error(state, "no scenario matches '%s'; 'tpcheck list scenarios' shows their names",
+		argp_error(state,
+			   "no scenario matches '%s'; patterns are like 'utxocache.spent.*', and 'tpcheck "
+			   "list scenarios' shows all names",
 			   pattern);
 	arguments->patterns =
 		xreallocarray(arguments->patterns, arguments->patterns_cnt + 1, sizeof(*arguments->patterns));
@@ -238,18 +240,21 @@ shell_quote(const char *word)
 static char *
 repeat_prefix(const struct arguments *arguments, const char *bitcoind)
 {
+	bool under_sudo = geteuid() == 0 && getenv("SUDO_UID");
+	char *program = shell_quote(cli_program);
 	char *quoted = shell_quote(bitcoind);
 	char *user = arguments->user ? shell_quote(arguments->user) : NULL;
 	char *timeout = arguments->timeout_s == DEFAULT_TIMEOUT_S
 				? xstrdup("")
 				: xasprintf(" --timeout=%u", arguments->timeout_s);
-	char *prefix = xasprintf("tpcheck run --bitcoind=%s%s%s%s%s%s%s%s", quoted,
-				 arguments->probe.method ? " --attach=" : "",
+	char *prefix = xasprintf("%s%s run --bitcoind=%s%s%s%s%s%s%s%s", under_sudo ? "sudo " : "", program,
+				 quoted, arguments->probe.method ? " --attach=" : "",
 				 arguments->probe.method ? cli_attach_names[arguments->probe.method] : "",
 				 arguments->probe.headers ? " --headers=system" : "", user ? " --user=" : "",
 				 user ? user : "", arguments->details_warn ? " --details=warn" : "", timeout);
 	free(timeout);
 
+	free(program);
 	free(quoted);
 	free(user);
 	return prefix;
@@ -360,6 +365,8 @@ run(int argc, char **argv)
 		code = run_on_specimen(&arguments, &sink, &report, diag.text, interrupted);
 	} else {
 		prefix = repeat_prefix(&arguments, bitcoind);
+		if (sink.text.out)
+			fprintf(sink.text.out, "judging %s\n", bitcoind);
 		struct runner_opts opts = {
 			.bitcoind = bitcoind,
 			.user = arguments.user,

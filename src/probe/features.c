@@ -160,7 +160,9 @@ try_multi(struct probe_feature *feature)
 	}
 	tell_result(feature, link_fd,
 		    "one link for all probes: the quick way, CAP_BPF and CAP_PERFMON are enough",
-		    "needs Linux 6.6 or newer; perf events are the other way");
+		    link_fd == -EPERM || link_fd == -EACCES
+			    ? "needs CAP_BPF and CAP_PERFMON"
+			    : "needs Linux 6.6 or newer; perf events are the other way");
 }
 
 static void

@@ -96,6 +96,44 @@ report_text_end(struct report_text *text, const struct report_result *result, bo
 	fflush(out);
 }
 
+/* What is wrong, over all scenarios: one line for each tracepoint and argument. */
+static void
+print_blame(FILE *out, const struct report_run *run)
+{
+	enum { BLAMES_MAX = 300 }; /* more than there are tracepoints and arguments */
+	struct blame {
+		const struct finding *finding;
+		size_t findings, scenarios, last_result;
+	} blames[BLAMES_MAX];
+	size_t cnt = 0;
+
+	for (size_t r = 0; r < run->results_cnt; r++)
+		for (size_t f = 0; f < run->results[r].findings.cnt; f++) {
+			const struct finding *finding = &run->results[r].findings.items[f];
+			size_t at = 0;
+
+			while (at < cnt && !is_like(finding, blames[at].finding))
+				at++;
+			if (at == BLAMES_MAX || !finding->tracepoint)
+				continue;
+			if (at == cnt)
+				blames[cnt++] = (struct blame){.finding = finding, .last_result = SIZE_MAX};
+			blames[at].findings++;
+			blames[at].scenarios += blames[at].last_result != r;
+			blames[at].last_result = r;
+		}
+	for (size_t i = 0; i < cnt; i++) {
+		const struct finding *finding = blames[i].finding;
+
+		fprintf(out, "%s", finding->tracepoint);
+		if (finding->argument)
+			fprintf(out, " argument %u (%s)", finding->argument, finding->argument_name);
+		fprintf(out, ": %zu finding%s in %zu scenario%s\n", blames[i].findings,
+			blames[i].findings == 1 ? "" : "s", blames[i].scenarios,
+			blames[i].scenarios == 1 ? "" : "s");
+	}
+}
+
 void
 report_text_summary(struct report_text *text, const struct report_run *run, bool require)
 {
@@ -103,6 +141,7 @@ report_text_summary(struct report_text *text, const struct report_run *run, bool
 	char version[32];
 
 	report_text_clear(text);
+	print_blame(text->out, run);
 	if (run->interrupted)
 		fputs("interrupted: what had not ended counts as an error\n", text->out);
 	if (require && summary.skipped)

@@ -76,6 +76,19 @@ artifacts_prepare(struct artifacts *artifacts, struct diag *diag)
 	return 0;
 }
 
+/* Under sudo the evidence is for whoever called it. */
+static void
+give_to_caller(const char *path)
+{
+	const char *uid_text = getenv("SUDO_UID"), *gid_text = getenv("SUDO_GID");
+	uint64_t uid, gid;
+
+	if (geteuid() == 0 && uid_text && gid_text && parse_u64(uid_text, &uid) &&
+	    parse_u64(gid_text, &gid) && lchown(path, (uid_t)uid, (gid_t)gid))
+		fprintf(stderr, "tpcheck: failed to give '%s' to user %s: %s\n", path, uid_text,
+			strerror(errno));
+}
+
 static bool
 make_base(struct artifacts *artifacts)
 {
@@ -92,6 +105,8 @@ make_base(struct artifacts *artifacts)
 			strerror(errno));
 		free(artifacts->dir);
 		artifacts->dir = NULL;
+	} else {
+		give_to_caller(artifacts->dir);
 	}
 	return artifacts->made;
 }
@@ -103,6 +118,8 @@ create(const char *dir, const char *name)
 	char *path = xasprintf("%s/%s", dir, name);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 
+	if (fd >= 0)
+		give_to_caller(path);
 	free(path);
 	return fd < 0 ? NULL : fdopen(fd, "w");
 }
@@ -228,8 +245,10 @@ make_scenario_dir(struct artifacts *artifacts, const char *name)
 		char *dir = nth == 1 ? xasprintf("%s/%s", artifacts->dir, name)
 				     : xasprintf("%s/%s.%d", artifacts->dir, name, nth);
 
-		if (!mkdir(dir, 0777))
+		if (!mkdir(dir, 0777)) {
+			give_to_caller(dir);
 			return dir;
+		}
 		int error = errno;
 		if (error != EEXIST)
 			fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", dir,
@@ -264,7 +283,9 @@ artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node,
 
 		int code = node_save_log(node, log, &diag);
 		/* A node that did not get so far has none. */
-		if (code && code != -ENOENT)
+		if (!code)
+			give_to_caller(log);
+		else if (code != -ENOENT)
 			fprintf(stderr, "tpcheck: %s\n", diag.text);
 		free(log);
 	}
