@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/text.h"
 #include "base/xmem.h"
 #include "node/node.h"
 #include "report/report.h"
@@ -9,6 +10,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +106,8 @@ parse(int key, char *arg, struct argp_state *state)
 			(enum probe_headers)cli_choice(state, "headers", arg, cli_headers_names);
 		return 0;
 	case OPTION_USER:
+		if (!getpwnam(arg) && !parse_u64(arg, &(uint64_t){0}))
+			argp_error(state, "--user=%s is no user of this machine", arg);
 		arguments->user = arg;
 		return 0;
 	case ARGP_KEY_ARG:
