@@ -837,12 +837,6 @@ node_pid(const struct node *node)
 }
 
 const char *
-node_binary(const struct node *node)
-{
-	return node->binary;
-}
-
-const char *
 node_datadir(const struct node *node)
 {
 	return node->datadir.path;

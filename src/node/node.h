@@ -73,7 +73,6 @@ bool node_is_alive(struct node *node);
 const char *node_end_text(struct node *node);
 
 pid_t node_pid(const struct node *node);           /* of bitcoind; the last one when it has ended */
-const char *node_binary(const struct node *node);  /* absolute path */
 const char *node_datadir(const struct node *node); /* absolute path; chain data is in its regtest/ */
 uid_t node_uid(const struct node *node);           /* whom it runs as */
 uint16_t node_p2p_port(const struct node *node);   /* on 127.0.0.1, host order; 0 without listen */

@@ -355,6 +355,7 @@ blocks_sigop_cost(const struct json *block)
 
 struct block_facts {
 	const char *hash_hex;
+	const char *source; /* where all but the duration come from */
 	int64_t height, inputs, sigops;
 	uint64_t transactions;
 };
@@ -370,18 +371,17 @@ expect_facts(struct scene *scene, const struct block_facts *facts, struct diag *
 	if (code)
 		return code;
 	parse_hash(facts->hash_hex, hash_wire);
-	expect_source(scene->expect, "getblock %s 3", facts->hash_hex);
+	expect_source(scene->expect, "%s %s", facts->source, facts->hash_hex);
 	struct expected *e = expect_event(scene->expect, TP_VALIDATION_BLOCK_CONNECTED, FINDING_CONTRACT,
 					  "block at height %" PRId64, facts->height);
 	want_hash(e, "hash", hash_wire);
 	want_int(e, "height", facts->height);
 	want_uint(e, "transactions", facts->transactions);
-	expect_source(scene->expect, "getblock %s 3: inputs of all transactions, the coinbase's one included",
-		      facts->hash_hex);
+	expect_source(scene->expect, "%s %s: inputs of all transactions, the coinbase's one included",
+		      facts->source, facts->hash_hex);
 	want_int(e, "inputs", facts->inputs);
-	expect_source(scene->expect,
-		      "getblock %s 3: cost of the signature operations, the coinbase's included",
-		      facts->hash_hex);
+	expect_source(scene->expect, "%s %s: cost of the signature operations, the coinbase's included",
+		      facts->source, facts->hash_hex);
 	want_uint(e, "sigops", (uint64_t)facts->sigops);
 	expect_source(scene->expect, "%s", timing.source);
 	want_range(e, "duration", timing.least_ns, timing.most_ns);
@@ -395,6 +395,7 @@ expect_block_connected(struct scene *scene, const struct json *block, struct dia
 	uint8_t hash_wire[32];
 	struct block_facts facts = {
 		.hash_hex = json_string(json_get(block, "hash")),
+		.source = "getblock, verbosity 3, of",
 		.transactions = json_cnt(txs),
 		.sigops = blocks_sigop_cost(block),
 	};
@@ -410,7 +411,11 @@ expect_block_connected(struct scene *scene, const struct json *block, struct dia
 int
 expect_coinbase_connected(struct scene *scene, const char *hash_hex, uint32_t height, struct diag *diag)
 {
-	struct block_facts facts = {.hash_hex = hash_hex, .height = height, .transactions = 1, .inputs = 1};
+	struct block_facts facts = {.hash_hex = hash_hex,
+				    .source = "the block as it was submitted,",
+				    .height = height,
+				    .transactions = 1,
+				    .inputs = 1};
 
 	return expect_facts(scene, &facts, diag);
 }

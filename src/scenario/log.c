@@ -255,7 +255,10 @@ log_flush(struct scene *scene, size_t nth, struct flush_timing *timing, struct d
 
 	if (!code) {
 		code = log_parse_flush(log.data, nth, &timing->least_us, &timing->critical_bytes);
-		if (code)
+		if (code == -EAGAIN)
+			diag_fail(diag, code,
+				  "log: the stamps in bitcoind's debug.log run backwards: the clock was set");
+		else if (code)
 			diag_fail(diag, code, "log: bitcoind's debug.log does not tell of flush number %zu",
 				  nth + 1);
 	}
