@@ -16,26 +16,9 @@
 	extern unsigned short context##_##event##_semaphore;                                                 \
 	unsigned short context##_##event##_semaphore __attribute__((section(".probes")))
 
-TRACEPOINT_SEMAPHORE(net, inbound_message);
-TRACEPOINT_SEMAPHORE(net, outbound_message);
-TRACEPOINT_SEMAPHORE(net, inbound_connection);
-TRACEPOINT_SEMAPHORE(net, outbound_connection);
-TRACEPOINT_SEMAPHORE(net, evicted_inbound_connection);
-TRACEPOINT_SEMAPHORE(net, misbehaving_connection);
-TRACEPOINT_SEMAPHORE(net, closed_connection);
-TRACEPOINT_SEMAPHORE(validation, block_connected);
-TRACEPOINT_SEMAPHORE(utxocache, flush);
-TRACEPOINT_SEMAPHORE(utxocache, add);
-TRACEPOINT_SEMAPHORE(utxocache, spent);
-TRACEPOINT_SEMAPHORE(utxocache, uncache);
-TRACEPOINT_SEMAPHORE(coin_selection, selected_coins);
-TRACEPOINT_SEMAPHORE(coin_selection, normal_create_tx_internal);
-TRACEPOINT_SEMAPHORE(coin_selection, attempting_aps_create_tx);
-TRACEPOINT_SEMAPHORE(coin_selection, aps_create_tx_internal);
-TRACEPOINT_SEMAPHORE(mempool, added);
-TRACEPOINT_SEMAPHORE(mempool, removed);
-TRACEPOINT_SEMAPHORE(mempool, replaced);
-TRACEPOINT_SEMAPHORE(mempool, rejected);
+#define TRACEPOINT(id, context, event, ...) TRACEPOINT_SEMAPHORE(context, event);
+#include "contract/tracepoints.def"
+#undef TRACEPOINT
 
 /* The tests build this file once more, with specimens that are wrong on purpose (tests/specimens/broken.c). */
 #ifndef SPECIMEN_HITS

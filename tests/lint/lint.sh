@@ -18,7 +18,7 @@ cd "${1:?usage: lint.sh <root>}" || exit 2
 # sources <folder>...: the C and C++ files in the folders that exist.
 sources() {
 	for dir; do
-		[ -d "$dir" ] && find "$dir" -type f \( -name '*.c' -o -name '*.h' -o -name '*.cc' \)
+		[ -d "$dir" ] && find "$dir" -type f \( -name '*.c' -o -name '*.h' -o -name '*.cc' -o -name '*.def' \)
 	done | sort
 }
 
@@ -193,17 +193,17 @@ check_headers() {
 	done
 }
 
-# Every scenario that is defined stands in the registry, once, and is declared. A scenario may be defined by a macro
-# whose parameter is pasted into its name: "const struct scenario sc_flush_##rpc = {".
+# Every scenario that is defined stands in scenarios.def, once. A scenario may be defined by a macro whose parameter is
+# pasted into its name: "const struct scenario sc_flush_##rpc = {".
 check_registry() {
 	[ -d src/scenario ] || return 0
-	for file in src/scenario/registry.c src/scenario/registry.h; do
-		[ -f "$file" ] || {
-			echo "$file:0: there is no registry"
-			return 0
-		}
-	done
-	find src/scenario -type f -name '*.c' | sort | xargs awk '
+	list=src/scenario/scenarios.def
+	[ -f $list ] || {
+		echo "$list:0: there is no list of the scenarios"
+		return 0
+	}
+	# shellcheck disable=SC2046 # names of ours, without blanks
+	awk -v list=$list '
 		function define(name) {
 			if (!(name in defined_at)) {
 				defined_at[name] = FILENAME ":" FNR
@@ -213,6 +213,13 @@ check_registry() {
 		function trim(s) {
 			gsub(/^[ \t]+|[ \t]+$/, "", s)
 			return s
+		}
+		FILENAME == list && match($0, /^SCENARIO\(sc_[A-Za-z0-9_]+\)/) {
+			name = substr($0, 10, RLENGTH - 10)
+			if (name in listed_at)
+				print FILENAME ":" FNR ": " name " is listed twice"
+			listed_at[name] = FNR
+			next
 		}
 		FNR == 1 { macro = "" }
 		# "#define NAME(a, b) ..."; the macro goes on while lines end with a backslash.
@@ -254,30 +261,15 @@ check_registry() {
 			gsub(/##/, "", name)
 			define(name)
 		}
-		FILENAME == "src/scenario/registry.c" && match($0, /^\t&sc_[A-Za-z0-9_]+,/) {
-			name = substr($0, 3, RLENGTH - 3)
-			if (name in listed_at)
-				print FILENAME ":" FNR ": " name " is listed twice"
-			listed_at[name] = FNR
-		}
 		END {
 			for (i = 1; i <= names_cnt; i++)
 				if (!(names[i] in listed_at))
-					print defined_at[names[i]] ": " names[i] " is not in src/scenario/registry.c"
+					print defined_at[names[i]] ": " names[i] " is not in " list
 			for (name in listed_at)
 				if (!(name in defined_at))
-					print "src/scenario/registry.c:" listed_at[name] ": " name " is not defined"
+					print list ":" listed_at[name] ": " name " is not defined"
 		}
-	' || return
-	# What the header declares and the array lacks would never run.
-	awk '
-		FILENAME ~ /\.c$/ && match($0, /^\t&sc_[A-Za-z0-9_]+,/) { listed[substr($0, 3, RLENGTH - 3)] = 1 }
-		FILENAME ~ /\.h$/ && match($0, /scenario sc_[A-Za-z0-9_]+;/) {
-			name = substr($0, RSTART + 9, RLENGTH - 10)
-			if (!(name in listed))
-				print FILENAME ":" FNR ": " name " is declared, but not in src/scenario/registry.c"
-		}
-	' src/scenario/registry.c src/scenario/registry.h
+	' $(find src/scenario -type f -name '*.c' | sort) $list
 }
 
 # The checks report by printing; that one of them could not run must not look like "nothing found".

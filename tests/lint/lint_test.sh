@@ -82,25 +82,7 @@ const struct scenario sc_a_b = {
 FLUSH("one", one);
 static const struct scenario *const used[] = {&sc_a_b};
 EOF
-	cat >src/scenario/registry.h <<'EOF'
-/* Every scenario. */
-#ifndef TPCHECK_SCENARIO_REGISTRY_H
-#define TPCHECK_SCENARIO_REGISTRY_H
-
-extern const struct scenario sc_a_b;
-extern const struct scenario sc_flush_one_x;
-
-#endif
-EOF
-	cat >src/scenario/registry.c <<'EOF'
-#include "scenario/registry.h"
-
-const struct scenario *const scenarios[] = {
-	&sc_a_b,
-	&sc_flush_one_x,
-	NULL,
-};
-EOF
+	printf '/* All. */\nSCENARIO(sc_a_b)\nSCENARIO(sc_flush_one_x)\n' >src/scenario/scenarios.def
 	for layer in base node probe notes contract report scenario cli; do
 		echo "#include \"$layer/x.h\""
 	done >src/cli/main.c
@@ -222,21 +204,18 @@ names 'src/base/text.h:6: the include guard has to end with the file' \
 	"sed -i '4s/.*/#endif/; 5,\$d' src/base/text.h && printf '\nint x;\n' >>src/base/text.h"
 names 'src/node/p2p_peer.h:1: no include guard TPCHECK_NODE_P2P_PEER_H' "echo '/* A peer. */' >src/node/p2p_peer.h"
 
-# The registry
-names 'src/scenario/sc_a.c:8: sc_a_b is not in src/scenario/registry.c' \
-	"sed -i '/sc_a_b/d' src/scenario/registry.c src/scenario/registry.h"
-names 'src/scenario/sc_a.c:16: sc_flush_one_x is not in src/scenario/registry.c' \
-	"sed -i '/sc_flush_one_x/d' src/scenario/registry.c src/scenario/registry.h"
-names 'src/scenario/sc_a.c:17: sc_flush_two_x is not in src/scenario/registry.c' \
+# The list of scenarios
+names 'src/scenario/sc_a.c:8: sc_a_b is not in src/scenario/scenarios.def' "sed -i '/sc_a_b/d' src/scenario/scenarios.def"
+names 'src/scenario/sc_a.c:16: sc_flush_one_x is not in src/scenario/scenarios.def' \
+	"sed -i '/sc_flush_one_x/d' src/scenario/scenarios.def"
+names 'src/scenario/sc_a.c:17: sc_flush_two_x is not in src/scenario/scenarios.def' \
 	"sed -i '16a FLUSH(\"two\", two);' src/scenario/sc_a.c"
-names 'src/scenario/sc_b.c:1: sc_b is not in src/scenario/registry.c' \
+names 'src/scenario/sc_b.c:1: sc_b is not in src/scenario/scenarios.def' \
 	"echo 'static const struct scenario sc_b = {' >src/scenario/sc_b.c"
-names 'src/scenario/registry.c:5: sc_a_b is listed twice' \
-	"sed -i '4a \	\\&sc_a_b,' src/scenario/registry.c"
-names 'src/scenario/registry.c:4: sc_gone is not defined' "sed -i '3a \	\\&sc_gone,' src/scenario/registry.c"
-names 'src/scenario/registry.h:7: sc_gone is declared, but not in src/scenario/registry.c' \
-	"sed -i '6a extern const struct scenario sc_gone;' src/scenario/registry.h"
-names 'src/scenario/registry.c:0: there is no registry' "rm src/scenario/registry.c"
+names 'src/scenario/scenarios.def:4: sc_a_b is listed twice' "echo 'SCENARIO(sc_a_b)' >>src/scenario/scenarios.def"
+names 'src/scenario/scenarios.def:4: sc_gone is not defined' "echo 'SCENARIO(sc_gone)' >>src/scenario/scenarios.def"
+names 'src/scenario/scenarios.def:0: there is no list of the scenarios' "rm src/scenario/scenarios.def"
+names 'src/scenario/scenarios.def:2: blanks at the end of the line' "sed -i '2s/\$/ /' src/scenario/scenarios.def"
 
 # Several offences are all told, in order.
 names 'CMakeLists.txt:1: blanks at the end of the line
