@@ -11,17 +11,26 @@
 #include <string.h>
 
 /* libcurl's multi interface with one transfer: unlike curl_easy_perform it lets us wait for the end of the
- * process and look at the interrupt flag without waiting for libcurl's progress timer. */
+ * process and look at the interrupt flag without waiting for libcurl's progress timer.
+ *
+ * Calls go over two connections by turns. The HTTP server of Bitcoin Core v32 sends an answer before it marks the
+ * connection as free (HTTPRequest::WriteReply, m_req_busy); a call that arrives in between is looked at when its I/O
+ * loop next wakes up, which takes 50 ms. Over the other connection no call is that early. */
 
 enum {
 	ANSWER_MAX = 256 << 20,
 	SLICE_MS = 50,        /* how late an interrupt may be seen that came just before the wait */
 	LAST_WORDS_MS = 1000, /* for what the process sent before it ended */
+	CONNECTIONS_CNT = 2,
+};
+
+struct connection {
+	CURLM *multi;
+	CURL *easy;
 };
 
 struct rpc {
-	CURLM *multi;
-	CURL *easy;
+	struct connection connections[CONNECTIONS_CNT];
 	struct curl_slist *headers;
 	struct buf answer;
 	unsigned last_id;
@@ -43,6 +52,28 @@ on_body(char *data, size_t size, size_t cnt, void *ctx)
 	return buf_add(answer, data, size * cnt) ? size * cnt : 0;
 }
 
+static void
+open_connection(struct connection *connection, struct rpc *rpc, const char *url, const char *cookie)
+{
+	CURL *easy = curl_easy_init();
+
+	connection->multi = curl_multi_init();
+	connection->easy = easy;
+	curl_easy_setopt(easy, CURLOPT_URL, url);
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+#else
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTP);
+#endif
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+	curl_easy_setopt(easy, CURLOPT_USERPWD, cookie);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, rpc->headers);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, &rpc->answer);
+}
+
 struct rpc *
 rpc_new(const struct rpc_opts *opts)
 {
@@ -55,23 +86,10 @@ rpc_new(const struct rpc_opts *opts)
 	rpc->ended_fd = opts->ended_fd;
 	rpc->interrupted = opts->interrupted;
 	buf_init(&rpc->answer, ANSWER_MAX);
-	rpc->multi = curl_multi_init();
-	rpc->easy = curl_easy_init();
 	rpc->headers = curl_slist_append(NULL, "Content-Type: application/json");
 	curl_slist_append(rpc->headers, "Expect:"); /* no pause before large bodies */
-	curl_easy_setopt(rpc->easy, CURLOPT_URL, url);
-#if LIBCURL_VERSION_NUM >= 0x075500
-	curl_easy_setopt(rpc->easy, CURLOPT_PROTOCOLS_STR, "http");
-#else
-	curl_easy_setopt(rpc->easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTP);
-#endif
-	curl_easy_setopt(rpc->easy, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(rpc->easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(rpc->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-	curl_easy_setopt(rpc->easy, CURLOPT_USERPWD, opts->cookie);
-	curl_easy_setopt(rpc->easy, CURLOPT_HTTPHEADER, rpc->headers);
-	curl_easy_setopt(rpc->easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(rpc->easy, CURLOPT_WRITEDATA, &rpc->answer);
+	for (unsigned i = 0; i < CONNECTIONS_CNT; i++)
+		open_connection(&rpc->connections[i], rpc, url, opts->cookie);
 	free(url);
 	return rpc;
 }
@@ -81,8 +99,10 @@ rpc_free(struct rpc *rpc)
 {
 	if (!rpc)
 		return;
-	curl_easy_cleanup(rpc->easy);
-	curl_multi_cleanup(rpc->multi);
+	for (unsigned i = 0; i < CONNECTIONS_CNT; i++) {
+		curl_easy_cleanup(rpc->connections[i].easy);
+		curl_multi_cleanup(rpc->connections[i].multi);
+	}
 	curl_slist_free_all(rpc->headers);
 	buf_fini(&rpc->answer);
 	free(rpc);
@@ -108,13 +128,14 @@ errno_of(CURLcode code)
 
 /* Runs the transfer that is set up to its end. */
 static int
-perform(struct rpc *rpc, struct deadline deadline, const char *method, struct diag *diag)
+perform(struct rpc *rpc, const struct connection *connection, struct deadline deadline, const char *method,
+	struct diag *diag)
 {
 	struct curl_waitfd ended = {.fd = rpc->ended_fd, .events = CURL_WAIT_POLLIN};
 	unsigned ended_cnt = rpc->ended_fd >= 0;
 	int running = 1, err = 0;
 
-	curl_multi_add_handle(rpc->multi, rpc->easy);
+	curl_multi_add_handle(connection->multi, connection->easy);
 	while (running) {
 		uint64_t left = deadline_left_ms(deadline);
 
@@ -126,20 +147,20 @@ perform(struct rpc *rpc, struct deadline deadline, const char *method, struct di
 			err = diag_fail(diag, -ETIMEDOUT, "node: rpc '%s' failed: no answer in time", method);
 			break;
 		}
-		if (curl_multi_perform(rpc->multi, &running) != CURLM_OK || !running)
+		if (curl_multi_perform(connection->multi, &running) != CURLM_OK || !running)
 			break;
 		ended.revents = 0;
-		curl_multi_poll(rpc->multi, &ended, ended_cnt, (int)(left < SLICE_MS ? left : SLICE_MS),
-				NULL);
+		curl_multi_poll(connection->multi, &ended, ended_cnt,
+				(int)(left < SLICE_MS ? left : SLICE_MS), NULL);
 		if (ended.revents) {
 			deadline = deadline_earlier(deadline, deadline_in_ms(LAST_WORDS_MS));
 			ended_cnt = 0;
 		}
 	}
 	int left_cnt;
-	CURLMsg *msg = curl_multi_info_read(rpc->multi, &left_cnt);
+	CURLMsg *msg = curl_multi_info_read(connection->multi, &left_cnt);
 	CURLcode code = msg ? msg->data.result : CURLE_FAILED_INIT;
-	curl_multi_remove_handle(rpc->multi, rpc->easy);
+	curl_multi_remove_handle(connection->multi, connection->easy);
 	if (err)
 		return err;
 	if (rpc->answer.overflow)
@@ -153,13 +174,14 @@ perform(struct rpc *rpc, struct deadline deadline, const char *method, struct di
 
 /* The answer to the call with that id; *doc is its member "result" when 0 is returned. */
 static int
-read_answer(struct rpc *rpc, unsigned id, const char *method, struct json **doc, int *code, struct diag *diag)
+read_answer(struct rpc *rpc, CURL *easy, unsigned id, const char *method, struct json **doc, int *code,
+	    struct diag *diag)
 {
 	long status = 0;
 	int64_t got_id, got_code;
 
 	*doc = NULL;
-	curl_easy_getinfo(rpc->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status == 401 || status == 403)
 		return diag_fail(diag, -EACCES,
 				 "node: rpc '%s' failed: HTTP status %ld, the cookie was not taken", method,
@@ -197,6 +219,7 @@ rpc_call(struct rpc *rpc, struct deadline deadline, const char *method, const ch
 	 struct json **result, int *code, struct diag *diag)
 {
 	unsigned id = ++rpc->last_id;
+	const struct connection *connection = &rpc->connections[id % CONNECTIONS_CNT];
 	struct json *doc = NULL;
 
 	if (result)
@@ -204,13 +227,13 @@ rpc_call(struct rpc *rpc, struct deadline deadline, const char *method, const ch
 	*code = 0;
 	char *body = xasprintf("{\"jsonrpc\":\"1.0\",\"id\":%u,\"method\":\"%s\",\"params\":%s}", id, method,
 			       params);
-	curl_easy_setopt(rpc->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
-	curl_easy_setopt(rpc->easy, CURLOPT_POSTFIELDS, body);
+	curl_easy_setopt(connection->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
+	curl_easy_setopt(connection->easy, CURLOPT_POSTFIELDS, body);
 	buf_reset(&rpc->answer);
-	int err = perform(rpc, deadline, method, diag);
+	int err = perform(rpc, connection, deadline, method, diag);
 	if (!err)
-		err = read_answer(rpc, id, method, &doc, code, diag);
-	curl_easy_setopt(rpc->easy, CURLOPT_POSTFIELDS, "");
+		err = read_answer(rpc, connection->easy, id, method, &doc, code, diag);
+	curl_easy_setopt(connection->easy, CURLOPT_POSTFIELDS, "");
 	free(body);
 	if (rpc->answer.cap > 1 << 20)
 		buf_fini(&rpc->answer); /* one large answer is not kept for ever */
