@@ -580,12 +580,6 @@ node_save_log(struct node *node, const char *dest_path, struct diag *diag)
 
 /* Becoming ready. */
 
-static bool
-is_interrupted(const struct node *node)
-{
-	return node->interrupted && *node->interrupted;
-}
-
 /* Makes node->rpc once there is a cookie. */
 static void
 read_cookie(struct node *node)
@@ -701,7 +695,7 @@ node_wait_ready(struct node *node, struct deadline deadline, struct diag *diag)
 			if (err)
 				return err;
 		}
-		if (is_interrupted(node))
+		if (node_is_interrupted(node))
 			return diag_fail(diag, -EINTR, "node: failed to wait for bitcoind: interrupted");
 		if (deadline_has_passed(deadline)) {
 			struct buf text;
@@ -757,7 +751,7 @@ node_stop(struct node *node, struct deadline deadline, struct diag *diag)
 	node->rpc = NULL;
 	node->ready = false;
 	if (!process_wait(&node->process, deadline, node->interrupted)) {
-		if (is_interrupted(node))
+		if (node_is_interrupted(node))
 			return diag_fail(diag, -EINTR,
 					 "node: failed to wait for the end of bitcoind: interrupted");
 		return diag_fail(diag, -ETIMEDOUT, "node: failed to stop bitcoind (pid %d) in time",
@@ -858,6 +852,21 @@ uint16_t
 node_rpc_port(const struct node *node)
 {
 	return node->ports[PORT_RPC];
+}
+
+bool
+node_is_interrupted(const struct node *node)
+{
+	return node->interrupted && *node->interrupted;
+}
+
+int
+node_socket(const struct node *node, int domain, int type)
+{
+	(void)node;
+	int fd = socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return fd < 0 ? -errno : fd;
 }
 
 int

@@ -77,6 +77,10 @@ const char *node_datadir(const struct node *node); /* absolute path; chain data 
 uid_t node_uid(const struct node *node);           /* whom it runs as */
 uint16_t node_p2p_port(const struct node *node);   /* on 127.0.0.1, host order; 0 without listen */
 uint16_t node_rpc_port(const struct node *node);
+/* Whether its options' interrupted is non-zero. */
+bool node_is_interrupted(const struct node *node);
+/* A socket in the node's network, non-blocking and not inherited; or a negative errno value. */
+int node_socket(const struct node *node, int domain, int type);
 /* Known after node_wait_ready, else 0 and "". E.g. 319900 for 31.99.0, and "/Satoshi:31.99.0/". */
 int node_version(const struct node *node);
 const char *node_subversion(const struct node *node);

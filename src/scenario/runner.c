@@ -113,6 +113,7 @@ session_start(struct runner *runner, struct session *session, const struct profi
 	struct node_opts opts = {
 		.bitcoind = runner->opts->bitcoind,
 		.args = profile->args,
+		.listen = profile->listen,
 		.user = runner->opts->user,
 		.interrupted = runner->opts->interrupted,
 	};

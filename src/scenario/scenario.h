@@ -29,6 +29,7 @@ struct profile {
 	const char *name;
 	const char *const *args; /* for bitcoind, besides the usual ones; ends with NULL */
 	bool own_node;           /* every scenario gets a new node of its own */
+	bool listen;             /* for P2P; see struct node_opts */
 };
 
 extern const struct profile profile_default;
