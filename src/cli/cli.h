@@ -27,6 +27,9 @@ int cli_choice(const struct argp_state *state, const char *option, const char *v
 /* A whole number from lo to hi, or code 2. */
 long cli_number(const struct argp_state *state, const char *option, const char *value, long lo, long hi);
 
+/* A release of Bitcoin Core that has tracepoints, see release_parse; or code 2. */
+unsigned cli_release(const struct argp_state *state, const char *option, const char *value);
+
 extern const char *const cli_attach_names[];  /* indices are enum probe_method */
 extern const char *const cli_headers_names[]; /* indices are enum probe_headers */
 

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "contract/contract.h"
 
 #include <argp.h>
 #include <signal.h>
@@ -37,6 +38,17 @@ cli_number(const struct argp_state *state, const char *option, const char *value
 	if (!parse_i64(value, &n) || n < lo || n > hi)
 		argp_error(state, "--%s=%s is no whole number from %ld to %ld", option, value, lo, hi);
 	return (long)n;
+}
+
+unsigned
+cli_release(const struct argp_state *state, const char *option, const char *value)
+{
+	unsigned release = 0;
+
+	if (!release_parse(value, &release))
+		argp_error(state, "--%s=%s is no release with tracepoints: %d to %d and master are", option,
+			   value, RELEASE_FIRST, RELEASE_MASTER - 1);
+	return release;
 }
 
 static volatile sig_atomic_t interrupted;

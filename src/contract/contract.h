@@ -15,12 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// clang-format off
 enum tracepoint_id { /* TP_NET_INBOUND_MESSAGE, ... */
 #define TRACEPOINT(id, ...) TP_##id,
 #include "contract/tracepoints.def"
 #undef TRACEPOINT
 	TRACEPOINTS_CNT,
 };
+// clang-format on
 
 /* A set of tracepoints: bit 1 << id. */
 #define TP_BIT(id) (UINT64_C(1) << (id))
@@ -61,8 +63,37 @@ struct contract_tracepoint {
 	struct contract_arg args[SITE_ARGS_MAX];
 };
 
-/* Lends the row; id is below TRACEPOINTS_CNT. */
+/* Lends the row, as it is on master; id is below TRACEPOINTS_CNT. */
 const struct contract_tracepoint *contract_get(enum tracepoint_id id);
+
+/* Releases are Bitcoin Core's, by their first number; master is the one to come. */
+enum {
+	RELEASE_FIRST = 23, /* the first with tracepoints */
+	RELEASE_MASTER = 32,
+	RELEASE_SEMAPHORES = 29, /* from here on every tracepoint has a semaphore */
+};
+
+/* The row as that release promises it: without the arguments that came later, and with those that were changed
+ * since as they were. NULL when the release does not have the tracepoint. Lent. */
+const struct contract_tracepoint *contract_at(enum tracepoint_id id, unsigned release);
+
+/* "28", "v28", "28.1", "v28.0rc2" and "master"; false when it is none that has tracepoints. 31.99 is master. */
+bool release_parse(const char *text, unsigned *release);
+/* "v28", "master". */
+const char *release_name(unsigned release, char buf[16]);
+
+/* What a release changed, beside the tracepoints and arguments that it added. */
+struct contract_change {
+	unsigned release; /* the first with it */
+	enum tracepoint_id id;
+	unsigned argument; /* from 1; 0: the tracepoint as a whole */
+	bool breaks; /* a consumer written for the release before reads or understands something wrongly */
+	const char *what;                  /* one sentence without a full stop */
+	const struct contract_arg *before; /* the argument as it was; NULL: the sentence says it */
+};
+
+/* All of them, by release; idx from 0, NULL behind the last. */
+const struct contract_change *contract_change(size_t idx);
 /* By the note's names; NULL when it is not documented. */
 const struct contract_tracepoint *contract_find(const char *context, const char *name);
 

@@ -27,6 +27,14 @@ run 0 "$tpcheck" list scenarios
 check "scenarios with a summary" says '^utxocache.flush.prune  *prune'
 run 0 "$tpcheck" list
 check "both lists" says 'mempool:replaced'
+run 0 "$tpcheck" list tracepoints --release=v24.1
+check "11 tracepoints in v24" [ "$(grep -c '^[a-z_]*:.*(since v' "$scratch/out" | tr -d ' ')" = 11 ]
+check "a unit of that time" says '6. duration  *uint64 .*, us'
+run 0 "$tpcheck" list --release=28
+check "an argument that came later is not there" [ "$(grep -c is_txid "$scratch/out" | tr -d ' ')" = 0 ]
+run 0 "$tpcheck" list history
+check "what changed, by release" says '^v26$'
+check "what broke consumers" says 'breaking  mempool:added argument 2 (vsize)'
 run 0 "$tpcheck" run --list 'utxocache.spent.*'
 check "only those that match" [ "$(wc -l <"$scratch/out")" = "$(grep -c '^utxocache.spent.' "$scratch/out")" ]
 
@@ -51,6 +59,10 @@ run 2 "$tpcheck" run --artifacts=
 check "an empty folder name" complains 'artifacts needs'
 run 2 "$tpcheck" list cakes
 check "an unknown list" complains "'cakes' cannot be listed"
+run 2 "$tpcheck" list --release=22
+check "a release without tracepoints" complains 'release=22 is no release with tracepoints'
+run 2 "$tpcheck" list scenarios --release=25
+check "scenarios of a release" complains 'release is for tracepoints'
 run 2 "$tpcheck" selftest too much
 check "an argument too many" complains "'too' is one too many"
 run 2 "$tpcheck" run --bitcoind="$scratch/none"
