@@ -20,8 +20,8 @@
  * No traces. All that bitcoind writes is below the datadir, which is also its HOME, TMPDIR and working
  * directory, and whose empty bitcoin.conf keeps it from reading anybody's own. It makes no outbound
  * connection (-connect=0), looks up no seed, asks no router and no Tor for anything, and listens on
- * 127.0.0.1 only. It ends with us: by SIGKILL when our thread ends, and node_free reaps it and removes the
- * datadir.
+ * 127.0.0.1 only, and on ::1 of a network of its own. It ends with us: by SIGKILL when our thread ends,
+ * and node_free reaps it and removes the datadir.
  *
  * Trust. bitcoind is code under test and runs as an unprivileged user if it can; we may be root. So its
  * files are opened without following symbolic links and read up to bounds, and only processes that we
@@ -31,6 +31,7 @@
 #include "base/text.h"
 #include "base/xmem.h"
 #include "node/datadir.h"
+#include "node/network.h"
 #include "node/process.h"
 #include "node/rpc.h"
 
@@ -71,6 +72,7 @@ struct node {
 	bool listen, keep;
 	const volatile sig_atomic_t *interrupted;
 	struct process_user user;
+	struct network network;
 	struct datadir datadir;
 	struct process process;
 	struct rpc *rpc;
@@ -184,15 +186,15 @@ free_args(char **args)
 
 /* A socket bound to that port of 127.0.0.1 (0: any free one, which is told), or a negative errno value. */
 static int
-bind_port(uint16_t *port)
+bind_port(const struct network *network, uint16_t *port)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(addr);
-	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1, fd = network_socket(network, AF_INET, SOCK_STREAM);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (*port) /* as bitcoind does, so that connections of before do not count */
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
@@ -214,10 +216,10 @@ choose_ports(struct node *node, struct diag *diag)
 
 	/* All are held until all are found, so that they differ. */
 	for (; cnt < PORT_CNT; cnt++) {
-		fds[cnt] = bind_port(&node->ports[cnt]);
+		fds[cnt] = bind_port(&node->network, &node->ports[cnt]);
 		if (fds[cnt] < 0 && node->ports[cnt]) {
 			node->ports[cnt] = 0;
-			fds[cnt] = bind_port(&node->ports[cnt]);
+			fds[cnt] = bind_port(&node->network, &node->ports[cnt]);
 		}
 		if (fds[cnt] < 0) {
 			err = diag_fail(diag, fds[cnt], "node: failed to find a free port on 127.0.0.1: %s",
@@ -282,6 +284,8 @@ add_base_args(const struct node *node, struct argv *argv)
 	if (node->listen) {
 		add_arg(argv, "-bind=127.0.0.1:%u", node->ports[PORT_P2P]);
 		add_arg(argv, "-bind=127.0.0.1:%u=onion", node->ports[PORT_ONION]);
+		if (!node_network_lack(node, AF_INET6))
+			add_arg(argv, "-bind=[::1]:%u", node->ports[PORT_P2P]);
 	}
 }
 
@@ -344,6 +348,7 @@ spawn(struct node *node, struct diag *diag)
 				    .envp = env.items,
 				    .dir = node->datadir.path,
 				    .output_fd = output_fd,
+				    .network_fd = node->network.fd,
 				    .user = &node->user,
 			    },
 			    diag);
@@ -365,6 +370,10 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 
 	*out = NULL;
 	node->process.fd = node->datadir.fd = node->datadir.parent_fd = -1;
+	if (opts->own_network)
+		network_make(&node->network);
+	else
+		network_init(&node->network);
 	node->args = copy_args(opts->args);
 	node->listen = opts->listen;
 	node->interrupted = opts->interrupted;
@@ -598,6 +607,7 @@ read_cookie(struct node *node)
 	node->rpc = rpc_new(&(struct rpc_opts){
 		.port = node->ports[PORT_RPC],
 		.cookie = cookie,
+		.network = &node->network,
 		.ended_fd = node->process.fd,
 		.interrupted = node->interrupted,
 	});
@@ -780,6 +790,7 @@ node_free(struct node *node)
 		return;
 	node_kill(node);
 	datadir_end(&node->datadir, node->keep);
+	network_fini(&node->network);
 	free_args(node->args);
 	free(node->binary);
 	free(node->subversion);
@@ -849,6 +860,20 @@ node_p2p_port(const struct node *node)
 }
 
 uint16_t
+node_onion_port(const struct node *node)
+{
+	return node->listen ? node->ports[PORT_ONION] : 0;
+}
+
+const char *
+node_network_lack(const struct node *node, int domain)
+{
+	if (node->network.lack)
+		return node->network.lack;
+	return domain == AF_INET6 ? node->network.lack_ip6 : NULL;
+}
+
+uint16_t
 node_rpc_port(const struct node *node)
 {
 	return node->ports[PORT_RPC];
@@ -863,10 +888,7 @@ node_is_interrupted(const struct node *node)
 int
 node_socket(const struct node *node, int domain, int type)
 {
-	(void)node;
-	int fd = socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	return fd < 0 ? -errno : fd;
+	return network_socket(&node->network, domain, type | SOCK_NONBLOCK);
 }
 
 int

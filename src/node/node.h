@@ -19,6 +19,11 @@
 
 struct node;
 
+/* What a node's own network has besides 127.0.0.0/8 and ::1, which are not routable: */
+#define NODE_IPV4  "1.2.3.4" /* and everything else in 1.0.0.0/8 */
+#define NODE_IPV6  "1111:1111::5"
+#define NODE_CJDNS "fc00::5"
+
 struct node_opts {
 	const char *bitcoind;    /* path, as node_find_bitcoind gives it; never NULL */
 	const char *parent_dir;  /* where the datadir is made; NULL: $TMPDIR, else /tmp */
@@ -27,6 +32,9 @@ struct node_opts {
 	 * "root" is taken at its word. When we are not root it has to be NULL or ourselves. */
 	const char *user;
 	bool listen; /* for P2P on a free port of 127.0.0.1; else -listen=0 */
+	/* In a network of its own, with nothing but the addresses above; with listen on ::1 as well. Where the machine
+	 * does not allow it the node is in the machine's: see node_network_lack. */
+	bool own_network;
 	/* When it becomes non-zero, everything that waits returns -EINTR within 0.1 s; may be NULL. */
 	const volatile sig_atomic_t *interrupted;
 };
@@ -76,11 +84,15 @@ pid_t node_pid(const struct node *node);           /* of bitcoind; the last one 
 const char *node_datadir(const struct node *node); /* absolute path; chain data is in its regtest/ */
 uid_t node_uid(const struct node *node);           /* whom it runs as */
 uint16_t node_p2p_port(const struct node *node);   /* on 127.0.0.1, host order; 0 without listen */
+uint16_t node_onion_port(const struct node *node); /* likewise; for peers that come by way of Tor */
 uint16_t node_rpc_port(const struct node *node);
 /* Whether its options' interrupted is non-zero. */
 bool node_is_interrupted(const struct node *node);
 /* A socket in the node's network, non-blocking and not inherited; or a negative errno value. */
 int node_socket(const struct node *node, int domain, int type);
+/* Why the node's network has no routable addresses of that domain (AF_INET, AF_INET6), and what helps; NULL when it
+ * has. Lent. */
+const char *node_network_lack(const struct node *node, int domain);
 /* Known after node_wait_ready, else 0 and "". E.g. 319900 for 31.99.0, and "/Satoshi:31.99.0/". */
 int node_version(const struct node *node);
 const char *node_subversion(const struct node *node);

@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 enum step {
 	STEP_SESSION,
 	STEP_OUTPUT,
+	STEP_NETWORK,
 	STEP_GROUPS,
 	STEP_GID,
 	STEP_UID,
@@ -35,6 +37,7 @@ enum step {
 static const char *const step_names[] = {
 	[STEP_SESSION] = "setsid",
 	[STEP_OUTPUT] = "dup2",
+	[STEP_NETWORK] = "setns",
 	[STEP_GROUPS] = "setgroups",
 	[STEP_GID] = "setresgid",
 	[STEP_UID] = "setresuid",
@@ -54,7 +57,7 @@ struct failure {
 struct plan {
 	const struct process_opts *opts;
 	pid_t parent;
-	int program_fd, null_fd, output_fd, report_fd; /* all above 2 and close-on-exec */
+	int program_fd, null_fd, output_fd, report_fd, network_fd; /* all above 2 and close-on-exec, or -1 */
 };
 
 static void
@@ -193,6 +196,8 @@ run_child(const struct plan *plan)
 	umask(077);
 	if (dup2(plan->null_fd, 0) < 0 || dup2(plan->output_fd, 1) < 0 || dup2(plan->output_fd, 2) < 0)
 		fail_child(plan, STEP_OUTPUT);
+	if (plan->network_fd >= 0 && setns(plan->network_fd, CLONE_NEWNET))
+		fail_child(plan, STEP_NETWORK);
 	if (opts->user->change && change_user(plan, &step))
 		fail_child(plan, step);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -270,8 +275,8 @@ close_all(int *fds, size_t cnt)
 int
 process_start(struct process *process, const struct process_opts *opts, struct diag *diag)
 {
-	/* program, null, output, both ends of the report pipe as made, its writing end moved up */
-	int fds[6] = {-1, -1, -1, -1, -1, -1};
+	/* program, null, output, both ends of the report pipe as made, its writing end moved up, network */
+	int fds[7] = {-1, -1, -1, -1, -1, -1, -1};
 	sigset_t all, old;
 	int err;
 
@@ -284,13 +289,15 @@ process_start(struct process *process, const struct process_opts *opts, struct d
 	}
 	fds[1] = open_high("/dev/null", O_RDWR);
 	fds[2] = fcntl(opts->output_fd, F_DUPFD_CLOEXEC, 3);
-	if (fds[1] < 0 || fds[2] < 0 || pipe2(&fds[3], O_CLOEXEC) ||
+	if (opts->network_fd >= 0)
+		fds[6] = fcntl(opts->network_fd, F_DUPFD_CLOEXEC, 3);
+	if (fds[1] < 0 || fds[2] < 0 || (opts->network_fd >= 0 && fds[6] < 0) || pipe2(&fds[3], O_CLOEXEC) ||
 	    (fds[5] = fcntl(fds[4], F_DUPFD_CLOEXEC, 3)) < 0) {
 		err = diag_fail(diag, -errno, "node: failed to prepare the start of '%s': %s", opts->program,
 				strerror(errno));
 		goto out;
 	}
-	struct plan plan = {opts, getpid(), fds[0], fds[1], fds[2], fds[5]};
+	struct plan plan = {opts, getpid(), fds[0], fds[1], fds[2], fds[5], fds[6]};
 
 	/* No handler of ours shall run in the child. */
 	sigfillset(&all);

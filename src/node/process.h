@@ -31,6 +31,7 @@ struct process_opts {
 	char *const *argv, *const *envp;
 	const char *dir; /* its working directory */
 	int output_fd;   /* becomes its stdout and stderr */
+	int network_fd;  /* the network namespace to run in; -1: ours */
 	const struct process_user *user;
 };
 

@@ -34,6 +34,7 @@ struct rpc {
 	struct curl_slist *headers;
 	struct buf answer;
 	unsigned last_id;
+	const struct network *network;
 	int ended_fd;
 	const volatile sig_atomic_t *interrupted;
 };
@@ -50,6 +51,16 @@ on_body(char *data, size_t size, size_t cnt, void *ctx)
 	struct buf *answer = ctx;
 
 	return buf_add(answer, data, size * cnt) ? size * cnt : 0;
+}
+
+static curl_socket_t
+on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	const struct rpc *rpc = ctx;
+	int fd = network_socket(rpc->network, address->family, address->socktype);
+
+	(void)purpose;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 static void
@@ -72,6 +83,8 @@ open_connection(struct connection *connection, struct rpc *rpc, const char *url,
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, rpc->headers);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, &rpc->answer);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, rpc);
 }
 
 struct rpc *
@@ -83,6 +96,7 @@ rpc_new(const struct rpc_opts *opts)
 	struct rpc *rpc = xcalloc(1, sizeof(*rpc));
 	char *url = xasprintf("http://127.0.0.1:%u/", opts->port);
 
+	rpc->network = opts->network;
 	rpc->ended_fd = opts->ended_fd;
 	rpc->interrupted = opts->interrupted;
 	buf_init(&rpc->answer, ANSWER_MAX);

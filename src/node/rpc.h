@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/json.h"
+#include "node/network.h"
 
 #include <signal.h>
 #include <stdint.h>
@@ -16,9 +17,10 @@ enum {
 };
 
 struct rpc_opts {
-	uint16_t port;      /* on 127.0.0.1 */
-	const char *cookie; /* "user:password", as the cookie file has it */
-	int ended_fd;       /* becomes readable when the server's process ends; -1: none */
+	uint16_t port;                 /* on 127.0.0.1 */
+	const char *cookie;            /* "user:password", as the cookie file has it */
+	const struct network *network; /* where the port is; outlives the rpc */
+	int ended_fd;                  /* becomes readable when the server's process ends; -1: none */
 	const volatile sig_atomic_t *interrupted; /* see struct node_opts */
 };
 

@@ -6,6 +6,7 @@
 #include "node/script.h"
 #include "node/tx.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -346,6 +348,62 @@ test_listen(void **state)
 	node_free(b);
 }
 
+/* Nobody outside reaches it, peers have routable addresses, and both stays so when it is started again. */
+static void
+test_own_network(void **state)
+{
+	const struct node_opts opts = {.bitcoind = bitcoind, .listen = true, .own_network = true};
+	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+	socklen_t len = sizeof(from);
+	struct diag diag = {0};
+	struct json *peers;
+	struct node *node = start_ready(&opts);
+
+	(void)state;
+	if (node_network_lack(node, AF_INET)) {
+		print_message("%s\n", node_network_lack(node, AF_INET));
+		node_free(node);
+		skip();
+	}
+	assert_unprivileged(node);
+	assert_int_not_equal(node_onion_port(node), 0);
+	assert_int_not_equal(node_onion_port(node), node_p2p_port(node));
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	to.sin_port = htons(node_p2p_port(node));
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), -1);
+	close(fd);
+	for (int round = 0; round < 2; round++) {
+		char want[32];
+		size_t cnt = 0;
+
+		fd = node_socket(node, AF_INET, SOCK_STREAM);
+		assert_true(fd >= 0);
+		assert_int_equal(inet_pton(AF_INET, NODE_IPV4, &from.sin_addr), 1);
+		from.sin_port = 0;
+		assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+		to.sin_port = htons(node_p2p_port(node));
+		if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
+			assert_int_equal(errno, EINPROGRESS);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&from, &len), 0);
+		snprintf(want, sizeof(want), NODE_IPV4 ":%u", ntohs(from.sin_port));
+		struct deadline deadline = soon();
+		while (!cnt && !deadline_has_passed(deadline)) {
+			check(node_call(node, soon(), &peers, &diag, "getpeerinfo", "[]"), diag);
+			cnt = json_cnt(peers);
+			if (cnt)
+				assert_string_equal(json_string(json_get(json_at(peers, 0), "addr")), want);
+			json_free(peers);
+		}
+		assert_int_equal(cnt, 1);
+		close(fd);
+		check(node_stop(node, soon(), &diag), diag);
+		check(node_restart(node, NULL, &diag), diag);
+		check(node_wait_ready(node, soon(), &diag), diag);
+	}
+	node_free(node);
+}
+
 static void
 test_killed_from_outside(void **state)
 {
@@ -553,7 +611,7 @@ main(void)
 		cmocka_unit_test(test_listen),     cmocka_unit_test(test_killed_from_outside),
 		cmocka_unit_test(test_interrupt),  cmocka_unit_test(test_bad_argument),
 		cmocka_unit_test(test_port_taken), cmocka_unit_test(test_second_start),
-		cmocka_unit_test(test_wrapped),
+		cmocka_unit_test(test_wrapped),    cmocka_unit_test(test_own_network),
 	};
 
 	if (node_find_bitcoind(NULL, &bitcoind, &diag)) {

@@ -1,0 +1,177 @@
+#include "node/network.h"
+
+#include "base/xmem.h"
+#include "node/node.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ipv6.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { LOOPBACK_INDEX = 1 }; /* of the first device of every namespace */
+
+static int
+open_own_namespace(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int
+bring_up(int fd)
+{
+	struct ifreq request = {.ifr_name = "lo"};
+
+	if (ioctl(fd, SIOCGIFFLAGS, &request))
+		return -errno;
+	request.ifr_flags |= IFF_UP;
+	return ioctl(fd, SIOCSIFFLAGS, &request) ? -errno : 0;
+}
+
+/* Under a label, so that it stands beside 127.0.0.1. The kernel takes its whole network, /8, as local. */
+static int
+add_ip4(int fd)
+{
+	struct ifreq request = {.ifr_name = "lo:1"};
+	struct sockaddr_in addr = {.sin_family = AF_INET};
+
+	inet_pton(AF_INET, NODE_IPV4, &addr.sin_addr);
+	memcpy(&request.ifr_addr, &addr, sizeof(addr));
+	return ioctl(fd, SIOCSIFADDR, &request) ? -errno : 0;
+}
+
+static int
+add_ip6(const char *address)
+{
+	struct in6_ifreq request = {.ifr6_prefixlen = 128, .ifr6_ifindex = LOOPBACK_INDEX};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	inet_pton(AF_INET6, address, &request.ifr6_addr);
+	int err = ioctl(fd, SIOCSIFADDR, &request) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static int
+configure(struct network *network)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = fd < 0 ? -errno : bring_up(fd);
+
+	if (!err)
+		err = add_ip4(fd);
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		return err;
+	int err_ip6 = add_ip6(NODE_IPV6);
+	if (!err_ip6)
+		err_ip6 = add_ip6(NODE_CJDNS);
+	if (err_ip6)
+		network->lack_ip6 = xasprintf(
+			"the machine has no IPv6: failed to add an address to a loopback device: %s; the "
+			"kernel needs it (no ipv6.disable=1 on its command line)",
+			strerror(-err_ip6));
+	return 0;
+}
+
+/* Runs in a thread of its own, so that ours stays where it is. */
+static void *
+make_namespace(void *arg)
+{
+	struct network *network = arg;
+	const char *step = "open /proc/thread-self/ns/net", *help = "";
+	int err = open_own_namespace();
+
+	if (err >= 0) {
+		network->home_fd = err;
+		step = "make one (unshare)";
+		err = unshare(CLONE_NEWNET) ? -errno : 0;
+	}
+	if (!err) {
+		step = "set its loopback device up";
+		err = configure(network);
+	}
+	if (!err) {
+		step = "open it";
+		err = open_own_namespace();
+	}
+	if (err >= 0) {
+		network->fd = err;
+		return NULL;
+	}
+	if (err == -EPERM)
+		help = "; run as root, in a container with CAP_SYS_ADMIN (docker: --privileged)";
+	else if (err == -ENOSPC)
+		help = "; raise user.max_net_namespaces (sysctl)";
+	else if (err == -EINVAL || err == -ENOSYS)
+		help = "; the kernel needs CONFIG_NET_NS";
+	network->lack = xasprintf("the machine allows no network namespace: failed to %s: %s%s", step,
+				  strerror(-err), help);
+	return NULL;
+}
+
+void
+network_init(struct network *network)
+{
+	*network = (struct network){.fd = -1, .home_fd = -1};
+	network->lack = xstrdup("the node shares the machine's network");
+}
+
+void
+network_make(struct network *network)
+{
+	pthread_t thread;
+
+	*network = (struct network){.fd = -1, .home_fd = -1};
+	int err = pthread_create(&thread, NULL, make_namespace, network);
+	if (!err)
+		pthread_join(thread, NULL);
+	else
+		network->lack = xasprintf("no thread could be started to make a network namespace: %s",
+					  strerror(err));
+}
+
+static void
+close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void
+network_fini(struct network *network)
+{
+	close_fd(network->fd);
+	close_fd(network->home_fd);
+	free(network->lack);
+	free(network->lack_ip6);
+	*network = (struct network){.fd = -1, .home_fd = -1};
+}
+
+int
+network_socket(const struct network *network, int domain, int type)
+{
+	if (network->fd >= 0 && setns(network->fd, CLONE_NEWNET))
+		return -errno;
+	int fd = socket(domain, type | SOCK_CLOEXEC, 0);
+	int err = fd < 0 ? -errno : 0;
+	if (network->fd >= 0 && setns(network->home_fd, CLONE_NEWNET)) {
+		/* We were there a moment ago; whoever took the right to go back took it from all that follows. */
+		err = err ? err : -errno;
+		close_fd(fd);
+	}
+	return err ? err : fd;
+}
