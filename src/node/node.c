@@ -666,7 +666,7 @@ look(struct node *node, struct deadline deadline, struct diag *diag)
 		read_cookie(node);
 	if (!node->rpc)
 		return diag_fail(diag, -EAGAIN, "it has not written its cookie file");
-	int err = rpc_call(node->rpc, deadline, "getmempoolinfo", "[]", &info, &node->rpc_code, diag);
+	int err = rpc_call(node->rpc, deadline, NULL, "getmempoolinfo", "[]", &info, &node->rpc_code, diag);
 	if (!err && !(json_bool(json_get(info, "loaded"), &loaded) && loaded))
 		err = diag_fail(diag, -EAGAIN, "its mempool is not loaded");
 	json_free(info);
@@ -754,7 +754,7 @@ node_stop(struct node *node, struct deadline deadline, struct diag *diag)
 		return fail_ended(node, "stop bitcoind", diag);
 	int err = -ECONNREFUSED;
 	if (node->rpc)
-		err = rpc_call(node->rpc, deadline, "stop", "[]", NULL, &node->rpc_code, &ignored);
+		err = rpc_call(node->rpc, deadline, NULL, "stop", "[]", NULL, &node->rpc_code, &ignored);
 	if (err)
 		process_signal(&node->process, SIGTERM); /* it means the same to bitcoind */
 	rpc_free(node->rpc);                             /* an open connection would hold up its end */
@@ -909,12 +909,10 @@ node_rpc_code(const struct node *node)
 	return node->rpc_code;
 }
 
-int
-node_call(struct node *node, struct deadline deadline, struct json **result, struct diag *diag,
-	  const char *method, const char *params_fmt, ...)
+static int
+call(struct node *node, struct deadline deadline, const char *wallet, struct json **result, struct diag *diag,
+     const char *method, const char *params)
 {
-	va_list ap;
-
 	if (result)
 		*result = NULL;
 	node->rpc_code = 0;
@@ -925,11 +923,7 @@ node_call(struct node *node, struct deadline deadline, struct json **result, str
 	} else if (!node->rpc) {
 		err = diag_fail(diag, -ECONNREFUSED, "node: failed to %s: bitcoind is not ready", doing);
 	} else {
-		va_start(ap, params_fmt);
-		char *params = params_fmt ? xvasprintf(params_fmt, ap) : xstrdup("[]");
-		va_end(ap);
-		err = rpc_call(node->rpc, deadline, method, params, result, &node->rpc_code, diag);
-		free(params);
+		err = rpc_call(node->rpc, deadline, wallet, method, params, result, &node->rpc_code, diag);
 		/* Its sockets end a little before it does. */
 		if ((err == -ECONNREFUSED || err == -ECONNRESET) &&
 		    process_wait(&node->process, deadline_earlier(deadline, deadline_in_ms(DYING_MS)),
@@ -937,5 +931,33 @@ node_call(struct node *node, struct deadline deadline, struct json **result, str
 			err = fail_ended(node, doing, diag);
 	}
 	free(doing);
+	return err;
+}
+
+int
+node_call(struct node *node, struct deadline deadline, struct json **result, struct diag *diag,
+	  const char *method, const char *params_fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, params_fmt);
+	char *params = params_fmt ? xvasprintf(params_fmt, ap) : xstrdup("[]");
+	va_end(ap);
+	int err = call(node, deadline, NULL, result, diag, method, params);
+	free(params);
+	return err;
+}
+
+int
+node_wallet_call(struct node *node, struct deadline deadline, const char *wallet, struct json **result,
+		 struct diag *diag, const char *method, const char *params_fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, params_fmt);
+	char *params = params_fmt ? xvasprintf(params_fmt, ap) : xstrdup("[]");
+	va_end(ap);
+	int err = call(node, deadline, wallet, result, diag, method, params);
+	free(params);
 	return err;
 }

@@ -104,7 +104,11 @@ const char *node_subversion(const struct node *node);
  * 256 MiB), -EBADMSG; -ECHILD: bitcoind ended, and the text says how. */
 int node_call(struct node *node, struct deadline deadline, struct json **result, struct diag *diag,
 	      const char *method, const char *params_fmt, ...) __attribute__((format(printf, 6, 7)));
-/* The error code of the last node_call that gave -EREMOTEIO, e.g. -25; 0 after any other. */
+/* The same for a wallet that is loaded, by its name, which may be any; "" is the unnamed one. */
+int node_wallet_call(struct node *node, struct deadline deadline, const char *wallet, struct json **result,
+		     struct diag *diag, const char *method, const char *params_fmt, ...)
+	__attribute__((format(printf, 7, 8)));
+/* The error code of the last of these calls that gave -EREMOTEIO, e.g. -25; 0 after any other. */
 int node_rpc_code(const struct node *node);
 
 /* The size of debug.log now, in bytes; 0 when there is none. */

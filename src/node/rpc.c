@@ -32,6 +32,7 @@ struct connection {
 struct rpc {
 	struct connection connections[CONNECTIONS_CNT];
 	struct curl_slist *headers;
+	char *url;
 	struct buf answer;
 	unsigned last_id;
 	const struct network *network;
@@ -64,13 +65,12 @@ on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 }
 
 static void
-open_connection(struct connection *connection, struct rpc *rpc, const char *url, const char *cookie)
+open_connection(struct connection *connection, struct rpc *rpc, const char *cookie)
 {
 	CURL *easy = curl_easy_init();
 
 	connection->multi = curl_multi_init();
 	connection->easy = easy;
-	curl_easy_setopt(easy, CURLOPT_URL, url);
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
 #else
@@ -94,8 +94,8 @@ rpc_new(const struct rpc_opts *opts)
 
 	pthread_once(&once, init_curl);
 	struct rpc *rpc = xcalloc(1, sizeof(*rpc));
-	char *url = xasprintf("http://127.0.0.1:%u/", opts->port);
 
+	rpc->url = xasprintf("http://127.0.0.1:%u/", opts->port);
 	rpc->network = opts->network;
 	rpc->ended_fd = opts->ended_fd;
 	rpc->interrupted = opts->interrupted;
@@ -103,8 +103,7 @@ rpc_new(const struct rpc_opts *opts)
 	rpc->headers = curl_slist_append(NULL, "Content-Type: application/json");
 	curl_slist_append(rpc->headers, "Expect:"); /* no pause before large bodies */
 	for (unsigned i = 0; i < CONNECTIONS_CNT; i++)
-		open_connection(&rpc->connections[i], rpc, url, opts->cookie);
-	free(url);
+		open_connection(&rpc->connections[i], rpc, opts->cookie);
 	return rpc;
 }
 
@@ -119,6 +118,7 @@ rpc_free(struct rpc *rpc)
 	}
 	curl_slist_free_all(rpc->headers);
 	buf_fini(&rpc->answer);
+	free(rpc->url);
 	free(rpc);
 }
 
@@ -228,9 +228,20 @@ read_answer(struct rpc *rpc, CURL *easy, unsigned id, const char *method, struct
 	return 0;
 }
 
+static void
+set_url(const struct rpc *rpc, CURL *easy, const char *wallet)
+{
+	char *escaped = wallet ? curl_easy_escape(easy, wallet, (int)strlen(wallet)) : NULL;
+	char *url = escaped ? xasprintf("%swallet/%s", rpc->url, escaped) : NULL;
+
+	curl_easy_setopt(easy, CURLOPT_URL, url ? url : rpc->url);
+	free(url);
+	curl_free(escaped);
+}
+
 int
-rpc_call(struct rpc *rpc, struct deadline deadline, const char *method, const char *params,
-	 struct json **result, int *code, struct diag *diag)
+rpc_call(struct rpc *rpc, struct deadline deadline, const char *wallet, const char *method,
+	 const char *params, struct json **result, int *code, struct diag *diag)
 {
 	unsigned id = ++rpc->last_id;
 	const struct connection *connection = &rpc->connections[id % CONNECTIONS_CNT];
@@ -241,6 +252,7 @@ rpc_call(struct rpc *rpc, struct deadline deadline, const char *method, const ch
 	*code = 0;
 	char *body = xasprintf("{\"jsonrpc\":\"1.0\",\"id\":%u,\"method\":\"%s\",\"params\":%s}", id, method,
 			       params);
+	set_url(rpc, connection->easy, wallet);
 	curl_easy_setopt(connection->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
 	curl_easy_setopt(connection->easy, CURLOPT_POSTFIELDS, body);
 	buf_reset(&rpc->answer);

@@ -28,9 +28,10 @@ struct rpc_opts {
 struct rpc *rpc_new(const struct rpc_opts *opts);
 void rpc_free(struct rpc *rpc); /* NULL is fine */
 
-/* params is the text of a JSON array. *result is the member "result", the caller's; NULL when not wanted.
- * Errors as with node_call; *code is the RPC error's code with -EREMOTEIO, else 0. */
-int rpc_call(struct rpc *rpc, struct deadline deadline, const char *method, const char *params,
-	     struct json **result, int *code, struct diag *diag);
+/* wallet is the name of the one that is meant, or NULL for what is no wallet's. params is the text of a JSON array.
+ * *result is the member "result", the caller's; NULL when not wanted. Errors as with node_call; *code is the RPC
+ * error's code with -EREMOTEIO, else 0. */
+int rpc_call(struct rpc *rpc, struct deadline deadline, const char *wallet, const char *method,
+	     const char *params, struct json **result, int *code, struct diag *diag);
 
 #endif

@@ -602,6 +602,38 @@ test_wrapped(void **state)
 	free(script);
 }
 
+/* Wallets by their names, which may be all that a file's name may be. */
+static void
+test_wallets(void **state)
+{
+	static const char *const names[] = {"a", "a b/c%2f?", "gr\xc3\xb6\xc3\x9f'er &+#"};
+	static const char *const args[] = {"-keypool=1", "-unsafesqlitesync=1", NULL};
+	struct node *node = start_ready(&(struct node_opts){.bitcoind = bitcoind, .args = args});
+	struct json *info;
+	struct diag diag;
+
+	(void)state;
+	if (node_call(node, soon(), NULL, &diag, "listwallets", "[]")) {
+		assert_int_equal(node_rpc_code(node), -32601);
+		print_message("not tried: this bitcoind has no wallet\n");
+		node_free(node);
+		return;
+	}
+	for (int i = 0; i < 3; i++)
+		check(node_call(node, soon(), NULL, &diag, "createwallet", "[\"%s\", true, true]", names[i]),
+		      diag);
+	for (int i = 0; i < 3; i++) {
+		check(node_wallet_call(node, soon(), names[i], &info, &diag, "getwalletinfo", "[]"), diag);
+		assert_string_equal(json_string(json_get(info, "walletname")), names[i]);
+		json_free(info);
+	}
+	assert_int_equal(node_wallet_call(node, soon(), "", NULL, &diag, "getwalletinfo", "[]"), -EREMOTEIO);
+	assert_int_equal(node_rpc_code(node), -18); /* it is not loaded */
+	assert_int_equal(node_call(node, soon(), NULL, &diag, "getwalletinfo", "[]"), -EREMOTEIO);
+	assert_int_equal(node_rpc_code(node), -19); /* which one? */
+	node_free(node);
+}
+
 int
 main(void)
 {
@@ -612,6 +644,7 @@ main(void)
 		cmocka_unit_test(test_interrupt),  cmocka_unit_test(test_bad_argument),
 		cmocka_unit_test(test_port_taken), cmocka_unit_test(test_second_start),
 		cmocka_unit_test(test_wrapped),    cmocka_unit_test(test_own_network),
+		cmocka_unit_test(test_wallets),
 	};
 
 	if (node_find_bitcoind(NULL, &bitcoind, &diag)) {
