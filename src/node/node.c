@@ -34,6 +34,7 @@
 #include "node/network.h"
 #include "node/process.h"
 #include "node/rpc.h"
+#include "node/stand_in.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -66,6 +67,12 @@ enum port_use {
 	PORT_CNT,
 };
 
+/* A server of ours that the node is told to use. */
+struct helper {
+	struct stand_in *server; /* NULL: none */
+	uint16_t port;
+};
+
 struct node {
 	char *binary;
 	char **args; /* of the caller, ended by NULL */
@@ -73,6 +80,7 @@ struct node {
 	const volatile sig_atomic_t *interrupted;
 	struct process_user user;
 	struct network network;
+	struct helper proxy, i2p;
 	struct datadir datadir;
 	struct process process;
 	struct rpc *rpc;
@@ -232,6 +240,21 @@ choose_ports(struct node *node, struct diag *diag)
 	return err;
 }
 
+static int
+start_helper(struct node *node, struct helper *helper, enum stand_in_kind kind, struct diag *diag)
+{
+	int fd = bind_port(&node->network, &helper->port);
+
+	if (fd < 0 || listen(fd, SOMAXCONN)) {
+		int err = fd < 0 ? fd : -errno;
+
+		if (fd >= 0)
+			close(fd);
+		return diag_fail(diag, err, "node: failed to listen on 127.0.0.1: %s", strerror(-err));
+	}
+	return stand_in_start(&helper->server, kind, fd, node->interrupted, diag);
+}
+
 struct argv {
 	char *items[ARGS_MAX]; /* ended by NULL */
 	size_t cnt;
@@ -280,6 +303,10 @@ add_base_args(const struct node *node, struct argv *argv)
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		add_arg(argv, "%s", fixed[i]);
 	add_arg(argv, "-rpcport=%u", node->ports[PORT_RPC]);
+	if (node->proxy.server)
+		add_arg(argv, "-proxy=127.0.0.1:%u", node->proxy.port);
+	if (node->i2p.server)
+		add_arg(argv, "-i2psam=127.0.0.1:%u", node->i2p.port);
 	add_arg(argv, "-listen=%d", (int)node->listen);
 	if (node->listen) {
 		add_arg(argv, "-bind=127.0.0.1:%u", node->ports[PORT_P2P]);
@@ -383,6 +410,10 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 		err = process_find_user(&node->user, opts->user, diag);
 	if (!err)
 		err = datadir_make(&node->datadir, opts->parent_dir, node->user.uid, node->user.gid, diag);
+	if (!err && opts->proxy)
+		err = start_helper(node, &node->proxy, STAND_IN_SOCKS5, diag);
+	if (!err && opts->i2p)
+		err = start_helper(node, &node->i2p, STAND_IN_SAM, diag);
 	if (!err)
 		err = spawn(node, diag);
 	if (err)
@@ -790,6 +821,8 @@ node_free(struct node *node)
 		return;
 	node_kill(node);
 	datadir_end(&node->datadir, node->keep);
+	stand_in_free(node->proxy.server);
+	stand_in_free(node->i2p.server);
 	network_fini(&node->network);
 	free_args(node->args);
 	free(node->binary);
@@ -877,6 +910,18 @@ uint16_t
 node_rpc_port(const struct node *node)
 {
 	return node->ports[PORT_RPC];
+}
+
+struct stand_in *
+node_proxy(const struct node *node)
+{
+	return node->proxy.server;
+}
+
+struct stand_in *
+node_i2p(const struct node *node)
+{
+	return node->i2p.server;
 }
 
 bool

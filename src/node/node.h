@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 struct node;
+struct stand_in; /* node/stand_in.h */
 
 /* What a node's own network has besides 127.0.0.0/8 and ::1, which are not routable: */
 #define NODE_IPV4  "1.2.3.4" /* and everything else in 1.0.0.0/8 */
@@ -35,6 +36,8 @@ struct node_opts {
 	/* In a network of its own, with nothing but the addresses above; with listen on ::1 as well. Where the machine
 	 * does not allow it the node is in the machine's: see node_network_lack. */
 	bool own_network;
+	bool proxy; /* -proxy names one of our own, node_proxy, through which all that is routable goes */
+	bool i2p;   /* -i2psam names one of our own, node_i2p */
 	/* When it becomes non-zero, everything that waits returns -EINTR within 0.1 s; may be NULL. */
 	const volatile sig_atomic_t *interrupted;
 };
@@ -93,6 +96,9 @@ int node_socket(const struct node *node, int domain, int type);
 /* Why the node's network has no routable addresses of that domain (AF_INET, AF_INET6), and what helps; NULL when it
  * has. Lent. */
 const char *node_network_lack(const struct node *node, int domain);
+/* The servers of the options proxy and i2p, else NULL; lent. */
+struct stand_in *node_proxy(const struct node *node);
+struct stand_in *node_i2p(const struct node *node);
 /* Known after node_wait_ready, else 0 and "". E.g. 319900 for 31.99.0, and "/Satoshi:31.99.0/". */
 int node_version(const struct node *node);
 const char *node_subversion(const struct node *node);
