@@ -75,7 +75,7 @@ struct helper {
 
 struct node {
 	char *binary;
-	char **args; /* of the caller, ended by NULL */
+	char **args, **args_if_known; /* of the caller, ended by NULL */
 	bool listen, keep;
 	const volatile sig_atomic_t *interrupted;
 	struct process_user user;
@@ -336,7 +336,7 @@ spawn(struct node *node, struct diag *diag)
 {
 	struct argv env = {0}, base = {0};
 	char **argv = NULL;
-	size_t extra_cnt = 0;
+	size_t extra_cnt = 0, known_cnt = 0;
 	int conf_fd = -1, output_fd = -1;
 
 	rpc_free(node->rpc);
@@ -365,9 +365,12 @@ spawn(struct node *node, struct diag *diag)
 	add_base_args(node, &base);
 	while (node->args[extra_cnt])
 		extra_cnt++;
-	argv = xcalloc(base.cnt + extra_cnt + 1, sizeof(*argv));
+	while (node->args_if_known[known_cnt])
+		known_cnt++;
+	argv = xcalloc(base.cnt + known_cnt + extra_cnt + 1, sizeof(*argv));
 	memcpy(argv, base.items, base.cnt * sizeof(*argv));
-	memcpy(argv + base.cnt, node->args, extra_cnt * sizeof(*argv));
+	memcpy(argv + base.cnt, node->args_if_known, known_cnt * sizeof(*argv));
+	memcpy(argv + base.cnt + known_cnt, node->args, extra_cnt * sizeof(*argv));
 	err = process_start(&node->process,
 			    &(struct process_opts){
 				    .program = node->binary,
@@ -402,6 +405,7 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 	else
 		network_init(&node->network);
 	node->args = copy_args(opts->args);
+	node->args_if_known = copy_args(opts->args_if_known);
 	node->listen = opts->listen;
 	node->interrupted = opts->interrupted;
 	node->subversion = xstrdup("");
@@ -530,6 +534,25 @@ ended_for_port(struct node *node)
 	};
 
 	return wrote(node, phrases);
+}
+
+/* It ended: was it for one of the arguments that it need not know? That one is left out from now on. */
+static bool
+ended_for_arg(struct node *node)
+{
+	for (char **arg = node->args_if_known; *arg; arg++) {
+		char *phrase = xasprintf("Invalid parameter %s", *arg);
+		bool unknown = wrote(node, (const char *const[]){phrase, NULL});
+
+		free(phrase);
+		if (!unknown)
+			continue;
+		free(*arg);
+		for (; *arg; arg++)
+			arg[0] = arg[1];
+		return true;
+	}
+	return false;
 }
 
 /* It is ready: does it do without its P2P port? (Before v28 that is no error when it could bind another.) */
@@ -730,7 +753,9 @@ node_wait_ready(struct node *node, struct deadline deadline, struct diag *diag)
 		int err = 0;
 
 		if (!node_is_alive(node)) {
-			if (node->starts >= STARTS_MAX || !ended_for_port(node))
+			bool for_arg = ended_for_arg(node);
+
+			if (!for_arg && (node->starts >= STARTS_MAX || !ended_for_port(node)))
 				return fail_ended(node, "start bitcoind", diag);
 			err = start_anew(node, diag);
 			if (err)
@@ -825,6 +850,7 @@ node_free(struct node *node)
 	stand_in_free(node->i2p.server);
 	network_fini(&node->network);
 	free_args(node->args);
+	free_args(node->args_if_known);
 	free(node->binary);
 	free(node->subversion);
 	free(node);
@@ -910,6 +936,15 @@ uint16_t
 node_rpc_port(const struct node *node)
 {
 	return node->ports[PORT_RPC];
+}
+
+bool
+node_has_arg(const struct node *node, const char *wanted)
+{
+	for (char *const *arg = node->args_if_known; *arg; arg++)
+		if (!strcmp(*arg, wanted))
+			return true;
+	return false;
 }
 
 struct stand_in *

@@ -29,6 +29,8 @@ struct node_opts {
 	const char *bitcoind;    /* path, as node_find_bitcoind gives it; never NULL */
 	const char *parent_dir;  /* where the datadir is made; NULL: $TMPDIR, else /tmp */
 	const char *const *args; /* more arguments, ended by NULL; may be NULL. They come last and win */
+	/* Likewise, but one that this bitcoind does not know is left out: see node_has_arg. */
+	const char *const *args_if_known;
 	/* Whom bitcoind runs as when we are root: a name or a uid. NULL: who called sudo, else nobody.
 	 * "root" is taken at its word. When we are not root it has to be NULL or ourselves. */
 	const char *user;
@@ -96,6 +98,8 @@ int node_socket(const struct node *node, int domain, int type);
 /* Why the node's network has no routable addresses of that domain (AF_INET, AF_INET6), and what helps; NULL when it
  * has. Lent. */
 const char *node_network_lack(const struct node *node, int domain);
+/* Whether an argument of args_if_known, as it stands there, is in use; known after node_wait_ready. */
+bool node_has_arg(const struct node *node, const char *arg);
 /* The servers of the options proxy and i2p, else NULL; lent. */
 struct stand_in *node_proxy(const struct node *node);
 struct stand_in *node_i2p(const struct node *node);

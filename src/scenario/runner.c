@@ -113,7 +113,11 @@ session_start(struct runner *runner, struct session *session, const struct profi
 	struct node_opts opts = {
 		.bitcoind = runner->opts->bitcoind,
 		.args = profile->args,
+		.args_if_known = profile->args_if_known,
 		.listen = profile->listen,
+		.own_network = profile->own_network,
+		.proxy = profile->proxy,
+		.i2p = profile->i2p,
 		.user = runner->opts->user,
 		.interrupted = runner->opts->interrupted,
 	};

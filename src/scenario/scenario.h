@@ -29,7 +29,9 @@ struct profile {
 	const char *name;
 	const char *const *args; /* for bitcoind, besides the usual ones; ends with NULL */
 	bool own_node;           /* every scenario gets a new node of its own */
-	bool listen;             /* for P2P; see struct node_opts */
+	/* See struct node_opts: */
+	const char *const *args_if_known;
+	bool listen, own_network, proxy, i2p;
 };
 
 extern const struct profile profile_default;

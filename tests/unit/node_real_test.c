@@ -487,6 +487,36 @@ test_bad_argument(void **state)
 	node_free(node);
 }
 
+/* Arguments that it need not know. */
+static void
+test_args_if_known(void **state)
+{
+	const struct node_opts opts = {
+		.bitcoind = bitcoind,
+		.args = (const char *const[]){"-debug=net", NULL},
+		.args_if_known =
+			(const char *const[]){"-nosuchoption=1", "-maxconnections=33", "-neitherthis", NULL},
+	};
+	struct node *node = start_ready(&opts);
+	struct diag diag;
+	struct buf log;
+
+	(void)state;
+	assert_true(node_has_arg(node, "-maxconnections=33"));
+	assert_false(node_has_arg(node, "-nosuchoption=1"));
+	assert_false(node_has_arg(node, "-neitherthis"));
+	assert_false(node_has_arg(node, "-debug=net"));
+	buf_init(&log, 1 << 20);
+	check(node_log_read(node, 0, &log, &diag), diag);
+	assert_non_null(strstr(log.data, "Command-line arg: maxconnections=\"33\""));
+	assert_non_null(strstr(log.data, "Command-line arg: debug=\"net\""));
+	buf_fini(&log);
+	check(node_stop(node, soon(), &diag), diag);
+	check(node_restart(node, NULL, &diag), diag);
+	check(node_wait_ready(node, soon(), &diag), diag);
+	node_free(node);
+}
+
 /* Ports that are taken: first by an argument that always names a taken one, so that all five starts fail. */
 static void
 test_port_taken(void **state)
@@ -639,12 +669,12 @@ main(void)
 {
 	struct diag diag;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),       cmocka_unit_test(test_own_chain),
-		cmocka_unit_test(test_listen),     cmocka_unit_test(test_killed_from_outside),
-		cmocka_unit_test(test_interrupt),  cmocka_unit_test(test_bad_argument),
-		cmocka_unit_test(test_port_taken), cmocka_unit_test(test_second_start),
-		cmocka_unit_test(test_wrapped),    cmocka_unit_test(test_own_network),
-		cmocka_unit_test(test_wallets),
+		cmocka_unit_test(test_life),          cmocka_unit_test(test_own_chain),
+		cmocka_unit_test(test_listen),        cmocka_unit_test(test_killed_from_outside),
+		cmocka_unit_test(test_interrupt),     cmocka_unit_test(test_bad_argument),
+		cmocka_unit_test(test_port_taken),    cmocka_unit_test(test_second_start),
+		cmocka_unit_test(test_wrapped),       cmocka_unit_test(test_own_network),
+		cmocka_unit_test(test_args_if_known), cmocka_unit_test(test_wallets),
 	};
 
 	if (node_find_bitcoind(NULL, &bitcoind, &diag)) {
