@@ -15,7 +15,7 @@ enum { COLD_COINS_MAX = 20 };
 
 /* The coins of a node, each to be used once. */
 struct coin_pool {
-	uint32_t tip_least;   /* the tip is known to be at this height or above */
+	uint32_t tip_least;                     /* the tip is known to be at this height or above */
 	uint32_t next_height;                   /* of the next coinbase to take */
 	uint32_t next_high;                     /* of the next one to take by blocks_take_high_coin */
 	uint32_t next_odd;                      /* likewise by blocks_take_odd_coin */
@@ -38,6 +38,8 @@ enum {
 
 /* Starts the chain of a new node with ODD_BLOCKS blocks; for the runner. */
 int blocks_begin_chain(struct scene *scene, struct diag *diag);
+/* For struct profile's warm: the chain that coins are taken of. */
+int blocks_warm(struct scene *scene, struct diag *diag);
 /* Mines blocks that pay to anyone (P2WSH of OP_TRUE). */
 int blocks_mine(struct scene *scene, unsigned cnt, struct diag *diag);
 /* A mature coinbase coin that nobody used yet, of 50 BTC, which is more than 32 bits of satoshi; the tip is at

@@ -1,6 +1,8 @@
 #include "scenario/registry.h"
 
-const struct profile profile_default = {.name = "default"};
+#include "scenario/blocks.h"
+
+const struct profile profile_default = {.name = "default", .warm = blocks_warm};
 
 const struct scenario *const scenarios[] = {
 #define SCENARIO(name) &name,

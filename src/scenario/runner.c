@@ -1,7 +1,7 @@
 /* The steps for a scenario, in order:
  *
  *   static check   the binary's notes against the contract: a tracepoint that is missing, an argument of another width
- *   node           one for each profile, started while the probes compile
+ *   node           one for each profile, started and warmed up while the probes compile or others run
  *   prepare        nothing is recorded
  *   attach         once for each process; again when prepare restarted it
  *   arm, act       recorded from here
@@ -25,6 +25,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,13 +38,21 @@ enum {
 	SKIP_CODE = -4095, /* no errno value */
 };
 
+/* A node that scenarios share. It is brought to where they can begin by a thread of its own, while the probes compile
+ * or other scenarios run; the thread lives as long as the session, since a bitcoind that it had to start anew ends
+ * with it. */
 struct session {
 	const struct profile *profile;
 	struct node *node;
 	struct coin_pool coins;
-	bool ready;
-	bool chain_begun;
 	pid_t attached_pid;
+	pthread_t thread;
+	sem_t warm, leave;
+	/* The thread's until warm was posted: */
+	struct deadline deadline;
+	bool ready; /* the node was */
+	int code;
+	struct diag diag;
 };
 
 struct runner {
@@ -51,8 +61,8 @@ struct runner {
 	struct notes *notes;
 	struct plan plan;
 	struct probe_set *set;
-	struct session session;
-	struct session next; /* started ahead, while the scenarios before it run */
+	struct session *session;
+	struct session *next; /* started ahead, while the scenarios before it run */
 	char *subversion;
 	const struct profile *unstartable; /* its node did not become ready: not tried again */
 	/* Why nothing can be run at all; skip when it is for want of something here. */
@@ -95,20 +105,69 @@ set_broken(struct runner *runner, bool is_skip, const char *text)
 
 /* Nodes */
 
-static void
-session_end(struct runner *runner, struct session *session)
+/* Signals are the main thread's, whose waits they end. */
+static int
+start_thread(pthread_t *thread, void *(*work)(void *), void *arg)
 {
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int err = pthread_create(thread, NULL, work, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
+}
+
+static void *
+warm_up(void *arg)
+{
+	struct session *session = arg;
+	const struct profile *profile = session->profile;
+	struct scene scene = {.node = session->node, .deadline = session->deadline, .coins = &session->coins};
+
+	session->code = node_wait_ready(session->node, session->deadline, &session->diag);
+	session->ready = !session->code;
+	if (!session->code)
+		session->code = blocks_begin_chain(&scene, &session->diag);
+	if (!session->code && profile->warm)
+		session->code = profile->warm(&scene, &session->diag);
+	sem_post(&session->warm);
+	while (sem_wait(&session->leave) && errno == EINTR)
+		;
+	return NULL;
+}
+
+/* Until the thread has done its work: it ends soon after an interrupt, too. */
+static void
+wait_warm(struct session *session)
+{
+	while (sem_wait(&session->warm) && errno == EINTR)
+		;
+	sem_post(&session->warm);
+}
+
+static void
+session_end(struct runner *runner, struct session **of)
+{
+	struct session *session = *of;
+
+	*of = NULL;
+	if (!session)
+		return;
 	if (session->attached_pid && runner->set)
 		probe_set_detach(runner->set);
-	if (session->node)
-		node_kill(session->node);
+	wait_warm(session);
+	node_kill(session->node);
 	node_free(session->node);
-	*session = (struct session){0};
+	sem_post(&session->leave);
+	pthread_join(session->thread, NULL);
+	sem_destroy(&session->warm);
+	sem_destroy(&session->leave);
+	free(session);
 }
 
 static int
-session_start(struct runner *runner, struct session *session, const struct profile *profile,
-	      struct diag *diag)
+session_start(struct runner *runner, struct session **out, const struct profile *profile, struct diag *diag)
 {
 	struct node_opts opts = {
 		.bitcoind = runner->opts->bitcoind,
@@ -121,34 +180,53 @@ session_start(struct runner *runner, struct session *session, const struct profi
 		.user = runner->opts->user,
 		.interrupted = runner->opts->interrupted,
 	};
+	struct node *node;
+	int code = node_start(&node, &opts, diag);
 
-	*session = (struct session){.profile = profile};
-	return node_start(&session->node, &opts, diag);
+	*out = NULL;
+	if (code)
+		return code;
+	struct session *session = xcalloc(1, sizeof(*session));
+	session->profile = profile;
+	session->node = node;
+	session->deadline = deadline_in_ms(runner->opts->timeout_ms);
+	sem_init(&session->warm, 0, 0);
+	sem_init(&session->leave, 0, 0);
+	code = -start_thread(&session->thread, warm_up, session);
+	if (code) {
+		node_free(node);
+		free(session);
+		return diag_fail(diag, code, "runner: failed to start a thread: %s", strerror(-code));
+	}
+	*out = session;
+	return 0;
 }
 
 /* Brings a node of the profile into runner->session, ready. */
 static int
-session_use(struct runner *runner, const struct profile *profile, struct deadline deadline, struct diag *diag)
+session_use(struct runner *runner, const struct profile *profile, struct diag *diag)
 {
-	struct session *session = &runner->session;
+	struct session *session = runner->session;
 	int code = 0;
 
 	if (runner->unstartable == profile)
 		return diag_fail(diag, -ECHILD, "not tried: its node did not start, see above");
-	if (session->node &&
-	    (session->profile != profile || profile->own_node || !node_is_alive(session->node)))
-		session_end(runner, session);
-	if (!session->node && runner->next.node && runner->next.profile == profile) {
-		*session = runner->next;
-		runner->next = (struct session){0};
+	if (session && (session->profile != profile || profile->own_node || !node_is_alive(session->node)))
+		session_end(runner, &runner->session);
+	if (!runner->session && runner->next && runner->next->profile == profile) {
+		runner->session = runner->next;
+		runner->next = NULL;
 	}
-	if (!session->node)
-		code = session_start(runner, session, profile, diag);
-	if (!code && !session->ready) {
-		code = node_wait_ready(session->node, deadline, diag);
-		session->ready = !code;
+	if (!runner->session)
+		code = session_start(runner, &runner->session, profile, diag);
+	session = runner->session;
+	if (session) {
+		wait_warm(session);
+		code = session->code;
+		if (code)
+			*diag = session->diag;
 	}
-	if (code && !is_interrupted(runner))
+	if (code && !is_interrupted(runner) && !(session && session->ready))
 		runner->unstartable = profile;
 	if (!code && !runner->run->node_version) {
 		runner->run->node_version = node_version(session->node);
@@ -163,7 +241,7 @@ session_use(struct runner *runner, const struct profile *profile, struct deadlin
 static int
 attach(struct runner *runner, struct diag *diag)
 {
-	struct session *session = &runner->session;
+	struct session *session = runner->session;
 
 	if (session->attached_pid == node_pid(session->node))
 		return 0;
@@ -182,7 +260,7 @@ attach(struct runner *runner, struct diag *diag)
 static int
 fence(struct runner *runner, struct scene *scene, struct diag *diag)
 {
-	if (!node_is_alive(runner->session.node))
+	if (!node_is_alive(runner->session->node))
 		return 0;
 	return node_call(scene->node, scene->deadline, NULL, diag, "syncwithvalidationinterfacequeue", "[]");
 }
@@ -267,11 +345,8 @@ run_steps(struct runner *runner, const struct scenario *scenario, struct scene *
 	struct record_list records = {0};
 	uint64_t left_out = companions_to_leave_out(runner, scenario);
 	uint64_t tracepoints = scenario->tracepoints & ~left_out;
-	int code = runner->session.chain_begun ? 0 : blocks_begin_chain(scene, diag);
+	int code = scenario->prepare ? scenario->prepare(scene, diag) : 0;
 
-	runner->session.chain_begun = true;
-	if (!code && scenario->prepare)
-		code = scenario->prepare(scene, diag);
 	if (!code)
 		code = attach(runner, diag);
 	if (!code)
@@ -345,7 +420,6 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 		.deadline = deadline_in_ms(runner->opts->timeout_ms),
 		.expect = expect_new(),
 		.state = xcalloc(1, scenario->state_sz),
-		.coins = &runner->session.coins,
 	};
 	struct event *events = NULL;
 	struct diag diag = {.text = ""};
@@ -353,8 +427,11 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 
 	copy_findings(&result->findings, &runner->plan.findings[scenario->subject]);
 	if (!(runner->plan.missing & TP_BIT(scenario->subject))) {
-		code = session_use(runner, scenario->profile, scene.deadline, &diag);
-		scene.node = runner->session.node;
+		code = session_use(runner, scenario->profile, &diag);
+		if (runner->session) {
+			scene.node = runner->session->node;
+			scene.coins = &runner->session->coins;
+		}
 		if (!code)
 			code = run_steps(runner, scenario, &scene, &events, &result->findings, &diag);
 	}
@@ -457,13 +534,13 @@ look_ahead(struct runner *runner, const struct scenario *const *rest)
 {
 	const struct profile *now = rest[0]->profile;
 
-	if (runner->next.node || runner->broken)
+	if (runner->next || runner->broken)
 		return;
 	while (*rest && (*rest)->profile == now)
 		rest++;
 	/* If it cannot be started, the scenario that needs it will say so. */
 	if (*rest && session_start(runner, &runner->next, (*rest)->profile, NULL))
-		runner->next = (struct session){0};
+		runner->next = NULL;
 }
 
 struct runner *
@@ -497,7 +574,7 @@ runner_run(const struct runner_opts *opts, struct report_run *run)
 			result->outcome = runner->broken_is_skip ? OUTCOME_SKIP : OUTCOME_ERROR;
 			result->reason = xstrdup(runner->broken);
 		} else {
-			if (runner->session.node)
+			if (runner->session)
 				look_ahead(runner, &opts->scenarios[i]);
 			run_scenario(runner, scenario, result);
 		}

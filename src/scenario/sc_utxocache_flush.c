@@ -432,38 +432,44 @@ const struct scenario sc_utxocache_flush_large = {
 /* prune: pruning flushes, and says so */
 
 /* With -fastprune a block file takes 64 KiB: one block that is larger fills it, and 288 blocks have to follow it. */
-enum { FILLING_BYTES = 65000, KEPT_BLOCKS = 288 };
+enum { FILLING_BYTES = 65000, KEPT_BLOCKS = 288, FILLED_HEIGHT = ODD_BLOCKS + 1 };
+
+/* The filling block is the first that is mined here. */
+static int
+prune_warm(struct scene *scene, struct diag *diag)
+{
+	uint8_t *script = xcalloc(1, FILLING_BYTES);
+	struct block block = {0};
+	int code = blocks_begin(scene, &block, 0, diag);
+
+	script[0] = SCRIPT_OP_RETURN;
+	if (!code) {
+		block_add_output(&block, 0, script, FILLING_BYTES);
+		code = blocks_submit(scene, &block, diag);
+	}
+	free(script);
+	block_fini(&block);
+	return code ? code : blocks_mine(scene, KEPT_BLOCKS + 2, diag);
+}
 
 static int
 prune_prepare(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
-	uint8_t *script = xcalloc(1, FILLING_BYTES);
-	int code = blocks_begin(scene, &state->block, 0, diag);
 
-	script[0] = SCRIPT_OP_RETURN;
-	if (!code) {
-		block_add_output(&state->block, 0, script, FILLING_BYTES);
-		code = blocks_submit(scene, &state->block, diag);
-	}
-	free(script);
-	if (!code)
-		code = blocks_mine(scene, KEPT_BLOCKS + 2, diag);
-	return code ? code : log_cache_state(scene, &state->cache, diag);
+	return log_cache_state(scene, &state->cache, diag);
 }
 
 static int
 prune_act(struct scene *scene, struct diag *diag)
 {
-	struct state *state = scene->state;
-
 	int code = node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]",
-			     state->block.draft.height + 1);
+			     FILLED_HEIGHT + 1);
 
 	/* There is nothing left to prune, and so nothing to write. */
 	if (!code)
 		code = node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]",
-				 state->block.draft.height);
+				 FILLED_HEIGHT);
 	/* On the same node, a flush that does not prune. */
 	return code ? code : gettxoutsetinfo_act(scene, diag);
 }
@@ -482,7 +488,7 @@ prune_expect(struct scene *scene, struct diag *diag)
 }
 
 static const char *const prune_args[] = {"-prune=1", "-fastprune", NULL};
-static const struct profile pruned = {.name = "pruned", .args = prune_args};
+static const struct profile pruned = {.name = "pruned", .args = prune_args, .warm = prune_warm};
 
 const struct scenario sc_utxocache_flush_prune = {
 	.name = "utxocache.flush.prune",

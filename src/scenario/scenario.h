@@ -24,6 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct scene;
+
 /* How a node is started. */
 struct profile {
 	const char *name;
@@ -32,6 +34,9 @@ struct profile {
 	/* See struct node_opts: */
 	const char *const *args_if_known;
 	bool listen, own_network, proxy, i2p;
+	/* Brings the new node to where its first scenario can begin, while others run; may be NULL. Its scene has
+	 * node, deadline and coins alone. */
+	int (*warm)(struct scene *scene, struct diag *diag);
 };
 
 extern const struct profile profile_default;

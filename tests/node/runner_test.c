@@ -227,7 +227,7 @@ static void
 test_wrong_expectations_fail(void **state)
 {
 	(void)state;
-	assert_fails(WRONG_VALUE, "utxocache:add", 4, "want 5000000001 sat, got 5000000000 sat");
+	assert_fails(WRONG_VALUE, "utxocache:add", 4, "want 1250000001 sat, got 1250000000 sat");
 	assert_fails(ONE_TOO_MANY, "utxocache:add", 0, "did not come");
 	assert_fails(ONE_TOO_FEW, "validation:block_connected", 0, "was not expected");
 	assert_fails(WRONG_ORDER, "validation:block_connected", 0, "came out of order");
