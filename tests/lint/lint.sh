@@ -194,7 +194,7 @@ check_headers() {
 }
 
 # Every scenario that is defined stands in scenarios.def, once. A scenario may be defined by a macro whose parameter is
-# pasted into its name: "const struct scenario sc_flush_##rpc = {".
+# pasted into its name: "const struct scenario sc_flush_##rpc = {"; the macro may stand in a header.
 check_registry() {
 	[ -d src/scenario ] || return 0
 	list=src/scenario/scenarios.def
@@ -269,7 +269,7 @@ check_registry() {
 				if (!(name in defined_at))
 					print list ":" listed_at[name] ": " name " is not defined"
 		}
-	' $(find src/scenario -type f -name '*.c' | sort) $list
+	' $(find src/scenario -type f -name '*.h' | sort) $(find src/scenario -type f -name '*.c' | sort) $list
 }
 
 # The checks report by printing; that one of them could not run must not look like "nothing found".

@@ -80,9 +80,23 @@ const struct scenario sc_a_b = {
 		.name = word,                           \
 	}
 FLUSH("one", one);
+POOL(two);
 static const struct scenario *const used[] = {&sc_a_b};
 EOF
-	printf '/* All. */\nSCENARIO(sc_a_b)\nSCENARIO(sc_flush_one_x)\n' >src/scenario/scenarios.def
+	cat >src/scenario/pool.h <<'EOF'
+/* Shared by scenarios. */
+#ifndef TPCHECK_SCENARIO_POOL_H
+#define TPCHECK_SCENARIO_POOL_H
+
+#define POOL(rpc)                                       \
+	const struct scenario sc_pool_##rpc = {         \
+		.name = #rpc,                           \
+	}
+
+#endif
+EOF
+	printf '/* All. */\nSCENARIO(sc_a_b)\nSCENARIO(sc_flush_one_x)\nSCENARIO(sc_pool_two)\n' \
+		>src/scenario/scenarios.def
 	for layer in base node probe notes contract report scenario cli; do
 		echo "#include \"$layer/x.h\""
 	done >src/cli/main.c
@@ -212,8 +226,8 @@ names 'src/scenario/sc_a.c:17: sc_flush_two_x is not in src/scenario/scenarios.d
 	"sed -i '16a FLUSH(\"two\", two);' src/scenario/sc_a.c"
 names 'src/scenario/sc_b.c:1: sc_b is not in src/scenario/scenarios.def' \
 	"echo 'static const struct scenario sc_b = {' >src/scenario/sc_b.c"
-names 'src/scenario/scenarios.def:4: sc_a_b is listed twice' "echo 'SCENARIO(sc_a_b)' >>src/scenario/scenarios.def"
-names 'src/scenario/scenarios.def:4: sc_gone is not defined' "echo 'SCENARIO(sc_gone)' >>src/scenario/scenarios.def"
+names 'src/scenario/scenarios.def:5: sc_a_b is listed twice' "echo 'SCENARIO(sc_a_b)' >>src/scenario/scenarios.def"
+names 'src/scenario/scenarios.def:5: sc_gone is not defined' "echo 'SCENARIO(sc_gone)' >>src/scenario/scenarios.def"
 names 'src/scenario/scenarios.def:0: there is no list of the scenarios' "rm src/scenario/scenarios.def"
 names 'src/scenario/scenarios.def:2: blanks at the end of the line' "sed -i '2s/\$/ /' src/scenario/scenarios.def"
 
