@@ -989,6 +989,12 @@ node_rpc_code(const struct node *node)
 	return node->rpc_code;
 }
 
+const char *
+node_rpc_message(const struct node *node)
+{
+	return node->rpc && node->rpc_code ? rpc_message(node->rpc) : "";
+}
+
 static int
 call(struct node *node, struct deadline deadline, const char *wallet, struct json **result, struct diag *diag,
      const char *method, const char *params)

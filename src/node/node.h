@@ -120,6 +120,8 @@ int node_wallet_call(struct node *node, struct deadline deadline, const char *wa
 	__attribute__((format(printf, 7, 8)));
 /* The error code of the last of these calls that gave -EREMOTEIO, e.g. -25; 0 after any other. */
 int node_rpc_code(const struct node *node);
+/* Its message, as bitcoind gave it; "" after any other. Lent until the next call. */
+const char *node_rpc_message(const struct node *node);
 
 /* The size of debug.log now, in bytes; 0 when there is none. */
 uint64_t node_log_mark(struct node *node);

@@ -34,6 +34,7 @@ struct rpc {
 	struct curl_slist *headers;
 	char *url;
 	struct buf answer;
+	char *message; /* see rpc_message */
 	unsigned last_id;
 	const struct network *network;
 	int ended_fd;
@@ -119,6 +120,7 @@ rpc_free(struct rpc *rpc)
 	curl_slist_free_all(rpc->headers);
 	buf_fini(&rpc->answer);
 	free(rpc->url);
+	free(rpc->message);
 	free(rpc);
 }
 
@@ -213,6 +215,8 @@ read_answer(struct rpc *rpc, CURL *easy, unsigned id, const char *method, struct
 		*code = json_i64(json_get(error, "code"), &got_code) ? (int)got_code : 0;
 		err = diag_fail(diag, -EREMOTEIO, "node: rpc '%s' failed: %s (code %d)", method,
 				message ? message : "no message", *code);
+		free(rpc->message);
+		rpc->message = xstrdup(message ? message : "");
 	} else if (!result || !json_i64(json_get(*doc, "id"), &got_id) || got_id != id) {
 		err = diag_fail(diag, -EBADMSG,
 				"node: rpc '%s' failed: HTTP status %ld and no answer to this call: "
@@ -226,6 +230,12 @@ read_answer(struct rpc *rpc, CURL *easy, unsigned id, const char *method, struct
 	}
 	json_narrow(*doc, result);
 	return 0;
+}
+
+const char *
+rpc_message(const struct rpc *rpc)
+{
+	return rpc->message ? rpc->message : "";
 }
 
 static void

@@ -27,6 +27,8 @@ struct rpc_opts {
 /* Does not connect yet. Never NULL. */
 struct rpc *rpc_new(const struct rpc_opts *opts);
 void rpc_free(struct rpc *rpc); /* NULL is fine */
+/* The RPC error's message of the last call that gave -EREMOTEIO; "" before. Lent until the next call. */
+const char *rpc_message(const struct rpc *rpc);
 
 /* wallet is the name of the one that is meant, or NULL for what is no wallet's. params is the text of a JSON array.
  * *result is the member "result", the caller's; NULL when not wanted. Errors as with node_call; *code is the RPC
