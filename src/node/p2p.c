@@ -124,7 +124,7 @@ add_entry(struct p2p_peer *peer, enum p2p_direction direction, const char *type,
 		peer->entries = xreallocarray(peer->entries, peer->entries_cap, sizeof(*peer->entries));
 	}
 	struct entry *entry = &peer->entries[peer->entries_cnt++];
-	*entry = (struct entry){.message = {.direction = direction, .size = size}};
+	*entry = (struct entry){.message = {.direction = direction, .size = size, .time_ns = clock_now_ns()}};
 	memcpy(entry->message.type, type, strlen(type));
 	entry->payload = xmalloc(size + 1);
 	if (size)
@@ -460,9 +460,11 @@ p2p_handshake(struct p2p_peer *peer, const struct p2p_version *version, struct d
 		code = send_version(peer, version, deadline, diag);
 	if (!code && version->wtxid_relay)
 		code = p2p_send(peer, "wtxidrelay", NULL, 0, deadline, diag);
+	if (!code)
+		code = p2p_wait(peer, "verack", 0, NULL, deadline, diag);
 	if (!code && !version->no_verack)
 		code = p2p_send(peer, "verack", NULL, 0, deadline, diag);
-	return code ? code : p2p_wait(peer, "verack", 0, NULL, deadline, diag);
+	return code;
 }
 
 int

@@ -38,6 +38,7 @@ struct p2p_message {
 	char type[P2P_TYPE_SZ]; /* "ping" */
 	const uint8_t *payload; /* belongs to the peer; stays until p2p_free */
 	size_t size;            /* of the payload, in bytes */
+	uint64_t time_ns;       /* CLOCK_MONOTONIC: before the node had it, or after it had sent it */
 };
 
 /* Connects to the node. from is the address to come from, an IPv4 or IPv6 address that the node's network has; NULL:
@@ -71,7 +72,8 @@ struct p2p_version {
 };
 enum { P2P_NETWORK = 1 << 0, P2P_BLOOM = 1 << 2, P2P_WITNESS = 1 << 3 };
 
-/* The version handshake, by whoever has to begin it: done when both veracks came. version may be NULL ({0}). */
+/* The version handshake, by whoever has to begin it. Our verack goes out when the node's has come, and ends it.
+ * version may be NULL ({0}). */
 int p2p_handshake(struct p2p_peer *peer, const struct p2p_version *version, struct deadline deadline,
 		  struct diag *diag);
 /* After a handshake: returns when the node has sent what it sends to a new peer of itself (its first ping and

@@ -1,8 +1,20 @@
 #include "scenario/registry.h"
 
 #include "scenario/blocks.h"
+#include "scenario/peers.h"
 
-const struct profile profile_default = {.name = "default", .warm = blocks_warm};
+const struct profile profile_default = {
+	.name = "default",
+	.args =
+		(const char *const[]){
+			"-whitelist=noban@" PEER_NOBAN_ADDRESS,
+			/* Without it the node breaks off when asked for its mempool or sent a filter. */
+			"-peerbloomfilters=1",
+			NULL,
+		},
+	.listen = true,
+	.warm = blocks_warm,
+};
 
 const struct scenario *const scenarios[] = {
 #define SCENARIO(name) &name,
