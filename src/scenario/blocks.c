@@ -122,6 +122,42 @@ blocks_take_plain_coin(struct scene *scene, struct chain_coin *coin, struct diag
 }
 
 int
+blocks_take_small_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag)
+{
+	struct coin_pool *pool = scene->coins;
+	struct block block = {0};
+	struct tx tx;
+	int code = 0;
+
+	if (!pool->small_left) {
+		tx_init(&tx);
+		code = blocks_take_coin(scene, coin, diag);
+		if (!code) {
+			tx_spend(&tx, coin);
+			for (int i = 0; i < SMALL_COINS; i++)
+				tx_pay(&tx, SMALL_COIN_SAT + i * SMALL_COIN_STEP_SAT);
+			code = blocks_begin(scene, &block, 0, diag);
+		}
+		if (!code) {
+			block_add_tx(&block, &tx);
+			code = blocks_submit(scene, &block, diag);
+		}
+		if (!code) {
+			tx_txid(&tx, pool->small_txid_wire);
+			pool->small_left = SMALL_COINS;
+		}
+		block_fini(&block);
+		tx_fini(&tx);
+	}
+	if (code)
+		return code;
+	uint32_t nth = SMALL_COINS - pool->small_left--;
+	*coin = (struct chain_coin){.idx = nth, .value_sat = SMALL_COIN_SAT + nth * SMALL_COIN_STEP_SAT};
+	memcpy(coin->txid_wire, pool->small_txid_wire, 32);
+	return 0;
+}
+
+int
 blocks_make_wide_tx(struct scene *scene, struct tx *tx, struct diag *diag)
 {
 	static const uint8_t op_return = SCRIPT_OP_RETURN;

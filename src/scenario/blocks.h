@@ -21,6 +21,8 @@ struct coin_pool {
 	uint32_t next_odd;                      /* likewise by blocks_take_odd_coin */
 	uint8_t wide_txid_wire[32];             /* see blocks_take_wide_coin */
 	uint32_t wide_left;                     /* coins of it that are left */
+	uint8_t small_txid_wire[32];            /* see blocks_take_small_coin */
+	uint32_t small_left;                    /* likewise */
 	struct chain_coin cold[COLD_COINS_MAX]; /* see blocks_take_cold_coins */
 	size_t cold_cnt;
 };
@@ -34,6 +36,9 @@ enum {
 	WIDE_OUTPUTS = 65600,   /* positions of more than 16 bits */
 	WIDE_COINS = 40,        /* of these, the last ones; all others can never be spent */
 	WIDE_COIN_SAT = 500000, /* value of the first of them, and each has one more */
+	SMALL_COINS = 150,
+	SMALL_COIN_SAT = 20000000, /* value of the first of them */
+	SMALL_COIN_STEP_SAT = 99991,
 };
 
 /* Starts the chain of a new node with ODD_BLOCKS blocks; for the runner. */
@@ -51,6 +56,9 @@ int blocks_take_high_coin(struct scene *scene, struct chain_coin *coin, struct d
 int blocks_take_odd_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
 /* The only output of a transaction that is no coinbase, worth nearly 50 BTC. Mines it. */
 int blocks_take_plain_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
+/* One of SMALL_COINS that a transaction made, each worth more than the one before. Mines it where there is none left;
+ * else it costs nothing. */
+int blocks_take_small_coin(struct scene *scene, struct chain_coin *coin, struct diag *diag);
 /* A transaction with WIDE_OUTPUTS outputs, WIDE_COINS of them coins, which spends a coinbase; tx is initialised
  * by it, also on failure. */
 int blocks_make_wide_tx(struct scene *scene, struct tx *tx, struct diag *diag);

@@ -487,8 +487,9 @@ prune_expect(struct scene *scene, struct diag *diag)
 				   "flush of a node that has pruned before", diag);
 }
 
-static const char *const prune_args[] = {"-prune=1", "-fastprune", NULL};
-static const struct profile pruned = {.name = "pruned", .args = prune_args, .warm = prune_warm};
+static const char *const narrow_args[] = {"-prune=1", "-fastprune", "-maxmempool=5", "-acceptnonstdtxn=1",
+					  NULL};
+const struct profile profile_narrow = {.name = "narrow", .args = narrow_args, .warm = prune_warm};
 
 const struct scenario sc_utxocache_flush_prune = {
 	.name = "utxocache.flush.prune",
@@ -496,7 +497,7 @@ const struct scenario sc_utxocache_flush_prune = {
 		   "without it",
 	.subject = TP_UTXOCACHE_FLUSH,
 	.tracepoints = JUDGED,
-	.profile = &pruned,
+	.profile = &profile_narrow,
 	.state_sz = sizeof(struct state),
 	.prepare = prune_prepare,
 	.act = prune_act,

@@ -40,6 +40,8 @@ struct profile {
 };
 
 extern const struct profile profile_default;
+/* Prunes, has a mempool of 5 MB and takes transactions that are not standard. */
+extern const struct profile profile_narrow;
 
 struct scene {
 	struct node *node;
