@@ -194,6 +194,26 @@ log_parse_cache(const char *log, struct cache_state *state)
 	return result;
 }
 
+size_t
+log_parse_selections(const char *log, struct log_selection *selections, size_t max)
+{
+	static const char words[] = "Coin Selection: Algorithm:";
+	const char *line;
+	size_t len, cnt = 0;
+
+	while (cnt < max && next_line(&log, &line, &len)) {
+		const char *at = find_in(line, len, words);
+		struct log_selection *selection = &selections[cnt];
+		char rest[64];
+
+		if (at && sscanf(rest_of(line, len, at + strlen(words), rest),
+				 "%31[^,], Waste Metric Score:%" SCNd64, selection->algorithm,
+				 &selection->waste_sat) == 2)
+			cnt++;
+	}
+	return cnt;
+}
+
 static int
 read_log(struct scene *scene, uint64_t from, struct buf *log, struct diag *diag)
 {
@@ -276,6 +296,18 @@ log_flushes(struct scene *scene, size_t *cnt, struct diag *diag)
 	*cnt = 0;
 	while (!code && !log_parse_flush(log.data, *cnt, &us, &bytes))
 		++*cnt;
+	buf_fini(&log);
+	return code;
+}
+
+int
+log_selections(struct scene *scene, struct log_selection *selections, size_t max, size_t *cnt,
+	       struct diag *diag)
+{
+	struct buf log;
+	int code = read_log(scene, scene->log_mark, &log, diag);
+
+	*cnt = code ? 0 : log_parse_selections(log.data, selections, max);
 	buf_fini(&log);
 	return code;
 }

@@ -30,9 +30,19 @@ int log_flush(struct scene *scene, size_t nth, struct flush_timing *timing, stru
 /* How many flushes of the chain state the log since scene->log_mark tells of. */
 int log_flushes(struct scene *scene, size_t *cnt, struct diag *diag);
 
+/* How the wallets chose coins for the transactions that they could make since scene->log_mark, in order, as far as
+ * the log tells: *cnt, max at most. */
+struct log_selection {
+	char algorithm[32];
+	int64_t waste_sat;
+};
+int log_selections(struct scene *scene, struct log_selection *selections, size_t max, size_t *cnt,
+		   struct diag *diag);
+
 /* For tests: the same from a text. -ENOENT: the log does not tell; -EAGAIN: its stamps run backwards. */
 int log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us);
 int log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critical_bytes);
 int log_parse_cache(const char *log, struct cache_state *state);
+size_t log_parse_selections(const char *log, struct log_selection *selections, size_t max);
 
 #endif

@@ -10,6 +10,8 @@ const struct profile profile_default = {
 			"-whitelist=noban@" PEER_NOBAN_ADDRESS,
 			/* Without it the node breaks off when asked for its mempool or sent a filter. */
 			"-peerbloomfilters=1",
+			/* For coin_selection.normal_create_tx_internal.aps_off, which needs no node of its own so. */
+			"-maxapsfee=-1",
 			NULL,
 		},
 	.listen = true,

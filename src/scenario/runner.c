@@ -11,7 +11,8 @@
  *   collect        all that the kernel counted has arrived, or the outcome is an error
  *   expect, match
  *
- * A scenario whose subject the binary lacks fails before anything is attached. A companion that is lacking, or whose
+ * A scenario whose subject the binary lacks fails before anything is attached, unless it needs the wallet and a node
+ * says that it has none: the wallet's tracepoints are compiled with the wallet. A companion that is lacking, or whose
  * notes are wrong, is left out of the comparison: its own scenarios tell.
  *
  * The node is killed, not stopped, when its scenarios are over: its datadir is thrown away. After an error or a
@@ -22,6 +23,7 @@
 #include "contract/expect.h"
 #include "scenario/blocks.h"
 #include "scenario/plan.h"
+#include "scenario/wallets.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,6 +36,7 @@
 
 enum {
 	COLLECT_MS = 10000,
+	RPC_METHOD_NOT_FOUND = -32601,
 	TIMEOUTS_MAX = 3,  /* in a row; then the rest is not tried any more */
 	SKIP_CODE = -4095, /* no errno value */
 };
@@ -45,6 +48,7 @@ struct session {
 	const struct profile *profile;
 	struct node *node;
 	struct coin_pool coins;
+	struct wallet_pool wallets;
 	pid_t attached_pid;
 	pthread_t thread;
 	sem_t warm, leave;
@@ -64,6 +68,7 @@ struct runner {
 	struct session *session;
 	struct session *next; /* started ahead, while the scenarios before it run */
 	char *subversion;
+	enum { WALLET_UNKNOWN, WALLET_THERE, WALLET_NONE } wallet; /* in this bitcoind */
 	const struct profile *unstartable; /* its node did not become ready: not tried again */
 	/* Why nothing can be run at all; skip when it is for want of something here. */
 	char *broken;
@@ -123,7 +128,10 @@ warm_up(void *arg)
 {
 	struct session *session = arg;
 	const struct profile *profile = session->profile;
-	struct scene scene = {.node = session->node, .deadline = session->deadline, .coins = &session->coins};
+	struct scene scene = {.node = session->node,
+			      .deadline = session->deadline,
+			      .coins = &session->coins,
+			      .wallets = &session->wallets};
 
 	session->code = node_wait_ready(session->node, session->deadline, &session->diag);
 	session->ready = !session->code;
@@ -325,6 +333,41 @@ check_resident(const struct scene *scene, struct diag *diag)
 	return 0;
 }
 
+static int
+use_node(struct runner *runner, const struct scenario *scenario, struct scene *scene, struct diag *diag)
+{
+	int code = session_use(runner, scenario->profile, diag);
+
+	if (runner->session) {
+		scene->node = runner->session->node;
+		scene->coins = &runner->session->coins;
+		scene->wallets = &runner->session->wallets;
+	}
+	return code;
+}
+
+/* Asks a node once whether it has the wallet. */
+static int
+need_wallet(struct runner *runner, const struct scenario *scenario, struct scene *scene, struct diag *diag)
+{
+	if (runner->wallet == WALLET_UNKNOWN) {
+		int code = use_node(runner, scenario, scene, diag);
+
+		if (!code)
+			code = node_call(scene->node, scene->deadline, NULL, diag, "listwallets", "[]");
+		if (code && !(code == -EREMOTEIO && node_rpc_code(scene->node) == RPC_METHOD_NOT_FOUND))
+			return code;
+		runner->wallet = code ? WALLET_NONE : WALLET_THERE;
+	}
+	if (runner->wallet == WALLET_THERE)
+		return 0;
+	if (runner->next && runner->next->profile == scenario->profile)
+		session_end(runner, &runner->next);
+	return scenario_skip(
+		diag, "this bitcoind has no wallet: it does not know the RPC listwallets; build it with "
+		      "-DENABLE_WALLET=ON (before v29: ./configure --enable-wallet)");
+}
+
 /* Companions that the binary lacks, or whose notes are wrong already: their own scenarios tell. */
 static uint64_t
 companions_to_leave_out(const struct runner *runner, const struct scenario *scenario)
@@ -423,15 +466,12 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 	};
 	struct event *events = NULL;
 	struct diag diag = {.text = ""};
-	int code = 0;
+	int code = scenario->needs_wallet ? need_wallet(runner, scenario, &scene, &diag) : 0;
 
-	copy_findings(&result->findings, &runner->plan.findings[scenario->subject]);
-	if (!(runner->plan.missing & TP_BIT(scenario->subject))) {
-		code = session_use(runner, scenario->profile, &diag);
-		if (runner->session) {
-			scene.node = runner->session->node;
-			scene.coins = &runner->session->coins;
-		}
+	if (!scenario_is_skip(code))
+		copy_findings(&result->findings, &runner->plan.findings[scenario->subject]);
+	if (!code && !(runner->plan.missing & TP_BIT(scenario->subject))) {
+		code = use_node(runner, scenario, &scene, &diag);
 		if (!code)
 			code = run_steps(runner, scenario, &scene, &events, &result->findings, &diag);
 	}
@@ -462,7 +502,7 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 	}
 	if (scenario->clean)
 		scenario->clean(&scene);
-	if (code || result->outcome == OUTCOME_FAIL)
+	if (scene.node && (code || result->outcome == OUTCOME_FAIL))
 		session_end(runner, &runner->session);
 	free(events);
 	expect_free(scene.expect);
@@ -536,7 +576,7 @@ look_ahead(struct runner *runner, const struct scenario *const *rest)
 
 	if (runner->next || runner->broken)
 		return;
-	while (*rest && (*rest)->profile == now)
+	while (*rest && ((*rest)->profile == now || ((*rest)->needs_wallet && runner->wallet == WALLET_NONE)))
 		rest++;
 	/* If it cannot be started, the scenario that needs it will say so. */
 	if (*rest && session_start(runner, &runner->next, (*rest)->profile, NULL))

@@ -35,7 +35,7 @@ struct profile {
 	const char *const *args_if_known;
 	bool listen, own_network, proxy, i2p;
 	/* Brings the new node to where its first scenario can begin, while others run; may be NULL. Its scene has
-	 * node, deadline and coins alone. */
+	 * node, deadline, coins and wallets alone. */
 	int (*warm)(struct scene *scene, struct diag *diag);
 };
 
@@ -45,10 +45,11 @@ extern const struct profile profile_narrow;
 
 struct scene {
 	struct node *node;
-	struct deadline deadline; /* of the scenario; for node_call and its like */
-	struct expect *expect;    /* to be filled */
-	void *state;              /* state_sz bytes of the scenario's own, zero at first */
-	struct coin_pool *coins;  /* of the node; see blocks.h */
+	struct deadline deadline;    /* of the scenario; for node_call and its like */
+	struct expect *expect;       /* to be filled */
+	void *state;                 /* state_sz bytes of the scenario's own, zero at first */
+	struct coin_pool *coins;     /* of the node; see blocks.h */
+	struct wallet_pool *wallets; /* of the node; see wallets.h */
 
 	/* Set before act: */
 	uint64_t act_start_ns; /* CLOCK_MONOTONIC, as events have it */
@@ -65,6 +66,7 @@ struct scenario {
 	enum tracepoint_id subject; /* the tracepoint it is about */
 	uint64_t tracepoints; /* TP_BIT of all whose events are recorded and judged; the subject among them */
 	const struct profile *profile;
+	bool needs_wallet; /* skipped where bitcoind was built without the wallet */
 	size_t state_sz;
 	int (*prepare)(struct scene *scene, struct diag *diag); /* may be NULL */
 	int (*act)(struct scene *scene, struct diag *diag);

@@ -720,6 +720,34 @@ test_cache_cut(void **state)
 	}
 }
 
+/* Lines of master; a wallet's name may be anything. */
+static void
+test_selections(void **state)
+{
+	static const char log[] =
+		"2026-11-23T16:51:58.203133Z [purse] Coin Selection: Algorithm:bnb, Waste Metric Score:0\n"
+		"2026-11-23T16:51:58.203138Z [purse] Fee Calculation: Fee:1230 Bytes:123 Tgt:0 (requested 0) "
+		"Reason:\"None\" Decay 0.00000: Estimation: (0 - 0) 0.00% 0.0/(0.0 0 mem 0.0 out) Fail: (0 - "
+		"0)\n"
+		"2026-11-23T16:51:58.203200Z [a, b] Coin Selection: Algorithm:knapsack, Waste Metric "
+		"Score:-4304044020\n"
+		"2026-11-23T16:51:58.203300Z [purse] Coin Selection: Algorithm:cg\n"
+		"2026-11-23T16:51:58.203400Z [purse] Fee non-grouped = 1, grouped = 2, using grouped\n"
+		"2026-11-23T16:51:58.203500Z [purse] Coin Selection: Algorithm:srd, Waste Metric Score:17";
+	struct log_selection selections[4];
+
+	(void)state;
+	assert_int_equal(log_parse_selections(log, selections, 4), 3);
+	assert_string_equal(selections[0].algorithm, "bnb");
+	assert_int_equal(selections[0].waste_sat, 0);
+	assert_string_equal(selections[1].algorithm, "knapsack");
+	assert_int_equal(selections[1].waste_sat, INT64_C(-4304044020));
+	assert_string_equal(selections[2].algorithm, "srd");
+	assert_int_equal(selections[2].waste_sat, 17);
+	assert_int_equal(log_parse_selections(log, selections, 1), 1);
+	assert_int_equal(log_parse_selections("", selections, 4), 0);
+}
+
 int
 main(void)
 {
@@ -744,6 +772,7 @@ main(void)
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_cache_rubbish),
 		cmocka_unit_test(test_cache_cut),
+		cmocka_unit_test(test_selections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
