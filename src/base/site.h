@@ -15,6 +15,17 @@ enum operand_kind {
 	OPERAND_CONSTANT,   /* the value is constant */
 	OPERAND_REGISTER,   /* the value is in base, from bit shift on */
 	OPERAND_MEMORY,     /* the value is at base + displacement + index * scale */
+	OPERAND_FOREIGN,    /* a place on another machine than x86-64: understood, but for no probe of ours */
+};
+
+/* What libbcc, the library that Bitcoin Core's examples read with, makes of an operand on its machine. Where it
+ * knows the machine not at all, nothing is said (OPERAND_BCC_READS). */
+enum operand_bcc {
+	OPERAND_BCC_READS,    /* the value */
+	OPERAND_BCC_ZERO,     /* 0, whatever the value is, without an error */
+	OPERAND_BCC_LEAVES,   /* it leaves the argument out, and those behind it move up by one */
+	OPERAND_BCC_MISREADS, /* it reads another place than the one meant */
+	OPERAND_BCC_REFUSES,  /* no program that has the tracepoint can be made */
 };
 
 /* x86-64 general registers, in the order of the kernel's struct pt_regs names. */
@@ -50,8 +61,9 @@ struct operand {
 	 * note reader resolved), not to the instruction after it. */
 	int64_t displacement;
 	int64_t constant; /* brought to the width and sign */
-	char text[64];    /* as the note spells it, e.g. "-8@%r12" (cut if longer) */
-	char reason[96];  /* with OPERAND_UNREADABLE: why, e.g. "the operand is in SSE register %xmm0" */
+	enum operand_bcc bcc;
+	char text[64];   /* as the note spells it, e.g. "-8@%r12" (cut if longer) */
+	char reason[96]; /* with OPERAND_UNREADABLE: why, e.g. "the operand is in SSE register %xmm0" */
 };
 
 struct site {
@@ -60,6 +72,8 @@ struct site {
 	uint64_t file_offset;        /* the same place as an offset in the file */
 	uint64_t semaphore_address;  /* 0: none */
 	uint64_t semaphore_file_offset;
+	bool semaphore_is_stray;     /* it lies outside the section .probes, which is for them */
+	unsigned char address_bytes; /* 4 or 8, of the binary */
 	unsigned args_cnt;
 	struct operand args[SITE_ARGS_MAX];
 };

@@ -58,6 +58,7 @@ struct symbols {
 
 struct image {
 	const char *label; /* borrowed */
+	int fd;            /* likewise */
 	Elf *elf;
 	uint64_t file_sz;
 	bool is_64bit, is_big_endian;
@@ -339,6 +340,7 @@ image_open(struct image **out, int fd, const char *label, struct diag *diag)
 
 	*out = NULL;
 	image->label = label;
+	image->fd = fd;
 	image->comparisons_left = SYMBOL_COMPARISONS_MAX;
 	int err = check_kind(image, fd, diag);
 	if (!err)
@@ -397,6 +399,12 @@ unsigned
 image_machine(const struct image *image)
 {
 	return image->header.e_machine;
+}
+
+bool
+image_is_big_endian(const struct image *image)
+{
+	return image->is_big_endian;
 }
 
 bool
@@ -502,6 +510,31 @@ image_file_offset(const struct image *image, uint64_t address, uint64_t sz, enum
 		return diag_fail(diag, -ERANGE, "it lies in a segment that is not writable");
 	*file_offset = found->p_offset + delta;
 	return 0;
+}
+
+int
+image_read(const struct image *image, uint64_t file_offset, void *bytes, size_t sz, struct diag *diag)
+{
+	if (!is_inside(image, file_offset, sz))
+		return fail(image, diag, -EBADMSG, "the file ends too early");
+	return read_at(image, image->fd, bytes, sz, file_offset, diag);
+}
+
+bool
+image_part(const struct image *image, size_t idx, struct image_part *part)
+{
+	if (idx >= image->segments_cnt)
+		return false;
+	const GElf_Phdr *segment = &image->segments[idx];
+	uint64_t start = segment->p_offset < image->file_sz ? segment->p_offset : image->file_sz;
+	uint64_t left = image->file_sz - start;
+
+	*part = (struct image_part){
+		.file_offset = start,
+		.sz = segment->p_filesz < left ? segment->p_filesz : left,
+		.is_executable = segment->p_flags & PF_X,
+	};
+	return true;
 }
 
 /* Leaves the table empty when it is not usable: then its symbols are not found, and the operand tells. */

@@ -33,6 +33,7 @@ unsigned image_address_bytes(const struct image *image);
 uint64_t image_number(const struct image *image, const uint8_t *bytes, size_t sz);
 /* e_machine. */
 unsigned image_machine(const struct image *image);
+bool image_is_big_endian(const struct image *image);
 /* Whether this program runs on the same machine with the same address size and byte order. */
 bool image_is_native(const struct image *image);
 
@@ -54,6 +55,16 @@ enum image_access {
  * access. -ERANGE with the bare reason in diag ("it lies in no loaded segment"), to be prefixed. */
 int image_file_offset(const struct image *image, uint64_t address, uint64_t sz, enum image_access access,
 		      uint64_t *file_offset, struct diag *diag);
+
+/* Reads sz bytes at an offset, which image_file_offset gave. 0, -EBADMSG or the system's. */
+int image_read(const struct image *image, uint64_t file_offset, void *bytes, size_t sz, struct diag *diag);
+
+/* What the file loads into memory, from idx 0 on: a part of the file, within its size. False behind the last. */
+struct image_part {
+	uint64_t file_offset, sz;
+	bool is_executable;
+};
+bool image_part(const struct image *image, size_t idx, struct image_part *part);
 
 /* Looks in .symtab, then in .dynsym, which are read at the first call. cookie is the struct image. Fits
  * find_symbol of struct operand_opts. */

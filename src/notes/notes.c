@@ -57,6 +57,7 @@ enum {
 
 static const char section_name[] = ".note.stapsdt";
 static const char base_section_name[] = ".stapsdt.base";
+static const char semaphores_section_name[] = ".probes";
 static const char owner[] = "stapsdt";
 
 struct problem {
@@ -71,7 +72,10 @@ struct notes {
 	struct problem *problems;
 	size_t problems_cnt;
 	char machine[32];
-	bool is_native;
+	unsigned address_bytes;
+	bool is_native, is_big_endian, is_position_independent, has_bcc;
+	struct image_part *parts;
+	size_t parts_cnt;
 };
 
 /* What stays the same while the notes of one file are read. */
@@ -79,8 +83,9 @@ struct reader {
 	struct notes *notes;
 	struct image *image;
 	const char *label;
-	uint64_t base_address; /* of .stapsdt.base; 0: none */
-	bool is_foreign;       /* operands are not x86-64's */
+	enum machine machine;
+	uint64_t base_address;           /* of .stapsdt.base; 0: none */
+	struct image_section semaphores; /* .probes; its size is 0 when there is none */
 };
 
 /* The description of one note, taken apart. The strings are lent. */
@@ -90,20 +95,47 @@ struct description {
 };
 
 static const struct {
-	unsigned machine;
+	unsigned number;
+	enum machine machine;
 	const char *name;
 } machines[] = {
-	{EM_X86_64, "x86-64"},
-	{EM_386, "i386"},
-	{EM_AARCH64, "aarch64"},
-	{EM_ARM, "arm"},
-	{EM_RISCV, "riscv"},
-	{EM_PPC64, "ppc64"},
-	{EM_PPC, "ppc"},
-	{EM_S390, "s390"},
-	{EM_MIPS, "mips"},
-	{EM_SPARCV9, "sparc64"},
-	{258 /* EM_LOONGARCH */, "loongarch"},
+	{EM_X86_64, MACHINE_X86_64, "x86-64"},
+	{EM_386, MACHINE_I386, "i386"},
+	{EM_AARCH64, MACHINE_AARCH64, "aarch64"},
+	{EM_ARM, MACHINE_ARM, "arm"},
+	{EM_RISCV, MACHINE_RISCV, "riscv"},
+	{EM_PPC64, MACHINE_PPC, "ppc64"},
+	{EM_PPC, MACHINE_PPC, "ppc"},
+	{EM_S390, MACHINE_S390, "s390"},
+	{EM_MIPS, MACHINE_OTHER, "mips"},
+	{EM_SPARCV9, MACHINE_OTHER, "sparc64"},
+	{258 /* EM_LOONGARCH */, MACHINE_LOONGARCH, "loongarch"},
+};
+
+/* The instruction that <sys/sdt.h> puts where a tracepoint is, as it stands in memory. Where code and data differ in
+ * byte order, both are tried. */
+static const struct {
+	enum machine machine;
+	unsigned char sz, bytes[5];
+} nops[] = {
+	{MACHINE_X86_64, 1, {0x90}},
+	{MACHINE_X86_64, 5, {0x0f, 0x1f, 0x44, 0x00, 0x00}},
+	{MACHINE_I386, 1, {0x90}},
+	{MACHINE_AARCH64, 4, {0x1f, 0x20, 0x03, 0xd5}},
+	{MACHINE_ARM, 4, {0x00, 0xf0, 0x20, 0xe3}}, /* nop */
+	{MACHINE_ARM, 4, {0xe3, 0x20, 0xf0, 0x00}},
+	{MACHINE_ARM, 4, {0x00, 0x00, 0xa0, 0xe1}}, /* mov r0, r0 */
+	{MACHINE_ARM, 4, {0xe1, 0xa0, 0x00, 0x00}},
+	{MACHINE_ARM, 2, {0x00, 0xbf}}, /* Thumb's nop */
+	{MACHINE_ARM, 2, {0xbf, 0x00}},
+	{MACHINE_ARM, 2, {0xc0, 0x46}}, /* Thumb's mov r8, r8 */
+	{MACHINE_ARM, 2, {0x46, 0xc0}},
+	{MACHINE_RISCV, 4, {0x13, 0x00, 0x00, 0x00}},
+	{MACHINE_RISCV, 2, {0x01, 0x00}},
+	{MACHINE_PPC, 4, {0x60, 0x00, 0x00, 0x00}},
+	{MACHINE_PPC, 4, {0x00, 0x00, 0x00, 0x60}},
+	{MACHINE_S390, 4, {0x47, 0x00, 0x00, 0x00}},
+	{MACHINE_LOONGARCH, 4, {0x00, 0x00, 0x40, 0x03}},
 };
 
 __attribute__((format(printf, 3, 4))) static void
@@ -251,10 +283,12 @@ read_note(const struct reader *reader, const uint8_t *bytes, size_t sz, uint64_t
 	snprintf(site->name, sizeof(site->name), "%s", description.name);
 	site->address = description.address;
 	site->semaphore_address = description.semaphore;
+	site->address_bytes = (unsigned char)notes->address_bytes;
 	struct operand_opts opts = {
 		.site_address = site->address,
 		.is_position_independent = image_is_position_independent(reader->image),
-		.foreign_machine = reader->is_foreign ? notes->machine : NULL,
+		.machine = reader->machine,
+		.is_32bit = notes->address_bytes == 4,
 		.find_symbol = image_find_symbol,
 		.cookie = reader->image,
 	};
@@ -416,6 +450,25 @@ drop_duplicates(const struct reader *reader)
 	notes->cnt = kept;
 }
 
+/* Whether the instruction at the site can be one of sdt.h's; of a machine that is not known, any. */
+static bool
+is_nop(const struct reader *reader, uint64_t file_offset)
+{
+	bool is_known = false;
+
+	for (size_t i = 0; i < sizeof(nops) / sizeof(nops[0]); i++) {
+		unsigned char bytes[sizeof(nops[0].bytes)];
+
+		if (nops[i].machine != reader->machine)
+			continue;
+		is_known = true;
+		if (!image_read(reader->image, file_offset, bytes, nops[i].sz, NULL) &&
+		    !memcmp(bytes, nops[i].bytes, nops[i].sz))
+			return true;
+	}
+	return !is_known;
+}
+
 /* Finds the places in the file. */
 static void
 place_sites(const struct reader *reader)
@@ -432,8 +485,17 @@ place_sites(const struct reader *reader)
 				    "notes: failed to place tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
 				    ": %s",
 				    site->provider, site->name, reader->label, site->address, diag.text);
+		else if (!is_nop(reader, site->file_offset))
+			add_problem(notes, site,
+				    "notes: failed to place tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
+				    ": the instruction there is not the nop that marks a tracepoint",
+				    site->provider, site->name, reader->label, site->address);
 		if (!site->semaphore_address)
 			continue;
+		site->semaphore_is_stray =
+			site->semaphore_address < reader->semaphores.address ||
+			site->semaphore_address - reader->semaphores.address >= reader->semaphores.sz ||
+			reader->semaphores.sz - (site->semaphore_address - reader->semaphores.address) < 2;
 		int err = image_file_offset(reader->image, site->semaphore_address, 2, IMAGE_WRITABLE,
 					    &site->semaphore_file_offset, &diag);
 		if (!err && site->semaphore_file_offset % 2) {
@@ -451,18 +513,83 @@ place_sites(const struct reader *reader)
 }
 
 static void
-name_machine(const struct reader *reader)
+describe_image(struct reader *reader)
 {
-	unsigned machine = image_machine(reader->image);
+	unsigned number = image_machine(reader->image);
 	struct notes *notes = reader->notes;
+	struct image_part part;
 
-	snprintf(notes->machine, sizeof(notes->machine), "machine %u", machine);
+	snprintf(notes->machine, sizeof(notes->machine), "machine %u", number);
+	reader->machine = MACHINE_OTHER;
 	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
-		if (machines[i].machine == machine)
+		if (machines[i].number == number) {
 			snprintf(notes->machine, sizeof(notes->machine), "%s", machines[i].name);
-	if (machine == EM_X86_64 && image_address_bytes(reader->image) == 4)
+			reader->machine = machines[i].machine;
+		}
+	notes->address_bytes = image_address_bytes(reader->image);
+	if (number == EM_X86_64 && notes->address_bytes == 4)
 		snprintf(notes->machine, sizeof(notes->machine), "x32");
 	notes->is_native = image_is_native(reader->image);
+	notes->is_big_endian = image_is_big_endian(reader->image);
+	notes->is_position_independent = image_is_position_independent(reader->image);
+	notes->has_bcc = machine_has_bcc(reader->machine, notes->address_bytes == 8);
+	while (image_part(reader->image, notes->parts_cnt, &part)) {
+		notes->parts = xreallocarray(notes->parts, notes->parts_cnt + 1, sizeof(*notes->parts));
+		notes->parts[notes->parts_cnt++] = part;
+	}
+}
+
+/* Up to sz bytes; less at the file's end. */
+static ssize_t
+read_some(int fd, char *bytes, size_t sz, uint64_t at)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, bytes, sz, (off_t)at);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+int
+notes_scan_fd(const struct notes *notes, int fd, bool want_code,
+	      bool (*on_chunk)(void *cookie, const char *bytes, size_t sz), void *cookie, struct diag *diag)
+{
+	enum { CHUNK_BYTES = 128 << 10 };
+	uint64_t left = NOTES_SCAN_MAX_BYTES;
+	char *chunk = xmalloc(CHUNK_BYTES);
+	bool go_on = true;
+	int err = 0;
+
+	for (size_t i = 0; go_on && i < notes->parts_cnt; i++) {
+		const struct image_part *part = &notes->parts[i];
+		uint64_t at = part->file_offset, end = at + (part->sz < left ? part->sz : left);
+		size_t kept = 0;
+
+		if (part->is_executable != want_code)
+			continue;
+		left -= end - at;
+		while (go_on && at < end) {
+			size_t want = CHUNK_BYTES - kept;
+			ssize_t n =
+				read_some(fd, chunk + kept, want < end - at ? want : (size_t)(end - at), at);
+
+			if (n < 0) {
+				err = diag_fail(diag, -errno, "notes: failed to read: %s", strerror(errno));
+				goto out;
+			}
+			if (n == 0)
+				break;
+			at += (uint64_t)n;
+			size_t sz = kept + (size_t)n;
+			go_on = on_chunk(cookie, chunk, sz);
+			kept = sz < NOTES_SCAN_OVERLAP ? sz : NOTES_SCAN_OVERLAP;
+			memmove(chunk, chunk + sz - kept, kept);
+		}
+	}
+out:
+	free(chunk);
+	return err;
 }
 
 int
@@ -475,13 +602,15 @@ notes_open_fd(struct notes **out, int fd, const char *label, struct diag *diag)
 	int err = image_open(&reader.image, fd, label, diag);
 	if (err)
 		goto out;
-	name_machine(&reader);
-	reader.is_foreign = image_machine(reader.image) != EM_X86_64;
+	describe_image(&reader);
 	err = image_find_section(reader.image, base_section_name, 0, &base, diag);
 	if (err && err != -ENOENT)
 		goto out;
 	if (!err)
 		reader.base_address = base.address;
+	err = image_find_section(reader.image, semaphores_section_name, 0, &reader.semaphores, diag);
+	if (err && err != -ENOENT)
+		goto out;
 	err = read_sections(&reader, diag);
 	if (err)
 		goto out;
@@ -496,18 +625,25 @@ out:
 }
 
 int
-notes_open(struct notes **out, const char *path, struct diag *diag)
+notes_open_file(const char *path, struct diag *diag)
 {
-	int err;
-
-	*out = NULL;
 	/* Without O_NONBLOCK a FIFO would wait for a writer. */
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		err = -errno;
-		return diag_fail(diag, err, "notes: failed to open '%s': %s", path, strerror(-err));
-	}
-	err = notes_open_fd(out, fd, path, diag);
+
+	if (fd >= 0)
+		return fd;
+	int err = -errno;
+	return diag_fail(diag, err, "notes: failed to open '%s': %s", path, strerror(-err));
+}
+
+int
+notes_open(struct notes **out, const char *path, struct diag *diag)
+{
+	*out = NULL;
+	int fd = notes_open_file(path, diag);
+	if (fd < 0)
+		return fd;
+	int err = notes_open_fd(out, fd, path, diag);
 	close(fd);
 	return err;
 }
@@ -521,6 +657,7 @@ notes_free(struct notes *notes)
 		free(notes->problems[i].text);
 	free(notes->problems);
 	free(notes->sites);
+	free(notes->parts);
 	free(notes);
 }
 
@@ -528,6 +665,12 @@ size_t
 notes_cnt(const struct notes *notes)
 {
 	return notes->cnt;
+}
+
+const struct site *
+notes_sites(const struct notes *notes)
+{
+	return notes->sites;
 }
 
 const struct site *
@@ -576,4 +719,28 @@ bool
 notes_is_native(const struct notes *notes)
 {
 	return notes->is_native;
+}
+
+unsigned
+notes_address_bytes(const struct notes *notes)
+{
+	return notes->address_bytes;
+}
+
+bool
+notes_is_big_endian(const struct notes *notes)
+{
+	return notes->is_big_endian;
+}
+
+bool
+notes_is_position_independent(const struct notes *notes)
+{
+	return notes->is_position_independent;
+}
+
+bool
+notes_has_bcc(const struct notes *notes)
+{
+	return notes->has_bcc;
 }

@@ -33,9 +33,26 @@ int notes_open(struct notes **out, const char *path, struct diag *diag);
 int notes_open_fd(struct notes **out, int fd, const char *label, struct diag *diag);
 void notes_free(struct notes *notes);
 
+/* Hands over what the file loads into memory, as it stands in the file, in chunks. A chunk begins with the last
+ * NOTES_SCAN_OVERLAP bytes of the one before if that one came from the place before it; no more than
+ * NOTES_SCAN_MAX_BYTES are read. want_code: of the parts that are executable, else of the others. on_chunk ends it by
+ * false. Reads the open file that notes were read from. 0, or as notes_open. */
+enum {
+	NOTES_SCAN_OVERLAP = 256,
+	NOTES_SCAN_MAX_BYTES = 64 << 20,
+};
+int notes_scan_fd(const struct notes *notes, int fd, bool want_code,
+		  bool (*on_chunk)(void *cookie, const char *bytes, size_t sz), void *cookie,
+		  struct diag *diag);
+
+/* Opens a file to be read, without ever waiting for it; the caller closes it. -ENOENT, ... */
+int notes_open_file(const char *path, struct diag *diag);
+
 /* The sites in the file's order; what two notes say alike, because the linker folded functions, is one site.
  * All that is lent lives until notes_free. */
 size_t notes_cnt(const struct notes *notes);
+/* All of them, one behind the other; NULL when there are none. */
+const struct site *notes_sites(const struct notes *notes);
 const struct site *notes_site(const struct notes *notes, size_t idx);
 /* The nth place, from 0, of one tracepoint; NULL behind the last. */
 const struct site *notes_find(const struct notes *notes, const char *provider, const char *name, size_t nth);
@@ -48,6 +65,12 @@ const struct site *notes_problem_site(const struct notes *notes, size_t idx);
 
 /* "x86-64", "aarch64", ..., "machine 1234" for an unknown one. */
 const char *notes_machine(const struct notes *notes);
+/* 4 or 8. */
+unsigned notes_address_bytes(const struct notes *notes);
+bool notes_is_big_endian(const struct notes *notes);
+bool notes_is_position_independent(const struct notes *notes);
+/* Whether libbcc can read arguments on that machine. */
+bool notes_has_bcc(const struct notes *notes);
 /* Whether the file is for the machine that this program runs on. */
 bool notes_is_native(const struct notes *notes);
 

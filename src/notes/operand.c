@@ -270,6 +270,26 @@ refuse_register(struct operand *out, const char *name, size_t len)
 	unreadable(out, "%%%s is no general register", text);
 }
 
+/* A compiler may extend the sign though the type has none, or the other way round; but more bits than the width has
+ * are a contradiction. */
+static void
+set_constant(struct operand *out, uint64_t v)
+{
+	unsigned bits = out->width_bytes * 8u;
+	uint64_t mask = bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
+	uint64_t sign = (uint64_t)1 << (bits - 1);
+
+	if (v > mask && v < -sign) {
+		unreadable(out, "the constant does not fit the operand's width of %u", out->width_bytes);
+		return;
+	}
+	v &= mask;
+	if (out->is_signed && (v & sign))
+		v |= ~mask;
+	out->kind = OPERAND_CONSTANT;
+	out->constant = (int64_t)v;
+}
+
 /* Behind '$'. */
 static void
 parse_constant(struct operand *out, struct cursor in, const struct operand_opts *opts)
@@ -293,20 +313,7 @@ parse_constant(struct operand *out, struct cursor in, const struct operand_opts 
 			return;
 		v += address;
 	}
-	/* A compiler may extend the sign though the type has none, or the other way round; but more bits than
-	 * the width has are a contradiction. */
-	unsigned bits = out->width_bytes * 8u;
-	uint64_t mask = bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
-	uint64_t sign = (uint64_t)1 << (bits - 1);
-	if (v > mask && v < -sign) {
-		unreadable(out, "the constant does not fit the operand's width of %u", out->width_bytes);
-		return;
-	}
-	v &= mask;
-	if (out->is_signed && (v & sign))
-		v |= ~mask;
-	out->kind = OPERAND_CONSTANT;
-	out->constant = (int64_t)v;
+	set_constant(out, v);
 }
 
 /* From '%' on, which is no memory operand in parentheses. */
@@ -446,6 +453,56 @@ parse_place(struct operand *out, struct cursor in, const struct operand_opts *op
 		parse_memory(out, in, opts);
 }
 
+/* Behind the width, on a machine other than x86-64. */
+static void
+parse_foreign(struct operand *out, struct cursor in, enum machine machine)
+{
+	struct form form = form_of(machine, in.at, (size_t)(in.end - in.at));
+	char text[48];
+
+	switch (form.kind) {
+	case FORM_UNKNOWN:
+		not_understood(out);
+		break;
+	case FORM_CONSTANT: {
+		struct cursor digits = {form.number, in.end};
+		bool negative = take(&digits, '-');
+		uint64_t v;
+
+		if (!take_number(&digits, &v) || (negative && v > (uint64_t)1 << 63))
+			not_understood(out);
+		else
+			set_constant(out, negative ? -v : v);
+		break;
+	}
+	case FORM_CLOSED:
+		copy_printable(text, sizeof(text), in.at, (size_t)(in.end - in.at));
+		unreadable(out, "the operand is in the register %s, which BPF cannot read", text);
+		break;
+	case FORM_REGISTER:
+	case FORM_MEMORY:
+	case FORM_SYMBOL:
+		out->kind = OPERAND_FOREIGN;
+		break;
+	}
+}
+
+/* What libbcc makes of it, text being what stands behind the width. */
+static enum operand_bcc
+find_bcc(const struct operand *out, const char *text, size_t len, const struct operand_opts *opts)
+{
+	struct form form = form_of(opts->machine, text, len);
+
+	if (!machine_has_bcc(opts->machine, !opts->is_32bit))
+		return OPERAND_BCC_READS;
+	/* It looks for symbols as we do. */
+	if (form.kind == FORM_SYMBOL && form.bcc == OPERAND_BCC_READS && out->kind == OPERAND_UNREADABLE)
+		return OPERAND_BCC_REFUSES;
+	if (form.bcc == OPERAND_BCC_MISREADS && opts->machine == MACHINE_PPC && out->width_bytes == 1)
+		return OPERAND_BCC_READS;
+	return form.bcc;
+}
+
 void
 operand_parse(struct operand *out, const char *text, size_t len, const struct operand_opts *opts)
 {
@@ -465,14 +522,19 @@ operand_parse(struct operand *out, const char *text, size_t len, const struct op
 		opts = &defaults;
 	if (!has_width)
 		unreadable(out, "the operand does not begin with its width and '@'");
-	else if (opts->foreign_machine)
-		unreadable(out, "operand syntax of %s is not supported yet", opts->foreign_machine);
 	else if (!out->width_bytes)
 		unreadable(out, "a width of %u bytes is none of 1, 2, 4 and 8", width);
 	else if (is_float)
 		unreadable(out, "the operand is a floating-point number, which BPF cannot handle");
-	else
+	else if (opts->machine == MACHINE_X86_64)
 		parse_place(out, in, opts);
+	else
+		parse_foreign(out, in, opts->machine);
+	if (!has_width || !out->width_bytes || is_float)
+		out->bcc = machine_has_bcc(opts->machine, !opts->is_32bit) ? OPERAND_BCC_LEAVES
+									   : OPERAND_BCC_READS;
+	else
+		out->bcc = find_bcc(out, in.at, (size_t)(in.end - in.at), opts);
 	copy_printable(out->text, sizeof(out->text), text, len);
 }
 

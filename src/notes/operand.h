@@ -11,11 +11,13 @@
  *                                          OPERAND_MEMORY with base REGISTER_IP: the distance from the probe
  *                                          to the symbol, which is the same wherever the program is loaded
  *
- * All else is OPERAND_UNREADABLE with a reason. */
+ * All else is OPERAND_UNREADABLE with a reason. On other machines constants are OPERAND_CONSTANT, and what a tracer can
+ * read there is OPERAND_FOREIGN (see forms.h). */
 #ifndef TPCHECK_NOTES_OPERAND_H
 #define TPCHECK_NOTES_OPERAND_H
 
 #include "base/site.h"
+#include "notes/forms.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,7 +34,8 @@ enum symbol_state {
 struct operand_opts {
 	uint64_t site_address;        /* of the probe, as virtual address; only symbols need it */
 	bool is_position_independent; /* ET_DYN: virtual addresses are not the ones at run time */
-	const char *foreign_machine;  /* name of a machine other than x86-64, or NULL */
+	enum machine machine;
+	bool is_32bit;
 	/* Finds the symbol of that name (len bytes, no NUL) and its virtual address. NULL: SYMBOL_NO_TABLE.
 	 */
 	enum symbol_state (*find_symbol)(void *cookie, const char *name, size_t len, uint64_t *address);

@@ -21,6 +21,7 @@ generate_operand(unsigned n, const struct operand *operand, struct buf *out)
 {
 	switch (operand->kind) {
 	case OPERAND_UNREADABLE:
+	case OPERAND_FOREIGN:
 		buf_printf(out, "\tTP_UNREADABLE(%u);", n);
 		break;
 	case OPERAND_CONSTANT: {

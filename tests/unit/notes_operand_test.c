@@ -42,13 +42,13 @@ find_symbol(void *cookie, const char *name, size_t len, uint64_t *address)
 
 /* Parses from memory of exactly the text's size, so that a sanitizer sees each byte too far. */
 static struct operand
-parse_with(const char *text, bool is_position_independent, const char *foreign_machine)
+parse_with(const char *text, bool is_position_independent, enum machine machine)
 {
 	unsigned lookups = 0;
 	struct operand_opts opts = {
 		.site_address = SITE_ADDRESS,
 		.is_position_independent = is_position_independent,
-		.foreign_machine = foreign_machine,
+		.machine = machine,
 		.find_symbol = find_symbol,
 		.cookie = &lookups,
 	};
@@ -70,7 +70,7 @@ parse_with(const char *text, bool is_position_independent, const char *foreign_m
 static struct operand
 parse(const char *text)
 {
-	return parse_with(text, true, NULL);
+	return parse_with(text, true, MACHINE_X86_64);
 }
 
 static void
@@ -186,17 +186,17 @@ static void
 constant_addresses(void **state)
 {
 	(void)state;
-	struct operand operand = parse_with("8@$sym+8", false, NULL);
+	struct operand operand = parse_with("8@$sym+8", false, MACHINE_X86_64);
 	assert_int_equal(operand.kind, OPERAND_CONSTANT);
 	assert_int_equal(operand.constant, SYMBOL_ADDRESS + 8);
 
 	assert_unreadable("8@$sym", "the constant is an address, which is not known before the program runs");
 
-	operand = parse_with("8@$nowhere", false, NULL);
+	operand = parse_with("8@$nowhere", false, MACHINE_X86_64);
 	assert_int_equal(operand.kind, OPERAND_UNREADABLE);
 	assert_string_equal(operand.reason, "no symbol table of the file has the symbol nowhere");
 
-	operand = parse_with("1@$sym", false, NULL);
+	operand = parse_with("1@$sym", false, MACHINE_X86_64);
 	assert_int_equal(operand.kind, OPERAND_UNREADABLE);
 	assert_string_equal(operand.reason, "the constant does not fit the operand's width of 1");
 }
@@ -416,7 +416,7 @@ symbols(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
-		struct operand operand = parse_with(rows[i / 2].text, i % 2, NULL);
+		struct operand operand = parse_with(rows[i / 2].text, i % 2, MACHINE_X86_64);
 
 		if (operand.kind != OPERAND_MEMORY)
 			fail_msg("'%s': kind %d, reason '%s'", rows[i / 2].text, (int)operand.kind,
@@ -426,7 +426,7 @@ symbols(void **state)
 		assert_int_equal(operand.displacement, rows[i / 2].displacement);
 	}
 	/* With a register there are two unknowns where the program may be anywhere, one where it may not. */
-	struct operand operand = parse_with("8@sym+8(%rbx)", false, NULL);
+	struct operand operand = parse_with("8@sym+8(%rbx)", false, MACHINE_X86_64);
 	assert_int_equal(operand.kind, OPERAND_MEMORY);
 	assert_int_equal(operand.base, REGISTER_BX);
 	assert_int_equal(operand.displacement, SYMBOL_ADDRESS + 8);
@@ -499,23 +499,67 @@ foreign_machines(void **state)
 		const char *text;
 		uint8_t width_bytes;
 		bool is_signed;
+		enum operand_kind kind;
+		int64_t constant;
 	} rows[] = {
-		{"8@x0", 8, false},    {"-4@[sp, 16]", 4, true}, {"1@%al", 1, false},
-		{"8@8(31)", 8, false}, {"2@", 2, false},
+		{"8@x0", 8, false, OPERAND_FOREIGN, 0},     {"-4@[sp, 16]", 4, true, OPERAND_FOREIGN, 0},
+		{"1@-1", 1, false, OPERAND_CONSTANT, 255},  {"-1@255", 1, true, OPERAND_CONSTANT, -1},
+		{"-4@#-5", 4, true, OPERAND_CONSTANT, -5},  {"8@0x10", 8, false, OPERAND_CONSTANT, 16},
+		{"8@d0", 8, false, OPERAND_UNREADABLE, 0},  {"2@", 2, false, OPERAND_UNREADABLE, 0},
+		{"1@256", 1, false, OPERAND_UNREADABLE, 0}, {"8@%rax", 8, false, OPERAND_UNREADABLE, 0},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct operand operand = parse_with(rows[i].text, true, "aarch64");
+		struct operand operand = parse_with(rows[i].text, true, MACHINE_AARCH64);
 
-		assert_int_equal(operand.kind, OPERAND_UNREADABLE);
-		assert_string_equal(operand.reason, "operand syntax of aarch64 is not supported yet");
+		assert_int_equal(operand.kind, rows[i].kind);
+		assert_int_equal(operand.constant, rows[i].constant);
 		assert_int_equal(operand.width_bytes, rows[i].width_bytes);
 		assert_int_equal(operand.is_signed, rows[i].is_signed);
 		assert_string_equal(operand.text, rows[i].text);
 	}
-	struct operand operand = parse_with("x0", true, "aarch64");
+	struct operand operand = parse_with("8@d0", true, MACHINE_AARCH64);
+	assert_string_equal(operand.reason, "the operand is in the register d0, which BPF cannot read");
+	operand = parse_with("x0", true, MACHINE_AARCH64);
 	assert_string_equal(operand.reason, "the operand does not begin with its width and '@'");
+	/* Of a machine without a list of forms no text is held against it. */
+	operand = parse_with("-8@any-thing (at all)", true, MACHINE_OTHER);
+	assert_int_equal(operand.kind, OPERAND_FOREIGN);
+	assert_int_equal(operand.width_bytes, 8);
+	assert_true(operand.is_signed);
+}
+
+/* What libbcc makes of operands that we can read, and of those that we cannot. */
+static void
+readings_of_libbcc(void **state)
+{
+	static const struct {
+		const char *text;
+		enum operand_bcc want;
+	} rows[] = {
+		{"8@%rax", OPERAND_BCC_READS},          {"-8@-368(%rbp)", OPERAND_BCC_READS},
+		{"8@(%rax)", OPERAND_BCC_READS},        {"4@(%rax,%r15,4)", OPERAND_BCC_READS},
+		{"1@%sil", OPERAND_BCC_READS},          {"1@$-1", OPERAND_BCC_READS},
+		{"8@sym(%rip)", OPERAND_BCC_READS},     {"8@sym+8(%rip)", OPERAND_BCC_READS},
+		{"8@8+sym(%rip)", OPERAND_BCC_READS},   {"8@missing(%rip)", OPERAND_BCC_REFUSES},
+		{"8@sym(%rax)", OPERAND_BCC_REFUSES},   {"8@counter.0(%rip)", OPERAND_BCC_LEAVES},
+		{"8@sym+-8(%rip)", OPERAND_BCC_LEAVES}, {"8@sym", OPERAND_BCC_LEAVES},
+		{"8@16", OPERAND_BCC_LEAVES},           {"8@(,%rax,8)", OPERAND_BCC_LEAVES},
+		{"1@%ah", OPERAND_BCC_LEAVES},          {"8@$sym", OPERAND_BCC_LEAVES},
+		{"8@8(%rip)", OPERAND_BCC_MISREADS},    {"8@%xmm0", OPERAND_BCC_ZERO},
+		{"8@%xmm15", OPERAND_BCC_ZERO},         {"8@%xmm16", OPERAND_BCC_LEAVES},
+		{"8@%ymm1", OPERAND_BCC_LEAVES},        {"8f@%xmm0", OPERAND_BCC_LEAVES},
+		{"8@%fs:0", OPERAND_BCC_LEAVES},        {"junk", OPERAND_BCC_LEAVES},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (parse(rows[i].text).bcc != rows[i].want)
+			fail_msg("'%s': %d, wanted %d", rows[i].text, parse(rows[i].text).bcc, rows[i].want);
+	assert_int_equal(parse_with("1@9,10", true, MACHINE_PPC).bcc, OPERAND_BCC_READS);
+	assert_int_equal(parse_with("4@9,10", true, MACHINE_PPC).bcc, OPERAND_BCC_MISREADS);
+	assert_int_equal(parse_with("4@s0", true, MACHINE_ARM).bcc, OPERAND_BCC_READS);
 }
 
 static void
@@ -553,7 +597,7 @@ rubbish(void **state)
 			random = random * 1664525 + 1013904223;
 			text[(random >> 8) % len] = alphabet[(random >> 16) % (sizeof(alphabet) - 1)];
 		}
-		struct operand operand = parse_with(text, i & 1, NULL);
+		struct operand operand = parse_with(text, i & 1, MACHINE_X86_64);
 		understood += operand.kind != OPERAND_UNREADABLE;
 		assert_true(operand.kind <= OPERAND_MEMORY);
 		assert_true(operand.base <= REGISTER_IP && operand.index < REGISTER_IP);
@@ -617,6 +661,7 @@ main(void)
 		cmocka_unit_test(symbols_without_address),
 		cmocka_unit_test(widths),
 		cmocka_unit_test(foreign_machines),
+		cmocka_unit_test(readings_of_libbcc),
 		cmocka_unit_test(text_is_printable_and_cut),
 		cmocka_unit_test(rubbish),
 		cmocka_unit_test(splitting),

@@ -274,6 +274,27 @@ append_symbols(struct image *image, struct bytes *strings, bool is_dynamic)
 	return at;
 }
 
+/* So that there is one at LOCATION, and at each place that differs from it by a multiple of 4. */
+static void
+fill_with_nops(struct image *image)
+{
+	static const struct {
+		unsigned machine;
+		uint8_t bytes[4];
+	} nops[] = {
+		{EM_AARCH64, {0x1f, 0x20, 0x03, 0xd5}},
+		{EM_ARM, {0x00, 0xf0, 0x20, 0xe3}},
+		{EM_RISCV, {0x13, 0, 0, 0}},
+		{EM_PPC64, {0x60, 0, 0, 0}},
+		{EM_S390, {0x47, 0, 0, 0}},
+	};
+
+	memset(image->bytes.data + TEXT_AT, 0x90, TEXT_SZ);
+	for (size_t i = 0; i < COUNT(nops); i++)
+		for (unsigned k = 1; nops[i].machine == image->spec.machine && k < TEXT_SZ; k++)
+			image->bytes.data[TEXT_AT + k] = nops[i].bytes[(k + 3) % 4];
+}
+
 /* Puts the image together around the notes that were added. Sections not needed can be taken out with
  * SET_SECTION afterwards. */
 static void
@@ -282,7 +303,7 @@ build(struct image *image)
 	struct bytes *bytes = &image->bytes, names = {0}, strings = {0};
 
 	append(bytes, NULL, CONTENT_AT);
-	memset(bytes->data + TEXT_AT, 0x90, TEXT_SZ);
+	fill_with_nops(image);
 	image->note_at = bytes->len;
 	append(bytes, image->notes.data, image->notes.len);
 	append(&strings, "", 1);
@@ -368,7 +389,7 @@ check_whole(const struct notes *notes, uint64_t file_sz)
 		for (unsigned k = 0; k < site->args_cnt; k++) {
 			const struct operand *operand = &site->args[k];
 
-			assert_true(operand->kind <= OPERAND_MEMORY);
+			assert_true(operand->kind <= OPERAND_FOREIGN);
 			assert_true(memchr(operand->text, 0, sizeof(operand->text)) && operand->text[0]);
 			assert_int_equal(operand->kind == OPERAND_UNREADABLE, operand->reason[0] != '\0');
 		}
@@ -461,29 +482,74 @@ both_classes_and_byte_orders(void **state)
 	static const struct {
 		struct spec spec;
 		const char *machine;
-		bool is_native, is_parsed;
+		bool is_native, has_bcc;
+		const char *args; /* like good_args in the machine's syntax */
+		enum operand_kind memory;
 	} rows[] = {
-		{{.machine = EM_X86_64}, "x86-64", true, true},
-		{{.machine = EM_X86_64, .type = ET_EXEC, .sections_early = true}, "x86-64", true, true},
-		{{.machine = EM_X86_64, .is_32bit = true}, "x32", false, true},
-		{{.machine = EM_386, .is_32bit = true}, "i386", false, false},
-		{{.machine = EM_AARCH64}, "aarch64", false, false},
-		{{.machine = EM_PPC64, .is_big_endian = true}, "ppc64", false, false},
-		{{.machine = EM_S390, .is_big_endian = true, .sections_early = true}, "s390", false, false},
-		{{.machine = EM_MIPS, .is_32bit = true, .is_big_endian = true}, "mips", false, false},
-		{{.machine = 12345}, "machine 12345", false, false},
+		{{.machine = EM_X86_64}, "x86-64", true, true, good_args, OPERAND_MEMORY},
+		{{.machine = EM_X86_64, .type = ET_EXEC, .sections_early = true},
+		 "x86-64",
+		 true,
+		 true,
+		 good_args,
+		 OPERAND_MEMORY},
+		{{.machine = EM_X86_64, .is_32bit = true}, "x32", false, false, good_args, OPERAND_MEMORY},
+		{{.machine = EM_386, .is_32bit = true},
+		 "i386",
+		 false,
+		 false,
+		 "-8@-368(%ebp) 8@%ebx 4@%esi 1@$-1",
+		 OPERAND_FOREIGN},
+		{{.machine = EM_AARCH64},
+		 "aarch64",
+		 false,
+		 true,
+		 "-8@[x29, -368] 8@x14 4@x1 1@-1",
+		 OPERAND_FOREIGN},
+		{{.machine = EM_ARM, .is_32bit = true},
+		 "arm",
+		 false,
+		 false,
+		 "-8@[fp, #-368] 8@r4 4@r1 1@#-1",
+		 OPERAND_FOREIGN},
+		{{.machine = EM_RISCV}, "riscv", false, true, "-8@-368(s0) 8@a4 4@a1 1@-1", OPERAND_FOREIGN},
+		{{.machine = EM_PPC64, .is_big_endian = true},
+		 "ppc64",
+		 false,
+		 true,
+		 "-8@-368(1) 8@14 4@5 1@i-1",
+		 OPERAND_FOREIGN},
+		{{.machine = EM_S390, .is_big_endian = true, .sections_early = true},
+		 "s390",
+		 false,
+		 true,
+		 "-8@-368(%r15) 8@%r1 4@%r2 1@-1",
+		 OPERAND_FOREIGN},
+		{{.machine = EM_MIPS, .is_32bit = true, .is_big_endian = true},
+		 "mips",
+		 false,
+		 false,
+		 "-8@-368($30) 8@$4 4@$5 1@-1",
+		 OPERAND_FOREIGN},
+		{{.machine = 12345}, "machine 12345", false, false, good_args, OPERAND_FOREIGN},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct image image;
-		char reason[96];
 
-		build_good(&image, &rows[i].spec);
+		begin(&image, &rows[i].spec);
+		add_note(&image, "net", "inbound_message", rows[i].args);
+		add_note_at(&image, LOCATION + 8, BASE_ADDRESS, 0, "utxocache", "add", "");
+		build(&image);
 		struct notes *notes = read_image(&image);
 		assert_int_equal(notes_cnt(notes), 2);
 		assert_int_equal(notes_problems_cnt(notes), 0);
 		assert_string_equal(notes_machine(notes), rows[i].machine);
+		assert_int_equal(notes_has_bcc(notes), rows[i].has_bcc);
+		assert_int_equal(notes_address_bytes(notes), rows[i].spec.is_32bit ? 4 : 8);
+		assert_int_equal(notes_is_big_endian(notes), rows[i].spec.is_big_endian);
+		assert_int_equal(notes_is_position_independent(notes), rows[i].spec.type != ET_EXEC);
 #if defined(__x86_64__) && defined(__LP64__)
 		assert_int_equal(notes_is_native(notes), rows[i].is_native);
 #endif
@@ -496,23 +562,25 @@ both_classes_and_byte_orders(void **state)
 		assert_int_equal(site->semaphore_address, SEMAPHORE);
 		assert_int_equal(site->semaphore_file_offset, PROBES_AT + 4);
 		assert_int_equal(site->args_cnt, 4);
-		assert_string_equal(site->args[0].text, "-8@-368(%rbp)");
+		assert_int_equal(site->address_bytes, rows[i].spec.is_32bit ? 4 : 8);
+		assert_false(site->semaphore_is_stray);
+		assert_memory_equal(site->args[0].text, rows[i].args, strlen(site->args[0].text));
 		assert_int_equal(site->args[0].width_bytes, 8);
 		assert_true(site->args[0].is_signed);
 		assert_int_equal(site->args[3].width_bytes, 1);
 		assert_false(site->args[3].is_signed);
-		if (rows[i].is_parsed) {
-			assert_int_equal(site->args[0].kind, OPERAND_MEMORY);
+		assert_int_equal(site->args[0].kind, rows[i].memory);
+		if (rows[i].memory == OPERAND_MEMORY)
 			assert_int_equal(site->args[0].displacement, -368);
-			assert_int_equal(site->args[1].kind, OPERAND_REGISTER);
-			assert_int_equal(site->args[2].kind, OPERAND_REGISTER);
+		for (unsigned k = 1; k < 3; k++)
+			assert_int_equal(site->args[k].kind, rows[i].memory == OPERAND_MEMORY
+								     ? OPERAND_REGISTER
+								     : OPERAND_FOREIGN);
+		if (!strncmp(rows[i].machine, "mi", 2) || !strncmp(rows[i].machine, "ma", 2)) {
+			assert_int_equal(site->args[3].kind, OPERAND_FOREIGN);
+		} else {
 			assert_int_equal(site->args[3].kind, OPERAND_CONSTANT);
 			assert_int_equal(site->args[3].constant, 255);
-		} else {
-			snprintf(reason, sizeof(reason), "operand syntax of %s is not supported yet",
-				 rows[i].machine);
-			for (unsigned k = 0; k < 4; k++)
-				assert_string_equal(site->args[k].reason, reason);
 		}
 
 		site = notes_site(notes, 1);
@@ -673,6 +741,167 @@ places_that_the_file_does_not_back(void **state)
 	assert_int_equal(notes_site(notes, 2)->file_offset, TEXT_AT + TEXT_SZ - 1);
 	assert_int_equal(notes_site(notes, 2)->semaphore_file_offset, PROBES_AT + PROBES_SZ - 2);
 	notes_free(notes);
+	end(&image);
+}
+
+/* A note whose address is somewhere else in the code. */
+static void
+places_without_a_nop(void **state)
+{
+	static const struct {
+		unsigned machine;
+		uint8_t bytes[5];
+		bool is_nop;
+	} rows[] = {
+		{EM_X86_64, {0x90}, true},
+		{EM_X86_64, {0x0f, 0x1f, 0x44}, true}, /* the two bytes behind are 0 */
+		{EM_X86_64, {0x0f, 0x1f, 0x45}, false},
+		{EM_X86_64, {0x55}, false},
+		{EM_AARCH64, {0x1f, 0x20, 0x03, 0xd5}, true},
+		{EM_AARCH64, {0x1f, 0x20, 0x03, 0xd6}, false},
+		{EM_ARM, {0xe3, 0x20, 0xf0, 0x00}, true},
+		{EM_ARM, {0x00, 0xbf}, true},
+		{EM_RISCV, {0x01, 0x00}, true},
+		{EM_RISCV, {0x02, 0x00}, false},
+		{EM_PPC64, {0x00, 0x00, 0x00, 0x60}, true},
+		{EM_S390, {0x47, 0x00, 0x00, 0x00}, true},
+		{EM_S390, {0x07, 0x00, 0x00, 0x00}, false},
+		{12345, {0x12, 0x34}, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct image image;
+
+		begin(&image,
+		      &(struct spec){.machine = rows[i].machine, .is_32bit = rows[i].machine == EM_ARM});
+		add_note(&image, "a", "b", "");
+		build(&image);
+		memset(image.bytes.data + TEXT_AT, 0, TEXT_SZ);
+		memcpy(image.bytes.data + TEXT_AT + 5, rows[i].bytes, sizeof(rows[i].bytes));
+		if (rows[i].is_nop) {
+			struct notes *notes = read_image(&image);
+
+			assert_int_equal(notes_problems_cnt(notes), 0);
+			notes_free(notes);
+		} else {
+			const struct site *site;
+
+			assert_problem(
+				&image,
+				"notes: failed to place tracepoint 'a:b' of 'an image' at address "
+				"0x21405: the instruction there is not the nop that marks a tracepoint",
+				&site);
+			assert_non_null(site);
+		}
+		end(&image);
+	}
+}
+
+static void
+semaphores_outside_their_section(void **state)
+{
+	static const struct {
+		uint64_t address, sz;
+		bool is_stray;
+	} rows[] = {
+		{PROBES_ADDRESS, PROBES_SZ, false},
+		{PROBES_ADDRESS, 6, false},
+		{PROBES_ADDRESS, 5, true},
+		{SEMAPHORE, 2, false},
+		{SEMAPHORE + 2, 2, true},
+		{SEMAPHORE - 2, 2, true},
+		{0, UINT64_MAX, false},
+		{UINT64_MAX, 2, true},
+	};
+	struct image image;
+	struct notes *notes;
+
+	(void)state;
+	begin(&image, NULL);
+	add_note(&image, "a", "b", "");
+	build(&image);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		SET_SECTION(&image, SECTION_PROBES, sh_addr, rows[i].address);
+		SET_SECTION(&image, SECTION_PROBES, sh_size, rows[i].sz);
+		notes = read_image(&image);
+		assert_int_equal(notes_site(notes, 0)->semaphore_is_stray, rows[i].is_stray);
+		notes_free(notes);
+	}
+	/* No such section at all. */
+	SET_SECTION(&image, SECTION_PROBES, sh_name, 0);
+	notes = read_image(&image);
+	assert_true(notes_site(notes, 0)->semaphore_is_stray);
+	notes_free(notes);
+	end(&image);
+}
+
+struct scanned {
+	struct bytes bytes;
+	size_t chunks, most;
+};
+
+static bool
+on_chunk(void *cookie, const char *bytes, size_t sz)
+{
+	struct scanned *scanned = cookie;
+
+	append(&scanned->bytes, bytes, sz);
+	scanned->chunks++;
+	return scanned->chunks < scanned->most;
+}
+
+static struct scanned
+scan(const struct image *image, bool want_code, size_t most)
+{
+	int fd = file_of(image->bytes.data, image->bytes.len);
+	struct scanned scanned = {.most = most};
+	struct notes *notes = NULL;
+	struct diag diag;
+
+	assert_int_equal(notes_open_fd(&notes, fd, "an image", &diag), 0);
+	assert_int_equal(notes_scan_fd(notes, fd, want_code, on_chunk, &scanned, &diag), 0);
+	notes_free(notes);
+	close(fd);
+	return scanned;
+}
+
+static void
+scanning_what_is_loaded(void **state)
+{
+	enum { LARGE_SZ = 300000 };
+	struct image image;
+
+	(void)state;
+	build_good(&image, NULL);
+	struct scanned scanned = scan(&image, true, SIZE_MAX);
+	assert_int_equal(scanned.bytes.len, TEXT_SZ);
+	assert_memory_equal(scanned.bytes.data, image.bytes.data + TEXT_AT, TEXT_SZ);
+	free(scanned.bytes.data);
+	scanned = scan(&image, false, SIZE_MAX);
+	assert_int_equal(scanned.bytes.len, BASE_SZ + PROBES_SZ);
+	assert_int_equal(scanned.chunks, 2);
+	assert_memory_equal(scanned.bytes.data + BASE_SZ, image.bytes.data + PROBES_AT, PROBES_SZ);
+	free(scanned.bytes.data);
+	scanned = scan(&image, false, 1);
+	assert_int_equal(scanned.bytes.len, BASE_SZ);
+	free(scanned.bytes.data);
+
+	/* A part of several chunks, of which each begins with the end of the one before; and one that reaches beyond
+	 * the end of the file. */
+	size_t at = image.bytes.len;
+	append(&image.bytes, NULL, LARGE_SZ);
+	for (size_t i = 0; i < LARGE_SZ; i++)
+		image.bytes.data[at + i] = (uint8_t)(i * 7 ^ i >> 8);
+	set_segment(&image, SEGMENT_BASE, PF_R, at, BASE_ADDRESS, UINT64_MAX, UINT64_MAX);
+	set_segment(&image, SEGMENT_PROBES, PF_R | PF_W, UINT64_MAX, PROBES_ADDRESS, PROBES_SZ, PROBES_SZ);
+	scanned = scan(&image, false, SIZE_MAX);
+	assert_true(scanned.chunks > 2);
+	assert_int_equal(scanned.bytes.len, LARGE_SZ + (scanned.chunks - 1) * NOTES_SCAN_OVERLAP);
+	assert_memory_equal(scanned.bytes.data, image.bytes.data + at, 100000);
+	assert_memory_equal(scanned.bytes.data + scanned.bytes.len - 1000,
+			    image.bytes.data + at + LARGE_SZ - 1000, 1000);
+	free(scanned.bytes.data);
 	end(&image);
 }
 
@@ -1831,6 +2060,9 @@ main(void)
 		cmocka_unit_test(several_places_of_one_tracepoint),
 		cmocka_unit_test(addresses_move_with_the_base),
 		cmocka_unit_test(places_that_the_file_does_not_back),
+		cmocka_unit_test(places_without_a_nop),
+		cmocka_unit_test(semaphores_outside_their_section),
+		cmocka_unit_test(scanning_what_is_loaded),
 		cmocka_unit_test(segments_that_lie),
 		cmocka_unit_test(notes_that_cannot_be_used),
 		cmocka_unit_test(names_and_arguments_up_to_the_bounds),
