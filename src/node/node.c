@@ -816,6 +816,8 @@ node_stop(struct node *node, struct deadline deadline, struct diag *diag)
 	rpc_free(node->rpc);                             /* an open connection would hold up its end */
 	node->rpc = NULL;
 	node->ready = false;
+	if (node->i2p.server)
+		stand_in_hang_up(node->i2p.server);
 	if (!process_wait(&node->process, deadline, node->interrupted)) {
 		if (node_is_interrupted(node))
 			return diag_fail(diag, -EINTR,

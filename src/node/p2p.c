@@ -403,6 +403,12 @@ p2p_wait_closed(struct p2p_peer *peer, struct deadline deadline, struct diag *di
 	return code;
 }
 
+bool
+p2p_has_closed(struct p2p_peer *peer)
+{
+	return peer->closed || read_inbox(peer, NULL) || peer->closed;
+}
+
 void
 p2p_close(struct p2p_peer *peer)
 {

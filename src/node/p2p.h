@@ -100,6 +100,8 @@ int p2p_wait(struct p2p_peer *peer, const char *type, size_t from, struct p2p_me
 int p2p_sync(struct p2p_peer *peer, struct deadline deadline, struct diag *diag);
 /* Reads until the node has closed the connection. */
 int p2p_wait_closed(struct p2p_peer *peer, struct deadline deadline, struct diag *diag);
+/* Whether the node has closed the connection by now. */
+bool p2p_has_closed(struct p2p_peer *peer);
 /* Ends our side, as a peer that leaves: the node will close the connection (see p2p_wait_closed). The transcript
  * stays. */
 void p2p_close(struct p2p_peer *peer);

@@ -202,6 +202,7 @@ close_list(struct ready_list *list)
 {
 	for (size_t i = 0; i < list->cnt; i++)
 		close(list->items[i].fd);
+	list->cnt = 0;
 }
 
 void
@@ -291,6 +292,14 @@ stand_in_wait_accepting(struct stand_in *server, struct deadline deadline, struc
 	if (!err)
 		pthread_mutex_unlock(&server->lock);
 	return err;
+}
+
+void
+stand_in_hang_up(struct stand_in *server)
+{
+	pthread_mutex_lock(&server->lock);
+	close_list(&server->accepting);
+	pthread_mutex_unlock(&server->lock);
 }
 
 int

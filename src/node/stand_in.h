@@ -37,6 +37,8 @@ int stand_in_take(struct stand_in *server, char host[STAND_IN_HOST_SZ], uint16_t
 /* SAM: waits until the node is ready to accept. As it asks again when it has dealt with a connection, this also tells
  * that it has. */
 int stand_in_wait_accepting(struct stand_in *server, struct deadline deadline, struct diag *diag);
+/* SAM: lets down a node that is ready to accept. One that is ending looks up from that wait once a second only. */
+void stand_in_hang_up(struct stand_in *server);
 /* SAM: connects to the node as the I2P destination number nth, whose address gets into address as the node writes it.
  * A socket, which is the caller's, or a negative errno value. */
 int stand_in_connect(struct stand_in *server, unsigned nth, char address[STAND_IN_ADDRESS_SZ],

@@ -430,9 +430,14 @@ test_real_inbound(void **state)
 	json_free(info);
 	assert_int_equal(strncmp(p2p_address(peers[2]), "127.0.0.3:", 10), 0);
 
+	assert_false(p2p_has_closed(peers[0]));
 	p2p_close(peers[0]);
 	check(p2p_wait_closed(peers[0], soon(), &diag), diag);
+	assert_true(p2p_has_closed(peers[0]));
+	assert_false(p2p_has_closed(peers[1]));
 	node_kill(node);
+	while (!p2p_has_closed(peers[1]))
+		clock_pause_ms(1, soon());
 	check(p2p_wait_closed(peers[1], soon(), &diag), diag);
 	assert_int_equal(p2p_sync(peers[2], soon(), &diag), -ECONNRESET);
 	assert_non_null(strstr(diag.text, "was killed"));

@@ -296,6 +296,13 @@ test_sam(void **state)
 		hear_end(in);
 	}
 	assert_string_not_equal(first, second);
+	int in = dial();
+	SAY(in, HELLO "STREAM ACCEPT ID=abc SILENT=false\n");
+	HEAR(in, HELLO_OK "STREAM STATUS RESULT=OK\n");
+	assert_int_equal(stand_in_wait_accepting(server, soon(), &diag), 0);
+	stand_in_hang_up(server);
+	hear_end(in);
+	assert_int_equal(stand_in_wait_accepting(server, deadline_in_ms(1), &diag), -ETIMEDOUT);
 	stand_in_free(server);
 	hear_end(control);
 	hear_end(other);
