@@ -126,6 +126,19 @@ pool_add_multisig(struct pool_tx *ptx, int64_t value_sat)
 	ptx->sigops_cost += POOL_MULTISIG_SIGOPS;
 }
 
+void
+pool_set_witness(struct pool_tx *ptx, const void *item, size_t len)
+{
+	struct tx_input *input = &ptx->tx.inputs[0];
+
+	for (size_t i = 0; i < input->witness_cnt; i++)
+		free(input->witness[i].data);
+	free(input->witness);
+	input->witness = NULL;
+	input->witness_cnt = 0;
+	tx_add_witness(input, item, len);
+}
+
 int64_t
 pool_fee(const struct pool_tx *ptx)
 {

@@ -78,6 +78,8 @@ struct pool_tx *pool_rival(struct scene *scene, const char *name, struct pool_tx
 			   unsigned outputs, int64_t fee_sat);
 /* An output with bare multisig, worth so much; before pool_pay. */
 void pool_add_multisig(struct pool_tx *ptx, int64_t value_sat);
+/* What its first input shows, in place of what its coin asks for. */
+void pool_set_witness(struct pool_tx *ptx, const void *item, size_t len);
 
 int64_t pool_fee(const struct pool_tx *ptx);   /* without what prioritisetransaction put on it */
 int64_t pool_vsize(const struct pool_tx *ptx); /* as the mempool counts it, signature operations included */
