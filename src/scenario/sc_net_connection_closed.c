@@ -1,0 +1,500 @@
+/* net:closed_connection: once for each connection, whatever ends it, with the time at which it was established. That
+ * time is the node's mocked one, which is another for each peer. */
+#include "scenario/connections.h"
+#include "scenario/registry.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+enum { FENCE, FIRST, PEERS_MAX = FIRST + 12 };
+
+struct state {
+	struct peer peers[PEERS_MAX]; /* the fence, and those that close */
+	size_t cnt;                   /* of those that close */
+	int64_t time_s;               /* the node's */
+};
+
+static void
+clean(struct scene *scene)
+{
+	peers_fini(((struct state *)scene->state)->peers, PEERS_MAX);
+}
+
+static struct peer *
+fence(struct scene *scene)
+{
+	return &((struct state *)scene->state)->peers[FENCE];
+}
+
+/* The nth of those that close. */
+static struct peer *
+peer_at(struct scene *scene, size_t nth)
+{
+	return &((struct state *)scene->state)->peers[FIRST + nth];
+}
+
+static int
+begin(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	state->time_s = CONNECTIONS_TIME;
+	int code = connections_set_time(scene, state->time_s, diag);
+	return code ? code : connections_begin(scene, fence(scene), diag);
+}
+
+/* All until now are connected; whoever connects from now on does so at a later time. */
+static int
+next_time(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = connections_wait(scene, fence(scene), 1 + (int64_t)state->cnt, diag);
+
+	state->time_s += 1 + (int64_t)state->cnt;
+	return code ? code : connections_set_time(scene, state->time_s, diag);
+}
+
+static struct peer *
+next_peer(struct scene *scene)
+{
+	return peer_at(scene, ((struct state *)scene->state)->cnt++);
+}
+
+static int
+enter(struct scene *scene, const char *from, struct diag *diag)
+{
+	int code = peer_connect(scene, next_peer(scene), from, diag);
+
+	return code ? code : next_time(scene, diag);
+}
+
+static int
+call(struct scene *scene, const char *type, const char *address, struct diag *diag)
+{
+	int code = connection_call(scene, next_peer(scene), type, address, diag);
+
+	return code ? code : next_time(scene, diag);
+}
+
+/* So many are left of those that were connected. */
+static int
+wait_left(struct scene *scene, int64_t cnt, struct diag *diag)
+{
+	return connections_wait(scene, fence(scene), 1 + cnt, diag);
+}
+
+static int
+learn(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	return peers_learn(scene, &state->peers[FIRST], state->cnt, diag);
+}
+
+static int
+end(struct scene *scene, struct diag *diag)
+{
+	return connections_end(scene, ((struct state *)scene->state)->peers, PEERS_MAX, diag);
+}
+
+/* All peers close, in the order in which they are in the state. */
+static int
+expect_all_closed(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	expect_source(scene->expect, "getpeerinfo before the connection's end");
+	for (size_t i = 0; i < state->cnt; i++)
+		connection_expect_closed(scene, peer_at(scene, i));
+	return end(scene, diag);
+}
+
+/* closed.remote: connections of all kinds that the peer ends */
+
+static int
+remote_prepare(struct scene *scene, struct diag *diag)
+{
+	static const char *const calls[][2] = {
+		{"manual", "ctf7bnukvdymhxhym7tx4yjgsoou56belwl7tzwqtj5huvgv772fjeqd.onion:54321"},
+		{"outbound-full-relay", "33.44.55.66:77"},
+		{"block-relay-only", "[fc97:531:eca8::12]:3456"},
+		{"feeler", "22q6k7cjnebo6ki36g4hjrmz2fh3sktf6cqyjqgmig5vhzsek6ea.b32.i2p:0"},
+		{"addr-fetch", "[2a01:4f8:1:2:3:4:5:6]:7890"},
+		{"manual", "a-name-of-one-hundred-characters-which-is-more.than-any-address-has."
+			   "and-still-is-told-whole-to.the.last:1234"},
+	};
+	int code = begin(scene, diag);
+
+	if (!code)
+		code = enter(scene, "127.9.8.7", diag);
+	if (!code)
+		code = connection_enter_onion(scene, next_peer(scene), diag);
+	if (!code)
+		code = next_time(scene, diag);
+	if (!code)
+		code = connection_enter_i2p(scene, next_peer(scene), 3, diag);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]) && !code; i++)
+		code = call(scene, calls[i][0], calls[i][1], diag);
+	if (!code && !node_network_lack(scene->node, AF_INET6)) {
+		code = connection_enter_from(scene, next_peer(scene), NODE_IPV6, diag);
+		if (!code)
+			code = next_time(scene, diag);
+		if (!code)
+			code = connection_enter_from(scene, next_peer(scene), NODE_IPV4, diag);
+		if (!code)
+			code = next_time(scene, diag);
+	}
+	return code ? code : learn(scene, diag);
+}
+
+static int
+remote_act(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = 0;
+
+	for (size_t i = 0; i < state->cnt && !code; i++) {
+		if (i % 3 == 2) {
+			/* Without reading what the node sent: a reset. */
+			p2p_free(peer_at(scene, i)->p2p);
+			peer_at(scene, i)->p2p = NULL;
+		} else {
+			p2p_close(peer_at(scene, i)->p2p);
+		}
+		code = wait_left(scene, (int64_t)(state->cnt - 1 - i), diag);
+	}
+	return code;
+}
+
+const struct scenario sc_net_closed_connection_remote = {
+	.name = "net.closed_connection.remote",
+	.summary = "peers of both directions, all types and networks leave",
+	.subject = TP_NET_CLOSED_CONNECTION,
+	.tracepoints = CONNECTION_TRACEPOINTS,
+	.profile = &profile_network,
+	.state_sz = sizeof(struct state),
+	.prepare = remote_prepare,
+	.act = remote_act,
+	.expect = expect_all_closed,
+	.clean = clean,
+};
+
+/* closed.rpc: connections that the node ends because somebody tells it to */
+
+#define BANNED "127.77.66.55"
+
+static int
+rpc_prepare(struct scene *scene, struct diag *diag)
+{
+	int code = begin(scene, diag);
+
+	if (!code)
+		code = enter(scene, NULL, diag);
+	if (!code)
+		code = call(scene, "manual", "33.44.55.66:77", diag);
+	if (!code)
+		code = call(scene, "outbound-full-relay", "a-name.example:78", diag);
+	if (!code)
+		code = enter(scene, BANNED, diag);
+	if (!code)
+		code = enter(scene, BANNED, diag);
+	return code ? code : learn(scene, diag);
+}
+
+static int
+rpc_act(struct scene *scene, struct diag *diag)
+{
+	int code = node_call(scene->node, scene->deadline, NULL, diag, "disconnectnode", "[\"%s\"]",
+			     peer_at(scene, 0)->address);
+
+	if (!code)
+		code = wait_left(scene, 4, diag);
+	if (!code)
+		code = node_call(scene->node, scene->deadline, NULL, diag, "disconnectnode",
+				 "[\"\", %" PRId64 "]", peer_at(scene, 1)->id);
+	if (!code)
+		code = wait_left(scene, 3, diag);
+	if (!code)
+		code = node_call(scene->node, scene->deadline, NULL, diag, "disconnectnode", "[\"%s\"]",
+				 peer_at(scene, 2)->address);
+	if (!code)
+		code = wait_left(scene, 2, diag);
+	if (!code)
+		code = node_call(scene->node, scene->deadline, NULL, diag, "setban", "[\"%s\", \"add\"]",
+				 BANNED);
+	return code ? code : wait_left(scene, 0, diag);
+}
+
+static int
+rpc_expect(struct scene *scene, struct diag *diag)
+{
+	int code = expect_all_closed(scene, diag);
+
+	return code ? code : node_call(scene->node, scene->deadline, NULL, diag, "clearbanned", "[]");
+}
+
+const struct scenario sc_net_closed_connection_rpc = {
+	.name = "net.closed_connection.rpc",
+	.summary = "disconnectnode by address, by id and by name, and setban",
+	.subject = TP_NET_CLOSED_CONNECTION,
+	.tracepoints = CONNECTION_TRACEPOINTS,
+	.profile = &profile_network,
+	.state_sz = sizeof(struct state),
+	.prepare = rpc_prepare,
+	.act = rpc_act,
+	.expect = rpc_expect,
+	.clean = clean,
+};
+
+/* closed.own: connections that the node ends by itself */
+
+static const struct p2p_version full_node = {.services = P2P_NETWORK | P2P_WITNESS};
+
+static int
+own_prepare(struct scene *scene, struct diag *diag)
+{
+	int code = begin(scene, diag);
+
+	if (!code)
+		code = call(scene, "feeler", "33.44.55.66:79", diag);
+	if (!code)
+		code = call(scene, "addr-fetch", "33.44.55.66:80", diag);
+	if (!code)
+		code = p2p_handshake(peer_at(scene, 1)->p2p, &full_node, scene->deadline, diag);
+	if (!code)
+		code = enter(scene, "127.9.8.7", diag);
+	if (!code)
+		code = p2p_handshake(peer_at(scene, 2)->p2p, NULL, scene->deadline, diag);
+	return code ? code : learn(scene, diag);
+}
+
+/* A feeler has done its duty when the other side has told its version, an addr-fetch when it was told addresses; what
+ * is no message ends every connection. */
+static int
+own_act(struct scene *scene, struct diag *diag)
+{
+	static const struct p2p_version feeler = {.services = P2P_NETWORK | P2P_WITNESS, .no_verack = true};
+	static const uint8_t two_addresses[1 + 2 * 30] = {2};
+	static const char no_message[] = "this is longer than a message's header";
+	int code = p2p_handshake(peer_at(scene, 0)->p2p, &feeler, scene->deadline, diag);
+
+	if (!code)
+		code = wait_left(scene, 2, diag);
+	if (!code)
+		code = peer_send(scene, peer_at(scene, 1), "addr", two_addresses, sizeof(two_addresses),
+				 diag);
+	if (!code)
+		code = wait_left(scene, 1, diag);
+	if (!code)
+		code = p2p_send_bytes(peer_at(scene, 2)->p2p, no_message, sizeof(no_message), scene->deadline,
+				      diag);
+	return code ? code : wait_left(scene, 0, diag);
+}
+
+const struct scenario sc_net_closed_connection_own = {
+	.name = "net.closed_connection.own",
+	.summary =
+		"the node leaves a feeler and an addr-fetch when they have served, and a peer that sends no "
+		"messages",
+	.subject = TP_NET_CLOSED_CONNECTION,
+	.tracepoints = CONNECTION_TRACEPOINTS,
+	.profile = &profile_network,
+	.state_sz = sizeof(struct state),
+	.prepare = own_prepare,
+	.act = own_act,
+	.expect = expect_all_closed,
+	.clean = clean,
+};
+
+/* closed.misbehaving: misbehaviour ends a connection, unless the peer is noban or was connected to by hand */
+
+enum { ADDRESSES_CNT = 1001, ADDRESS_SZ = 30 };
+
+static int
+misbehaving_prepare(struct scene *scene, struct diag *diag)
+{
+	int code = begin(scene, diag);
+
+	if (!code)
+		code = enter(scene, PEER_NOBAN_ADDRESS, diag);
+	if (!code)
+		code = call(scene, "manual", "33.44.55.66:81", diag);
+	if (!code)
+		code = enter(scene, NULL, diag);
+	for (size_t i = 0; i < 3 && !code; i++)
+		code = p2p_handshake(peer_at(scene, i)->p2p, &full_node, scene->deadline, diag);
+	return code ? code : learn(scene, diag);
+}
+
+/* More addresses than one message may tell. */
+static int
+misbehave(struct scene *scene, struct peer *peer, struct diag *diag)
+{
+	static const uint8_t payload[3 + ADDRESSES_CNT * ADDRESS_SZ] = {0xfd, ADDRESSES_CNT & 0xff,
+									ADDRESSES_CNT >> 8};
+
+	return peer_send(scene, peer, "addr", payload, sizeof(payload), diag);
+}
+
+static int
+misbehaving_act(struct scene *scene, struct diag *diag)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < 2 && !code; i++) {
+		code = misbehave(scene, peer_at(scene, i), diag);
+		if (!code)
+			code = peer_sync(scene, peer_at(scene, i), diag);
+	}
+	if (!code)
+		code = misbehave(scene, peer_at(scene, 2), diag);
+	return code ? code : wait_left(scene, 2, diag);
+}
+
+static int
+misbehaving_expect(struct scene *scene, struct diag *diag)
+{
+	char reason[64];
+
+	snprintf(reason, sizeof(reason), "addr message size = %d", ADDRESSES_CNT);
+	expect_source(scene->expect, "getpeerinfo before; what the peer did");
+	for (size_t i = 0; i < 3; i++) {
+		int64_t id = peer_at(scene, i)->id;
+		struct expected *e = expect_event(scene->expect, TP_NET_MISBEHAVING_CONNECTION,
+						  FINDING_CONTRACT, "peer %" PRId64 ", which misbehaves", id);
+
+		want_int(e, "peer_id", id);
+		want_string(e, "reason", reason);
+	}
+	connection_expect_closed(scene, peer_at(scene, 2));
+	return end(scene, diag);
+}
+
+const struct scenario sc_net_closed_connection_misbehaving = {
+	.name = "net.closed_connection.misbehaving",
+	.summary = "the node ends the connection of a peer that misbehaves, but not when it has the "
+		   "permission noban "
+		   "or was connected to by hand",
+	.subject = TP_NET_CLOSED_CONNECTION,
+	.tracepoints = CONNECTION_TRACEPOINTS,
+	.profile = &profile_network,
+	.state_sz = sizeof(struct state),
+	.prepare = misbehaving_prepare,
+	.act = misbehaving_act,
+	.expect = misbehaving_expect,
+	.clean = clean,
+};
+
+/* closed.inactive: the network is switched off, and on again */
+
+static int
+several_prepare(struct scene *scene, struct diag *diag)
+{
+	int code = begin(scene, diag);
+
+	if (!code)
+		code = enter(scene, NULL, diag);
+	if (!code)
+		code = call(scene, "manual",
+			    "idevclqgbkt6rituwii4g452565x2i3gr5vloeu7f4knp26557f5blqd.onion:82", diag);
+	if (!code)
+		code = connection_enter_onion(scene, next_peer(scene), diag);
+	if (!code)
+		code = next_time(scene, diag);
+	if (!code)
+		code = call(scene, "outbound-full-relay", "33.44.55.66:83", diag);
+	/* The fence ends as well. */
+	if (!code)
+		code = peers_learn(scene, fence(scene), 1, diag);
+	return code ? code : learn(scene, diag);
+}
+
+static int
+set_active(struct scene *scene, bool active, struct diag *diag)
+{
+	return node_call(scene->node, scene->deadline, NULL, diag, "setnetworkactive",
+			 active ? "[true]" : "[false]");
+}
+
+/* Who comes meanwhile is refused, which also makes the node look; who comes afterwards is the next fence. */
+static int
+inactive_act(struct scene *scene, struct diag *diag)
+{
+	struct peer *refused = peer_at(scene, 5), *newcomer = peer_at(scene, 6);
+	int code = set_active(scene, false, diag);
+
+	if (!code)
+		code = peer_connect(scene, refused, NULL, diag);
+	if (!code)
+		code = p2p_wait_closed(refused->p2p, scene->deadline, diag);
+	if (!code)
+		code = connections_wait_none(scene, diag);
+	if (!code)
+		code = set_active(scene, true, diag);
+	if (!code)
+		code = peer_connect(scene, newcomer, NULL, diag);
+	return code ? code : p2p_handshake(newcomer->p2p, NULL, scene->deadline, diag);
+}
+
+static int
+inactive_expect(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = peers_learn(scene, peer_at(scene, 6), 1, diag);
+
+	expect_source(scene->expect, "getpeerinfo before the connection's end");
+	connection_expect_closed(scene, fence(scene));
+	for (size_t i = 0; i < state->cnt; i++)
+		connection_expect_closed(scene, peer_at(scene, i));
+	connection_expect_opened(scene, peer_at(scene, 6), true, 1);
+	return code ? code : end(scene, diag);
+}
+
+const struct scenario sc_net_closed_connection_inactive = {
+	.name = "net.closed_connection.inactive",
+	.summary =
+		"setnetworkactive false ends all connections and refuses new ones; true lets them in again",
+	.subject = TP_NET_CLOSED_CONNECTION,
+	.tracepoints = CONNECTION_TRACEPOINTS,
+	.profile = &profile_network,
+	.state_sz = sizeof(struct state),
+	.prepare = several_prepare,
+	.act = inactive_act,
+	.expect = inactive_expect,
+	.clean = clean,
+};
+
+/* closed.stop: the node ends, and with it all connections; the last one of the profile */
+
+static int
+stop_act(struct scene *scene, struct diag *diag)
+{
+	return node_stop(scene->node, scene->deadline, diag);
+}
+
+static int
+stop_expect(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	(void)diag;
+	expect_source(scene->expect, "getpeerinfo before the node's end");
+	connection_expect_closed(scene, fence(scene));
+	for (size_t i = 0; i < state->cnt; i++)
+		connection_expect_closed(scene, peer_at(scene, i));
+	return 0;
+}
+
+const struct scenario sc_net_closed_connection_stop = {
+	.name = "net.closed_connection.stop",
+	.summary = "the node's end closes each connection once",
+	.subject = TP_NET_CLOSED_CONNECTION,
+	.tracepoints = CONNECTION_TRACEPOINTS,
+	.profile = &profile_network,
+	.state_sz = sizeof(struct state),
+	.prepare = several_prepare,
+	.act = stop_act,
+	.expect = stop_expect,
+	.clean = clean,
+};
