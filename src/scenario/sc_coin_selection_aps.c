@@ -85,7 +85,8 @@ const struct scenario sc_coin_selection_attempting_aps_create_tx_avoid_reuse = {
 	.expect = payments_expect,
 };
 
-/* aps_create_tx_internal.used: it costs a little more, and is used */
+/* aps_create_tx_internal.used: it costs a little more, and is used; once the wallet only builds the transaction, once it
+ * signs it too */
 
 static int
 used_prepare(struct scene *scene, struct diag *diag)
@@ -98,9 +99,16 @@ used_prepare(struct scene *scene, struct diag *diag)
 			.change_position = 1,
 			ONE_THEN_BOTH,
 		},
+		{
+			.by = PAY_BY_ADDRESS,
+			.first_sat = 1765432,
+			.rate = 18000,
+			.change_position = POSITION_DRAWN,
+			ONE_THEN_BOTH,
+		},
 	};
 
-	return payments_begin(scene, list, 1, diag);
+	return payments_begin(scene, list, 2, diag);
 }
 
 const struct scenario sc_coin_selection_aps_create_tx_internal_used = {

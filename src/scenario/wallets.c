@@ -428,7 +428,7 @@ write_call(const struct scene *scene, const struct payment *payment, struct buf 
 	case PAY_BY_ADDRESS:
 		buf_puts(out, "[\"" ANYONE "\", ");
 		add_btc(payment->first_sat, out);
-		buf_puts(out, ", \"\", \"\", false, true, null, \"unset\", true, ");
+		buf_puts(out, ", \"\", \"\", false, true, null, \"unset\", null, ");
 		add_rate(payment, out);
 		buf_puts(out, "]");
 		return "sendtoaddress";

@@ -83,6 +83,11 @@ check "and is named" json \
 	'[.scenarios[].findings[]] | all(.tracepoint == "utxocache:spent" and (.message | test("not in the binary")))' "$scratch/out"
 check "what explains it is kept" [ -s "$(jq -r '[.scenarios[] | select(.artifacts)][0].artifacts' "$scratch/out")/findings.json" ]
 rm -rf "$scratch/tmp"/tpcheck-*
+# The wallet is there, its tracepoint is not: no reason for a skip.
+LC_ALL=C sed 's/coin_selection\x00selected_coins\x00/coin_selection\x00selected_coinX\x00/' "$bitcoind" >"$scratch/renamed"
+run 1 "$tpcheck" run --bitcoind="$scratch/renamed" --format=json --artifacts="$scratch/kept" 'coin_selection.*'
+check "a tracepoint of the wallet that is gone fails its scenarios, and them alone" json \
+	'[.scenarios[] | select(.outcome != "pass") | .name] | length > 0 and all(startswith("coin_selection.selected_coins."))' "$scratch/out"
 # block_connected's height is passed as -4@: say 8@ in the note.
 LC_ALL=C sed 's/\(block_connected\x008@[^ ]* \)-4@/\1-8@/' "$bitcoind" >"$scratch/widened"
 chmod 755 "$scratch/widened"

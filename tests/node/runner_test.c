@@ -338,6 +338,36 @@ test_a_broken_node_is_an_error_and_the_next_scenario_gets_a_new_one(void **state
 	end_run(&run, artifacts);
 }
 
+/* As from a bitcoind that was built without: it knows none of the wallet's RPCs. */
+static void
+test_without_a_wallet_those_that_need_it_are_skipped(void **state)
+{
+	static const char *const args[] = {"-disablewallet", NULL};
+	static const struct profile profile = {.name = "no wallet", .args = args};
+	static const struct scenario needs = {
+		.name = "utxocache.add.needs_wallet",
+		.subject = TP_UTXOCACHE_ADD,
+		.tracepoints = ADD_AND_BLOCK,
+		.profile = &profile,
+		.needs_wallet = true,
+		.state_sz = sizeof(struct state),
+		.act = submit,
+		.expect = expect_wrongly,
+		.clean = clean,
+	};
+	static const struct scenario *const list[] = {&needs, &needs, &under_test, &needs, NULL};
+	char *artifacts;
+
+	(void)state;
+	mistake = NO_MISTAKE;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	assert_int_equal(run.results_cnt, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(run.results[i].outcome, i == 2 ? OUTCOME_PASS : OUTCOME_SKIP);
+	assert_non_null(strstr(run.results[0].reason, "this bitcoind has no wallet"));
+	end_run(&run, artifacts);
+}
+
 static void
 test_a_node_that_hangs_is_an_error_in_time(void **state)
 {
@@ -365,6 +395,7 @@ main(void)
 		cmocka_unit_test(test_unsound_expectations_are_errors),
 		cmocka_unit_test(test_details_warn),
 		cmocka_unit_test(test_a_broken_node_is_an_error_and_the_next_scenario_gets_a_new_one),
+		cmocka_unit_test(test_without_a_wallet_those_that_need_it_are_skipped),
 		cmocka_unit_test(test_a_node_that_hangs_is_an_error_in_time),
 	};
 	char reason[600];
