@@ -85,8 +85,7 @@ const struct scenario sc_coin_selection_attempting_aps_create_tx_avoid_reuse = {
 	.expect = payments_expect,
 };
 
-/* aps_create_tx_internal.used: it costs a little more, and is used; once the wallet only builds the transaction, once it
- * signs it too */
+/* aps_create_tx_internal.used: it costs a little more, and is used; one is only built, one is signed, too */
 
 static int
 used_prepare(struct scene *scene, struct diag *diag)
