@@ -1,10 +1,12 @@
 #include "scenario/log.h"
 
 #include "base/buf.h"
+#include "base/xmem.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -214,6 +216,41 @@ log_parse_selections(const char *log, struct log_selection *selections, size_t m
 	return cnt;
 }
 
+void
+log_parse_misbehaviours(const char *log, int64_t peer_id, struct log_texts *reasons)
+{
+	const char *line;
+	size_t len;
+
+	*reasons = (struct log_texts){0};
+	while (next_line(&log, &line, &len)) {
+		const char *at = find_in(line, len, "Misbehaving: peer=");
+		char rest[64];
+		int64_t id;
+		int end = 0;
+
+		if (!at ||
+		    sscanf(rest_of(line, len, at, rest), "Misbehaving: peer=%" SCNd64 "%n", &id, &end) != 1 ||
+		    id != peer_id)
+			continue;
+		at += end;
+		size_t left = len - (size_t)(at - line);
+		bool has_reason = left > 2 && !strncmp(at, ": ", 2);
+		reasons->items = xreallocarray(reasons->items, reasons->cnt + 1, sizeof(*reasons->items));
+		reasons->items[reasons->cnt++] =
+			has_reason ? xasprintf("%.*s", (int)left - 2, at + 2) : xstrdup("");
+	}
+}
+
+void
+log_texts_fini(struct log_texts *texts)
+{
+	for (size_t i = 0; i < texts->cnt; i++)
+		free(texts->items[i]);
+	free(texts->items);
+	*texts = (struct log_texts){0};
+}
+
 static int
 read_log(struct scene *scene, uint64_t from, struct buf *log, struct diag *diag)
 {
@@ -308,6 +345,19 @@ log_selections(struct scene *scene, struct log_selection *selections, size_t max
 	int code = read_log(scene, scene->log_mark, &log, diag);
 
 	*cnt = code ? 0 : log_parse_selections(log.data, selections, max);
+	buf_fini(&log);
+	return code;
+}
+
+int
+log_misbehaviours(struct scene *scene, int64_t peer_id, struct log_texts *reasons, struct diag *diag)
+{
+	struct buf log;
+	int code = read_log(scene, scene->log_mark, &log, diag);
+
+	*reasons = (struct log_texts){0};
+	if (!code)
+		log_parse_misbehaviours(log.data, peer_id, reasons);
 	buf_fini(&log);
 	return code;
 }

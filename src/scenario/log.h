@@ -39,10 +39,20 @@ struct log_selection {
 int log_selections(struct scene *scene, struct log_selection *selections, size_t max, size_t *cnt,
 		   struct diag *diag);
 
+struct log_texts {
+	char **items;
+	size_t cnt;
+};
+/* Why that peer misbehaved, each time since scene->log_mark: "" where the log names no reason. Needs -debug=net. The
+ * caller's to log_texts_fini, also on failure. */
+int log_misbehaviours(struct scene *scene, int64_t peer_id, struct log_texts *reasons, struct diag *diag);
+void log_texts_fini(struct log_texts *texts);
+
 /* For tests: the same from a text. -ENOENT: the log does not tell; -EAGAIN: its stamps run backwards. */
 int log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us);
 int log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critical_bytes);
 int log_parse_cache(const char *log, struct cache_state *state);
 size_t log_parse_selections(const char *log, struct log_selection *selections, size_t max);
+void log_parse_misbehaviours(const char *log, int64_t peer_id, struct log_texts *reasons);
 
 #endif

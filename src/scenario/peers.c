@@ -79,6 +79,26 @@ peer_ask(struct scene *scene, struct peer *peer, const char *type, const void *p
 }
 
 int
+peer_send_buf(struct scene *scene, struct peer *peer, const char *type, struct buf *payload,
+	      struct diag *diag)
+{
+	int code = peer_send(scene, peer, type, payload->data, payload->len, diag);
+
+	buf_fini(payload);
+	return code;
+}
+
+int
+peer_ask_buf(struct scene *scene, struct peer *peer, const char *type, struct buf *payload,
+	     const char *answer, struct diag *diag)
+{
+	int code = peer_ask(scene, peer, type, payload->data, payload->len, answer, NULL, diag);
+
+	buf_fini(payload);
+	return code;
+}
+
+int
 peer_sync(struct scene *scene, struct peer *peer, struct diag *diag)
 {
 	return p2p_sync(peer->p2p, scene->deadline, diag);

@@ -51,6 +51,11 @@ int peer_send(struct scene *scene, struct peer *peer, const char *type, const vo
 /* Sends it and waits for an answer of that type. */
 int peer_ask(struct scene *scene, struct peer *peer, const char *type, const void *payload, size_t size,
 	     const char *answer, struct p2p_message *message, struct diag *diag);
+/* The same with a payload in a buffer, which they use up. */
+int peer_send_buf(struct scene *scene, struct peer *peer, const char *type, struct buf *payload,
+		  struct diag *diag);
+int peer_ask_buf(struct scene *scene, struct peer *peer, const char *type, struct buf *payload,
+		 const char *answer, struct diag *diag);
 /* See p2p_sync; also wakes the node. */
 int peer_sync(struct scene *scene, struct peer *peer, struct diag *diag);
 

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "scenario/blocks.h"
+#include "scenario/payload.h"
 #include "scenario/peers.h"
 #include "scenario/registry.h"
 
@@ -12,13 +13,6 @@
 
 enum {
 	PEERS_MAX = 8,
-	INV_TX = 1, /* kinds of an inventory item */
-	INV_BLOCK = 2,
-	INV_FILTERED_BLOCK = 3,
-	INV_COMPACT_BLOCK = 4,
-	INV_WTX = 5,
-	INV_SZ = 36,
-	HEADER_SZ = 81, /* in a headers message: with a count of transactions, which is 0 */
 	KIB_32 = 32 << 10,
 };
 
@@ -43,53 +37,25 @@ clean(struct scene *scene)
 	buf_fini(&state->payload);
 }
 
-/* Payloads. */
+/* Payloads, in the state's buffer. */
 
 static struct buf *
 payload_begin(struct scene *scene)
 {
 	struct buf *payload = &((struct state *)scene->state)->payload;
 
-	buf_init(payload, P2P_PAYLOAD_MAX);
+	payload_init(payload);
 	return payload;
-}
-
-static void
-add_le(struct buf *out, uint64_t n, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		buf_putc(out, (char)(n >> (8 * i)));
-}
-
-/* Bytes of which no part is like another. */
-static void
-add_noise(struct buf *out, size_t len, uint32_t seed)
-{
-	uint64_t x = UINT64_C(0x9e3779b97f4a7c15) * (seed + 1);
-
-	for (size_t i = 0; i < len; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		buf_putc(out, (char)(x >> 32));
-	}
-}
-
-static void
-add_inventory(struct buf *out, uint32_t kind, const uint8_t hash_wire[32])
-{
-	add_le(out, kind, 4);
-	buf_add(out, hash_wire, 32);
 }
 
 /* The one item of a message. */
 static struct buf *
-inventory(struct scene *scene, uint32_t kind, const uint8_t hash_wire[32])
+inventory(struct scene *scene, enum payload_item item, const uint8_t hash_wire[32])
 {
 	struct buf *payload = payload_begin(scene);
 
 	tx_add_compact_size(payload, 1);
-	add_inventory(payload, kind, hash_wire);
+	payload_add_item(payload, item, hash_wire);
 	return payload;
 }
 
@@ -101,44 +67,19 @@ unknown_txs(struct scene *scene, size_t cnt)
 
 	tx_add_compact_size(payload, cnt);
 	for (size_t i = 0; i < cnt; i++) {
-		add_le(payload, INV_TX, 4);
-		add_noise(payload, 32, (uint32_t)(cnt + i));
+		payload_add_le(payload, ITEM_TX, 4);
+		payload_add_noise(payload, 32, (uint32_t)(cnt + i));
 	}
 	return payload;
 }
 
-/* For getheaders and getblocks: what comes after that block. */
 static struct buf *
 locator(struct scene *scene, const uint8_t hash_wire[32])
 {
-	static const uint8_t no_stop[32];
 	struct buf *payload = payload_begin(scene);
 
-	add_le(payload, P2P_PROTOCOL, 4);
-	tx_add_compact_size(payload, 1);
-	buf_add(payload, hash_wire, 32);
-	buf_add(payload, no_stop, 32);
+	payload_add_locator(payload, hash_wire);
 	return payload;
-}
-
-/* These use up the payload. */
-static int
-send_payload(struct scene *scene, struct peer *peer, const char *type, struct buf *payload, struct diag *diag)
-{
-	int code = peer_send(scene, peer, type, payload->data, payload->len, diag);
-
-	buf_fini(payload);
-	return code;
-}
-
-static int
-ask_payload(struct scene *scene, struct peer *peer, const char *type, struct buf *payload, const char *answer,
-	    struct diag *diag)
-{
-	int code = peer_ask(scene, peer, type, payload->data, payload->len, answer, NULL, diag);
-
-	buf_fini(payload);
-	return code;
 }
 
 /* Steps that several have. */
@@ -204,7 +145,8 @@ requests_act(struct scene *scene, struct diag *diag)
 	if (!code)
 		code = peer_send(scene, peer, "feefilter", feefilter, sizeof(feefilter), diag);
 	if (!code)
-		code = ask_payload(scene, peer, "getheaders", locator(scene, tip.hash_wire), "headers", diag);
+		code = peer_ask_buf(scene, peer, "getheaders", locator(scene, tip.hash_wire), "headers",
+				    diag);
 	if (!code)
 		code = peer_send(scene, peer, "mempool", NULL, 0, diag);
 	/* Types of 12 characters, the most there is room for: one that the node knows (with too little in it to be
@@ -213,13 +155,13 @@ requests_act(struct scene *scene, struct diag *diag)
 		code = peer_send(scene, peer, "getcfcheckpt", "\x01", 1, diag);
 	if (!code) {
 		payload_begin(scene);
-		add_noise(payload, 1021, 1);
-		code = send_payload(scene, peer, "tpchecktrace", payload, diag);
+		payload_add_noise(payload, 1021, 1);
+		code = peer_send_buf(scene, peer, "tpchecktrace", payload, diag);
 	}
 	if (!code)
 		code = peer_send(scene, peer, "x", "\0\0", 2, diag);
 	if (!code)
-		code = ask_payload(scene, peer, "getdata", unknown_txs(scene, 3), "notfound", diag);
+		code = peer_ask_buf(scene, peer, "getdata", unknown_txs(scene, 3), "notfound", diag);
 	if (!code)
 		code = peer_send(scene, peer, "getaddr", NULL, 0, diag);
 	return code ? code : peer_sync(scene, peer, diag);
@@ -296,8 +238,8 @@ large_act(struct scene *scene, struct diag *diag)
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes) && !code; i++) {
 		payload_begin(scene);
-		add_noise(payload, sizes[i], (uint32_t)i);
-		code = send_payload(scene, &state->peers[0], "large", payload, diag);
+		payload_add_noise(payload, sizes[i], (uint32_t)i);
+		code = peer_send_buf(scene, &state->peers[0], "large", payload, diag);
 	}
 	return code ? code : peer_sync(scene, &state->peers[0], diag);
 }
@@ -330,25 +272,23 @@ headers_prepare(struct scene *scene, struct diag *diag)
 	payload_begin(scene);
 	tx_add_compact_size(&state->payload, HEADERS);
 	for (int i = 0; i < HEADERS && !code; i++) {
-		uint8_t header[BLOCK_HEADER_SZ];
 		struct block block;
 
 		block_init(&block, &draft);
 		code = block_finish(&block, diag);
-		block_format_header(&block, header);
-		buf_add(&state->payload, header, sizeof(header));
-		buf_putc(&state->payload, 0);
+		payload_add_header(&state->payload, &block);
 		draft = blocks_next_draft(&block);
 		block_fini(&block);
 	}
 	return code;
 }
 
+/* Most releases ask for what comes before, by getheaders. */
 static int
 headers_act(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
-	int code = ask_payload(scene, &state->peers[0], "headers", &state->payload, "getheaders", diag);
+	int code = peer_send_buf(scene, &state->peers[0], "headers", &state->payload, diag);
 
 	return code ? code : peer_sync(scene, &state->peers[0], diag);
 }
@@ -362,7 +302,7 @@ const struct scenario sc_net_inbound_message_headers = {
 	.state_sz = sizeof(struct state),
 	.prepare = headers_prepare,
 	.act = headers_act,
-	.expect = dialogue_expect,
+	.expect = lanes_expect,
 	.clean = clean,
 };
 
@@ -395,8 +335,8 @@ peers_act(struct scene *scene, struct diag *diag)
 
 		if (i % 3 == 1) {
 			payload_begin(scene);
-			add_noise(&state->payload, 30 + i, (uint32_t)i);
-			code = send_payload(scene, peer, "unknown", &state->payload, diag);
+			payload_add_noise(&state->payload, 30 + i, (uint32_t)i);
+			code = peer_send_buf(scene, peer, "unknown", &state->payload, diag);
 		}
 		if (!code)
 			code = peer_sync(scene, peer, diag);
@@ -539,11 +479,12 @@ tx_act(struct scene *scene, struct diag *diag)
 
 	tx_wtxid(&state->tx, wtxid_wire);
 	tx_serialize(&state->tx, true, payload);
-	int code = send_payload(scene, peer, "tx", payload, diag);
+	int code = peer_send_buf(scene, peer, "tx", payload, diag);
 	if (!code)
 		code = peer_ask(scene, peer, "mempool", NULL, 0, "inv", NULL, diag);
 	if (!code)
-		code = ask_payload(scene, peer, "getdata", inventory(scene, INV_WTX, wtxid_wire), "tx", diag);
+		code = peer_ask_buf(scene, peer, "getdata", inventory(scene, ITEM_WTX, wtxid_wire), "tx",
+				    diag);
 	return code ? code : peer_sync(scene, peer, diag);
 }
 
@@ -617,20 +558,17 @@ block_act(struct scene *scene, struct diag *diag)
 	struct state *state = scene->state;
 	struct peer *peer = &state->peers[0];
 	struct buf *payload = payload_begin(scene);
-	uint8_t header[BLOCK_HEADER_SZ];
 
-	block_format_header(&state->block, header);
 	tx_add_compact_size(payload, 1);
-	buf_add(payload, header, sizeof(header));
-	buf_putc(payload, 0);
-	int code = ask_payload(scene, peer, "headers", payload, "getdata", diag);
+	payload_add_header(payload, &state->block);
+	int code = peer_ask_buf(scene, peer, "headers", payload, "getdata", diag);
 	/* Now the node knows that we know blocks. */
 	if (!code)
 		code = p2p_wait(peer->p2p, "sendheaders", peer->mark, NULL, scene->deadline, diag);
 	if (!code) {
 		payload_begin(scene);
 		block_serialize(&state->block, payload);
-		code = send_payload(scene, peer, "block", payload, diag);
+		code = peer_send_buf(scene, peer, "block", payload, diag);
 	}
 	return code ? code : peer_sync(scene, peer, diag);
 }
@@ -697,29 +635,29 @@ answers_act(struct scene *scene, struct diag *diag)
 		code = diag_fail(diag, -EBADMSG, "getblockhash gave no hash");
 	json_free(genesis);
 	if (!code)
-		code = ask_payload(scene, peer, "getheaders", locator(scene, genesis_wire), "headers", diag);
+		code = peer_ask_buf(scene, peer, "getheaders", locator(scene, genesis_wire), "headers", diag);
 	if (!code)
-		code = ask_payload(scene, peer, "getblocks", locator(scene, genesis_wire), "inv", diag);
+		code = peer_ask_buf(scene, peer, "getblocks", locator(scene, genesis_wire), "inv", diag);
 	if (!code)
-		code = ask_payload(scene, peer, "getdata", inventory(scene, INV_BLOCK, tip.hash_wire),
-				   "block", diag);
+		code = peer_ask_buf(scene, peer, "getdata", inventory(scene, ITEM_BLOCK, tip.hash_wire),
+				    "block", diag);
 	if (!code)
-		code = ask_payload(scene, peer, "getdata", inventory(scene, INV_COMPACT_BLOCK, tip.hash_wire),
-				   "cmpctblock", diag);
+		code = peer_ask_buf(scene, peer, "getdata",
+				    inventory(scene, ITEM_COMPACT_BLOCK, tip.hash_wire), "cmpctblock", diag);
 	if (!code) {
 		struct buf *payload = payload_begin(scene);
 
 		buf_add(payload, tip.hash_wire, 32);
 		tx_add_compact_size(payload, 1);
 		tx_add_compact_size(payload, 0);
-		code = ask_payload(scene, peer, "getblocktxn", payload, "blocktxn", diag);
+		code = peer_ask_buf(scene, peer, "getblocktxn", payload, "blocktxn", diag);
 	}
 	if (!code)
 		code = peer_send(scene, peer, "filterload", filter, sizeof(filter), diag);
 	/* A merkleblock, and the transactions that match: the coinbase. */
 	if (!code)
-		code = ask_payload(scene, peer, "getdata",
-				   inventory(scene, INV_FILTERED_BLOCK, tip.hash_wire), "tx", diag);
+		code = peer_ask_buf(scene, peer, "getdata",
+				    inventory(scene, ITEM_FILTERED_BLOCK, tip.hash_wire), "tx", diag);
 	return code ? code : peer_sync(scene, peer, diag);
 }
 
@@ -749,14 +687,14 @@ const struct scenario sc_net_outbound_message_answers = {
 static int
 outbound_large_act(struct scene *scene, struct diag *diag)
 {
-	enum { FITS = (KIB_32 - 3) / INV_SZ, ABOVE_16_BITS = (1 << 16) / INV_SZ + 7 };
+	enum { FITS = (KIB_32 - 3) / ITEM_SZ, ABOVE_16_BITS = (1 << 16) / ITEM_SZ + 7 };
 	static const size_t counts[] = {FITS, FITS + 1, ABOVE_16_BITS};
 	struct state *state = scene->state;
 	struct peer *peer = &state->peers[0];
 	int code = 0;
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts) && !code; i++)
-		code = ask_payload(scene, peer, "getdata", unknown_txs(scene, counts[i]), "notfound", diag);
+		code = peer_ask_buf(scene, peer, "getdata", unknown_txs(scene, counts[i]), "notfound", diag);
 	return code ? code : peer_sync(scene, peer, diag);
 }
 
@@ -799,8 +737,8 @@ announcements_prepare(struct scene *scene, struct diag *diag)
 			code = peer_send(scene, peer, "sendcmpct", compact, sizeof(compact), diag);
 		/* After this the node knows that the peer has the tip. */
 		if (!code)
-			code = ask_payload(scene, peer, "getheaders", locator(scene, tip.hash_wire),
-					   "headers", diag);
+			code = peer_ask_buf(scene, peer, "getheaders", locator(scene, tip.hash_wire),
+					    "headers", diag);
 		if (!code)
 			code = peer_sync(scene, peer, diag);
 	}

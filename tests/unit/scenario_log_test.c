@@ -748,6 +748,36 @@ test_selections(void **state)
 	assert_int_equal(log_parse_selections("", selections, 4), 0);
 }
 
+static void
+test_misbehaviours(void **state)
+{
+	static const char log[] =
+		"2026-11-23T17:10:43.731833Z [net] Misbehaving: peer=0: inv message size = 50003\n"
+		"2026-11-23T17:10:43.731840Z [warning] Not punishing noban peer 0!\n"
+		"2026-11-23T17:10:43.746800Z [net] Misbehaving: peer=10: mutated block\n"
+		"2026-11-23T17:10:43.746801Z [net] Misbehaving: peer=1\n"
+		"2026-11-23T17:10:43.746802Z [net] Misbehaving: peer=x: no number\n"
+		"2026-11-23T17:10:43.746803Z [net] Misbehaving: peer=1: a: b";
+	struct log_texts reasons;
+
+	(void)state;
+	log_parse_misbehaviours(log, 1, &reasons);
+	assert_int_equal(reasons.cnt, 2);
+	assert_string_equal(reasons.items[0], "");
+	assert_string_equal(reasons.items[1], "a: b");
+	log_texts_fini(&reasons);
+	log_parse_misbehaviours(log, 0, &reasons);
+	assert_int_equal(reasons.cnt, 1);
+	assert_string_equal(reasons.items[0], "inv message size = 50003");
+	log_texts_fini(&reasons);
+	log_parse_misbehaviours(log, 2, &reasons);
+	assert_int_equal(reasons.cnt, 0);
+	log_texts_fini(&reasons);
+	log_parse_misbehaviours("Misbehaving: peer=", 0, &reasons);
+	assert_int_equal(reasons.cnt, 0);
+	log_texts_fini(&reasons);
+}
+
 int
 main(void)
 {
@@ -773,6 +803,7 @@ main(void)
 		cmocka_unit_test(test_cache_rubbish),
 		cmocka_unit_test(test_cache_cut),
 		cmocka_unit_test(test_selections),
+		cmocka_unit_test(test_misbehaviours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
