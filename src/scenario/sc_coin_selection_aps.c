@@ -182,14 +182,25 @@ no_change_prepare(struct scene *scene, struct diag *diag)
 			.aps = APS_OTHER,
 			.grouped = {COINS_FINE, "knapsack"},
 		},
+		{
+			/* Too costly to be used. */
+			.excess_sat = 44,
+			.others_cnt = 4,
+			.other_sat = 5678,
+			.rate = 25000,
+			.change_position = 3,
+			.normal = {COIN_BIT(COIN_FINE), "bnb"},
+			.aps = APS_OTHER,
+			.grouped = {COINS_FINE, "knapsack"},
+		},
 	};
 
-	return payments_begin(scene, list, 1, diag);
+	return payments_begin(scene, list, 2, diag);
 }
 
 const struct scenario sc_coin_selection_aps_create_tx_internal_no_change = {
 	.name = "coin_selection.aps_create_tx_internal.no_change",
-	.summary = "the grouped transaction has change, the other has none; algorithm, waste and fee differ",
+	.summary = "the grouped transaction, used or not, has change, the other has none",
 	.subject = TP_COIN_SELECTION_APS_CREATE_TX_INTERNAL,
 	.tracepoints = COIN_SELECTION_JUDGED,
 	.profile = &profile_wallet,
