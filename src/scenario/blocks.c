@@ -283,6 +283,47 @@ blocks_submit(struct scene *scene, struct block *block, struct diag *diag)
 	return code ? code : chain_submit(scene->node, scene->deadline, block, NULL, diag);
 }
 
+static void
+fini_block(void *block)
+{
+	block_fini(block);
+}
+
+int
+blocks_add(struct scene *scene, unsigned txs, struct block **block, struct diag *diag)
+{
+	struct chain_coin *coins = xcalloc(txs + 1, sizeof(*coins));
+	int code = 0;
+
+	*block = scene_keep(scene, sizeof(**block), fini_block);
+	for (unsigned i = 0; i < txs && !code; i++)
+		code = blocks_take_coin(scene, &coins[i], diag);
+	if (!code)
+		code = blocks_begin(scene, *block, 0, diag);
+	for (unsigned i = 0; i < txs && !code; i++) {
+		struct tx tx;
+
+		tx_init(&tx);
+		tx_spend(&tx, &coins[i]);
+		tx_pay(&tx, coins[i].value_sat - FEE_SAT);
+		block_add_tx(*block, &tx);
+		tx_fini(&tx);
+	}
+	if (!code)
+		code = blocks_submit(scene, *block, diag);
+	free(coins);
+	return code;
+}
+
+int
+blocks_call(struct scene *scene, const char *method, const struct block *block, struct diag *diag)
+{
+	char hash_hex[65];
+
+	format_hash(block->hash_wire, hash_hex);
+	return node_call(scene->node, scene->deadline, NULL, diag, method, "[\"%s\"]", hash_hex);
+}
+
 void
 tx_spend(struct tx *tx, const struct chain_coin *coin)
 {
@@ -556,8 +597,8 @@ expect_output(struct scene *scene, enum tracepoint_id id, enum finding_kind kind
 }
 
 int
-expect_block_coins(struct scene *scene, const struct json *block, enum finding_kind kind, const char *what,
-		   struct diag *diag)
+expect_connected_coins(struct scene *scene, const struct json *block, enum finding_kind kind,
+		       const char *what, struct diag *diag)
 {
 	const struct json *txs = json_get(block, "tx");
 	int code = 0;
@@ -578,13 +619,13 @@ expect_block_coins(struct scene *scene, const struct json *block, enum finding_k
 int
 expect_block(struct scene *scene, const struct json *block, struct diag *diag)
 {
-	int code = expect_block_coins(scene, block, FINDING_CONTRACT, "connecting the block", diag);
+	int code = expect_connected_coins(scene, block, FINDING_CONTRACT, "connecting the block", diag);
 
 	return code ? code : expect_block_connected(scene, block, diag);
 }
 
 int
-expect_block_disconnected(struct scene *scene, const struct json *block, struct diag *diag)
+expect_disconnected_coins(struct scene *scene, const struct json *block, struct diag *diag)
 {
 	static const char what[] = "disconnecting the block";
 	const struct json *txs = json_get(block, "tx");

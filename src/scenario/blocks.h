@@ -75,6 +75,12 @@ int blocks_begin(struct scene *scene, struct block *block, int64_t fees_sat, str
 /* Finishes the block and submits it; it must become the tip. */
 int blocks_submit(struct scene *scene, struct block *block, struct diag *diag);
 
+/* Both, for a block with so many transactions, each of which spends a coin of its own and makes another one. *block is
+ * the scene's: nobody has to free it. For prepare, since coins may have to be mined. */
+int blocks_add(struct scene *scene, unsigned txs, struct block **block, struct diag *diag);
+/* Calls a method with the block's hash alone: invalidateblock, reconsiderblock, preciousblock, ... */
+int blocks_call(struct scene *scene, const char *method, const struct block *block, struct diag *diag);
+
 /* Adds an input that spends an anyone-can-spend coin, and an output that anyone can spend. */
 void tx_spend(struct tx *tx, const struct chain_coin *coin);
 void tx_pay(struct tx *tx, int64_t value_sat);
@@ -105,14 +111,14 @@ int expect_block_connected(struct scene *scene, const struct json *block, struct
  * that getblock would tell at too great length. */
 int expect_coinbase_connected(struct scene *scene, const char *hash_hex, uint32_t height, struct diag *diag);
 /* spent and add of connecting, as the kind given: FINDING_DETAIL for a temporary cache. what names the cause. */
-int expect_block_coins(struct scene *scene, const struct json *block, enum finding_kind kind,
-		       const char *what, struct diag *diag);
+int expect_connected_coins(struct scene *scene, const struct json *block, enum finding_kind kind,
+			   const char *what, struct diag *diag);
 /* Both: the coins, then block_connected. */
 int expect_block(struct scene *scene, const struct json *block, struct diag *diag);
 /* One event with a coin's five arguments. */
 void expect_coin(struct scene *scene, enum tracepoint_id id, enum finding_kind kind, const char *what,
 		 const struct coin_facts *facts);
 /* spent and add of disconnecting. */
-int expect_block_disconnected(struct scene *scene, const struct json *block, struct diag *diag);
+int expect_disconnected_coins(struct scene *scene, const struct json *block, struct diag *diag);
 
 #endif

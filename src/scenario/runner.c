@@ -462,7 +462,7 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 	struct scene scene = {
 		.deadline = deadline_in_ms(runner->opts->timeout_ms),
 		.expect = expect_new(),
-		.state = xcalloc(1, scenario->state_sz),
+		.state = scenario->state_sz ? xcalloc(1, scenario->state_sz) : NULL,
 	};
 	struct event *events = NULL;
 	struct diag diag = {.text = ""};
@@ -502,6 +502,7 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 	}
 	if (scenario->clean)
 		scenario->clean(&scene);
+	scene_release(&scene);
 	if (scene.node && (code || result->outcome == OUTCOME_FAIL))
 		session_end(runner, &runner->session);
 	free(events);

@@ -231,7 +231,7 @@ generate_expect(struct scene *scene, struct diag *diag)
 	/* How often a block is tried before it is connected is bitcoind's own business. */
 	expect_extra_kind(scene->expect, FINDING_DETAIL);
 	if (!code)
-		code = expect_block_coins(scene, block, FINDING_DETAIL,
+		code = expect_connected_coins(scene, block, FINDING_DETAIL,
 					  "trying the mined block in a temporary cache", diag);
 	if (!code)
 		code = expect_block(scene, block, diag);
@@ -358,7 +358,7 @@ disconnect_expect(struct scene *scene, struct diag *diag)
 	int code = blocks_get(scene, state->hash, &block, diag);
 
 	if (!code)
-		code = expect_block_disconnected(scene, block, diag);
+		code = expect_disconnected_coins(scene, block, diag);
 	json_free(block);
 	/* The next scenario finds the block connected, and no transactions waiting. */
 	if (!code)

@@ -66,7 +66,7 @@ expect_hashes(struct scene *scene, bool coins, struct diag *diag)
 
 		code = blocks_get(scene, state->disconnected[i], &block, diag);
 		if (!code)
-			code = expect_block_disconnected(scene, block, diag);
+			code = expect_disconnected_coins(scene, block, diag);
 		json_free(block);
 	}
 	for (size_t i = 0; i < state->hashes_cnt && !code; i++) {
@@ -634,7 +634,7 @@ proposal_expect(struct scene *scene, struct diag *diag)
 	/* Whether and how often a temporary cache is filled is bitcoind's own business. */
 	expect_extra_kind(scene->expect, FINDING_DETAIL);
 	if (!code)
-		code = expect_block_coins(scene, block, FINDING_DETAIL,
+		code = expect_connected_coins(scene, block, FINDING_DETAIL,
 					  "trying the proposal in a temporary cache", diag);
 	if (!code)
 		code = expect_block(scene, block, diag);

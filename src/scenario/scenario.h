@@ -20,6 +20,7 @@
 #include "node/chain.h"
 #include "node/node.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,6 +59,8 @@ struct scene {
 	uint64_t act_end_ns;
 	const struct event *events; /* what came, in order */
 	size_t events_cnt;
+
+	struct scene_kept *kept; /* see scene_keep */
 };
 
 struct scenario {
@@ -73,6 +76,12 @@ struct scenario {
 	int (*expect)(struct scene *scene, struct diag *diag);
 	void (*clean)(struct scene *scene); /* frees what state owns; may be NULL */
 };
+
+/* sz bytes, zero at first, that live as long as the scene; fini (NULL: none) is called on them before they are freed,
+ * what was kept last first. So that a scenario needs no clean of its own. */
+void *scene_keep(struct scene *scene, size_t sz, void (*fini)(void *kept));
+/* Frees all that was kept; for the runner. */
+void scene_release(struct scene *scene);
 
 /* All of them, in the order in which they run; ends with NULL. */
 extern const struct scenario *const scenarios[];

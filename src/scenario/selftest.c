@@ -118,8 +118,11 @@ prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *pla
 	for (int id = 0; id < TRACEPOINTS_CNT; id++)
 		if (plan->findings[id].cnt)
 			return diag_fail(diag, -EBADMSG,
-					 "selftest: the specimen's notes are not as documented: %s",
-					 plan->findings[id].items[0].message);
+					 "selftest: the specimen's notes are not as documented: %s%s",
+					 plan->findings[id].items[0].message,
+					 plan->missing & TP_BIT(id) ? "; a new row needs its call in "
+								      "src/scenario/specimen_fire.c"
+								    : "");
 	code = probe_set_new(set, plan->points, plan->points_cnt, &opts->probe, diag);
 	if (!code)
 		code = specimen_start(specimen, opts->program, diag);

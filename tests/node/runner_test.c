@@ -386,6 +386,57 @@ test_a_node_that_hangs_is_an_error_in_time(void **state)
 	end_run(&run, artifacts);
 }
 
+static void
+assert_none_fails(const struct report_run *run, unsigned least_passed)
+{
+	unsigned passed = 0;
+
+	for (size_t i = 0; i < run->results_cnt; i++) {
+		const struct report_result *result = &run->results[i];
+
+		passed += result->outcome == OUTCOME_PASS;
+		if (result->outcome == OUTCOME_FAIL || result->outcome == OUTCOME_ERROR)
+			fail_msg("%s: %s", result->name,
+				 result->reason ? result->reason : result->findings.items[0].message);
+	}
+	assert_true(passed >= least_passed);
+}
+
+/* From doc/writing-a-test.md. */
+extern const struct scenario sc_mempool_added_example;
+
+static void
+test_the_documents_example(void **state)
+{
+	static const struct scenario *const list[] = {&sc_mempool_added_example, NULL};
+	char *artifacts;
+
+	(void)state;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	assert_none_fails(&run, 1);
+	end_run(&run, artifacts);
+}
+
+/* The last first: no scenario may count on what others did. */
+static void
+test_another_order(void **state)
+{
+	size_t cnt = 0;
+	char *artifacts;
+
+	(void)state;
+	while (scenarios[cnt])
+		cnt++;
+	const struct scenario **list = xcalloc(cnt + 1, sizeof(*list));
+	for (size_t i = 0; i < cnt; i++)
+		list[i] = scenarios[cnt - 1 - i];
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	assert_int_equal(run.results_cnt, cnt);
+	assert_none_fails(&run, 1);
+	end_run(&run, artifacts);
+	free(list);
+}
+
 int
 main(void)
 {
@@ -397,6 +448,8 @@ main(void)
 		cmocka_unit_test(test_a_broken_node_is_an_error_and_the_next_scenario_gets_a_new_one),
 		cmocka_unit_test(test_without_a_wallet_those_that_need_it_are_skipped),
 		cmocka_unit_test(test_a_node_that_hangs_is_an_error_in_time),
+		cmocka_unit_test(test_the_documents_example),
+		cmocka_unit_test(test_another_order),
 	};
 	char reason[600];
 	struct diag diag;

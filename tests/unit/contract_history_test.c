@@ -22,12 +22,14 @@ cnt_at(unsigned release)
 static void
 test_counts(void **state)
 {
-	static const size_t want[] = {7, 11, 15, 15, 15, 15, 20, 20, 20, 20};
+	static const size_t want[] = {7, 11, 15, 15, 15, 15, 20, 20, 20}; /* released */
 
 	(void)state;
 	assert_int_equal(cnt_at(RELEASE_FIRST - 1), 0);
 	for (unsigned i = 0; i < sizeof(want) / sizeof(want[0]); i++)
 		assert_int_equal(cnt_at(RELEASE_FIRST + i), want[i]);
+	assert_int_equal(RELEASE_MASTER, RELEASE_FIRST + sizeof(want) / sizeof(want[0]));
+	assert_int_equal(cnt_at(RELEASE_MASTER), TRACEPOINTS_CNT);
 	assert_int_equal(cnt_at(RELEASE_MASTER + 1), 0);
 }
 

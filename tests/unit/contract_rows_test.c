@@ -11,15 +11,14 @@
 
 #include <cmocka.h>
 
-enum { ROWS_CNT = 20 };
-
-/* Each row a second time, written down from another source than doc/tracing.md: the first release with it,
- * and the widths that readelf -n shows of a bitcoind of master (2026-06), negative ones being signed. */
+/* Each row of the released tracepoints a second time, written down from another source than doc/tracing.md: the
+ * first release with it, and the widths that readelf -n shows of a bitcoind of master (2026-06), negative ones being
+ * signed. */
 static const struct {
 	const char *full_name;
 	unsigned since;
 	const char *widths;
-} interface[ROWS_CNT] = {
+} interface[] = {
 	{"net:inbound_message", 23, "-8 8 8 8 8 8"},
 	{"net:outbound_message", 23, "-8 8 8 8 8 8"},
 	{"net:inbound_connection", 29, "-8 8 8 4 8"},
@@ -75,7 +74,6 @@ static void
 test_rows_are_complete(void **state)
 {
 	(void)state;
-	assert_int_equal(TRACEPOINTS_CNT, ROWS_CNT);
 	for (unsigned id = 0; id < TRACEPOINTS_CNT; id++) {
 		const struct contract_tracepoint *row = contract_get(id);
 		char full_name[128];
@@ -93,7 +91,7 @@ test_rows_are_complete(void **state)
 			fail_msg("%s: when is '%s'", row->full_name, row->when ? row->when : "NULL");
 		if (row->difference && !is_phrase(row->difference))
 			fail_msg("%s: difference is '%s'", row->full_name, row->difference);
-		assert_in_range(row->since, 23, 31);
+		assert_in_range(row->since, RELEASE_FIRST, RELEASE_MASTER);
 		assert_in_range(row->args_cnt, 1, SITE_ARGS_MAX);
 	}
 }
@@ -123,7 +121,7 @@ test_args_are_complete(void **state)
 			assert_in_range(arg->type, 0, TYPES_CNT - 1);
 			assert_in_range(arg->code_type, 0, TYPES_CNT - 1);
 			if (arg->since)
-				assert_in_range(arg->since, row->since + 1, 31);
+				assert_in_range(arg->since, row->since + 1, RELEASE_MASTER);
 			if (arg->max_chars)
 				assert_int_equal(arg->type, ARG_STRING);
 			if (arg->unit)
@@ -160,7 +158,7 @@ test_sizes_point_at_lengths(void **state)
 			assert_in_range(arg->size_arg, 1, i);
 		}
 	}
-	assert_int_equal(found, 2);
+	assert_true(found >= 2);
 }
 
 static void
@@ -189,7 +187,7 @@ test_value_names(void **state)
 			assert_in_range(cnt, 2, 16);
 		}
 	}
-	assert_int_equal(found, 5);
+	assert_true(found >= 5);
 	assert_string_equal(flush->args[1].value_names[0], "NONE");
 	assert_string_equal(flush->args[1].value_names[3], "FORCE_FLUSH");
 	assert_string_equal(flush->args[1].value_names[4], "FORCE_SYNC");
@@ -237,9 +235,9 @@ test_differences(void **state)
 		}
 	}
 	assert_int_equal(found, sizeof(differing) / sizeof(differing[0]));
-	/* Besides these four: the network of four connections, inputs, and the height of spent and uncache.
+	/* Besides these four, at least: the network of four connections, inputs, and the height of spent and uncache.
 	 */
-	assert_int_equal(told, found + 4 + 1 + 2);
+	assert_true(told >= found + 4 + 1 + 2);
 	assert_non_null(contract_get(TP_COIN_SELECTION_SELECTED_COINS)->difference);
 }
 
@@ -285,10 +283,22 @@ static void
 test_interface_of_master(void **state)
 {
 	(void)state;
-	for (unsigned id = 0; id < TRACEPOINTS_CNT; id++) {
-		const struct contract_tracepoint *row = contract_get(id);
-		char widths[128] = "";
-		size_t len = 0;
+	unsigned released = 0;
+
+	for (unsigned id = 0; id < TRACEPOINTS_CNT; id++)
+		released += contract_get(id)->since < RELEASE_MASTER;
+	if (released != sizeof(interface) / sizeof(interface[0]))
+		fail_msg("%u tracepoints are in a release; the list in this test has %zu", released,
+			 sizeof(interface) / sizeof(interface[0]));
+	for (size_t n = 0; n < sizeof(interface) / sizeof(interface[0]); n++) {
+		char context[64], widths[128] = "";
+		size_t len = 0, colon = strcspn(interface[n].full_name, ":");
+
+		snprintf(context, sizeof(context), "%.*s", (int)colon, interface[n].full_name);
+		const struct contract_tracepoint *row =
+			contract_find(context, interface[n].full_name + colon + 1);
+		if (!row)
+			fail_msg("there is no row for %s", interface[n].full_name);
 
 		for (unsigned i = 0; i < row->args_cnt; i++) {
 			enum arg_type type = row->args[i].code_type;
@@ -296,9 +306,10 @@ test_interface_of_master(void **state)
 			len += (size_t)snprintf(widths + len, sizeof(widths) - len, "%s%s%u", i ? " " : "",
 						arg_type_is_signed(type) ? "-" : "", arg_type_width(type, 8));
 		}
-		assert_string_equal(row->full_name, interface[id].full_name);
-		assert_string_equal(widths, interface[id].widths);
-		assert_int_equal(row->since, interface[id].since);
+		if (strcmp(widths, interface[n].widths) != 0)
+			fail_msg("%s has widths %s, in bitcoind they are %s", row->full_name, widths,
+				 interface[n].widths);
+		assert_int_equal(row->since, interface[n].since);
 	}
 }
 
