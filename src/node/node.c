@@ -19,9 +19,9 @@
  *
  * No traces. All that bitcoind writes is below the datadir, which is also its HOME, TMPDIR and working
  * directory, and whose empty bitcoin.conf keeps it from reading anybody's own. It makes no outbound
- * connection (-connect=0), looks up no seed, asks no router and no Tor for anything, and listens on
- * 127.0.0.1 only, and on ::1 of a network of its own. It ends with us: by SIGKILL when our thread ends,
- * and node_free reaps it and removes the datadir.
+ * connection unless told to (-connect=0), looks up no seed, asks no router and no Tor for anything, and
+ * listens on 127.0.0.1 only, and on ::1 of a network of its own. It ends with us: by SIGKILL when our
+ * thread ends, and node_free reaps it and removes the datadir.
  *
  * Trust. bitcoind is code under test and runs as an unprivileged user if it can; we may be root. So its
  * files are opened without following symbolic links and read up to bounds, and only processes that we
@@ -76,7 +76,7 @@ struct helper {
 struct node {
 	char *binary;
 	char **args, **args_if_known; /* of the caller, ended by NULL */
-	bool listen, keep;
+	bool listen, finds_peers, keep;
 	const volatile sig_atomic_t *interrupted;
 	struct process_user user;
 	struct network network;
@@ -279,7 +279,6 @@ add_base_args(const struct node *node, struct argv *argv)
 		"-rpcbind=127.0.0.1",
 		"-rpcallowip=127.0.0.1",
 		/* Nothing leaves this machine. */
-		"-connect=0",
 		"-dnsseed=0",
 		"-fixedseeds=0",
 		"-discover=0",
@@ -302,6 +301,8 @@ add_base_args(const struct node *node, struct argv *argv)
 	add_arg(argv, "-conf=%s/bitcoin.conf", node->datadir.path);
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
 		add_arg(argv, "%s", fixed[i]);
+	if (!node->finds_peers)
+		add_arg(argv, "-connect=0");
 	add_arg(argv, "-rpcport=%u", node->ports[PORT_RPC]);
 	if (node->proxy.server)
 		add_arg(argv, "-proxy=127.0.0.1:%u", node->proxy.port);
@@ -407,6 +408,7 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 	node->args = copy_args(opts->args);
 	node->args_if_known = copy_args(opts->args_if_known);
 	node->listen = opts->listen;
+	node->finds_peers = opts->finds_peers;
 	node->interrupted = opts->interrupted;
 	node->subversion = xstrdup("");
 	int err = check_binary(opts->bitcoind, "", &node->binary, diag);

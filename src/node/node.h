@@ -38,6 +38,9 @@ struct node_opts {
 	/* In a network of its own, with nothing but the addresses above; with listen on ::1 as well. Where the machine
 	 * does not allow it the node is in the machine's: see node_network_lack. */
 	bool own_network;
+	/* It may look for peers by itself; else -connect=0. There are none to find unless it is told of them: it knows
+	 * no seeds. */
+	bool finds_peers;
 	bool proxy; /* -proxy names one of our own, node_proxy, through which all that is routable goes */
 	bool i2p;   /* -i2psam names one of our own, node_i2p */
 	/* When it becomes non-zero, everything that waits returns -EINTR within 0.1 s; may be NULL. */

@@ -1,6 +1,7 @@
 #include "scenario/connections.h"
 
 #include "node/stand_in.h"
+#include "scenario/blocks.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,10 +22,13 @@ const struct profile profile_network = {
 			"-peertimeout=1000000000",
 			NULL,
 		},
+	.args_if_known = (const char *const[]){CONNECTIONS_PRIVATE, NULL},
 	.listen = true,
 	.own_network = true,
+	.finds_peers = true, /* -privatebroadcast insists on it */
 	.proxy = true,
 	.i2p = true,
+	.warm = blocks_warm,
 };
 
 static int
@@ -154,28 +158,35 @@ ask_to_connect(struct scene *scene, const char *type, const char *address, struc
 }
 
 int
-connection_call(struct scene *scene, struct peer *peer, const char *type, const char *address,
-		struct diag *diag)
+connection_take_call(struct scene *scene, struct peer *peer, const char *address, struct diag *diag)
 {
 	bool is_i2p = strstr(address, ".b32.i2p");
 	struct stand_in *server = is_i2p ? node_i2p(scene->node) : node_proxy(scene->node);
 	char host[STAND_IN_HOST_SZ], asked[STAND_IN_HOST_SZ + 10];
 	uint16_t port;
-	int code = ask_to_connect(scene, type, address, diag);
+	int code = adopt(scene, peer, stand_in_take(server, host, &port, scene->deadline, diag), address);
 
 	if (code)
 		return code;
-	code = adopt(scene, peer, stand_in_take(server, host, &port, scene->deadline, diag), address);
 	bool with_port = port != DEFAULT_PORT;
 	snprintf(asked, sizeof(asked),
 		 strchr(host, ':') ? "[%s]:%u"
 		 : with_port       ? "%s:%u"
 				   : "%s",
 		 host, port);
-	if (!code && strcmp(asked, address) != 0)
-		code = diag_fail(diag, -EBADMSG, "the node connected to '%s' when asked to connect to '%s'",
-				 asked, address);
-	return code;
+	return strcmp(asked, address) != 0
+		       ? diag_fail(diag, -EBADMSG, "the node connected to '%s' instead of '%s'", asked,
+				   address)
+		       : 0;
+}
+
+int
+connection_call(struct scene *scene, struct peer *peer, const char *type, const char *address,
+		struct diag *diag)
+{
+	int code = ask_to_connect(scene, type, address, diag);
+
+	return code ? code : connection_take_call(scene, peer, address, diag);
 }
 
 int

@@ -17,6 +17,7 @@
 /* Listens on IPv4, on IPv6 where it can, for Tor and I2P, and reaches everything through stand-ins. Whoever comes from
  * PEER_NOBAN_ADDRESS has the permission noban. */
 extern const struct profile profile_network;
+#define CONNECTIONS_PRIVATE "-privatebroadcast=1" /* if it knows that: see node_has_arg */
 
 enum { CONNECTIONS_MAX = 270 }; /* as -maxconnections: more inbound ones than 8 bits */
 /* A time for the node's clock: of 32 bits, as far as setmocktime goes, and neither now nor a multiple of anything. */
@@ -47,7 +48,9 @@ int connection_enter_i2p(struct scene *scene, struct peer *peer, unsigned nth, s
  * "manual". Its event has fired then. */
 int connection_call(struct scene *scene, struct peer *peer, const char *type, const char *address,
 		    struct diag *diag);
-/* The same to a port of ours on 127.0.0.1, directly. */
+/* The same when the node has its own reasons to connect. Its event may still have to fire. */
+int connection_take_call(struct scene *scene, struct peer *peer, const char *address, struct diag *diag);
+/* connection_call to a port of ours on 127.0.0.1, directly. */
 int connection_call_directly(struct scene *scene, struct peer *peer, const char *type, struct diag *diag);
 
 /* Sets the node's clock; 0: the real one. */

@@ -183,6 +183,7 @@ session_start(struct runner *runner, struct session **out, const struct profile 
 		.args_if_known = profile->args_if_known,
 		.listen = profile->listen,
 		.own_network = profile->own_network,
+		.finds_peers = profile->finds_peers,
 		.proxy = profile->proxy,
 		.i2p = profile->i2p,
 		.user = runner->opts->user,

@@ -1,10 +1,13 @@
 /* net:closed_connection: once for each connection, whatever ends it, with the time at which it was established. That
  * time is the node's mocked one, which is another for each peer. */
+#include "scenario/blocks.h"
 #include "scenario/connections.h"
 #include "scenario/registry.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 enum { FENCE, FIRST, PEERS_MAX = FIRST + 12 };
@@ -13,6 +16,10 @@ struct state {
 	struct peer peers[PEERS_MAX]; /* the fence, and those that close */
 	size_t cnt;                   /* of those that close */
 	int64_t time_s;               /* the node's */
+	/* See closed.stop: */
+	struct chain_coin coin;
+	struct peer *private;
+	int64_t outbound_cnt;
 };
 
 static void
@@ -465,12 +472,103 @@ const struct scenario sc_net_closed_connection_inactive = {
 	.clean = clean,
 };
 
-/* closed.stop: the node ends, and with it all connections; the last one of the profile */
+/* closed.stop: the node ends, and with it all connections; the last one of the profile
+ *
+ * One of them is for a private broadcast, which only ends well with the node: as long as it runs it opens others in
+ * its place. For such a connection the node picks an address that it was told of, if it is Tor's or I2P's. The one
+ * that it is told of here is said to lack what a full node has, so that it is picked for nothing else, and the clock
+ * is set to before the node's start, when it is not yet time to try any. */
+
+#define TOLD_ONION "6eclc4gq3rj5xxdhzlfqq5qoac3zulfk4rl7miibbrbys4z7zwjprbid.onion:61234"
+
+static const uint8_t told_address[] = {
+	1,    0,    0,    0,    0, /* one address, of unknown time */
+	0xfd, 0,    4,             /* a node with the last blocks alone (BIP159) */
+	4,    32, /* of Tor, version 3: a public key, which is TOLD_ONION without its check */
+	0xf1, 0x04, 0xb1, 0x70, 0xd0, 0xdc, 0x53, 0xdb, 0xdc,       0x67,         0xca, 0xcb,
+	0x08, 0x76, 0x0e, 0x00, 0xb7, 0x9a, 0x2c, 0xaa, 0xe4,       0x57,         0xf6, 0x21,
+	0x01, 0x0c, 0x43, 0x89, 0x73, 0x3f, 0xcd, 0x92, 61234 >> 8, 61234 & 0xff,
+};
+
+enum { EARLY_TIME = 1500000321 };
+
+static bool
+has_private_broadcast(struct scene *scene)
+{
+	return node_has_arg(scene->node, CONNECTIONS_PRIVATE);
+}
+
+static int
+stop_prepare(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = several_prepare(scene, diag);
+
+	if (code || !has_private_broadcast(scene))
+		return code;
+	code = blocks_take_coin(scene, &state->coin, diag);
+	return code ? code
+		    : node_call(scene->node, scene->deadline, NULL, diag, "logging",
+				"[[\"privatebroadcast\"]]");
+}
+
+/* The event fires just before the node logs that it is connected. */
+static int
+wait_logged(struct scene *scene, const char *words, struct diag *diag)
+{
+	bool found = false;
+	int code = 0;
+
+	while (!code && !found) {
+		struct buf log;
+
+		if (deadline_has_passed(scene->deadline))
+			return diag_fail(diag, -ETIMEDOUT, "the node did not log '%s' in time", words);
+		buf_init(&log, 1 << 20);
+		code = node_log_read(scene->node, scene->log_mark, &log, diag);
+		found = log.data && strstr(log.data, words);
+		buf_fini(&log);
+		if (!found)
+			clock_pause_ms(1, scene->deadline);
+	}
+	return code;
+}
+
+static int
+broadcast_privately(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	struct tx tx;
+	int code = connections_set_time(scene, EARLY_TIME, diag);
+
+	if (!code)
+		code = peer_send(scene, fence(scene), "addrv2", told_address, sizeof(told_address), diag);
+	if (!code)
+		code = peer_sync(scene, fence(scene), diag);
+	tx_init(&tx);
+	if (!code) {
+		tx_spend(&tx, &state->coin);
+		tx_pay(&tx, state->coin.value_sat - FEE_SAT);
+		code = chain_send(scene->node, scene->deadline, &tx, diag);
+	}
+	tx_fini(&tx);
+	state->private = next_peer(scene);
+	if (!code)
+		code = connection_take_call(scene, state->private, TOLD_ONION, diag);
+	if (!code)
+		code = wait_logged(scene, "Socket connected to " TOLD_ONION, diag);
+	if (!code)
+		code = peers_learn(scene, state->private, 1, diag);
+	int64_t inbound_cnt;
+	return code ? code : connections_cnt(scene, &inbound_cnt, &state->outbound_cnt, diag);
+}
 
 static int
 stop_act(struct scene *scene, struct diag *diag)
 {
-	return node_stop(scene->node, scene->deadline, diag);
+	int code = has_private_broadcast(scene) ? broadcast_privately(scene, diag) : 0;
+
+	return code ? code : node_stop(scene->node, scene->deadline, diag);
 }
 
 static int
@@ -479,7 +577,9 @@ stop_expect(struct scene *scene, struct diag *diag)
 	struct state *state = scene->state;
 
 	(void)diag;
-	expect_source(scene->expect, "getpeerinfo before the node's end");
+	expect_source(scene->expect, "getpeerinfo and getnetworkinfo before the node's end");
+	if (state->private)
+		connection_expect_opened(scene, state->private, false, state->outbound_cnt);
 	connection_expect_closed(scene, fence(scene));
 	for (size_t i = 0; i < state->cnt; i++)
 		connection_expect_closed(scene, peer_at(scene, i));
@@ -488,12 +588,13 @@ stop_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_closed_connection_stop = {
 	.name = "net.closed_connection.stop",
-	.summary = "the node's end closes each connection once",
+	.summary = "the node's end closes each connection once, that of a private broadcast among them (from "
+		   "v31 on)",
 	.subject = TP_NET_CLOSED_CONNECTION,
 	.tracepoints = CONNECTION_TRACEPOINTS,
 	.profile = &profile_network,
 	.state_sz = sizeof(struct state),
-	.prepare = several_prepare,
+	.prepare = stop_prepare,
 	.act = stop_act,
 	.expect = stop_expect,
 	.clean = clean,

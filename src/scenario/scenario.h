@@ -34,7 +34,7 @@ struct profile {
 	bool own_node;           /* every scenario gets a new node of its own */
 	/* See struct node_opts: */
 	const char *const *args_if_known;
-	bool listen, own_network, proxy, i2p;
+	bool listen, own_network, finds_peers, proxy, i2p;
 	/* Brings the new node to where its first scenario can begin, while others run; may be NULL. Its scene has
 	 * node, deadline, coins and wallets alone. */
 	int (*warm)(struct scene *scene, struct diag *diag);
