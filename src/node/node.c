@@ -616,6 +616,35 @@ node_log_read(struct node *node, uint64_t from, struct buf *out, struct diag *di
 	return err;
 }
 
+static int
+write_all(int fd, const void *bytes, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = write(fd, (const char *)bytes + done, len - done);
+
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int
+node_write_file(struct node *node, const char *name, const void *bytes, size_t len, struct diag *diag)
+{
+	int fd = make_file(node, name), err = fd < 0 ? fd : 0;
+
+	if (!err && ftruncate(fd, 0))
+		err = -errno;
+	if (!err)
+		err = write_all(fd, bytes, len);
+	if (fd >= 0 && close(fd) && !err)
+		err = -errno;
+	return err ? diag_fail(diag, err, "node: failed to write '%s' in '%s': %s", name, node->datadir.path,
+			       strerror(-err))
+		   : 0;
+}
+
 int
 node_save_log(struct node *node, const char *dest_path, struct diag *diag)
 {
@@ -626,15 +655,10 @@ node_save_log(struct node *node, const char *dest_path, struct diag *diag)
 	if (from < 0)
 		return from;
 	int to = open(dest_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	while (to >= 0 && (n = read(from, chunk, sizeof(chunk))) != 0) {
-		for (ssize_t done = 0, step; n > 0 && done < n; done += step)
-			if ((step = write(to, chunk + done, (size_t)(n - done))) < 0)
-				n = -1;
-		if (n < 0)
-			break;
-	}
-	if (to < 0 || n < 0)
+	if (to < 0)
 		err = -errno;
+	while (!err && (n = read(from, chunk, sizeof(chunk))) != 0)
+		err = n < 0 ? -errno : write_all(to, chunk, (size_t)n);
 	if (to >= 0 && close(to) && !err)
 		err = -errno;
 	close(from);

@@ -131,6 +131,8 @@ uint64_t node_log_mark(struct node *node);
 /* Adds what was logged since a mark, in whole what is there now; when the bound of out is less, its first
  * bytes, and out->overflow is set. */
 int node_log_read(struct node *node, uint64_t from, struct buf *out, struct diag *diag);
+/* Makes or overwrites a file for bitcoind to read, in the datadir: its path is node_datadir()/name. */
+int node_write_file(struct node *node, const char *name, const void *bytes, size_t len, struct diag *diag);
 /* Copies debug.log to dest_path, which is made or overwritten. */
 int node_save_log(struct node *node, const char *dest_path, struct diag *diag);
 

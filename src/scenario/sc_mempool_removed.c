@@ -1,4 +1,6 @@
 /* mempool:removed, for each reason but "replaced", which comes with mempool:replaced and stands there. */
+#include "base/buf.h"
+#include "base/xmem.h"
 #include "node/script.h"
 #include "scenario/pool.h"
 #include "scenario/registry.h"
@@ -272,6 +274,102 @@ reorg_expect(struct scene *scene, struct diag *diag)
 POOL_SCENARIO(removed, TP_MEMPOOL_REMOVED, reorg,
 	      "the tip is taken back: a transaction that spends a coinbase that is too young then goes, "
 	      "with its child, and one whose time has not come");
+
+/* imported: transactions of a file keep their entry times, be they of more than 32 bits: b is replaced by c, then a
+ * block takes a and c */
+
+#define IMPORTED_TIME ((UINT64_C(5) << 32) + 1234567890)
+#define IMPORTED_FILE "imported.dat"
+
+static void
+add_number(struct buf *file, uint64_t n)
+{
+	uint8_t bytes[8];
+
+	for (int i = 0; i < 8; i++)
+		bytes[i] = (uint8_t)(n >> (8 * i));
+	buf_add(file, bytes, sizeof(bytes));
+}
+
+/* The format of mempool.dat (src/node/mempool_persist.cpp), version 1. */
+static int
+write_mempool(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, struct diag *diag)
+{
+	struct buf file;
+
+	buf_init(&file, 1 << 20);
+	add_number(&file, 1);
+	add_number(&file, cnt);
+	for (size_t i = 0; i < cnt; i++) {
+		tx_serialize(&ptxs[i]->tx, true, &file);
+		add_number(&file, ptxs[i]->entry_time);
+		add_number(&file, (uint64_t)ptxs[i]->delta_sat);
+	}
+	buf_add(&file, "\0\0", 2); /* no other fees, nothing to be broadcast */
+	int code = node_write_file(scene->node, IMPORTED_FILE, file.data, file.len, diag);
+	buf_fini(&file);
+	return code;
+}
+
+static int
+imported_prepare(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	if (node_version(scene->node) < 260000)
+		return scenario_skip(diag, "before v26 there is no importmempool");
+	int code = pool_make(scene, &state->a, "an imported transaction", 1, 5, 5454, diag);
+	if (!code)
+		code = pool_make(scene, &state->b, "an imported transaction that is replaced", 1, 3, 6565,
+				 diag);
+	if (code)
+		return code;
+	state->c = pool_rival(scene, "its replacement", &state->b, 1, 2, 76767);
+	struct pool_tx *imported[] = {state->a, state->b};
+	state->a->entry_time = IMPORTED_TIME;
+	state->b->entry_time = IMPORTED_TIME + (UINT64_C(1) << 32) + 7;
+	state->a->delta_sat = 777;
+	code = write_mempool(scene, imported, 2, diag);
+	return code ? code : pool_set_time(scene, POOL_TIME + 9, diag);
+}
+
+static int
+imported_act(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	struct pool_tx *block[] = {state->a, state->c};
+	char *path = xasprintf("%s/%s", node_datadir(scene->node), IMPORTED_FILE), *quoted = json_quote(path);
+	int code =
+		node_call(scene->node, scene->deadline, NULL, diag, "importmempool",
+			  "[%s, {\"use_current_time\": false, \"apply_fee_delta_priority\": true}]", quoted);
+
+	free(path);
+	free(quoted);
+	if (!code)
+		code = pool_send(scene, state->c, diag);
+	if (!code)
+		code = pool_set_time(scene, 0, diag);
+	return code ? code : pool_mine(scene, block, 2, NULL, diag);
+}
+
+static int
+imported_expect(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+
+	(void)diag;
+	expect_added(scene, state->a);
+	expect_added(scene, state->b);
+	expect_replaced(scene, state->b, &state->c, 1);
+	expect_removed(scene, state->b, "replaced");
+	expect_added(scene, state->c);
+	expect_removed(scene, state->a, "block");
+	expect_removed(scene, state->c, "block");
+	return 0;
+}
+
+POOL_SCENARIO(removed, TP_MEMPOOL_REMOVED, imported,
+	      "transactions from a file, with entry times above 32 bits, are replaced and mined");
 
 /* sizelimit: with a mempool of 5 MB, d takes the room of c, and of a and b, which are worth less; e is worth less than
  * d and has to go at once */

@@ -203,6 +203,15 @@ test_exits(void **state)
 	struct buf log;
 	buf_init(&log, 100);
 	assert_int_equal(node_log_read(node, 0, &log, &diag), -ENOENT);
+	char *path = xasprintf("%s/words", datadir), word[8] = "";
+	assert_int_equal(node_write_file(node, "words", "others", 6, &diag), 0);
+	assert_int_equal(node_write_file(node, "words", "a\0b", 3, &diag), 0);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, word, sizeof(word)), 3);
+	assert_memory_equal(word, "a\0b", 3);
+	close(fd);
+	free(path);
+	assert_int_equal(node_write_file(node, "none/words", "x", 1, &diag), -ENOENT);
 	node_kill(node);
 	node_free(node);
 	assert_int_equal(access(datadir, F_OK), -1);
