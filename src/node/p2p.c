@@ -550,6 +550,12 @@ p2p_adopt(struct node *node, int fd)
 }
 
 void
+p2p_set_begins(struct p2p_peer *peer)
+{
+	peer->begins = true;
+}
+
+void
 p2p_free(struct p2p_peer *peer)
 {
 	if (!peer)
@@ -613,7 +619,7 @@ p2p_connect(struct p2p_peer **out, struct node *node, const char *from, const ch
 		goto out;
 	}
 	*out = p2p_adopt(node, fd);
-	(*out)->begins = true;
+	p2p_set_begins(*out);
 	fd = -1;
 out:
 	if (fd >= 0)

@@ -47,8 +47,9 @@ struct p2p_message {
 int p2p_connect(struct p2p_peer **out, struct node *node, const char *from, const char *to,
 		struct deadline deadline, struct diag *diag);
 /* A peer on a connected socket, which it owns from here; for listeners and proxies. node is for its interruption and
- * may be NULL. The node begins the handshake. */
+ * may be NULL. The node begins the handshake, unless p2p_set_begins says that we do. */
 struct p2p_peer *p2p_adopt(struct node *node, int fd);
+void p2p_set_begins(struct p2p_peer *peer);
 /* Closes the connection and frees all; NULL is fine. */
 void p2p_free(struct p2p_peer *peer);
 

@@ -141,6 +141,8 @@ connection_enter_i2p(struct scene *scene, struct peer *peer, unsigned nth, struc
 	int fd = stand_in_connect(i2p, nth, address, scene->deadline, diag);
 	int code = adopt(scene, peer, fd, address);
 
+	if (!code)
+		p2p_set_begins(peer->p2p);
 	/* The thread asks for the next one when it has dealt with this one. */
 	return code ? code : stand_in_wait_accepting(i2p, scene->deadline, diag);
 }

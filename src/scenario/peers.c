@@ -41,7 +41,7 @@ peer_call_in(struct scene *scene, struct peer *peer, const char *type, struct pe
 			 "[\"127.0.0.1:%u\", \"%s\"%s]", port, manual ? "onetry" : type, v1);
 	if (!code)
 		code = p2p_accept(&peer->p2p, peer->listener, scene->deadline, diag);
-	return code ? code : peer_sync(scene, waker, diag);
+	return code ? code : peer_wake(scene, waker, diag);
 }
 
 int
@@ -96,6 +96,12 @@ peer_ask_buf(struct scene *scene, struct peer *peer, const char *type, struct bu
 
 	buf_fini(payload);
 	return code;
+}
+
+int
+peer_wake(struct scene *scene, struct peer *peer, struct diag *diag)
+{
+	return peer_send(scene, peer, "wake", "up", 2, diag);
 }
 
 int
@@ -290,28 +296,16 @@ peers_expect_dialogue(struct scene *scene, const struct peer *peers, size_t cnt)
 	expect_by_time(scene, peers, cnt, true, true);
 }
 
-static void
-expect_lanes(struct scene *scene, const struct peer *peers, size_t cnt, const int64_t *id)
+void
+peers_expect_lanes(struct scene *scene, const struct peer *peers, size_t cnt, enum lane_order sent,
+		   enum lane_order received)
 {
-	struct lane_select select = {.int_argument = id ? "peer_id" : NULL, .int_value = id ? *id : 0};
+	struct lane_select select = {.tracepoints = TP_BIT(TP_NET_INBOUND_MESSAGE)};
 
-	select.tracepoints = TP_BIT(TP_NET_INBOUND_MESSAGE);
-	expect_lane(scene->expect, "messages of peers", LANE_ORDERED, &select);
+	expect_lane(scene->expect, "messages of peers", sent, &select);
 	expect_by_time(scene, peers, cnt, true, false);
 	select.tracepoints = TP_BIT(TP_NET_OUTBOUND_MESSAGE);
-	expect_lane(scene->expect, "messages to peers", LANE_ORDERED, &select);
+	expect_lane(scene->expect, "messages to peers", received, &select);
 	expect_by_time(scene, peers, cnt, false, true);
 	expect_main_lane(scene->expect);
-}
-
-void
-peers_expect_lanes(struct scene *scene, const struct peer *peers, size_t cnt)
-{
-	expect_lanes(scene, peers, cnt, NULL);
-}
-
-void
-peer_expect_lanes(struct scene *scene, const struct peer *peer)
-{
-	expect_lanes(scene, peer, 1, &peer->id);
 }

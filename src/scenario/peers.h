@@ -8,7 +8,7 @@
  *
  * Haste. bitcoind's threads look for work every 50 and 100 ms unless the network wakes them. What it does of itself,
  * such as sending a version to a peer that it has connected to, or closing a connection, is done at once when another
- * peer sends it something: see peer_sync. */
+ * peer sends it something: see peer_wake. */
 #ifndef TPCHECK_SCENARIO_PEERS_H
 #define TPCHECK_SCENARIO_PEERS_H
 
@@ -37,7 +37,7 @@ int peers_begin(struct scene *scene, struct diag *diag);
 /* Connects to the node from an address (NULL: 127.0.0.1), without a handshake. */
 int peer_connect(struct scene *scene, struct peer *peer, const char *from, struct diag *diag);
 /* Lets the node connect: type as addconnection names it ("outbound-full-relay", ...), or "manual". waker is a peer
- * with a finished handshake, which is pinged so that the node goes on at once. Without a handshake. */
+ * with a finished handshake, which wakes the node. Without a handshake. */
 int peer_call_in(struct scene *scene, struct peer *peer, const char *type, struct peer *waker,
 		 struct diag *diag);
 /* The handshake, and p2p_settle. */
@@ -56,7 +56,9 @@ int peer_send_buf(struct scene *scene, struct peer *peer, const char *type, stru
 		  struct diag *diag);
 int peer_ask_buf(struct scene *scene, struct peer *peer, const char *type, struct buf *payload,
 		 const char *answer, struct diag *diag);
-/* See p2p_sync; also wakes the node. */
+/* Sends a message that has no answer, so that the node goes on at once with what it does of itself. */
+int peer_wake(struct scene *scene, struct peer *peer, struct diag *diag);
+/* See p2p_sync; it wakes the node as well. */
 int peer_sync(struct scene *scene, struct peer *peer, struct diag *diag);
 
 /* Asks getpeerinfo, once for all of them, which have to be connected. */
@@ -75,9 +77,8 @@ int peers_raise_ids(struct scene *scene, struct diag *diag);
 void peer_expect_message(struct scene *scene, const struct peer *peer, const struct p2p_message *message);
 /* All messages from the marks to the ends, in both directions, in one order, in the current lane. */
 void peers_expect_dialogue(struct scene *scene, const struct peer *peers, size_t cnt);
-/* The same in two lanes, one a direction: for the first peers that a scenario expects messages of. */
-void peers_expect_lanes(struct scene *scene, const struct peer *peers, size_t cnt);
-/* Two lanes for one peer, which select events by its id: to be opened before others. */
-void peer_expect_lanes(struct scene *scene, const struct peer *peer);
+/* The same in two lanes, one a direction, each with an order of its own or none: for all peers of a scenario. */
+void peers_expect_lanes(struct scene *scene, const struct peer *peers, size_t cnt, enum lane_order sent,
+			enum lane_order received);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "scenario/blocks.h"
+#include "scenario/connections.h"
 #include "scenario/payload.h"
 #include "scenario/peers.h"
 #include "scenario/registry.h"
@@ -10,9 +11,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
-	PEERS_MAX = 8,
+	PEERS_MAX = 12,
 	KIB_32 = 32 << 10,
 };
 
@@ -207,7 +209,7 @@ lanes_expect(struct scene *scene, struct diag *diag)
 	int code = peers_learn(scene, state->peers, cnt, diag);
 
 	if (!code) {
-		peers_expect_lanes(scene, state->peers, cnt);
+		peers_expect_lanes(scene, state->peers, cnt, LANE_ORDERED, LANE_ORDERED);
 		code = peers_leave(scene, state->peers, cnt, diag);
 	}
 	return code;
@@ -354,6 +356,98 @@ const struct scenario sc_net_inbound_message_peers = {
 	.prepare = peers_prepare,
 	.act = peers_act,
 	.expect = dialogue_expect,
+	.clean = clean,
+};
+
+/* inbound_message.networks: peers whose addresses are longer and other than those of this machine */
+
+static int
+networks_prepare(struct scene *scene, struct diag *diag)
+{
+	static const char *const from[] = {NODE_IPV6, NODE_CJDNS, NODE_IPV4};
+	static const struct {
+		const char *type, *address;
+	} calls[] = {
+		{"manual", "vww6ybal4bd7szmgncyruucpgfkqahzddi37ktceo3ah7ngmcopnpyyd.onion:54321"},
+		{"manual", "a-name-of-one-hundred-characters-which-is-longer-than.any-address-of."
+			   "the-networks-that-there-are.example:12345"},
+		{"manual", "with-the-usual-port.example"},
+		{"block-relay-only", "[2620:11c:5001::abcd]:4096"},
+		{"outbound-full-relay", "udhdrtrcetjm5sxzskjyr5ztpeszydbh4dpl3pl4utgqqw2v4jna.b32.i2p:0"},
+	};
+	static const struct p2p_version version = {.services = P2P_NETWORK | P2P_WITNESS};
+	struct state *state = scene->state;
+	struct peer *fence = &state->peers[0], *peer = fence + 1;
+	int code = peers_begin(scene, diag);
+
+	if (!code)
+		code = connections_begin(scene, fence, diag);
+	if (!code)
+		code = p2p_settle(fence->p2p, scene->deadline, diag);
+	for (size_t i = 0; i < sizeof(from) / sizeof(*from) && !code; i++) {
+		if (node_network_lack(scene->node, AF_INET6))
+			break;
+		code = connection_enter_from(scene, peer, from[i], diag);
+		if (!code)
+			code = peer_greet(scene, peer++, NULL, diag);
+	}
+	if (!code)
+		code = connection_enter_i2p(scene, peer, 3, diag);
+	if (!code)
+		code = peer_wake(scene, fence, diag);
+	if (!code)
+		code = peer_greet(scene, peer++, NULL, diag);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls) && !code; i++) {
+		code = connection_call(scene, peer, calls[i].type, calls[i].address, diag);
+		if (!code)
+			code = peer_wake(scene, fence, diag);
+		if (!code)
+			code = peer_greet(scene, peer++, &version, diag);
+	}
+	peers_mark(state->peers, PEERS_MAX);
+	return code;
+}
+
+static int
+networks_act(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = 0;
+
+	for (size_t i = 0; i < count_peers(state) && !code; i++) {
+		payload_begin(scene);
+		payload_add_noise(&state->payload, 40 + i, (uint32_t)i);
+		code = peer_send_buf(scene, &state->peers[i], "unknown", &state->payload, diag);
+		if (!code)
+			code = peer_sync(scene, &state->peers[i], diag);
+	}
+	return code;
+}
+
+static int
+networks_expect(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = peers_learn(scene, state->peers, count_peers(state), diag);
+
+	if (!code) {
+		peers_expect_dialogue(scene, state->peers, count_peers(state));
+		code = connections_end(scene, state->peers, PEERS_MAX, diag);
+	}
+	return code;
+}
+
+const struct scenario sc_net_inbound_message_networks = {
+	.name = "net.inbound_message.networks",
+	.summary = "peers of IPv6, CJDNS, Tor and I2P, and such as the node knows by name, of up to 110 "
+		   "characters",
+	.subject = TP_NET_INBOUND_MESSAGE,
+	.tracepoints = MESSAGES,
+	.profile = &profile_network,
+	.state_sz = sizeof(struct state),
+	.prepare = networks_prepare,
+	.act = networks_act,
+	.expect = networks_expect,
 	.clean = clean,
 };
 
@@ -770,8 +864,8 @@ announcements_expect(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 
-	for (size_t i = 0; i < ANNOUNCEMENTS; i++)
-		peer_expect_lanes(scene, &state->peers[i]);
+	/* Each peer is told when its turn comes. */
+	peers_expect_lanes(scene, state->peers, ANNOUNCEMENTS, LANE_ORDERED, LANE_ANY_ORDER);
 	return peers_leave(scene, state->peers, ANNOUNCEMENTS, diag);
 }
 
@@ -829,17 +923,17 @@ types_act(struct scene *scene, struct diag *diag)
 			code = peer_greet(scene, peer, &version, diag);
 			continue;
 		}
-		/* The node has learnt what it wanted with our version. */
+		/* The node has learnt what it wanted with our version, and says that it has. */
 		if (!code)
 			code = peers_learn(scene, state->peers, CALLS, diag);
 		if (!code)
 			code = p2p_handshake(peer->p2p, &version, scene->deadline, diag);
 		if (!code)
-			code = peer_sync(scene, waker, diag);
+			code = peer_wake(scene, waker, diag);
 		if (!code)
 			code = p2p_wait_closed(peer->p2p, scene->deadline, diag);
 	}
-	return code;
+	return code ? code : peer_sync(scene, waker, diag);
 }
 
 static int
@@ -847,8 +941,8 @@ types_expect(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 
-	peer_expect_lanes(scene, &state->peers[WAKER]);
-	peers_expect_lanes(scene, state->peers, CALLS);
+	/* The waker's messages come at any time. */
+	peers_expect_lanes(scene, state->peers, CALLS + 1, LANE_ANY_ORDER, LANE_ORDERED);
 	return peers_leave(scene, state->peers, CALLS + 1, diag);
 }
 
