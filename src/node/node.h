@@ -121,7 +121,8 @@ int node_call(struct node *node, struct deadline deadline, struct json **result,
 int node_wallet_call(struct node *node, struct deadline deadline, const char *wallet, struct json **result,
 		     struct diag *diag, const char *method, const char *params_fmt, ...)
 	__attribute__((format(printf, 7, 8)));
-/* The error code of the last of these calls that gave -EREMOTEIO, e.g. -25; 0 after any other. */
+enum { NODE_RPC_NO_METHOD = -32601 };
+/* The error code of the last of these calls that gave -EREMOTEIO, e.g. NODE_RPC_NO_METHOD; 0 after any other. */
 int node_rpc_code(const struct node *node);
 /* Its message, as bitcoind gave it; "" after any other. Lent until the next call. */
 const char *node_rpc_message(const struct node *node);

@@ -36,7 +36,6 @@
 
 enum {
 	COLLECT_MS = 10000,
-	RPC_METHOD_NOT_FOUND = -32601,
 	TIMEOUTS_MAX = 3,  /* in a row; then the rest is not tried any more */
 	SKIP_CODE = -4095, /* no errno value */
 };
@@ -356,7 +355,7 @@ need_wallet(struct runner *runner, const struct scenario *scenario, struct scene
 
 		if (!code)
 			code = node_call(scene->node, scene->deadline, NULL, diag, "listwallets", "[]");
-		if (code && !(code == -EREMOTEIO && node_rpc_code(scene->node) == RPC_METHOD_NOT_FOUND))
+		if (code && !(code == -EREMOTEIO && node_rpc_code(scene->node) == NODE_RPC_NO_METHOD))
 			return code;
 		runner->wallet = code ? WALLET_NONE : WALLET_THERE;
 	}

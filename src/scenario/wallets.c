@@ -19,7 +19,6 @@ enum {
 	FOREIGN_SPEND_VBYTES = 91, /* what the wallet takes an input for that it cannot sign */
 	DUST_SPEND_VBYTES = 67,    /* what spending a witness output counts for the limit of dust */
 	/* bitcoind's codes: */
-	RPC_METHOD_NOT_FOUND = -32601,
 	RPC_TYPE_ERROR = -3,
 	RPC_WALLET_ERROR = -4,
 	RPC_WALLET_INSUFFICIENT_FUNDS = -6,
@@ -29,7 +28,7 @@ enum {
 /* P2WSH of OP_TRUE as an address on regtest. */
 #define ANYONE "bcrt1qft5p2uhsdcdc3l2ua4ap5qqfg4pjaqlp250x7us7a8qqhrxrxfsqseac85"
 
-/* The two purses' keys: of addresses, and of change. */
+/* The two purses' keys: of addresses, and of change. What they guard exists on our own regtest alone. */
 #define MASTER_KEY                                                                                           \
 	"tprv8ZgxMBicQKsPduh337P2rnUV2UoLF5arQ3Dz7fKw2BQZGkFbYwJUNpuoKmi7R4MHBqrPbNxXdTnsasYgaouLXoezj6d6x1" \
 	"qmaBwrCqpCCPK"
@@ -114,7 +113,7 @@ get_scripts(struct scene *scene, struct tx *scripts, struct diag *diag)
 		code = node_call(scene->node, scene->deadline, &hex, diag, "createrawtransaction",
 				 "[[{\"txid\": \"%064d\", \"vout\": 0}], [%s]]", 1, outputs.data);
 	if (!code)
-		code = tx_parse_hex(scripts, json_string(hex), diag);
+		code = tx_parse_hex(scripts, json_string(hex) ? json_string(hex) : "", diag);
 	if (!code && scripts->outputs_cnt != PURSE_ADDRESSES + 1)
 		code = diag_fail(diag, -EBADMSG,
 				 "wallets: bitcoind's createrawtransaction gave %zu outputs, not %d",
@@ -195,7 +194,7 @@ warm(struct scene *scene, struct diag *diag)
 	int code = make_wallets(scene, diag);
 
 	/* Those who need the wallet will be skipped. */
-	return code == -EREMOTEIO && node_rpc_code(scene->node) == RPC_METHOD_NOT_FOUND ? 0 : code;
+	return code == -EREMOTEIO && node_rpc_code(scene->node) == NODE_RPC_NO_METHOD ? 0 : code;
 }
 
 const struct profile profile_wallet = {.name = "wallet", .args = wallet_args, .warm = warm};
