@@ -4,6 +4,7 @@
 #define TPCHECK_BASE_SITE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -77,5 +78,12 @@ struct site {
 	unsigned args_cnt;
 	struct operand args[SITE_ARGS_MAX];
 };
+
+/* Pointers to the cnt sites, those of one tracepoint together: by provider, then name, then as they come. The caller
+ * frees the array. */
+const struct site **sites_sort(const struct site *sites, size_t cnt);
+bool site_is_of(const struct site *site, const char *provider, const char *name);
+/* Whether both are of one tracepoint. */
+bool site_is_like(const struct site *a, const struct site *b);
 
 #endif

@@ -3,16 +3,41 @@
 #include <stdio.h>
 #include <string.h>
 
-static void
-describe_operand(unsigned width_bytes, bool is_signed, char *out, size_t out_sz)
+void
+contract_describe_operand(unsigned width_bytes, bool is_signed, char out[32])
 {
-	snprintf(out, out_sz, "%u byte%s, %s", width_bytes, width_bytes == 1 ? "" : "s",
+	snprintf(out, 32, "%u byte%s, %s", width_bytes, width_bytes == 1 ? "" : "s",
 		 is_signed ? "signed" : "unsigned");
+}
+
+const char *
+contract_bcc_effect(enum operand_bcc bcc)
+{
+	switch (bcc) {
+	case OPERAND_BCC_READS:
+		return "";
+	case OPERAND_BCC_ZERO:
+		return "; libbcc gives its users 0 for it, without an error";
+	case OPERAND_BCC_LEAVES:
+		return "; libbcc leaves it out, so that its users see the next argument in its place";
+	case OPERAND_BCC_MISREADS:
+		return "; libbcc gives its users what is in another place";
+	case OPERAND_BCC_REFUSES:
+		return "; libbcc makes no program that reads this tracepoint";
+	}
+	return "";
+}
+
+unsigned
+contract_arg_width(const struct contract_arg *arg, unsigned pointer_bytes)
+{
+	return arg->is_size ? pointer_bytes : arg_type_width(arg->code_type, pointer_bytes);
 }
 
 size_t
 contract_check_site(const struct contract_tracepoint *row, const struct site *site, struct findings *findings)
 {
+	unsigned pointer_bytes = site->address_bytes ? site->address_bytes : 8;
 	size_t before = findings->cnt;
 	char want[160], got[160], message[512];
 
@@ -28,12 +53,13 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 	for (unsigned i = 0; i < site->args_cnt && i < row->args_cnt; i++) {
 		const struct contract_arg *arg = &row->args[i];
 		const struct operand *operand = &site->args[i];
-		unsigned width = arg_type_width(arg->code_type, 8);
+		unsigned width = contract_arg_width(arg, pointer_bytes);
 		bool is_signed = arg_type_is_signed(arg->code_type);
 
 		if (operand->kind == OPERAND_UNREADABLE) {
-			snprintf(message, sizeof(message), "argument %u (%s) of %s cannot be read: %s", i + 1,
-				 arg->name, row->full_name, operand->reason);
+			snprintf(message, sizeof(message), "argument %u (%s) of %s cannot be read: %s%s",
+				 i + 1, arg->name, row->full_name, operand->reason,
+				 contract_bcc_effect(operand->bcc));
 			findings_add(findings, FINDING_CONTRACT, row->full_name, i + 1, arg->name,
 				     "an operand that a tracer can read", operand->text,
 				     "doc/tracing.md; .note.stapsdt", message);
@@ -43,8 +69,12 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 		}
 		if (operand->width_bytes == width && operand->is_signed == is_signed)
 			continue;
-		describe_operand(width, is_signed, want, sizeof(want));
-		describe_operand(operand->width_bytes, operand->is_signed, got, sizeof(got));
+		/* As the document has it. */
+		if (operand->width_bytes == arg_type_width(arg->type, pointer_bytes) &&
+		    operand->is_signed == arg_type_is_signed(arg->type))
+			continue;
+		contract_describe_operand(width, is_signed, want);
+		contract_describe_operand(operand->width_bytes, operand->is_signed, got);
 		snprintf(message, sizeof(message),
 			 "argument %u (%s) of %s is %s in the binary's note ('%s'), %s is %s: a consumer "
 			 "reads it wrongly",

@@ -42,6 +42,7 @@ struct contract_arg {
 	const char *name;
 	enum arg_type type;      /* as documented */
 	enum arg_type code_type; /* as the code passes it: differs from type where difference says so */
+	bool is_size;            /* the code passes a size_t, which is as wide as a pointer */
 	const char *unit;        /* "sat", "ns", "B", ...; NULL */
 	unsigned max_chars;      /* ARG_STRING: documented maximum without NUL; 0: none documented */
 	unsigned size_arg;       /* ARG_BYTES: number (from 1) of the argument that holds the length */
@@ -103,10 +104,18 @@ const char *arg_type_name(enum arg_type type);
 unsigned arg_type_width(enum arg_type type, unsigned pointer_bytes);
 bool arg_type_is_signed(enum arg_type type);
 
-/* Compares a site of a 64-bit binary with its row: number of arguments, width, sign, readability of the
- * operands. Appends contract findings; returns how many. */
+/* Width of the operand that passes the argument, in bytes. */
+unsigned contract_arg_width(const struct contract_arg *arg, unsigned pointer_bytes);
+
+/* Compares a site with its row: number of arguments, width, sign, readability of the operands. An argument may be as
+ * documented or, where that is known to differ, as the code passes it. Appends contract findings; returns how
+ * many. */
 size_t contract_check_site(const struct contract_tracepoint *row, const struct site *site,
 			   struct findings *findings);
+/* "4 bytes, signed". */
+void contract_describe_operand(unsigned width_bytes, bool is_signed, char out[32]);
+/* "; libbcc gives 0 for it", or "". */
+const char *contract_bcc_effect(enum operand_bcc bcc);
 
 /* Fills a probe point: which reader each argument of the site gets. An argument whose operand does not fit
  * its type (a pointer of 4 bytes) is read as a plain number. point borrows site. */

@@ -15,7 +15,8 @@ static const char *const modes_before_31[] = {"NONE", "IF_NEEDED", "PERIODIC", "
 
 #define BEFORE(...) (&(const struct contract_arg){__VA_ARGS__})
 #define SIZE_BEFORE(n, m)                                                                                    \
-	BEFORE(.name = n, .type = ARG_UINT64, .code_type = ARG_UINT64, .unit = "vB", .meaning = m)
+	BEFORE(.name = n, .type = ARG_UINT64, .code_type = ARG_UINT64, .is_size = true, .unit = "vB",        \
+	       .meaning = m)
 #define POSITION_BEFORE                                                                                      \
 	BEFORE(.name = "change_position", .type = ARG_INT32, .code_type = ARG_INT32,                         \
 	       .meaning = "position of the change output; -1 when there is none, 0 also after a failure")

@@ -22,6 +22,11 @@ static const char *const networks[] = {"unroutable", "IPv4",  "IPv6",     "Onion
 	{                                                                                                    \
 		.name = n, .type = ARG_UINT64, .code_type = ARG_UINT64, .unit = u, .meaning = m              \
 	}
+#define SIZE(n, u, m)                                                                                        \
+	{                                                                                                    \
+		.name = n, .type = ARG_UINT64, .code_type = ARG_UINT64, .is_size = true, .unit = u,          \
+		.meaning = m                                                                                 \
+	}
 #define INT32(n, u, m)                                                                                       \
 	{                                                                                                    \
 		.name = n, .type = ARG_INT32, .code_type = ARG_INT32, .unit = u, .meaning = m                \
@@ -65,7 +70,7 @@ static const char *const networks[] = {"unroutable", "IPv4",  "IPv6",     "Onion
 			     ESTABLISHED_DIFFERENCE)
 #define MESSAGE_ARGS                                                                                         \
 	PEER_ID, PEER_ADDRESS, CONNECTION_TYPE, STRING("message_type", 20, "message type (inv, ping, ...)"), \
-		UINT64("size", "B", "message size"),                                                         \
+		SIZE("size", "B", "message size"),                                                           \
 	{                                                                                                    \
 		.name = "payload", .type = ARG_BYTES, .code_type = ARG_BYTES, .size_arg = 5,                 \
 		.meaning = "message bytes; more than 32 KiB may be cut"                                      \

@@ -553,26 +553,27 @@ read_some(int fd, char *bytes, size_t sz, uint64_t at)
 
 int
 notes_scan_fd(const struct notes *notes, int fd, bool want_code,
-	      bool (*on_chunk)(void *cookie, const char *bytes, size_t sz), void *cookie, struct diag *diag)
+	      bool (*on_chunk)(void *cookie, const struct chunk *chunk), void *cookie, struct diag *diag)
 {
 	enum { CHUNK_BYTES = 128 << 10 };
 	uint64_t left = NOTES_SCAN_MAX_BYTES;
-	char *chunk = xmalloc(CHUNK_BYTES);
+	char *bytes = xmalloc(CHUNK_BYTES);
 	bool go_on = true;
 	int err = 0;
 
 	for (size_t i = 0; go_on && i < notes->parts_cnt; i++) {
 		const struct image_part *part = &notes->parts[i];
 		uint64_t at = part->file_offset, end = at + (part->sz < left ? part->sz : left);
+		struct chunk chunk = {.bytes = bytes, .is_first = true, .is_code = want_code};
 		size_t kept = 0;
 
 		if (part->is_executable != want_code)
 			continue;
 		left -= end - at;
-		while (go_on && at < end) {
+		for (; go_on && at < end; chunk.is_first = false) {
 			size_t want = CHUNK_BYTES - kept;
 			ssize_t n =
-				read_some(fd, chunk + kept, want < end - at ? want : (size_t)(end - at), at);
+				read_some(fd, bytes + kept, want < end - at ? want : (size_t)(end - at), at);
 
 			if (n < 0) {
 				err = diag_fail(diag, -errno, "notes: failed to read: %s", strerror(errno));
@@ -581,14 +582,15 @@ notes_scan_fd(const struct notes *notes, int fd, bool want_code,
 			if (n == 0)
 				break;
 			at += (uint64_t)n;
-			size_t sz = kept + (size_t)n;
-			go_on = on_chunk(cookie, chunk, sz);
-			kept = sz < NOTES_SCAN_OVERLAP ? sz : NOTES_SCAN_OVERLAP;
-			memmove(chunk, chunk + sz - kept, kept);
+			chunk.sz = kept + (size_t)n;
+			chunk.is_last = at == end;
+			go_on = on_chunk(cookie, &chunk);
+			kept = chunk.sz < CHUNK_OVERLAP ? chunk.sz : CHUNK_OVERLAP;
+			memmove(bytes, bytes + chunk.sz - kept, kept);
 		}
 	}
 out:
-	free(chunk);
+	free(bytes);
 	return err;
 }
 

@@ -12,6 +12,7 @@
 #ifndef TPCHECK_NOTES_NOTES_H
 #define TPCHECK_NOTES_NOTES_H
 
+#include "base/chunk.h"
 #include "base/diag.h"
 #include "base/site.h"
 
@@ -33,17 +34,12 @@ int notes_open(struct notes **out, const char *path, struct diag *diag);
 int notes_open_fd(struct notes **out, int fd, const char *label, struct diag *diag);
 void notes_free(struct notes *notes);
 
-/* Hands over what the file loads into memory, as it stands in the file, in chunks. A chunk begins with the last
- * NOTES_SCAN_OVERLAP bytes of the one before if that one came from the place before it; no more than
- * NOTES_SCAN_MAX_BYTES are read. want_code: of the parts that are executable, else of the others. on_chunk ends it by
- * false. Reads the open file that notes were read from. 0, or as notes_open. */
-enum {
-	NOTES_SCAN_OVERLAP = 256,
-	NOTES_SCAN_MAX_BYTES = 64 << 20,
-};
+/* Hands over what the file loads into memory, as it stands in the file: of the parts that are executable (want_code)
+ * or of the others. No more than NOTES_SCAN_MAX_BYTES are read. on_chunk ends it by false. Reads the open file that
+ * notes were read from. 0, or as notes_open. */
+enum { NOTES_SCAN_MAX_BYTES = 64 << 20 };
 int notes_scan_fd(const struct notes *notes, int fd, bool want_code,
-		  bool (*on_chunk)(void *cookie, const char *bytes, size_t sz), void *cookie,
-		  struct diag *diag);
+		  bool (*on_chunk)(void *cookie, const struct chunk *chunk), void *cookie, struct diag *diag);
 
 /* Opens a file to be read, without ever waiting for it; the caller closes it. -ENOENT, ... */
 int notes_open_file(const char *path, struct diag *diag);

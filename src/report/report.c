@@ -1,6 +1,7 @@
 #include "report/report.h"
 
 #include "base/json.h"
+#include "report/write.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,6 +21,22 @@ outcome_name(enum outcome outcome)
 		return "error";
 	}
 	return "?";
+}
+
+enum exit_code
+report_outcome_code(enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_PASS:
+		return EXIT_PASSED;
+	case OUTCOME_FAIL:
+		return EXIT_FAILED;
+	case OUTCOME_SKIP:
+		return EXIT_SKIPPED;
+	case OUTCOME_ERROR:
+		break;
+	}
+	return EXIT_ERROR;
 }
 
 void
@@ -76,8 +93,8 @@ report_format_version(int version, char *out, size_t out_sz)
 		snprintf(out, out_sz, "v%d.%d.%d", version / 10000, version / 100 % 100, version % 100);
 }
 
-static void
-write_findings(struct json_writer *w, const struct findings *findings)
+void
+report_write_findings(struct json_writer *w, const struct findings *findings)
 {
 	json_writer_begin_array(w);
 	for (size_t i = 0; i < findings->cnt; i++) {
@@ -108,8 +125,8 @@ write_findings(struct json_writer *w, const struct findings *findings)
 	json_writer_end_array(w);
 }
 
-static char *
-take_with_newline(struct json_writer *w)
+char *
+report_take_with_newline(struct json_writer *w)
 {
 	size_t len;
 	char *text = json_writer_take(w, &len);
@@ -130,8 +147,8 @@ report_findings_json(const struct findings *findings)
 {
 	struct json_writer *w = json_writer_new(true);
 
-	write_findings(w, findings);
-	return take_with_newline(w);
+	report_write_findings(w, findings);
+	return report_take_with_newline(w);
 }
 
 char *
@@ -191,12 +208,12 @@ report_json(const struct report_run *run)
 		json_writer_key(w, "duration_ms");
 		json_writer_u64(w, result->duration_ms);
 		json_writer_key(w, "findings");
-		write_findings(w, &result->findings);
+		report_write_findings(w, &result->findings);
 		json_writer_key(w, "artifacts");
 		json_writer_string(w, result->artifacts);
 		json_writer_end_object(w);
 	}
 	json_writer_end_array(w);
 	json_writer_end_object(w);
-	return take_with_newline(w);
+	return report_take_with_newline(w);
 }

@@ -26,6 +26,8 @@ enum exit_code {
 	EXIT_ERROR = 99,
 };
 
+enum exit_code report_outcome_code(enum outcome outcome);
+
 struct report_result {
 	const char *name; /* borrowed */
 	enum outcome outcome;

@@ -839,14 +839,18 @@ semaphores_outside_their_section(void **state)
 struct scanned {
 	struct bytes bytes;
 	size_t chunks, most;
+	bool want_code, is_run_over;
 };
 
 static bool
-on_chunk(void *cookie, const char *bytes, size_t sz)
+on_chunk(void *cookie, const struct chunk *chunk)
 {
 	struct scanned *scanned = cookie;
 
-	append(&scanned->bytes, bytes, sz);
+	assert_int_equal(chunk->is_first, scanned->is_run_over);
+	scanned->is_run_over = chunk->is_last;
+	assert_int_equal(chunk->is_code, scanned->want_code);
+	append(&scanned->bytes, chunk->bytes, chunk->sz);
 	scanned->chunks++;
 	return scanned->chunks < scanned->most;
 }
@@ -855,7 +859,7 @@ static struct scanned
 scan(const struct image *image, bool want_code, size_t most)
 {
 	int fd = file_of(image->bytes.data, image->bytes.len);
-	struct scanned scanned = {.most = most};
+	struct scanned scanned = {.most = most, .want_code = want_code, .is_run_over = true};
 	struct notes *notes = NULL;
 	struct diag diag;
 
@@ -897,7 +901,7 @@ scanning_what_is_loaded(void **state)
 	set_segment(&image, SEGMENT_PROBES, PF_R | PF_W, UINT64_MAX, PROBES_ADDRESS, PROBES_SZ, PROBES_SZ);
 	scanned = scan(&image, false, SIZE_MAX);
 	assert_true(scanned.chunks > 2);
-	assert_int_equal(scanned.bytes.len, LARGE_SZ + (scanned.chunks - 1) * NOTES_SCAN_OVERLAP);
+	assert_int_equal(scanned.bytes.len, LARGE_SZ + (scanned.chunks - 1) * CHUNK_OVERLAP);
 	assert_memory_equal(scanned.bytes.data, image.bytes.data + at, 100000);
 	assert_memory_equal(scanned.bytes.data + scanned.bytes.len - 1000,
 			    image.bytes.data + at + LARGE_SZ - 1000, 1000);

@@ -1,0 +1,329 @@
+/* Bitcoin Core's FormatFullVersion() has its version as a text: "v25.0.0", "v28.0.0rc2", "v31.99.0-d84fc352cbc1", or,
+ * in a build from a tag, "v28.0rc2". What a compiler makes of that differs:
+ *
+ *   the text in .rodata, with its NUL                  clang, and GCC before it learnt to build strings in place
+ *   the first 16 bytes among other 16-byte constants   GCC, of a text that long: nothing tells where it ends
+ *   pieces of 4 and 8 bytes within instructions        GCC on x86, of a shorter one: "v25." and ".0.0"
+ *   nothing that can be found                          machines that put constants together 16 bits at a time
+ *
+ * So the text is looked for in what is not code, then in code. Something like it may stand in a sentence ("removed in
+ * v31.0."): it has a blank before it, or a full stop behind, and is believed only where the tracepoints agree.
+ *
+ * Without a version, the tracepoints say which releases come into question: those whose contract they break least.
+ * The texts below then tell neighbours apart that have the same tracepoints. */
+#include "contract/release.h"
+
+#include "contract/contract.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	unsigned release; /* the first with it */
+	const char *text;
+} marks[] = {
+	{26, "detecting (peer could be v1 or v2)"},
+	{27, "Invalid nblocks. Must be a positive number or -1."},
+	{28, "main, test, testnet4, signet, regtest"},
+	{30, "mempool-script-verify-flag-failed"},
+	{31, "cluster size limit exceeded"},
+};
+enum { MARKS_CNT = sizeof(marks) / sizeof(marks[0]) };
+
+static const char wallet_mark[] = "Transaction needs a change address, but we can't generate it";
+
+enum { VERSION_MAX = sizeof(((struct release_traces *)0)->version) };
+
+enum trust {
+	TRUST_NONE,
+	TRUST_DOUBTFUL,
+	TRUST_SURE,
+};
+
+static size_t
+digits(const char *s, const char *end)
+{
+	size_t n = 0;
+
+	while (s + n < end && isdigit((unsigned char)s[n]))
+		n++;
+	return n;
+}
+
+/* "v28." */
+static bool
+is_start(const char *s, const char *end)
+{
+	return end - s >= 4 && s[0] == 'v' && s[1] >= '2' && s[1] <= '9' && isdigit((unsigned char)s[2]) &&
+	       s[3] == '.';
+}
+
+/* Behind the numbers: the end of the text, or what a build from between two tags adds. */
+static bool
+is_end(const char *s, const char *end)
+{
+	if (s == end || *s == '\0')
+		return true;
+	if (*s++ != '-')
+		return false;
+	/* "-d84fc352cbc1", "-gd84f...", "-unk", and "-dirty" behind these */
+	return end - s >= 3 && (isxdigit((unsigned char)*s) || *s == 'g' || *s == 'u') &&
+	       isalnum((unsigned char)s[1]) && isalnum((unsigned char)s[2]);
+}
+
+/* Of a text in one piece at s, which is_start: "v28.0", "v28.0.0", "v28.0rc2"; out gets it without what a
+ * build adds. */
+static enum trust
+read_whole(const char *start, const char *s, const char *end, char out[VERSION_MAX])
+{
+	const char *at = s + 4;
+	size_t n = digits(at, end);
+	bool has_three = false;
+
+	if (n == 0 || n > 2)
+		return TRUST_NONE;
+	at += n;
+	if (end - at >= 2 && *at == '.' && (n = digits(at + 1, end)) > 0 && n <= 2) {
+		at += 1 + n;
+		has_three = true;
+	}
+	const char *behind = at;
+	if (end - at >= 3 && at[0] == 'r' && at[1] == 'c' && (n = digits(at + 2, end)) > 0 && n <= 2)
+		behind = at + 2 + n;
+	snprintf(out, VERSION_MAX, "%.*s", (int)(behind - s), s);
+	bool in_sentence = s > start && (s[-1] == ' ' || s[-1] == '(' || isalnum((unsigned char)s[-1]));
+	if (in_sentence)
+		return TRUST_DOUBTFUL;
+	return is_end(behind, end) || behind > at || (has_three && *behind != '.') ? TRUST_SURE
+										   : TRUST_DOUBTFUL;
+}
+
+/* Of a text in pieces, within instructions: "v25." and a little behind it ".0.0"; or "v28.0.0r" in one. */
+static enum trust
+read_pieces(const char *s, const char *end, char out[VERSION_MAX])
+{
+	enum { BEHIND_MAX = 20 };
+	const char *last = end - s > 4 + BEHIND_MAX ? s + 4 + BEHIND_MAX : end;
+
+	if (end - s >= 7 && isdigit((unsigned char)s[4]) &&
+	    ((s[5] == '.' && isdigit((unsigned char)s[6])) || (s[5] == 'r' && s[6] == 'c'))) {
+		snprintf(out, VERSION_MAX, "%.*s", s[5] == '.' ? 7 : 5, s);
+		return TRUST_SURE;
+	}
+	for (const char *at = s + 4; last - at >= 4; at++)
+		if (at[0] == '.' && isdigit((unsigned char)at[1]) && at[2] == '.' &&
+		    isdigit((unsigned char)at[3])) {
+			snprintf(out, VERSION_MAX, "%.3s%.4s", s, at);
+			return TRUST_SURE;
+		}
+	snprintf(out, VERSION_MAX, "%.3s", s);
+	return TRUST_DOUBTFUL;
+}
+
+bool
+release_traces_feed(struct release_traces *traces, const struct chunk *chunk)
+{
+	const char *start = chunk->bytes, *end = start + chunk->sz, *s = start;
+	/* What begins in the last bytes comes again in the next chunk, and is whole there; what begins with the
+	 * first byte was seen in the one before, and there is told what is before it. */
+	const char *last = chunk->is_last || chunk->sz < VERSION_MAX ? end : end - VERSION_MAX;
+	char version[VERSION_MAX];
+
+	if (!chunk->is_first && s < last)
+		s++;
+	while (!traces->version[0] && s < last && (s = memchr(s, 'v', (size_t)(last - s)))) {
+		if (is_start(s, end)) {
+			enum trust trust = chunk->is_code ? read_pieces(s, end, version)
+							  : read_whole(start, s, end, version);
+
+			if (trust == TRUST_SURE)
+				memcpy(traces->version, version, sizeof(version));
+			else if (trust == TRUST_DOUBTFUL && !traces->doubtful[0])
+				memcpy(traces->doubtful, version, sizeof(version));
+		}
+		s++;
+	}
+	return !traces->version[0];
+}
+
+void
+release_traces_feed_marks(struct release_traces *traces, const struct chunk *chunk)
+{
+	traces->has_marks = true;
+	for (size_t i = 0; i < MARKS_CNT; i++)
+		if (!(traces->marks & UINT32_C(1) << i) &&
+		    memmem(chunk->bytes, chunk->sz, marks[i].text, strlen(marks[i].text)))
+			traces->marks |= UINT32_C(1) << i;
+	if (!traces->has_wallet_mark && memmem(chunk->bytes, chunk->sz, wallet_mark, sizeof(wallet_mark) - 1))
+		traces->has_wallet_mark = true;
+}
+
+/* How badly the tracepoints fit a release: what is missing, too much, or of another type. */
+static size_t
+count_offences(const struct site *const *sorted, size_t cnt, unsigned release)
+{
+	struct findings findings = {0};
+	size_t offences = 0;
+
+	for (int id = 0; id < TRACEPOINTS_CNT; id++) {
+		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
+		const struct contract_tracepoint *then = contract_at((enum tracepoint_id)id, release);
+		const struct site *site = NULL;
+
+		for (size_t i = 0; i < cnt && !site; i++)
+			if (site_is_of(sorted[i], row->context, row->name))
+				site = sorted[i];
+		if (then && site)
+			offences += contract_check_site(then, site, &findings);
+		else
+			offences += (then != NULL) != (site != NULL);
+	}
+	findings_fini(&findings);
+	return offences;
+}
+
+/* The first site of each tracepoint is enough here. */
+static size_t
+keep_first(const struct site **sorted, size_t cnt)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < cnt; i++)
+		if (!kept || !site_is_like(sorted[kept - 1], sorted[i]))
+			sorted[kept++] = sorted[i];
+	return kept;
+}
+
+struct range {
+	unsigned first, last;
+};
+
+/* The releases that the tracepoints fit best; all when there is none of the documented ones. */
+static struct range
+range_of_sites(const struct site *sites, size_t sites_cnt)
+{
+	const struct site **sorted = sites_sort(sites, sites_cnt);
+	size_t cnt = keep_first(sorted, sites_cnt), best = SIZE_MAX;
+	struct range range = {RELEASE_FIRST, RELEASE_MASTER};
+	bool any = false;
+
+	for (size_t i = 0; i < cnt; i++)
+		any |= contract_find(sorted[i]->provider, sorted[i]->name) != NULL;
+	/* Neighbours have the same number; of two groups with the same the later counts. */
+	for (unsigned release = RELEASE_FIRST; any && release <= RELEASE_MASTER; release++) {
+		size_t offences = count_offences(sorted, cnt, release);
+
+		if (offences > best)
+			continue;
+		if (offences < best || range.last != release - 1)
+			range.first = release;
+		range.last = release;
+		best = offences;
+	}
+	free(sorted);
+	return range;
+}
+
+/* Narrows the range by the texts that are there, and that are not; *because gets one that did. */
+static struct range
+narrow(struct range range, const struct release_traces *traces, const char **because)
+{
+	struct range narrowed = range;
+
+	*because = NULL;
+	if (!traces->has_marks)
+		return range;
+	for (size_t i = 0; i < MARKS_CNT; i++) {
+		bool is_there = traces->marks & UINT32_C(1) << i;
+
+		/* Where a text is missing that all of them have, the file is none of which texts tell. */
+		if (!is_there && marks[i].release <= range.first) {
+			*because = NULL;
+			return range;
+		}
+		if (is_there) {
+			if (marks[i].release > narrowed.first && marks[i].release <= range.last) {
+				narrowed.first = marks[i].release;
+				*because = marks[i].text;
+			}
+		} else if (marks[i].release > range.first && marks[i].release <= narrowed.last) {
+			narrowed.last = marks[i].release - 1;
+		}
+	}
+	/* Texts that contradict each other say nothing. */
+	if (narrowed.first > narrowed.last) {
+		*because = NULL;
+		return range;
+	}
+	return narrowed;
+}
+
+static void
+format_range(struct range range, char out[40])
+{
+	char first[16], last[16];
+
+	if (range.first == range.last)
+		snprintf(out, 40, "%s", release_name(range.first, first));
+	else
+		snprintf(out, 40, "%s to %s", release_name(range.first, first),
+			 release_name(range.last, last));
+}
+
+/* A version of a release that is not in the contract: before the first, or after the last. */
+static bool
+guess_beyond(const char *version, struct release_guess *guess)
+{
+	unsigned number = (unsigned)(version[1] - '0') * 10 + (unsigned)(version[2] - '0');
+	char name[16];
+
+	if (number >= RELEASE_FIRST && number <= RELEASE_MASTER)
+		return false;
+	guess->release = number < RELEASE_FIRST ? RELEASE_FIRST : RELEASE_MASTER;
+	snprintf(guess->why, sizeof(guess->why), "the file says %s; %s is the %s release that is known here",
+		 version, release_name(guess->release, name), number < RELEASE_FIRST ? "first" : "last");
+	return true;
+}
+
+void
+release_guess(const struct release_traces *traces, const struct site *sites, size_t sites_cnt,
+	      struct release_guess *guess)
+{
+	char by_sites[40], by_all[40];
+	const char *because;
+	unsigned doubtful;
+
+	*guess = (struct release_guess){.release = RELEASE_MASTER};
+	if (traces->version[0]) {
+		guess->is_sure = release_parse(traces->version, &guess->release);
+		if (guess->is_sure)
+			snprintf(guess->why, sizeof(guess->why), "the file says %s", traces->version);
+		if (guess->is_sure || guess_beyond(traces->version, guess))
+			return;
+	}
+	struct range range = range_of_sites(sites, sites_cnt), narrowed = narrow(range, traces, &because);
+	format_range(range, by_sites);
+	if (range.first == RELEASE_FIRST && range.last == RELEASE_MASTER) {
+		snprintf(guess->why, sizeof(guess->why),
+			 "the file gives no version, and none of its tracepoints is a documented one");
+		return;
+	}
+	guess->release = narrowed.last;
+	if (traces->doubtful[0] && release_parse(traces->doubtful, &doubtful) && doubtful >= narrowed.first &&
+	    doubtful <= narrowed.last) {
+		guess->release = doubtful;
+		snprintf(guess->why, sizeof(guess->why),
+			 "the file has the text %s, and its tracepoints fit %s best", traces->doubtful,
+			 by_sites);
+		return;
+	}
+	format_range(narrowed, by_all);
+	snprintf(guess->why, sizeof(guess->why), "the file gives no version; its tracepoints fit %s best",
+		 by_sites);
+	if (memcmp(&narrowed, &range, sizeof(range)) != 0)
+		snprintf(guess->why + strlen(guess->why), sizeof(guess->why) - strlen(guess->why),
+			 ", and the texts that it has and has not (%s%s%s) are those of %s",
+			 because ? "'" : "none", because ? because : "", because ? "', ..." : "", by_all);
+}

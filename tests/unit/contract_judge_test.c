@@ -1,0 +1,435 @@
+/* A whole binary's notes against a release. */
+#include "contract/judge.h"
+
+#include "contract/contract.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SITES_MAX = 40 };
+
+struct fake {
+	struct site sites[SITES_MAX];
+	size_t cnt;
+	unsigned release;
+	bool lacks_the_wallet;
+};
+
+static struct site *
+add_row(struct fake *fake, const struct contract_tracepoint *row, unsigned address_bytes)
+{
+	struct site *site = &fake->sites[fake->cnt];
+
+	assert_true(fake->cnt < SITES_MAX);
+	*site = (struct site){
+		.address = 0x1000 + 0x10 * fake->cnt,
+		.semaphore_address = fake->release >= RELEASE_SEMAPHORES ? 0x9000 + 2 * fake->cnt : 0,
+		.address_bytes = (unsigned char)address_bytes,
+		.args_cnt = row->args_cnt,
+	};
+	fake->cnt++;
+	snprintf(site->provider, sizeof(site->provider), "%s", row->context);
+	snprintf(site->name, sizeof(site->name), "%s", row->name);
+	for (unsigned i = 0; i < row->args_cnt; i++) {
+		site->args[i] = (struct operand){
+			.kind = OPERAND_REGISTER,
+			.width_bytes = (uint8_t)contract_arg_width(&row->args[i], address_bytes),
+			.is_signed = arg_type_is_signed(row->args[i].code_type),
+		};
+		snprintf(site->args[i].text, sizeof(site->args[i].text), "operand %u", i + 1);
+	}
+	return site;
+}
+
+/* As a compiler would make it of that release. */
+static void
+make_clean(struct fake *fake, unsigned release, unsigned address_bytes)
+{
+	*fake = (struct fake){.release = release};
+	for (int id = 0; id < TRACEPOINTS_CNT; id++) {
+		const struct contract_tracepoint *row = contract_at((enum tracepoint_id)id, release);
+
+		if (row)
+			add_row(fake, row, address_bytes);
+	}
+}
+
+static struct site *
+find(struct fake *fake, const char *context, const char *name)
+{
+	for (size_t i = 0; i < fake->cnt; i++)
+		if (site_is_of(&fake->sites[i], context, name))
+			return &fake->sites[i];
+	fail();
+	return NULL;
+}
+
+static struct judgement
+judge_fake(const struct fake *fake)
+{
+	struct judgement judgement;
+
+	judge(&(struct judged_binary){.sites = fake->sites,
+				      .sites_cnt = fake->cnt,
+				      .release = fake->release,
+				      .machine = "x86-64",
+				      .has_bcc = true,
+				      .lacks_the_wallet = fake->lacks_the_wallet},
+	      &judgement);
+	return judgement;
+}
+
+/* The one finding, which is about that tracepoint and argument, and its message. */
+static void
+assert_one_wrong(const struct fake *fake, const char *tracepoint, unsigned argument, const char *message)
+{
+	struct judgement judgement = judge_fake(fake);
+
+	if (judgement.wrong.cnt != 1) {
+		for (size_t i = 0; i < judgement.wrong.cnt; i++)
+			print_message("%s\n", judgement.wrong.items[i].message);
+		fail_msg("%zu findings instead of: %s", judgement.wrong.cnt, message);
+	}
+	const struct finding *finding = &judgement.wrong.items[0];
+	assert_string_equal(finding->message, message);
+	assert_string_equal(finding->tracepoint, tracepoint);
+	assert_int_equal(finding->argument, argument);
+	assert_int_equal(finding->kind, FINDING_CONTRACT);
+	judgement_fini(&judgement);
+}
+
+static void
+clean_binaries(void **state)
+{
+	(void)state;
+	for (unsigned release = RELEASE_FIRST; release <= RELEASE_MASTER; release++)
+		for (unsigned bytes = 4; bytes <= 8; bytes += 4) {
+			struct fake fake;
+
+			make_clean(&fake, release, bytes);
+			struct judgement judgement = judge_fake(&fake);
+			if (judgement.wrong.cnt)
+				fail_msg("v%u: %s", release, judgement.wrong.items[0].message);
+			assert_int_equal(judgement.remarks.cnt, 0);
+			/* Signed arguments that are documented as unsigned, sizes on 32-bit, and the rest in a line. */
+			size_t known = release >= 29 || release < 25 ? 2 : 1;
+			known += release >= 29 ? 2 : 0;
+			if (bytes == 4)
+				known += 3 + (release >= 29 ? 2 : 0) + (release == 25 ? 4 : 0);
+			assert_int_equal(judgement.known.cnt, known + 1);
+			judgement_fini(&judgement);
+		}
+}
+
+static void
+known_differences(void **state)
+{
+	struct fake fake;
+
+	(void)state;
+	make_clean(&fake, RELEASE_MASTER, 4);
+	struct judgement judgement = judge_fake(&fake);
+	assert_string_equal(
+		judgement.known.items[0].message,
+		"argument 5 (size) of net:inbound_message: documented as uint64; the code passes a size_t, "
+		"which has 4 bytes on this machine: a consumer has to read as many");
+	assert_string_equal(judgement.known.items[0].want, "8 bytes, unsigned");
+	assert_string_equal(judgement.known.items[0].got, "4 bytes, unsigned");
+	judgement_fini(&judgement);
+
+	/* As the document has it: neither wrong nor a difference. */
+	make_clean(&fake, RELEASE_MASTER, 8);
+	find(&fake, "net", "closed_connection")->args[4].is_signed = false;
+	judgement = judge_fake(&fake);
+	assert_int_equal(judgement.wrong.cnt, 0);
+	assert_int_equal(judgement.known.cnt, 4);
+	assert_string_equal(
+		judgement.known.items[3].message,
+		"8 more known differences between document and code are of meaning: tpcheck list tracepoints "
+		"--release=master");
+	judgement_fini(&judgement);
+}
+
+static void
+missing_ones(void **state)
+{
+	struct fake fake;
+
+	(void)state;
+	make_clean(&fake, 28, 8);
+	snprintf(find(&fake, "utxocache", "spent")->name, sizeof(fake.sites[0].name), "spenX");
+	assert_one_wrong(&fake, "utxocache:spent", 0,
+			 "utxocache:spent is missing: the binary's notes have no tracepoint of that name, "
+			 "v28 documents "
+			 "it (since v23)");
+	struct judgement judgement = judge_fake(&fake);
+	assert_int_equal(judgement.remarks.cnt, 1);
+	assert_string_equal(
+		judgement.remarks.items[0].message,
+		"utxocache:spenX is not documented in v28: 5 arguments (8 bytes, unsigned; 4 bytes, "
+		"unsigned; 4 bytes, unsigned; 8 bytes, signed; 1 byte, unsigned), 1 location");
+	judgement_fini(&judgement);
+
+	/* One that came later. */
+	make_clean(&fake, 28, 8);
+	add_row(&fake, contract_get(TP_NET_MISBEHAVING_CONNECTION), 8);
+	judgement = judge_fake(&fake);
+	assert_int_equal(judgement.wrong.cnt, 0);
+	assert_string_equal(
+		judgement.remarks.items[0].message,
+		"net:misbehaving_connection is not documented in v28, but since v29: 2 arguments (8 bytes, "
+		"signed; 8 bytes, unsigned), 1 location");
+	judgement_fini(&judgement);
+
+	/* Without a wallet its tracepoints are not missed; others are. */
+	make_clean(&fake, 28, 8);
+	for (size_t i = 0; i < fake.cnt; i++)
+		if (!strcmp(fake.sites[i].provider, "coin_selection"))
+			snprintf(fake.sites[i].provider, sizeof(fake.sites[i].provider), "elsewhere");
+	judgement = judge_fake(&fake);
+	assert_int_equal(judgement.wrong.cnt, 4);
+	judgement_fini(&judgement);
+	fake.lacks_the_wallet = true;
+	judgement = judge_fake(&fake);
+	assert_int_equal(judgement.wrong.cnt, 0);
+	assert_string_equal(
+		judgement.known.items[1].message,
+		"coin_selection:selected_coins is not there: it is the wallet's, and the binary has none");
+	judgement_fini(&judgement);
+}
+
+static void
+several_places(void **state)
+{
+	struct fake fake;
+
+	(void)state;
+	make_clean(&fake, RELEASE_MASTER, 8);
+	struct site *first = find(&fake, "net", "outbound_message");
+	for (unsigned i = 0; i < 5; i++) {
+		struct site *site = add_row(&fake, contract_get(TP_NET_OUTBOUND_MESSAGE), 8);
+
+		site->semaphore_address = first->semaphore_address;
+		site->address = 0x5000 + 0x100 * i;
+	}
+	struct judgement judgement = judge_fake(&fake);
+	assert_int_equal(judgement.wrong.cnt, 0);
+	judgement_fini(&judgement);
+
+	struct site *last = &fake.sites[fake.cnt - 1];
+	last->args[4].width_bytes = 4;
+	judgement = judge_fake(&fake);
+	assert_int_equal(judgement.wrong.cnt, 2);
+	assert_string_equal(
+		judgement.wrong.items[0].message,
+		"argument 5 (size) of net:outbound_message is 4 bytes, unsigned in the binary's note "
+		"('operand 5'), uint64 is 8 bytes, unsigned: a consumer reads it wrongly (at 1 of 6 "
+		"locations: 0x5400)");
+	assert_string_equal(
+		judgement.wrong.items[1].message,
+		"the locations of net:outbound_message differ in argument 5: it is 8 bytes, unsigned at "
+		"0x1010 and 4 bytes, unsigned at 0x5400; a consumer reads all in one way");
+	assert_int_equal(judgement.wrong.items[1].argument, 5);
+	judgement_fini(&judgement);
+
+	for (size_t i = 0; i < fake.cnt; i++)
+		if (site_is_like(&fake.sites[i], last))
+			fake.sites[i].args[4].width_bytes = 4;
+	assert_one_wrong(
+		&fake, "net:outbound_message", 5,
+		"argument 5 (size) of net:outbound_message is 4 bytes, unsigned in the binary's note "
+		"('operand 5'), uint64 is 8 bytes, unsigned: a consumer reads it wrongly (at 6 of 6 "
+		"locations: 0x1010, 0x5000, 0x5100, 0x5200, ...)");
+
+	for (size_t i = 0; i < fake.cnt; i++)
+		if (site_is_like(&fake.sites[i], last))
+			fake.sites[i].args[4].width_bytes = 8;
+	last->semaphore_address += 0x100;
+	assert_one_wrong(&fake, "net:outbound_message", 0,
+			 "the locations of net:outbound_message differ in their semaphores: 0x9002 at 0x1010 "
+			 "and 0x9102 "
+			 "at 0x5400; a tracer raises one of them");
+	last->semaphore_address -= 0x100;
+	last->args_cnt = 5;
+	judgement = judge_fake(&fake);
+	assert_int_equal(judgement.wrong.cnt, 2);
+	assert_string_equal(
+		judgement.wrong.items[0].message,
+		"net:outbound_message has 5 arguments in the binary's note, documented are 6 (at 1 of 6 "
+		"locations: 0x5400)");
+	assert_string_equal(
+		judgement.wrong.items[1].message,
+		"the locations of net:outbound_message differ in argument 6: it is 8 bytes, unsigned at "
+		"0x1010 and not there at 0x5400; a consumer reads all in one way");
+	judgement_fini(&judgement);
+}
+
+/* Whatever a file says, its findings can be counted. */
+static void
+many_messages(void **state)
+{
+	enum { MANY = 5000 };
+	struct site *sites = calloc(MANY, sizeof(*sites));
+	struct judgement judgement;
+	size_t removed = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < MANY; i++) {
+		sites[i] = (struct site){.address_bytes = 8, .address = i, .args_cnt = 3};
+		snprintf(sites[i].provider, sizeof(sites[i].provider), "mempool");
+		snprintf(sites[i].name, sizeof(sites[i].name), "removed");
+		sites[i].args[0] = (struct operand){.kind = OPERAND_REGISTER, .width_bytes = 1};
+		snprintf(sites[i].args[0].text, sizeof(sites[i].args[0].text), "operand %u", i);
+	}
+	judge(&(struct judged_binary){.sites = sites, .sites_cnt = MANY, .release = RELEASE_MASTER},
+	      &judgement);
+	for (size_t i = 0; i < judgement.wrong.cnt; i++)
+		removed += !strcmp(judgement.wrong.items[i].tracepoint, "mempool:removed");
+	assert_in_range(removed, 64, 70);
+	judgement_fini(&judgement);
+	free(sites);
+}
+
+static void
+semaphores(void **state)
+{
+	struct fake fake;
+
+	(void)state;
+	make_clean(&fake, RELEASE_MASTER, 8);
+	struct site *site = find(&fake, "mempool", "added"), *other = find(&fake, "mempool", "removed");
+	uint64_t address = site->semaphore_address;
+	site->semaphore_address = 0;
+	assert_one_wrong(
+		&fake, "mempool:added", 0,
+		"mempool:added has no semaphore, which every tracepoint has since v29: its arguments are "
+		"prepared while nobody listens");
+	site->semaphore_address = address;
+	site->semaphore_is_stray = true;
+	assert_one_wrong(
+		&fake, "mempool:added", 0,
+		"the semaphore of mempool:added, at 0x9020, lies outside the section .probes, which is for "
+		"them: tracers count up something else there");
+	site->semaphore_is_stray = false;
+	site->semaphore_address = other->semaphore_address;
+	assert_one_wrong(
+		&fake, "mempool:removed", 0,
+		"mempool:added and mempool:removed have the same semaphore, at 0x9022: one of the two does "
+		"not activate what it should");
+
+	make_clean(&fake, 28, 8);
+	find(&fake, "mempool", "added")->semaphore_address = 0x9000;
+	struct judgement judgement = judge_fake(&fake);
+	assert_int_equal(judgement.wrong.cnt, 0);
+	assert_string_equal(
+		judgement.remarks.items[0].message,
+		"1 of the tracepoints has a semaphore, as all have since v29: a tracer has to raise it");
+	judgement_fini(&judgement);
+}
+
+static void
+operands_for_some(void **state)
+{
+	struct fake fake;
+
+	(void)state;
+	make_clean(&fake, RELEASE_MASTER, 8);
+	struct operand *operand = &find(&fake, "mempool", "added")->args[1];
+	operand->bcc = OPERAND_BCC_LEAVES;
+	assert_one_wrong(&fake, "mempool:added", 2,
+			 "argument 2 (vsize) of mempool:added is in an operand ('operand 2') that libbcc "
+			 "does not read; "
+			 "libbcc leaves it out, so that its users see the next argument in its place");
+	operand->kind = OPERAND_UNREADABLE;
+	snprintf(operand->reason, sizeof(operand->reason), "why not");
+	assert_one_wrong(&fake, "mempool:added", 2,
+			 "argument 2 (vsize) of mempool:added cannot be read: why not; libbcc leaves it out, "
+			 "so that its "
+			 "users see the next argument in its place");
+
+	/* Where libbcc knows nothing, that is said once. */
+	make_clean(&fake, RELEASE_MASTER, 4);
+	struct judgement judgement;
+	judge(&(struct judged_binary){.sites = fake.sites,
+				      .sites_cnt = fake.cnt,
+				      .release = RELEASE_MASTER,
+				      .machine = "arm"},
+	      &judgement);
+	assert_int_equal(judgement.wrong.cnt, 0);
+	assert_int_equal(judgement.remarks.cnt, 1);
+	assert_string_equal(
+		judgement.remarks.items[0].message,
+		"libbcc has no reader of arguments for arm: consumers that use it see none there");
+	judgement_fini(&judgement);
+}
+
+/* Every field of every argument of every tracepoint in every release is missed when it is wrong. */
+static void
+every_argument(void **state)
+{
+	(void)state;
+	for (unsigned release = RELEASE_FIRST; release <= RELEASE_MASTER; release++) {
+		struct fake fake;
+
+		make_clean(&fake, release, 8);
+		for (size_t s = 0; s < fake.cnt; s++) {
+			struct site *site = &fake.sites[s];
+			const struct site good = *site;
+			char full_name[140];
+
+			snprintf(full_name, sizeof(full_name), "%s:%s", site->provider, site->name);
+			for (unsigned i = 0; i <= good.args_cnt; i++) {
+				*site = good;
+				if (i == good.args_cnt)
+					site->args_cnt--;
+				else
+					site->args[i].width_bytes = site->args[i].width_bytes == 2 ? 1 : 2;
+				struct judgement judgement = judge_fake(&fake);
+				assert_int_equal(judgement.wrong.cnt, 1);
+				assert_string_equal(judgement.wrong.items[0].tracepoint, full_name);
+				assert_int_equal(judgement.wrong.items[0].argument,
+						 i == good.args_cnt ? 0 : i + 1);
+				judgement_fini(&judgement);
+			}
+			*site = good;
+		}
+	}
+}
+
+static void
+nothing_and_strangers(void **state)
+{
+	struct fake fake = {.release = RELEASE_MASTER, .cnt = 1};
+	struct judgement judgement = judge_fake(&(struct fake){.release = 24});
+
+	(void)state;
+	assert_int_equal(judgement.wrong.cnt, 11);
+	judgement_fini(&judgement);
+	snprintf(fake.sites[0].provider, sizeof(fake.sites[0].provider), "libc");
+	snprintf(fake.sites[0].name, sizeof(fake.sites[0].name), "setjmp");
+	judgement = judge_fake(&fake);
+	assert_int_equal(judgement.wrong.cnt, TRACEPOINTS_CNT);
+	assert_string_equal(judgement.remarks.items[0].message,
+			    "libc:setjmp is not documented in master: 0 arguments, 1 location");
+	judgement_fini(&judgement);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(clean_binaries),        cmocka_unit_test(known_differences),
+		cmocka_unit_test(missing_ones),          cmocka_unit_test(several_places),
+		cmocka_unit_test(many_messages),         cmocka_unit_test(semaphores),
+		cmocka_unit_test(operands_for_some),     cmocka_unit_test(every_argument),
+		cmocka_unit_test(nothing_and_strangers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
