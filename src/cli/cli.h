@@ -17,6 +17,11 @@ struct command {
 };
 
 extern const struct command command_run, command_list, command_selftest, command_doctor;
+extern const struct command command_abi, command_diff;
+
+/* What main does before and after a command. */
+void cli_set_up(int argc, char **argv);
+int cli_run(const struct command *command, int argc, char **argv);
 
 /* The value of an option that chooses among names; ends the program with code 2 and the choices when it is none
  * of them. names ends with NULL. */
@@ -32,6 +37,12 @@ unsigned cli_release(const struct argp_state *state, const char *option, const c
 
 extern const char *const cli_attach_names[];  /* indices are enum probe_method */
 extern const char *const cli_headers_names[]; /* indices are enum probe_headers */
+
+enum cli_format {
+	CLI_FORMAT_TEXT,
+	CLI_FORMAT_JSON,
+};
+extern const char *const cli_format_names[];
 
 /* From now on SIGINT, SIGTERM, SIGQUIT and SIGHUP set the flag instead of ending the program. */
 const volatile sig_atomic_t *cli_catch_signals(void);

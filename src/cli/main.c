@@ -4,17 +4,12 @@
 #include "scenario/specimen.h"
 
 #include <argp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-const char *cli_program = "tpcheck";
-const char *argp_program_version = "tpcheck " TPCHECK_VERSION;
-
-static const struct command *const commands[] = {&command_run, &command_list, &command_selftest,
-						 &command_doctor};
+static const struct command *const commands[] = {&command_run,  &command_abi,      &command_diff,
+						 &command_list, &command_selftest, &command_doctor};
 enum { COMMANDS_CNT = sizeof(commands) / sizeof(*commands) };
 
 struct chosen {
@@ -79,25 +74,9 @@ main(int argc, char **argv)
 	};
 	struct chosen chosen = {0};
 
-	/* What the parent had ignored or blocked is not for us: children are waited for, signals are obeyed. */
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGCHLD, SIG_DFL);
-	argp_err_exit_status = EXIT_USAGE;
-	if (argc > 0 && *argv[0])
-		cli_program = argv[0];
+	cli_set_up(argc, argv);
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
-	char name[64];
-	snprintf(name, sizeof(name), "tpcheck %s", chosen.command->name);
-	chosen.argv[0] = name;
-	int code = chosen.command->run(chosen.argc, chosen.argv);
-	/* A verdict that could not be written was not given. */
-	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "tpcheck: failed to write to standard output\n");
-		return EXIT_ERROR;
-	}
-	return code;
+	return cli_run(chosen.command, chosen.argc, chosen.argv);
 }

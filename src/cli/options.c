@@ -3,15 +3,51 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "contract/contract.h"
+#include "report/report.h"
 
 #include <argp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+const char *cli_program = "tpcheck";
+const char *argp_program_version = "tpcheck " TPCHECK_VERSION;
+
+const char *const cli_format_names[] = {"text", "json", NULL};
 const char *const cli_attach_names[] = {"auto", "multi", "perf", NULL};
 const char *const cli_headers_names[] = {"builtin", "system", NULL};
+
+void
+cli_set_up(int argc, char **argv)
+{
+	/* What the parent had ignored or blocked is not for us: children are waited for, signals are obeyed. */
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGCHLD, SIG_DFL);
+	argp_err_exit_status = EXIT_USAGE;
+	if (argc > 0 && *argv[0])
+		cli_program = argv[0];
+}
+
+int
+cli_run(const struct command *command, int argc, char **argv)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "tpcheck %s", command->name);
+	argv[0] = name;
+	int code = command->run(argc, argv);
+	/* A verdict that could not be written was not given. */
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "tpcheck: failed to write to standard output\n");
+		return EXIT_ERROR;
+	}
+	return code;
+}
 
 int
 cli_choice(const struct argp_state *state, const char *option, const char *value, const char *const *names)

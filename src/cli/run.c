@@ -31,15 +31,13 @@ enum {
 };
 
 enum { DEFAULT_TIMEOUT_S = 60 };
-enum format { FORMAT_TEXT, FORMAT_JSON };
-static const char *const format_names[] = {"text", "json", NULL};
 static const char *const details_names[] = {"fail", "warn", NULL};
 
 struct arguments {
 	const char *bitcoind, *output, *artifacts, *user;
 	bool list, require, details_warn;
 	unsigned timeout_s;
-	enum format format;
+	enum cli_format format;
 	struct probe_opts probe;
 	const char **patterns;
 	size_t patterns_cnt;
@@ -87,7 +85,7 @@ parse(int key, char *arg, struct argp_state *state)
 		arguments->details_warn = cli_choice(state, "details", arg, details_names) == 1;
 		return 0;
 	case OPTION_FORMAT:
-		arguments->format = (enum format)cli_choice(state, "format", arg, format_names);
+		arguments->format = (enum cli_format)cli_choice(state, "format", arg, cli_format_names);
 		return 0;
 	case OPTION_OUTPUT:
 		arguments->output = arg;
@@ -179,7 +177,7 @@ sink_open(struct sink *sink, const struct arguments *arguments)
 			return false;
 		}
 	}
-	*sink = (struct sink){.json = arguments->format == FORMAT_JSON, .require = arguments->require};
+	*sink = (struct sink){.json = arguments->format == CLI_FORMAT_JSON, .require = arguments->require};
 	if (sink->json) {
 		sink->json_out = out;
 		if (arguments->output)
