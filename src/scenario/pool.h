@@ -76,8 +76,11 @@ struct pool_tx *pool_child(struct scene *scene, const char *name, const struct p
 /* Spends what the others spend, which have one input each. */
 struct pool_tx *pool_rival(struct scene *scene, const char *name, struct pool_tx *const *others, size_t cnt,
 			   unsigned outputs, int64_t fee_sat);
-/* An output with bare multisig, worth so much; before pool_pay. */
-void pool_add_multisig(struct pool_tx *ptx, int64_t value_sat);
+/* Outputs at the end that take their value from another: with bare multisig; and one that is spent without a witness
+ * (P2SH of OP_TRUE), which pool_spend_bare does. */
+void pool_add_multisig(struct pool_tx *ptx, uint32_t from_idx, int64_t value_sat);
+void pool_add_bare(struct pool_tx *ptx, uint32_t from_idx, int64_t value_sat);
+void pool_spend_bare(struct pool_tx *ptx, const struct chain_coin *coin);
 /* What its first input shows, in place of what its coin asks for. */
 void pool_set_witness(struct pool_tx *ptx, const void *item, size_t len);
 

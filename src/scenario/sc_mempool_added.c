@@ -29,14 +29,16 @@ sizes_prepare(struct scene *scene, struct diag *diag)
 	state->b = pool_new(scene, "a transaction whose size and fee are above 16 and 32 bits");
 	pool_spend(state->b, &coin);
 	pool_pay(state->b, POOL_WIDE_OUTPUTS, (INT64_C(1) << 32) + 1234567);
-	code = blocks_take_small_coin(scene, &coin, diag);
+	code = pool_make(scene, &state->c, "a transaction with many signature operations", 1, 1, 30303, diag);
 	if (code)
 		return code;
-	state->c = pool_new(scene, "a transaction with many signature operations");
-	pool_spend(state->c, &coin);
-	pool_add_multisig(state->c, 20001);
-	pool_add_multisig(state->c, 20002);
-	pool_pay(state->c, 1, 30303);
+	pool_add_multisig(state->c, 0, 20001);
+	pool_add_multisig(state->c, 0, 20002);
+	pool_add_bare(state->a, 2, 1000000);
+	state->d = pool_new(scene, "a transaction without a witness");
+	coin = tx_coin(&state->a->tx, 3);
+	pool_spend_bare(state->d, &coin);
+	pool_pay(state->d, 4, 6543);
 	return 0;
 }
 
@@ -62,11 +64,26 @@ expect_three(struct scene *scene, struct diag *diag)
 	return pool_clear(scene, diag);
 }
 
-#define sizes_act    send_three
-#define sizes_expect expect_three
+static int
+sizes_act(struct scene *scene, struct diag *diag)
+{
+	int code = send_three(scene, diag);
+
+	return code ? code : pool_send(scene, ((struct state *)scene->state)->d, diag);
+}
+
+static int
+sizes_expect(struct scene *scene, struct diag *diag)
+{
+	int code = expect_three(scene, diag);
+
+	expect_added(scene, ((struct state *)scene->state)->d);
+	return code;
+}
+
 POOL_SCENARIO(added, TP_MEMPOOL_ADDED, sizes,
 	      "transactions by RPC: virtual size beside weight and bytes, of more than 16 bits, of "
-	      "signature operations; a fee of more than 32 bits");
+	      "signature operations, without a witness; a fee of more than 32 bits");
 
 /* prioritised: what prioritisetransaction puts on a fee is not told, be it more, less or all of it */
 

@@ -115,6 +115,7 @@ conflict_prepare(struct scene *scene, struct diag *diag)
 		code = pool_make(scene, &state->d, "a transaction of the block", 2, 3, 3579, diag);
 	if (code)
 		return code;
+	pool_add_multisig(state->d, 2, 30003);
 	state->b = pool_child(scene, "the child of the first one", state->a, 1, 5, 4680);
 	struct pool_tx *both[] = {state->a, state->c};
 	state->e = pool_rival(scene, "the transaction that spends them", both, 2, 1, 5791);

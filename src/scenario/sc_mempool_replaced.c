@@ -125,6 +125,8 @@ prioritised_prepare(struct scene *scene, struct diag *diag)
 	if (code)
 		return code;
 	state->by[0] = pool_rival(scene, "the prioritised replacement", state->old, 1, 4, 1234);
+	pool_add_multisig(state->old[0], 2, 50005);
+	pool_add_multisig(state->by[0], 3, 40004);
 	state->old_cnt = state->by_cnt = 1;
 	code = pool_prioritise(scene, state->old[0], 10007, diag);
 	if (!code)
