@@ -58,6 +58,7 @@ struct p2p_peer {
 	bool begins; /* the handshake: we connected */
 	bool closed; /* by the node; all that it sent has been read */
 	bool send_failed;
+	bool silent;           /* does not answer pings */
 	struct entry *entries; /* the transcript */
 	size_t entries_cnt, entries_cap;
 	struct buf inbox, outbox;
@@ -214,7 +215,7 @@ take_messages(struct p2p_peer *peer, struct diag *diag)
 	while (!code && take_message(peer, &from, &code, diag)) {
 		struct p2p_message last = p2p_at(peer, peer->entries_cnt - 1);
 
-		if (!strcmp(last.type, "ping") && last.size == NONCE_SZ)
+		if (!strcmp(last.type, "ping") && last.size == NONCE_SZ && !peer->silent)
 			code = post(peer, "pong", last.payload, last.size, diag);
 	}
 	if (from) {
@@ -553,6 +554,12 @@ void
 p2p_set_begins(struct p2p_peer *peer)
 {
 	peer->begins = true;
+}
+
+void
+p2p_set_silent(struct p2p_peer *peer)
+{
+	peer->silent = true;
 }
 
 void

@@ -50,6 +50,8 @@ int p2p_connect(struct p2p_peer **out, struct node *node, const char *from, cons
  * may be NULL. The node begins the handshake, unless p2p_set_begins says that we do. */
 struct p2p_peer *p2p_adopt(struct node *node, int fd);
 void p2p_set_begins(struct p2p_peer *peer);
+/* From now on pings are not answered, so that the node waits. */
+void p2p_set_silent(struct p2p_peer *peer);
 /* Closes the connection and frees all; NULL is fine. */
 void p2p_free(struct p2p_peer *peer);
 

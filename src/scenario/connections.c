@@ -153,10 +153,11 @@ static int
 ask_to_connect(struct scene *scene, const char *type, const char *address, struct diag *diag)
 {
 	bool manual = !strcmp(type, "manual");
+	/* From v26 on the node would speak v2 (BIP324), which our peers do not, if it was not told otherwise. */
+	const char *v1 = node_version(scene->node) >= 260000 ? ", false" : "";
 
-	/* false: not by v2 (BIP324), which our peers do not speak. */
 	return node_call(scene->node, scene->deadline, NULL, diag, manual ? "addnode" : "addconnection",
-			 "[\"%s\", \"%s\", false]", address, manual ? "onetry" : type);
+			 "[\"%s\", \"%s\"%s]", address, manual ? "onetry" : type, v1);
 }
 
 int

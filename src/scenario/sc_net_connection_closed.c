@@ -2,6 +2,7 @@
  * time is the node's mocked one, which is another for each peer. */
 #include "scenario/blocks.h"
 #include "scenario/connections.h"
+#include "scenario/payload.h"
 #include "scenario/registry.h"
 
 #include <errno.h>
@@ -472,7 +473,8 @@ const struct scenario sc_net_closed_connection_inactive = {
 	.clean = clean,
 };
 
-/* closed.stop: the node ends, and with it all connections; the last one of the profile
+/* closed.stop: the node ends, and with it all connections; the last one of the profile. What is said on that of a
+ * private broadcast is judged as well.
  *
  * One of them is for a private broadcast, which only ends well with the node: as long as it runs it opens others in
  * its place. For such a connection the node picks an address that it was told of, if it is Tor's or I2P's. The one
@@ -507,6 +509,13 @@ stop_prepare(struct scene *scene, struct diag *diag)
 	if (code || !has_private_broadcast(scene))
 		return code;
 	code = blocks_take_coin(scene, &state->coin, diag);
+	/* Whatever the node has to say to those who are there, it says now. */
+	for (size_t i = 0; i < state->cnt && !code; i++)
+		if (strcmp(peer_at(scene, i)->connection_type, "inbound") != 0)
+			code = p2p_wait(peer_at(scene, i)->p2p, "version", 0, NULL, scene->deadline, diag);
+	if (!code)
+		code = p2p_settle(fence(scene)->p2p, scene->deadline, diag);
+	peers_mark(state->peers, PEERS_MAX);
 	return code ? code
 		    : node_call(scene->node, scene->deadline, NULL, diag, "logging",
 				"[[\"privatebroadcast\"]]");
@@ -534,10 +543,37 @@ wait_logged(struct scene *scene, const char *words, struct diag *diag)
 	return code;
 }
 
+/* The node offers the transaction, sends it and asks whether it has arrived. If that was answered it would go on with
+ * the next connection. */
+static int
+take_privately(struct scene *scene, const struct tx *tx, struct diag *diag)
+{
+	static const struct p2p_version version = {.services = P2P_NETWORK | P2P_WITNESS, .relay = true};
+	struct peer *peer = ((struct state *)scene->state)->private;
+	struct buf payload;
+	uint8_t txid_wire[32];
+
+	p2p_set_silent(peer->p2p);
+	int code = peer_wake(scene, fence(scene), diag);
+	if (!code)
+		code = p2p_handshake(peer->p2p, &version, scene->deadline, diag);
+	if (!code)
+		code = p2p_wait(peer->p2p, "inv", 0, NULL, scene->deadline, diag);
+	if (!code) {
+		tx_txid(tx, txid_wire);
+		payload_init(&payload);
+		tx_add_compact_size(&payload, 1);
+		payload_add_item(&payload, ITEM_TX, txid_wire);
+		code = peer_ask_buf(scene, peer, "getdata", &payload, "ping", diag);
+	}
+	return code ? code : peer_sync(scene, fence(scene), diag);
+}
+
 static int
 broadcast_privately(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
+	int64_t inbound_cnt;
 	struct tx tx;
 	int code = connections_set_time(scene, EARLY_TIME, diag);
 
@@ -551,7 +587,6 @@ broadcast_privately(struct scene *scene, struct diag *diag)
 		tx_pay(&tx, state->coin.value_sat - FEE_SAT);
 		code = chain_send(scene->node, scene->deadline, &tx, diag);
 	}
-	tx_fini(&tx);
 	state->private = next_peer(scene);
 	if (!code)
 		code = connection_take_call(scene, state->private, TOLD_ONION, diag);
@@ -559,8 +594,12 @@ broadcast_privately(struct scene *scene, struct diag *diag)
 		code = wait_logged(scene, "Socket connected to " TOLD_ONION, diag);
 	if (!code)
 		code = peers_learn(scene, state->private, 1, diag);
-	int64_t inbound_cnt;
-	return code ? code : connections_cnt(scene, &inbound_cnt, &state->outbound_cnt, diag);
+	if (!code)
+		code = connections_cnt(scene, &inbound_cnt, &state->outbound_cnt, diag);
+	if (!code)
+		code = take_privately(scene, &tx, diag);
+	tx_fini(&tx);
+	return code;
 }
 
 static int
@@ -577,6 +616,8 @@ stop_expect(struct scene *scene, struct diag *diag)
 	struct state *state = scene->state;
 
 	(void)diag;
+	if (state->private) /* the fence's messages come at any time */
+		peers_expect_lanes(scene, state->peers, PEERS_MAX, LANE_ANY_ORDER, LANE_ORDERED);
 	expect_source(scene->expect, "getpeerinfo and getnetworkinfo before the node's end");
 	if (state->private)
 		connection_expect_opened(scene, state->private, false, state->outbound_cnt);
@@ -588,10 +629,12 @@ stop_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_closed_connection_stop = {
 	.name = "net.closed_connection.stop",
-	.summary = "the node's end closes each connection once, that of a private broadcast among them (from "
-		   "v31 on)",
+	.summary =
+		"the node's end closes each connection once, that of a private broadcast among them, whose "
+		"messages are judged as well (from v31 on)",
 	.subject = TP_NET_CLOSED_CONNECTION,
-	.tracepoints = CONNECTION_TRACEPOINTS,
+	.tracepoints =
+		CONNECTION_TRACEPOINTS | TP_BIT(TP_NET_INBOUND_MESSAGE) | TP_BIT(TP_NET_OUTBOUND_MESSAGE),
 	.profile = &profile_network,
 	.state_sz = sizeof(struct state),
 	.prepare = stop_prepare,
