@@ -17,7 +17,8 @@
 /* Listens on IPv4, on IPv6 where it can, for Tor and I2P, and reaches everything through stand-ins. Whoever comes from
  * PEER_NOBAN_ADDRESS has the permission noban. */
 extern const struct profile profile_network;
-#define CONNECTIONS_PRIVATE "-privatebroadcast=1" /* if it knows that: see node_has_arg */
+/* It has this if it knows it: see node_has_arg. */
+#define CONNECTIONS_PRIVATE "-privatebroadcast=1"
 
 enum { CONNECTIONS_MAX = 270 }; /* as -maxconnections: more inbound ones than 8 bits */
 /* A time for the node's clock: of 32 bits, as far as setmocktime goes, and neither now nor a multiple of anything. */
