@@ -169,7 +169,8 @@ POOL_SCENARIO(replaced, TP_MEMPOOL_REPLACED, sibling,
 	      "a transaction of version 3 takes the place of its parent's other child");
 
 /* package: a parent that cannot pay for itself takes the place of what its child pays for. Two of them, so that the
- * order in which the package's ids are hashed shows: in one the parent's comes first, in the other the child's. */
+ * order in which the package's ids are hashed shows: as numbers in one the child's is the lesser, in the other the
+ * parent's, which as bytes is the lesser in both. */
 
 struct packages {
 	struct pool pool;
@@ -185,21 +186,19 @@ compare_backwards(const uint8_t left[32], const uint8_t right[32])
 	return 0;
 }
 
-/* Changes the child until the wtxids are in the wanted order as numbers, and in the other one as bytes. */
+/* Changes the child until its wtxid comes behind the parent's as bytes, and before or behind it as a number. */
 static void
-arrange_package(struct pool_tx *const package[2], bool parent_first)
+arrange_package(struct pool_tx *const package[2], bool child_less)
 {
 	uint8_t parent_wire[32], child_wire[32];
-	int as_numbers, as_bytes;
 
 	tx_wtxid(&package[0]->tx, parent_wire);
 	package[1]->tx.inputs[0].sequence = 1u << 31; /* from here on no lock time */
 	do {
 		package[1]->tx.inputs[0].sequence++;
 		tx_wtxid(&package[1]->tx, child_wire);
-		as_numbers = compare_backwards(parent_wire, child_wire);
-		as_bytes = memcmp(parent_wire, child_wire, 32);
-	} while ((as_numbers < 0) != parent_first || (as_bytes < 0) == parent_first);
+	} while (memcmp(child_wire, parent_wire, 32) < 0 ||
+		 (compare_backwards(child_wire, parent_wire) < 0) != child_less);
 }
 
 static int
@@ -220,8 +219,8 @@ package_prepare(struct scene *scene, struct diag *diag)
 	state->second[0] = pool_rival(scene, "the second package's parent", &state->old[1], 1, 6, 5);
 	state->second[1] = pool_child(scene, "the second package's child", state->second[0], 5, 7,
 				      (INT64_C(1) << 21) + 5);
-	arrange_package(state->first, false);
-	arrange_package(state->second, true);
+	arrange_package(state->first, true);
+	arrange_package(state->second, false);
 	code = pool_prioritise(scene, state->second[1], 70001, diag);
 	if (!code)
 		code = pool_send_at(scene, state->old[0], POOL_TIME + 9, diag);
