@@ -90,7 +90,10 @@ added_act(struct scene *scene, struct diag *diag)
 
 	if (!code)
 		code = relay(scene, state->c, diag);
-	return code ? code : relay(scene, state->b, diag);
+	if (!code)
+		code = relay(scene, state->b, diag);
+	/* It is there already, and not tried again. */
+	return code ? code : relay(scene, state->a, diag);
 }
 
 static int

@@ -114,6 +114,44 @@ POOL_SCENARIO(replaced, TP_MEMPOOL_REPLACED, several,
 	      "one transaction takes the place of two and a child: once for each, with the "
 	      "same of the replacement");
 
+/* tried: a replacement that is only tried replaces nothing, nor does one that turns out to be wrong */
+
+static int
+tried_prepare(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = pool_make(scene, &state->old[0], "the replaced transaction", 1, 5, 8888, diag);
+
+	if (code)
+		return code;
+	state->by[0] = pool_rival(scene, "the replacement", state->old, 1, 1, 99999);
+	state->by[1] = pool_rival(scene, "the wrong replacement", state->old, 1, 3, 55555);
+	pool_set_witness(state->by[1], "\x56", 1);
+	state->old_cnt = state->by_cnt = 1;
+	return send_old(scene, diag);
+}
+
+static int
+tried_act(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = pool_try(scene, &state->by[0], 1, true, diag);
+
+	if (!code)
+		code = pool_send_refused(scene, state->by[1], diag);
+	return code ? code : send_replacement(scene, diag);
+}
+
+static int
+tried_expect(struct scene *scene, struct diag *diag)
+{
+	expect_rejected(scene, ((struct state *)scene->state)->by[1], NULL);
+	return replacement_expect(scene, diag);
+}
+
+POOL_SCENARIO(replaced, TP_MEMPOOL_REPLACED, tried,
+	      "a replacement that is only tried is not told, nor one that is refused; one that is sent is");
+
 /* prioritised: the old one's fee is its own, the replacement's is not */
 
 static int
