@@ -3,6 +3,15 @@
 #include "scenario/blocks.h"
 #include "scenario/peers.h"
 
+/* Peers get ids of more than 8 bits. */
+static int
+warm(struct scene *scene, struct diag *diag)
+{
+	int code = blocks_warm(scene, diag);
+
+	return code ? code : peers_raise_ids(scene, diag);
+}
+
 const struct profile profile_default = {
 	.name = "default",
 	.args =
@@ -15,7 +24,7 @@ const struct profile profile_default = {
 			NULL,
 		},
 	.listen = true,
-	.warm = blocks_warm,
+	.warm = warm,
 };
 
 const struct scenario *const scenarios[] = {
