@@ -2,12 +2,18 @@
  * one order.
  *
  * Who is evicted is not ours to say, but bitcoind's rules (SelectNodeToEvict in src/node/eviction.cpp) leave little
- * choice. Peers with the permission noban are no candidates. Of the candidates 4 are protected for their network
- * group, by a secret key, and 8 for a low ping: among equals any. Then 4 for transactions and 4 for blocks, among
- * equals those who came first; of the rest half, those who came first; and the one who came last has to go. So with 8
- * who came early, LATE_CNT who came late and all others noban, it is always one of the late ones; when only 20
- * candidates are left, all are protected, and the newcomer is refused. Which late one it was is seen by its
- * connection's end. */
+ * choice. Peers with the permission noban are no candidates. Of the candidates are protected: 4 for their network
+ * group, by a secret key, so that it may be any; 8 for a low ping; 4 for transactions and 4 for blocks, both of which
+ * nobody here has sent, so that it is those who came first; of the rest half, those who came first. The one who came
+ * last has to go. So when the node is full with
+ *
+ *	EARLY_CNT who came first and have answered a ping,
+ *	MIDDLE_CNT who came then,
+ *	LATE_CNT who came last, all by one network,
+ *
+ * and else with peers that are noban, it is one of the late ones. Which one is seen by its connection's end. With one
+ * candidate less all are protected, and the newcomer is refused. For the next network those of the late ones that are
+ * left are the middle. */
 #include "scenario/connections.h"
 #include "scenario/registry.h"
 
@@ -16,27 +22,39 @@
 
 enum {
 	INBOUND_MAX = CONNECTIONS_MAX - 11, /* the rest is for outbound ones */
-	EARLY_CNT = 8,
-	PROTECTED_MAX = 20,
-	EVICTED_CNT = 3,
-	LATE_CNT = PROTECTED_MAX - EARLY_CNT + EVICTED_CNT,
-	BATCH_CNT = 4, /* late ones that come at the same time */
-	NOBAN_CNT = INBOUND_MAX - EARLY_CNT - LATE_CNT - 1,
+	EARLY_CNT = 12,
+	MIDDLE_CNT = 4,
+	LATE_CNT = 5,
+	ROUNDS_MAX = 6,
+	LEAVERS_CNT = MIDDLE_CNT + 1, /* between two rounds, of whom one is noban */
+	NOBAN_CNT = INBOUND_MAX - 1 - EARLY_CNT - MIDDLE_CNT - LATE_CNT,
 };
 
-/* In the state. The last of the newcomers is refused. */
+/* In the state. Of the newcomers the last one is refused. */
 enum {
 	FENCE,
-	LATE,
-	NEWCOMERS = LATE + LATE_CNT,
-	EARLY = NEWCOMERS + EVICTED_CNT + 1,
-	NOBAN = EARLY + EARLY_CNT,
+	EARLY,
+	NEWCOMERS = EARLY + EARLY_CNT,
+	MIDDLE = NEWCOMERS + ROUNDS_MAX + 1,
+	LATE = MIDDLE + MIDDLE_CNT,
+	NOBAN = LATE + LATE_CNT * ROUNDS_MAX,
 	PEERS_CNT = NOBAN + NOBAN_CNT,
+};
+
+enum way { WAY_IP6, WAY_CJDNS, WAY_IP4, WAY_I2P, WAY_MACHINE, WAY_ONION };
+
+struct round {
+	enum way way;
+	struct peer *leavers[LEAVERS_CNT]; /* before it; none before the first one */
+	struct peer *late, *newcomer;
+	struct peer *evicted; /* of the late ones */
 };
 
 struct state {
 	struct peer peers[PEERS_CNT];
-	const struct peer *evicted[EVICTED_CNT];
+	struct round rounds[ROUNDS_MAX];
+	size_t rounds_cnt;
+	int64_t time_s;
 };
 
 static void
@@ -51,71 +69,141 @@ fence(struct scene *scene)
 	return &((struct state *)scene->state)->peers[FENCE];
 }
 
+/* All who are to come until now have come; those who come from now on do so later. */
 static int
-enter_late(struct scene *scene, size_t nth, struct diag *diag)
+next_time(struct scene *scene, int64_t cnt, struct diag *diag)
 {
-	struct peer *peer = &((struct state *)scene->state)->peers[LATE + nth];
+	struct state *state = scene->state;
+	int code = connections_wait(scene, fence(scene), cnt, diag);
 
-	if (nth % 2)
-		return connection_enter_onion(scene, peer, diag);
-	if (!node_network_lack(scene->node, AF_INET))
+	state->time_s += 11;
+	return code ? code : connections_set_time(scene, state->time_s, diag);
+}
+
+static void
+plan_rounds(struct scene *scene)
+{
+	static const enum way ways[ROUNDS_MAX] = {WAY_IP6,     WAY_I2P, WAY_CJDNS,
+						  WAY_MACHINE, WAY_IP4, WAY_ONION};
+	struct state *state = scene->state;
+	bool has_ip4 = !node_network_lack(scene->node, AF_INET);
+	bool has_ip6 = !node_network_lack(scene->node, AF_INET6);
+
+	for (size_t i = 0; i < ROUNDS_MAX; i++) {
+		size_t nth = state->rounds_cnt;
+
+		if ((ways[i] == WAY_IP4 && !has_ip4) ||
+		    ((ways[i] == WAY_IP6 || ways[i] == WAY_CJDNS) && !has_ip6))
+			continue;
+		state->rounds[state->rounds_cnt++] = (struct round){
+			.way = ways[i],
+			.late = &state->peers[LATE + nth * LATE_CNT],
+			.newcomer = &state->peers[NEWCOMERS + nth],
+		};
+	}
+}
+
+static int
+enter_late(struct scene *scene, const struct round *round, size_t nth, struct diag *diag)
+{
+	struct peer *peer = &round->late[nth];
+
+	switch (round->way) {
+	case WAY_IP6:
+		return connection_enter_from(scene, peer, NODE_IPV6, diag);
+	case WAY_CJDNS:
+		return connection_enter_from(scene, peer, NODE_CJDNS, diag);
+	case WAY_IP4:
 		return connection_enter_from(scene, peer, NODE_IPV4, diag);
+	case WAY_I2P:
+		return connection_enter_i2p(scene, peer, 100 + (unsigned)nth, diag);
+	case WAY_ONION:
+		return connection_enter_onion(scene, peer, diag);
+	case WAY_MACHINE:
+		break;
+	}
 	return peer_connect(scene, peer, NULL, diag);
+}
+
+/* The node is full afterwards. */
+static int
+enter_all_late(struct scene *scene, const struct round *round, struct diag *diag)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < LATE_CNT && !code; i++)
+		code = enter_late(scene, round, i, diag);
+	return code ? code : next_time(scene, INBOUND_MAX, diag);
 }
 
 static int
 prepare(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
-	int64_t time_s = CONNECTIONS_TIME;
-	int code = connections_set_time(scene, time_s, diag);
 
+	plan_rounds(scene);
+	state->time_s = CONNECTIONS_TIME;
+	int code = connections_set_time(scene, state->time_s, diag);
 	if (!code)
 		code = connections_begin(scene, fence(scene), diag);
-	for (size_t i = 0; i < EARLY_CNT && !code; i++)
-		code = peer_connect(scene, &state->peers[EARLY + i], NULL, diag);
-	for (size_t i = 0; i < NOBAN_CNT && !code; i++)
-		code = peer_connect(scene, &state->peers[NOBAN + i], PEER_NOBAN_ADDRESS, diag);
-	for (size_t i = 0; i < LATE_CNT && !code; i++) {
-		if (i % BATCH_CNT == 0) {
-			code = connections_wait(scene, fence(scene), INBOUND_MAX - LATE_CNT + (int64_t)i,
-						diag);
-			time_s += 11;
-			if (!code)
-				code = connections_set_time(scene, time_s, diag);
-		}
-		if (!code)
-			code = enter_late(scene, i, diag);
-	}
+	for (size_t i = EARLY; i < EARLY + EARLY_CNT && !code; i++)
+		code = peer_join(scene, &state->peers[i], NULL, NULL, diag);
+	for (size_t i = NOBAN; i < PEERS_CNT && !code; i++)
+		code = peer_connect(scene, &state->peers[i], PEER_NOBAN_ADDRESS, diag);
 	if (!code)
-		code = connections_wait(scene, fence(scene), INBOUND_MAX, diag);
+		code = next_time(scene, INBOUND_MAX - MIDDLE_CNT - LATE_CNT, diag);
+	for (size_t i = MIDDLE; i < MIDDLE + MIDDLE_CNT && !code; i++)
+		code = peer_connect(scene, &state->peers[i], NULL, diag);
 	if (!code)
-		code = peers_learn(scene, &state->peers[LATE], LATE_CNT, diag);
-	return code ? code : connections_set_time(scene, time_s + 11, diag);
+		code = next_time(scene, INBOUND_MAX - LATE_CNT, diag);
+	if (!code)
+		code = enter_all_late(scene, &state->rounds[0], diag);
+	/* The middle and the first late ones, and of the noban ones those who will leave. */
+	if (!code)
+		code = peers_learn(scene, &state->peers[MIDDLE], MIDDLE_CNT + LATE_CNT, diag);
+	return code ? code : peers_learn(scene, &state->peers[NOBAN], ROUNDS_MAX, diag);
 }
 
-/* Waits until one of the late ones that was not evicted before has lost its connection. */
+/* The middle of before and one who is noban make room for the late ones of this round. */
 static int
-find_evicted(struct scene *scene, size_t nth, struct diag *diag)
+begin_round(struct scene *scene, size_t nth, struct diag *diag)
 {
 	struct state *state = scene->state;
-	struct p2p_peer *newcomer = state->peers[NEWCOMERS + nth].p2p;
+	struct round *round = &state->rounds[nth], *before = &state->rounds[nth - 1];
+	size_t leavers_cnt = 0;
 	int code = 0;
 
-	while (!code) {
-		bool refused = p2p_has_closed(newcomer);
+	round->leavers[leavers_cnt++] = &state->peers[NOBAN + nth - 1];
+	if (nth == 1) {
+		for (size_t i = 0; i < MIDDLE_CNT; i++)
+			round->leavers[leavers_cnt++] = &state->peers[MIDDLE + i];
+	} else {
+		for (size_t i = 0; i < LATE_CNT; i++)
+			if (&before[-1].late[i] != before[-1].evicted)
+				round->leavers[leavers_cnt++] = &before[-1].late[i];
+	}
+	for (size_t i = 0; i < LEAVERS_CNT && !code; i++) {
+		p2p_close(round->leavers[i]->p2p);
+		code = connections_wait(scene, fence(scene), INBOUND_MAX - 1 - (int64_t)i, diag);
+	}
+	if (!code)
+		code = enter_all_late(scene, round, diag);
+	return code ? code : peers_learn(scene, round->late, LATE_CNT, diag);
+}
 
-		for (size_t i = 0; i < LATE_CNT; i++) {
-			bool before = false;
+/* Waits until one of the late ones has lost its connection. */
+static int
+find_evicted(struct scene *scene, struct round *round, struct diag *diag)
+{
+	int code = 0;
 
-			for (size_t k = 0; k < nth; k++)
-				before |= state->evicted[k] == &state->peers[LATE + i];
-			if (before || !p2p_has_closed(state->peers[LATE + i].p2p))
-				continue;
-			state->evicted[nth] = &state->peers[LATE + i];
-			return 0;
-		}
-		if (refused)
+	while (!code && !round->evicted) {
+		bool refused = p2p_has_closed(round->newcomer->p2p);
+
+		for (size_t i = 0; i < LATE_CNT; i++)
+			if (p2p_has_closed(round->late[i].p2p))
+				round->evicted = &round->late[i];
+		if (refused && !round->evicted)
 			return diag_fail(diag, -EBADMSG, "the node did not make room for a newcomer");
 		code = peer_sync(scene, fence(scene), diag);
 	}
@@ -126,41 +214,54 @@ static int
 act(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
+	struct peer *refused = &state->peers[NEWCOMERS + state->rounds_cnt];
 	int code = 0;
 
-	for (size_t i = 0; i < EVICTED_CNT && !code; i++) {
-		code = peer_connect(scene, &state->peers[NEWCOMERS + i], PEER_NOBAN_ADDRESS, diag);
+	for (size_t i = 0; i < state->rounds_cnt && !code; i++) {
+		struct round *round = &state->rounds[i];
+
+		if (i)
+			code = begin_round(scene, i, diag);
 		if (!code)
-			code = find_evicted(scene, i, diag);
+			code = peer_connect(scene, round->newcomer, PEER_NOBAN_ADDRESS, diag);
 		if (!code)
-			code = connections_wait(scene, fence(scene), INBOUND_MAX, diag);
+			code = find_evicted(scene, round, diag);
+		if (!code)
+			code = next_time(scene, INBOUND_MAX, diag);
 	}
 	if (!code)
-		code = peer_connect(scene, &state->peers[NEWCOMERS + EVICTED_CNT], NULL, diag);
-	return code ? code
-		    : p2p_wait_closed(state->peers[NEWCOMERS + EVICTED_CNT].p2p, scene->deadline, diag);
+		code = peer_connect(scene, refused, NULL, diag);
+	return code ? code : p2p_wait_closed(refused->p2p, scene->deadline, diag);
 }
 
 static int
 expect(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
-	int code = peers_learn(scene, &state->peers[NEWCOMERS], EVICTED_CNT, diag);
+	int code = peers_learn(scene, &state->peers[NEWCOMERS], state->rounds_cnt, diag);
 
 	expect_source(scene->expect, "getpeerinfo; whose connection the node closed");
-	for (size_t i = 0; i < EVICTED_CNT && !code; i++) {
-		connection_expect_evicted(scene, state->evicted[i]);
+	for (size_t i = 0; i < state->rounds_cnt && !code; i++) {
+		const struct round *round = &state->rounds[i];
+
+		for (size_t k = 0; i && k < LEAVERS_CNT; k++)
+			connection_expect_closed(scene, round->leavers[k]);
+		for (size_t k = 0; i && k < LATE_CNT; k++)
+			connection_expect_opened(scene, &round->late[k], true,
+						 INBOUND_MAX - LATE_CNT + 1 + (int64_t)k);
+		connection_expect_evicted(scene, round->evicted);
 		/* The evicted one is counted until it is closed. */
-		connection_expect_opened(scene, &state->peers[NEWCOMERS + i], true, INBOUND_MAX + 1);
-		connection_expect_closed(scene, state->evicted[i]);
+		connection_expect_opened(scene, round->newcomer, true, INBOUND_MAX + 1);
+		connection_expect_closed(scene, round->evicted);
 	}
 	return code ? code : connections_end(scene, state->peers, PEERS_CNT, diag);
 }
 
 const struct scenario sc_net_evicted_inbound_connection_full = {
 	.name = "net.evicted_inbound_connection.full",
-	.summary = "a full node makes room for newcomers as long as somebody is not protected: eviction, the "
-		   "newcomer, the end of the connection",
+	.summary = "a full node makes room for newcomers, if somebody is not protected: eviction of a peer "
+		   "of each "
+		   "network, the newcomer, the end of the connection",
 	.subject = TP_NET_EVICTED_INBOUND_CONNECTION,
 	.tracepoints = CONNECTION_TRACEPOINTS,
 	.profile = &profile_network,

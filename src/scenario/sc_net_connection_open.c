@@ -63,6 +63,17 @@ wait_for_all(struct scene *scene, struct diag *diag)
 	return connections_wait(scene, fence(scene), FIRST + (int64_t)state->cnt, diag);
 }
 
+/* A connection is told of when it opens, and not again when the peers have greeted each other. */
+static int
+greet_last(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = peer_sync(scene, fence(scene), diag); /* wakes the thread that sends messages */
+
+	return code ? code
+		    : p2p_handshake(state->peers[FIRST + state->cnt - 1].p2p, NULL, scene->deadline, diag);
+}
+
 static int
 expect_opened(struct scene *scene, bool inbound, struct diag *diag)
 {
@@ -112,7 +123,9 @@ inbound_peers_act(struct scene *scene, struct diag *diag)
 		code = connection_enter_i2p(scene, next_peer(scene), 2, diag);
 	if (!code)
 		code = peer_connect(scene, next_peer(scene), NULL, diag);
-	return code ? code : wait_for_all(scene, diag);
+	if (!code)
+		code = wait_for_all(scene, diag);
+	return code ? code : greet_last(scene, diag);
 }
 
 const struct scenario sc_net_inbound_connection_peers = {
@@ -262,11 +275,12 @@ static int
 outbound_types_act(struct scene *scene, struct diag *diag)
 {
 	static const struct call calls[] = {
-		{"block-relay-only", NULL},    {"feeler", NULL},     {"manual", NULL},
-		{"outbound-full-relay", NULL}, {"addr-fetch", NULL},
+		{"block-relay-only", NULL}, {"feeler", NULL}, {"outbound-full-relay", NULL},
+		{"addr-fetch", NULL},       {"manual", NULL},
 	};
+	int code = call_all(scene, calls, sizeof(calls) / sizeof(calls[0]), diag);
 
-	return call_all(scene, calls, sizeof(calls) / sizeof(calls[0]), diag);
+	return code ? code : greet_last(scene, diag);
 }
 
 const struct scenario sc_net_outbound_connection_types = {
