@@ -63,6 +63,7 @@ struct operand {
 	int64_t displacement;
 	int64_t constant; /* brought to the width and sign */
 	enum operand_bcc bcc;
+	bool is_half;    /* OPERAND_FOREIGN: the note names one of the two registers that the value is in */
 	char text[64];   /* as the note spells it, e.g. "-8@%r12" (cut if longer) */
 	char reason[96]; /* with OPERAND_UNREADABLE: why, e.g. "the operand is in SSE register %xmm0" */
 };

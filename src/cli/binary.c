@@ -45,6 +45,9 @@ find_release(struct binary *binary, int fd, unsigned release, struct diag *diag)
 		err = notes_scan_fd(notes, fd, true, on_chunk, &binary->traces, diag);
 	if (!err && ((!release && !binary->traces.version[0]) || !has_wallet))
 		err = notes_scan_fd(notes, fd, false, on_chunk_for_marks, &binary->traces, diag);
+	/* Some linkers put constants into one segment with the code. */
+	if (!err && binary->traces.has_marks && !binary->traces.has_wallet_mark)
+		err = notes_scan_fd(notes, fd, true, on_chunk_for_marks, &binary->traces, diag);
 	if (err)
 		return err;
 	binary->lacks_the_wallet = !has_wallet && binary->traces.has_marks && !binary->traces.has_wallet_mark;

@@ -275,22 +275,62 @@ find_shared_semaphores(struct findings *findings, const struct site *sites, size
 
 	qsort(sorted, cnt, sizeof(const struct site *), compare_semaphores);
 	for (size_t i = 1; i < cnt && told < SHARED_MAX; i++) {
-		const struct site *a = sorted[i - 1], *b = sorted[i];
-		const struct contract_tracepoint *row;
+		const struct site *pair[] = {sorted[i - 1], sorted[i]};
 
-		if (!a->semaphore_address || a->semaphore_address != b->semaphore_address ||
-		    site_is_like(a, b))
+		if (!pair[0]->semaphore_address || pair[0]->semaphore_address != pair[1]->semaphore_address ||
+		    site_is_like(pair[0], pair[1]))
 			continue;
-		row = contract_find(b->provider, b->name);
-		if (!row)
-			row = contract_find(a->provider, a->name);
-		if (!row)
+		for (size_t k = 0; k < 2; k++) {
+			const struct contract_tracepoint *row =
+				contract_find(pair[k]->provider, pair[k]->name);
+
+			if (!row)
+				continue;
+			told++;
+			say(findings, row->full_name,
+			    "%s has the semaphore of %s:%s, at 0x%" PRIx64
+			    ": one of the two does not activate what it should",
+			    row->full_name, pair[!k]->provider, pair[!k]->name, pair[k]->semaphore_address);
+		}
+	}
+	free(sorted);
+}
+
+static int
+compare_addresses(const void *pa, const void *pb)
+{
+	const struct site *a = *(const struct site *const *)pa, *b = *(const struct site *const *)pb;
+
+	if (a->address != b->address)
+		return a->address < b->address ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+/* Two tracepoints at one place, as a linker leaves them that folds functions of equal code. */
+static void
+find_shared_places(struct findings *findings, const struct site *sites, size_t cnt)
+{
+	const struct site **sorted = sites_sort(sites, cnt);
+	enum { SHARED_MAX = 64 };
+	size_t told = 0;
+
+	qsort(sorted, cnt, sizeof(const struct site *), compare_addresses);
+	for (size_t i = 1; i < cnt && told < SHARED_MAX; i++) {
+		const struct site *pair[] = {sorted[i - 1], sorted[i]};
+
+		if (pair[0]->address != pair[1]->address || site_is_like(pair[0], pair[1]))
 			continue;
-		told++;
-		say(findings, row->full_name,
-		    "%s:%s and %s:%s have the same semaphore, at 0x%" PRIx64
-		    ": one of the two does not activate what it should",
-		    a->provider, a->name, b->provider, b->name, a->semaphore_address);
+		for (size_t k = 0; k < 2; k++) {
+			const struct contract_tracepoint *row =
+				contract_find(pair[k]->provider, pair[k]->name);
+
+			if (!row)
+				continue;
+			told++;
+			say(findings, row->full_name,
+			    "%s is at the same location as %s:%s, 0x%" PRIx64 ": each fires for both",
+			    row->full_name, pair[!k]->provider, pair[!k]->name, pair[k]->address);
+		}
 	}
 	free(sorted);
 }
@@ -363,6 +403,22 @@ judge_row(const struct judged_binary *binary, const struct contract_tracepoint *
 	add_by_place(&judgement->known, places, row, check_known);
 }
 
+/* On 32-bit machines a number of 64 bits can be in two registers. */
+static void
+say_halves(struct findings *remarks, const struct site *sites, size_t cnt)
+{
+	size_t halves = 0;
+
+	for (size_t i = 0; i < cnt; i++)
+		for (unsigned k = 0; k < sites[i].args_cnt; k++)
+			halves += sites[i].args[k].is_half;
+	if (halves)
+		say(remarks, NULL,
+		    "%zu argument%s of 8 bytes %s in two registers, and the note names one: tracers see half "
+		    "of the value",
+		    halves, halves == 1 ? "" : "s", halves == 1 ? "is" : "are");
+}
+
 void
 judge(const struct judged_binary *binary, struct judgement *judgement)
 {
@@ -396,6 +452,7 @@ judge(const struct judged_binary *binary, struct judgement *judgement)
 		    "it",
 		    early, early == 1 ? "s" : "ve", RELEASE_SEMAPHORES);
 	find_shared_semaphores(&judgement->wrong, binary->sites, cnt);
+	find_shared_places(&judgement->wrong, binary->sites, cnt);
 
 	for (size_t i = 0; i < cnt;) {
 		struct places places = {.sites = &sorted[i]};
@@ -408,6 +465,7 @@ judge(const struct judged_binary *binary, struct judgement *judgement)
 		if (!row || !contract_at(row->id, binary->release))
 			say_undocumented(&judgement->remarks, &places, binary->release);
 	}
+	say_halves(&judgement->remarks, binary->sites, cnt);
 	if (!binary->has_bcc && cnt)
 		say(&judgement->remarks, NULL,
 		    "libbcc has no reader of arguments for %s: consumers that use it see none there",

@@ -135,8 +135,11 @@ release_traces_feed(struct release_traces *traces, const struct chunk *chunk)
 		s++;
 	while (!traces->version[0] && s < last && (s = memchr(s, 'v', (size_t)(last - s)))) {
 		if (is_start(s, end)) {
-			enum trust trust = chunk->is_code ? read_pieces(s, end, version)
-							  : read_whole(start, s, end, version);
+			enum trust trust = read_whole(start, s, end, version);
+
+			/* Some linkers put constants into the same segment. */
+			if (chunk->is_code && trust != TRUST_SURE)
+				trust = read_pieces(s, end, version);
 
 			if (trust == TRUST_SURE)
 				memcpy(traces->version, version, sizeof(version));

@@ -21,7 +21,7 @@ struct release_traces {
 
 /* Looks for a version. False once nothing better can come. */
 bool release_traces_feed(struct release_traces *traces, const struct chunk *chunk);
-/* Looks for the texts, in what is not code. */
+/* Looks for the texts. */
 void release_traces_feed_marks(struct release_traces *traces, const struct chunk *chunk);
 
 struct release_guess {

@@ -112,30 +112,37 @@ static const struct {
 	{258 /* EM_LOONGARCH */, MACHINE_LOONGARCH, "loongarch"},
 };
 
-/* The instruction that <sys/sdt.h> puts where a tracepoint is, as it stands in memory. Where code and data differ in
- * byte order, both are tried. */
+enum code_order {
+	CODE_ANY,
+	CODE_LITTLE, /* the file's numbers are little-endian */
+	CODE_BIG,
+};
+
+/* The instruction that <sys/sdt.h> puts where a tracepoint is, as it stands in memory. ARM has big-endian files with
+ * code in either order. */
 static const struct {
 	enum machine machine;
-	unsigned char sz, bytes[5];
+	enum code_order order;
+	unsigned char sz, alignment, bytes[5];
 } nops[] = {
-	{MACHINE_X86_64, 1, {0x90}},
-	{MACHINE_X86_64, 5, {0x0f, 0x1f, 0x44, 0x00, 0x00}},
-	{MACHINE_I386, 1, {0x90}},
-	{MACHINE_AARCH64, 4, {0x1f, 0x20, 0x03, 0xd5}},
-	{MACHINE_ARM, 4, {0x00, 0xf0, 0x20, 0xe3}}, /* nop */
-	{MACHINE_ARM, 4, {0xe3, 0x20, 0xf0, 0x00}},
-	{MACHINE_ARM, 4, {0x00, 0x00, 0xa0, 0xe1}}, /* mov r0, r0 */
-	{MACHINE_ARM, 4, {0xe1, 0xa0, 0x00, 0x00}},
-	{MACHINE_ARM, 2, {0x00, 0xbf}}, /* Thumb's nop */
-	{MACHINE_ARM, 2, {0xbf, 0x00}},
-	{MACHINE_ARM, 2, {0xc0, 0x46}}, /* Thumb's mov r8, r8 */
-	{MACHINE_ARM, 2, {0x46, 0xc0}},
-	{MACHINE_RISCV, 4, {0x13, 0x00, 0x00, 0x00}},
-	{MACHINE_RISCV, 2, {0x01, 0x00}},
-	{MACHINE_PPC, 4, {0x60, 0x00, 0x00, 0x00}},
-	{MACHINE_PPC, 4, {0x00, 0x00, 0x00, 0x60}},
-	{MACHINE_S390, 4, {0x47, 0x00, 0x00, 0x00}},
-	{MACHINE_LOONGARCH, 4, {0x00, 0x00, 0x40, 0x03}},
+	{MACHINE_X86_64, CODE_ANY, 1, 1, {0x90}},
+	{MACHINE_X86_64, CODE_ANY, 5, 1, {0x0f, 0x1f, 0x44, 0x00, 0x00}},
+	{MACHINE_I386, CODE_ANY, 1, 1, {0x90}},
+	{MACHINE_AARCH64, CODE_ANY, 4, 4, {0x1f, 0x20, 0x03, 0xd5}},
+	{MACHINE_ARM, CODE_ANY, 4, 4, {0x00, 0xf0, 0x20, 0xe3}}, /* nop */
+	{MACHINE_ARM, CODE_BIG, 4, 4, {0xe3, 0x20, 0xf0, 0x00}},
+	{MACHINE_ARM, CODE_ANY, 4, 4, {0x00, 0x00, 0xa0, 0xe1}}, /* mov r0, r0 */
+	{MACHINE_ARM, CODE_BIG, 4, 4, {0xe1, 0xa0, 0x00, 0x00}},
+	{MACHINE_ARM, CODE_ANY, 2, 2, {0x00, 0xbf}}, /* Thumb's nop */
+	{MACHINE_ARM, CODE_BIG, 2, 2, {0xbf, 0x00}},
+	{MACHINE_ARM, CODE_ANY, 2, 2, {0xc0, 0x46}}, /* Thumb's mov r8, r8 */
+	{MACHINE_ARM, CODE_BIG, 2, 2, {0x46, 0xc0}},
+	{MACHINE_RISCV, CODE_ANY, 4, 2, {0x13, 0x00, 0x00, 0x00}},
+	{MACHINE_RISCV, CODE_ANY, 2, 2, {0x01, 0x00}},
+	{MACHINE_PPC, CODE_BIG, 4, 4, {0x60, 0x00, 0x00, 0x00}},
+	{MACHINE_PPC, CODE_LITTLE, 4, 4, {0x00, 0x00, 0x00, 0x60}},
+	{MACHINE_S390, CODE_ANY, 4, 2, {0x47, 0x00, 0x00, 0x00}},
+	{MACHINE_LOONGARCH, CODE_ANY, 4, 4, {0x00, 0x00, 0x40, 0x03}},
 };
 
 __attribute__((format(printf, 3, 4))) static void
@@ -452,8 +459,9 @@ drop_duplicates(const struct reader *reader)
 
 /* Whether the instruction at the site can be one of sdt.h's; of a machine that is not known, any. */
 static bool
-is_nop(const struct reader *reader, uint64_t file_offset)
+is_nop(const struct reader *reader, const struct site *site)
 {
+	enum code_order order = reader->notes->is_big_endian ? CODE_BIG : CODE_LITTLE;
 	bool is_known = false;
 
 	for (size_t i = 0; i < sizeof(nops) / sizeof(nops[0]); i++) {
@@ -462,7 +470,9 @@ is_nop(const struct reader *reader, uint64_t file_offset)
 		if (nops[i].machine != reader->machine)
 			continue;
 		is_known = true;
-		if (!image_read(reader->image, file_offset, bytes, nops[i].sz, NULL) &&
+		if ((nops[i].order == CODE_ANY || nops[i].order == order) &&
+		    site->address % nops[i].alignment == 0 &&
+		    !image_read(reader->image, site->file_offset, bytes, nops[i].sz, NULL) &&
 		    !memcmp(bytes, nops[i].bytes, nops[i].sz))
 			return true;
 	}
@@ -485,7 +495,7 @@ place_sites(const struct reader *reader)
 				    "notes: failed to place tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
 				    ": %s",
 				    site->provider, site->name, reader->label, site->address, diag.text);
-		else if (!is_nop(reader, site->file_offset))
+		else if (!is_nop(reader, site))
 			add_problem(notes, site,
 				    "notes: failed to place tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
 				    ": the instruction there is not the nop that marks a tracepoint",

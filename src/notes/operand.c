@@ -455,9 +455,9 @@ parse_place(struct operand *out, struct cursor in, const struct operand_opts *op
 
 /* Behind the width, on a machine other than x86-64. */
 static void
-parse_foreign(struct operand *out, struct cursor in, enum machine machine)
+parse_foreign(struct operand *out, struct cursor in, const struct operand_opts *opts)
 {
-	struct form form = form_of(machine, in.at, (size_t)(in.end - in.at));
+	struct form form = form_of(opts->machine, in.at, (size_t)(in.end - in.at));
 	char text[48];
 
 	switch (form.kind) {
@@ -480,6 +480,8 @@ parse_foreign(struct operand *out, struct cursor in, enum machine machine)
 		unreadable(out, "the operand is in the register %s, which BPF cannot read", text);
 		break;
 	case FORM_REGISTER:
+		out->is_half = opts->is_32bit && out->width_bytes == 8;
+		/* fall through */
 	case FORM_MEMORY:
 	case FORM_SYMBOL:
 		out->kind = OPERAND_FOREIGN;
@@ -529,7 +531,7 @@ operand_parse(struct operand *out, const char *text, size_t len, const struct op
 	else if (opts->machine == MACHINE_X86_64)
 		parse_place(out, in, opts);
 	else
-		parse_foreign(out, in, opts->machine);
+		parse_foreign(out, in, opts);
 	if (!has_width || !out->width_bytes || is_float)
 		out->bcc = machine_has_bcc(opts->machine, !opts->is_32bit) ? OPERAND_BCC_LEAVES
 									   : OPERAND_BCC_READS;

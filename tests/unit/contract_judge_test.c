@@ -318,14 +318,29 @@ semaphores(void **state)
 		"them: tracers count up something else there");
 	site->semaphore_is_stray = false;
 	site->semaphore_address = other->semaphore_address;
-	assert_one_wrong(
-		&fake, "mempool:removed", 0,
-		"mempool:added and mempool:removed have the same semaphore, at 0x9022: one of the two does "
-		"not activate what it should");
+	struct judgement judgement = judge_fake(&fake);
+	assert_int_equal(judgement.wrong.cnt, 2);
+	assert_string_equal(
+		judgement.wrong.items[0].message,
+		"mempool:added has the semaphore of mempool:removed, at 0x9022: one of the two does not "
+		"activate what it should");
+	assert_string_equal(judgement.wrong.items[0].tracepoint, "mempool:added");
+	assert_string_equal(judgement.wrong.items[1].tracepoint, "mempool:removed");
+	judgement_fini(&judgement);
+
+	/* Nor may two be at one place. */
+	site->semaphore_address = address;
+	site->address = other->address;
+	judgement = judge_fake(&fake);
+	assert_int_equal(judgement.wrong.cnt, 2);
+	assert_string_equal(
+		judgement.wrong.items[1].message,
+		"mempool:removed is at the same location as mempool:added, 0x1110: each fires for both");
+	judgement_fini(&judgement);
 
 	make_clean(&fake, 28, 8);
 	find(&fake, "mempool", "added")->semaphore_address = 0x9000;
-	struct judgement judgement = judge_fake(&fake);
+	judgement = judge_fake(&fake);
 	assert_int_equal(judgement.wrong.cnt, 0);
 	assert_string_equal(
 		judgement.remarks.items[0].message,

@@ -42,7 +42,7 @@ enum {
 	PROBES_ADDRESS = 0x42480,
 	CONTENT_AT = 0x4c0, /* what has no fixed place follows */
 
-	LOCATION = TEXT_ADDRESS + 5,
+	LOCATION = TEXT_ADDRESS + 4,
 	SEMAPHORE = PROBES_ADDRESS + 4,
 };
 
@@ -291,8 +291,8 @@ fill_with_nops(struct image *image)
 
 	memset(image->bytes.data + TEXT_AT, 0x90, TEXT_SZ);
 	for (size_t i = 0; i < COUNT(nops); i++)
-		for (unsigned k = 1; nops[i].machine == image->spec.machine && k < TEXT_SZ; k++)
-			image->bytes.data[TEXT_AT + k] = nops[i].bytes[(k + 3) % 4];
+		for (unsigned k = 0; nops[i].machine == image->spec.machine && k < TEXT_SZ; k++)
+			image->bytes.data[TEXT_AT + k] = nops[i].bytes[k % 4];
 }
 
 /* Puts the image together around the notes that were added. Sections not needed can be taken out with
@@ -558,7 +558,7 @@ both_classes_and_byte_orders(void **state)
 		assert_string_equal(site->provider, "net");
 		assert_string_equal(site->name, "inbound_message");
 		assert_int_equal(site->address, LOCATION);
-		assert_int_equal(site->file_offset, TEXT_AT + 5);
+		assert_int_equal(site->file_offset, TEXT_AT + 4);
 		assert_int_equal(site->semaphore_address, SEMAPHORE);
 		assert_int_equal(site->semaphore_file_offset, PROBES_AT + 4);
 		assert_int_equal(site->args_cnt, 4);
@@ -587,7 +587,7 @@ both_classes_and_byte_orders(void **state)
 		assert_string_equal(site->provider, "utxocache");
 		assert_string_equal(site->name, "add");
 		assert_int_equal(site->address, LOCATION + 8);
-		assert_int_equal(site->file_offset, TEXT_AT + 13);
+		assert_int_equal(site->file_offset, TEXT_AT + 12);
 		assert_int_equal(site->semaphore_address, 0);
 		assert_int_equal(site->semaphore_file_offset, 0);
 		assert_int_equal(site->args_cnt, 0);
@@ -654,7 +654,7 @@ addresses_move_with_the_base(void **state)
 		assert_int_equal(notes_cnt(notes), 1);
 		assert_int_equal(notes_problems_cnt(notes), 0);
 		assert_int_equal(notes_site(notes, 0)->address, LOCATION);
-		assert_int_equal(notes_site(notes, 0)->file_offset, TEXT_AT + 5);
+		assert_int_equal(notes_site(notes, 0)->file_offset, TEXT_AT + 4);
 		assert_int_equal(notes_site(notes, 0)->semaphore_address, rows[i].semaphore ? SEMAPHORE : 0);
 		assert_int_equal(notes_site(notes, 0)->semaphore_file_offset,
 				 rows[i].semaphore ? PROBES_AT + 4 : 0);
@@ -689,7 +689,7 @@ assert_misplaced(const struct image *image, bool is_semaphore, uint64_t address,
 	assert_int_equal(is_semaphore ? site->semaphore_file_offset : site->file_offset, 0);
 	/* The other of the two is not concerned. */
 	assert_int_equal(is_semaphore ? site->file_offset : site->semaphore_file_offset,
-			 is_semaphore ? TEXT_AT + 5 : PROBES_AT + 4);
+			 is_semaphore ? TEXT_AT + 4 : PROBES_AT + 4);
 }
 
 static void
@@ -759,11 +759,13 @@ places_without_a_nop(void **state)
 		{EM_X86_64, {0x55}, false},
 		{EM_AARCH64, {0x1f, 0x20, 0x03, 0xd5}, true},
 		{EM_AARCH64, {0x1f, 0x20, 0x03, 0xd6}, false},
-		{EM_ARM, {0xe3, 0x20, 0xf0, 0x00}, true},
+		{EM_ARM, {0xe3, 0x20, 0xf0, 0x00}, false},
 		{EM_ARM, {0x00, 0xbf}, true},
+		{EM_ARM, {0x00, 0xf0, 0x20, 0xe3}, true},
 		{EM_RISCV, {0x01, 0x00}, true},
 		{EM_RISCV, {0x02, 0x00}, false},
 		{EM_PPC64, {0x00, 0x00, 0x00, 0x60}, true},
+		{EM_PPC64, {0x60, 0x00, 0x00, 0x00}, false},
 		{EM_S390, {0x47, 0x00, 0x00, 0x00}, true},
 		{EM_S390, {0x07, 0x00, 0x00, 0x00}, false},
 		{12345, {0x12, 0x34}, true},
@@ -778,7 +780,7 @@ places_without_a_nop(void **state)
 		add_note(&image, "a", "b", "");
 		build(&image);
 		memset(image.bytes.data + TEXT_AT, 0, TEXT_SZ);
-		memcpy(image.bytes.data + TEXT_AT + 5, rows[i].bytes, sizeof(rows[i].bytes));
+		memcpy(image.bytes.data + TEXT_AT + 4, rows[i].bytes, sizeof(rows[i].bytes));
 		if (rows[i].is_nop) {
 			struct notes *notes = read_image(&image);
 
@@ -790,7 +792,7 @@ places_without_a_nop(void **state)
 			assert_problem(
 				&image,
 				"notes: failed to place tracepoint 'a:b' of 'an image' at address "
-				"0x21405: the instruction there is not the nop that marks a tracepoint",
+				"0x21404: the instruction there is not the nop that marks a tracepoint",
 				&site);
 			assert_non_null(site);
 		}
@@ -938,7 +940,7 @@ segments_that_lie(void **state)
 	assert_int_equal(notes_problems_cnt(notes), 2);
 	assert_string_equal(
 		notes_problem(notes, 0),
-		"notes: failed to place tracepoint 'a:b' of 'an image' at address 0x21405: it lies in a "
+		"notes: failed to place tracepoint 'a:b' of 'an image' at address 0x21404: it lies in a "
 		"segment that reaches beyond the end of the file");
 	assert_ptr_equal(notes_problem_site(notes, 0), notes_site(notes, 0));
 	assert_ptr_equal(notes_problem_site(notes, 1), notes_site(notes, 0));
@@ -1192,7 +1194,7 @@ duplicates(void **state)
 			assert_string_equal(
 				notes_problem(notes, 0),
 				"notes: failed to read tracepoint 'net:message' of 'an image': two notes for "
-				"0x21405 contradict each other, the first is used");
+				"0x21404 contradict each other, the first is used");
 		notes_free(notes);
 		end(&image);
 	}
