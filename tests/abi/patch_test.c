@@ -370,7 +370,7 @@ try_binary(const char *path)
 	clean &= !is_named(&copy, NULL, 0);
 	printf("%s: %zu notes, %u patches, %u not named, %u had no room\n", path, copy.notes_cnt, copy.tried,
 	       copy.failed, copy.left_out);
-	bool ok = clean && !copy.failed && copy.tried > 100 && copy.tried > 3 * copy.left_out;
+	bool ok = clean && !copy.failed && copy.tried > 100 && copy.tried > 2 * copy.left_out;
 	close_copy(&copy);
 	return ok;
 }
