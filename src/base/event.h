@@ -37,6 +37,7 @@ struct value {
 
 struct event {
 	unsigned tracepoint; /* enum tracepoint_id of the contract */
+	unsigned release;    /* of the contract that it was decoded by */
 	unsigned site;       /* which of the places in the binary */
 	uint64_t time_ns;    /* CLOCK_MONOTONIC */
 	uint32_t tid;        /* as the initial PID namespace numbers it */

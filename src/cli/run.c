@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "base/xmem.h"
+#include "cli/binary.h"
 #include "node/node.h"
 #include "report/report.h"
 #include "scenario/runner.h"
@@ -27,6 +28,7 @@ enum {
 	OPTION_ARTIFACTS,
 	OPTION_ATTACH,
 	OPTION_HEADERS,
+	OPTION_RELEASE,
 	OPTION_USER,
 };
 
@@ -36,7 +38,7 @@ static const char *const details_names[] = {"fail", "warn", NULL};
 struct arguments {
 	const char *bitcoind, *output, *artifacts, *user;
 	bool list, require, details_warn;
-	unsigned timeout_s;
+	unsigned timeout_s, release;
 	enum cli_format format;
 	struct probe_opts probe;
 	const char **patterns;
@@ -102,6 +104,9 @@ parse(int key, char *arg, struct argp_state *state)
 	case OPTION_HEADERS:
 		arguments->probe.headers =
 			(enum probe_headers)cli_choice(state, "headers", arg, cli_headers_names);
+		return 0;
+	case OPTION_RELEASE:
+		arguments->release = cli_release(state, "release", arg);
 		return 0;
 	case OPTION_USER:
 		if (!getpwnam(arg) && !parse_u64(arg, &(uint64_t){0}))
@@ -244,18 +249,20 @@ repeat_prefix(const struct arguments *arguments, const char *bitcoind)
 {
 	bool under_sudo = geteuid() == 0 && getenv("SUDO_UID");
 	char *program = shell_quote(cli_program);
+	char *release = arguments->release ? xasprintf(" --release=%u", arguments->release) : xstrdup("");
 	char *quoted = shell_quote(bitcoind);
 	char *user = arguments->user ? shell_quote(arguments->user) : NULL;
 	char *timeout = arguments->timeout_s == DEFAULT_TIMEOUT_S
 				? xstrdup("")
 				: xasprintf(" --timeout=%u", arguments->timeout_s);
-	char *prefix = xasprintf("%s%s run --bitcoind=%s%s%s%s%s%s%s%s", under_sudo ? "sudo " : "", program,
+	char *prefix = xasprintf("%s%s run --bitcoind=%s%s%s%s%s%s%s%s%s", under_sudo ? "sudo " : "", program,
 				 quoted, arguments->probe.method ? " --attach=" : "",
 				 arguments->probe.method ? cli_attach_names[arguments->probe.method] : "",
-				 arguments->probe.headers ? " --headers=system" : "", user ? " --user=" : "",
-				 user ? user : "", arguments->details_warn ? " --details=warn" : "", timeout);
+				 arguments->probe.headers ? " --headers=system" : "", release,
+				 user ? " --user=" : "", user ? user : "",
+				 arguments->details_warn ? " --details=warn" : "", timeout);
 	free(timeout);
-
+	free(release);
 	free(program);
 	free(quoted);
 	free(user);
@@ -292,6 +299,19 @@ run_on_specimen(const struct arguments *arguments, struct sink *sink, struct rep
 	return code == EXIT_PASSED ? (arguments->require ? EXIT_ERROR : EXIT_SKIPPED) : code;
 }
 
+/* What is wrong with the file is the runner's to tell. */
+static unsigned
+find_release(const char *bitcoind, unsigned release)
+{
+	struct binary binary;
+
+	binary_open(&binary, bitcoind, release);
+	if (binary.outcome == OUTCOME_PASS)
+		release = binary.guess.release;
+	binary_close(&binary);
+	return release ? release : RELEASE_MASTER;
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -312,6 +332,11 @@ run(int argc, char **argv)
 		 "How to attach: one uprobe_multi link, or a perf event for each probe", 0},
 		{"headers", OPTION_HEADERS, "builtin|system", 0,
 		 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
+		{"release", OPTION_RELEASE, "N", 0,
+		 "The release of Bitcoin Core whose tracepoints are wanted: 23 to 31, or master (default: "
+		 "what the "
+		 "bitcoind says)",
+		 0},
 		{"user", OPTION_USER, "NAME", 0,
 		 "Whom bitcoind runs as when tpcheck is root (default: who called sudo, else nobody)", 0},
 		{0},
@@ -367,10 +392,14 @@ run(int argc, char **argv)
 		code = run_on_specimen(&arguments, &sink, &report, diag.text, interrupted);
 	} else {
 		prefix = repeat_prefix(&arguments, bitcoind);
-		if (sink.text.out)
+		unsigned release = find_release(bitcoind, arguments.release);
+		if (sink.text.out && release == RELEASE_MASTER)
 			fprintf(sink.text.out, "judging %s\n", bitcoind);
+		else if (sink.text.out)
+			fprintf(sink.text.out, "judging %s as v%u\n", bitcoind, release);
 		struct runner_opts opts = {
 			.bitcoind = bitcoind,
+			.release = release,
 			.user = arguments.user,
 			.scenarios = arguments.chosen,
 			.probe = arguments.probe,

@@ -58,6 +58,7 @@ struct contract_tracepoint {
 	const char *context, *name; /* the ELF note's provider and name */
 	const char *full_name;      /* "context:name" */
 	unsigned since;             /* first release with it */
+	unsigned release;           /* of which this row tells: see contract_at */
 	const char *when;           /* when it fires */
 	const char *difference;     /* NULL */
 	unsigned args_cnt;
@@ -130,6 +131,8 @@ int contract_decode(const struct contract_tracepoint *row, const struct probe_po
  * what could not be read said so. arg may be NULL (undocumented argument). */
 struct buf;
 void contract_format_value(const struct contract_arg *arg, const struct value *value, struct buf *out);
+/* The row that the event was decoded by. */
+const struct contract_tracepoint *contract_of_event(const struct event *event);
 /* "utxocache:add(txid=…, vout=0, …)". */
 void contract_format_event(const struct event *event, struct buf *out);
 

@@ -87,6 +87,7 @@ contract_decode(const struct contract_tracepoint *row, const struct probe_point 
 		return -EBADMSG;
 	*event = (struct event){
 		.tracepoint = point->tracepoint,
+		.release = row->release,
 		.site = head.point,
 		.time_ns = head.time_ns,
 		.tid = head.tid,
@@ -217,10 +218,18 @@ contract_format_value(const struct contract_arg *arg, const struct value *value,
 		buf_printf(out, " %s", arg->unit);
 }
 
+const struct contract_tracepoint *
+contract_of_event(const struct event *event)
+{
+	const struct contract_tracepoint *row = contract_at(event->tracepoint, event->release);
+
+	return row ? row : contract_get(event->tracepoint);
+}
+
 void
 contract_format_event(const struct event *event, struct buf *out)
 {
-	const struct contract_tracepoint *row = contract_get(event->tracepoint);
+	const struct contract_tracepoint *row = contract_of_event(event);
 
 	buf_printf(out, "%s(", row->full_name);
 	for (unsigned i = 0; i < event->args_cnt; i++) {

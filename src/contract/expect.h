@@ -31,6 +31,10 @@ struct expected; /* one expected event; belongs to its struct expect */
 
 struct expect *expect_new(void);
 void expect_free(struct expect *x);
+/* The release that is judged; before anything is expected. RELEASE_MASTER from the start. Expectations are written as
+ * master's rows have it: arguments that the release does not have are left out, those of another type or unit are
+ * compared as such. What it means otherwise is the scenario's to know. */
+void expect_release(struct expect *x, unsigned release);
 
 /* Where the wanted values that follow come from; told with a finding. */
 void expect_source(struct expect *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

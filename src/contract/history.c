@@ -100,6 +100,7 @@ make_past(void)
 			struct contract_tracepoint *row = &past[r][id];
 
 			*row = *contract_get((enum tracepoint_id)id);
+			row->release = RELEASE_FIRST + r;
 			while (row->args_cnt && row->args[row->args_cnt - 1].since > RELEASE_FIRST + r)
 				row->args_cnt--;
 		}

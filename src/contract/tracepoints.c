@@ -87,7 +87,12 @@ static const char *const networks[] = {"unroutable", "IPv4",  "IPv6",     "Onion
 
 static const struct contract_tracepoint rows[TRACEPOINTS_CNT] = {
 #define TRACEPOINT(ID, c, n, ...)                                                                            \
-	[TP_##ID] = {.id = TP_##ID, .context = #c, .name = #n, .full_name = #c ":" #n, __VA_ARGS__},
+	[TP_##ID] = {.id = TP_##ID,                                                                          \
+		     .context = #c,                                                                          \
+		     .name = #n,                                                                             \
+		     .full_name = #c ":" #n,                                                                 \
+		     .release = RELEASE_MASTER,                                                              \
+		     __VA_ARGS__},
 #include "contract/tracepoints.def"
 #undef TRACEPOINT
 };

@@ -187,7 +187,7 @@ write_value(struct json_writer *w, const struct value *value)
 char *
 event_json(const struct event *event)
 {
-	const struct contract_tracepoint *row = contract_get((enum tracepoint_id)event->tracepoint);
+	const struct contract_tracepoint *row = contract_of_event(event);
 	struct json_writer *w = json_writer_new(false);
 
 	json_writer_begin_object(w);

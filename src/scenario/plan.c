@@ -18,17 +18,21 @@ unusable_note(const struct notes *notes)
 }
 
 void
-plan_make(struct plan *plan, const struct notes *notes, uint64_t tracepoints)
+plan_make(struct plan *plan, const struct notes *notes, unsigned release, uint64_t tracepoints)
 {
-	*plan = (struct plan){0};
+	*plan = (struct plan){.release = release};
 	for (int id = 0; id < TRACEPOINTS_CNT; id++) {
-		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
+		const struct contract_tracepoint *row = contract_at((enum tracepoint_id)id, release);
 		const struct site *site;
 		size_t nth = 0, placed = 0;
 		char message[1024];
 
 		if (!(tracepoints & TP_BIT(id)))
 			continue;
+		if (!row) {
+			plan->later |= TP_BIT(id);
+			continue;
+		}
 		for (; (site = notes_find(notes, row->context, row->name, nth)); nth++) {
 			contract_check_site(row, site, &plan->findings[id]);
 			/* Without a place in the file there is nothing to attach to; the problem's text follows. */
@@ -81,8 +85,8 @@ plan_decode(const struct plan *plan, const struct record_list *records, struct e
 		const struct record *record = records->items[i];
 		const struct probe_point *point =
 			record->head.point < plan->points_cnt ? &plan->points[record->head.point] : NULL;
-		int code = point ? contract_decode(contract_get(point->tracepoint), point, record,
-						   record->head.size, &(*events)[i])
+		int code = point ? contract_decode(contract_at(point->tracepoint, plan->release), point,
+						   record, record->head.size, &(*events)[i])
 				 : -EBADMSG;
 
 		if (code) {

@@ -11,12 +11,14 @@
 struct plan {
 	struct probe_point *points; /* all locations of the wanted tracepoints that the binary has */
 	size_t points_cnt;
+	unsigned release;                          /* of the contract */
 	uint64_t missing;                          /* wanted, but not in the binary */
+	uint64_t later;                            /* wanted, but the release does not have them */
 	struct findings findings[TRACEPOINTS_CNT]; /* what the notes alone show to be wrong */
 };
 
-/* Plans for the tracepoints in mask. notes is borrowed until plan_fini. */
-void plan_make(struct plan *plan, const struct notes *notes, uint64_t tracepoints);
+/* Plans for the tracepoints in mask, as that release has them. notes is borrowed until plan_fini. */
+void plan_make(struct plan *plan, const struct notes *notes, unsigned release, uint64_t tracepoints);
 void plan_fini(struct plan *plan);
 
 /* Decodes records; events (owned by the caller, free()) borrow the records' bytes. -EBADMSG names a record

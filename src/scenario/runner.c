@@ -372,7 +372,7 @@ need_wallet(struct runner *runner, const struct scenario *scenario, struct scene
 static uint64_t
 companions_to_leave_out(const struct runner *runner, const struct scenario *scenario)
 {
-	uint64_t tracepoints = runner->plan.missing;
+	uint64_t tracepoints = runner->plan.missing | runner->plan.later;
 
 	for (int id = 0; id < TRACEPOINTS_CNT; id++)
 		if (runner->plan.findings[id].cnt && id != (int)scenario->subject)
@@ -455,21 +455,35 @@ judge(struct runner *runner, struct report_result *result)
 	result->outcome = contract || (details && !runner->opts->details_warn) ? OUTCOME_FAIL : OUTCOME_PASS;
 }
 
+static int
+skip_later(const struct runner *runner, const struct scenario *scenario, struct diag *diag)
+{
+	const struct contract_tracepoint *row = contract_get(scenario->subject);
+	char judged[16], since[16];
+
+	return scenario_skip(diag, "%s came with %s; this bitcoind is judged as %s", row->full_name,
+			     release_name(row->since, since), release_name(runner->plan.release, judged));
+}
+
 static void
 run_scenario(struct runner *runner, const struct scenario *scenario, struct report_result *result)
 {
 	uint64_t began = clock_now_ns();
 	struct scene scene = {
+		.release = runner->plan.release,
 		.deadline = deadline_in_ms(runner->opts->timeout_ms),
 		.expect = expect_new(),
 		.state = scenario->state_sz ? xcalloc(1, scenario->state_sz) : NULL,
 	};
 	struct event *events = NULL;
 	struct diag diag = {.text = ""};
+	expect_release(scene.expect, runner->plan.release);
 	int code = scenario->needs_wallet ? need_wallet(runner, scenario, &scene, &diag) : 0;
 
 	if (!scenario_is_skip(code))
 		copy_findings(&result->findings, &runner->plan.findings[scenario->subject]);
+	if (!code && runner->plan.later & TP_BIT(scenario->subject))
+		code = skip_later(runner, scenario, &diag);
 	if (!code && !(runner->plan.missing & TP_BIT(scenario->subject))) {
 		code = use_node(runner, scenario, &scene, &diag);
 		if (!code)
@@ -550,7 +564,8 @@ prepare(struct runner *runner)
 			   "Ubuntu: systemtap-sdt-dev)");
 		return;
 	}
-	plan_make(&runner->plan, runner->notes, all_tracepoints(opts->scenarios));
+	plan_make(&runner->plan, runner->notes, opts->release ? opts->release : RELEASE_MASTER,
+		  all_tracepoints(opts->scenarios));
 	if (!runner->plan.points_cnt)
 		return;
 	/* The first node starts while the probes compile. */

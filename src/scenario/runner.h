@@ -11,6 +11,7 @@
 
 struct runner_opts {
 	const char *bitcoind; /* absolute path */
+	unsigned release;     /* whose contract it is judged by; 0: master's */
 	const char *user;     /* whom bitcoind runs as when we are root; NULL: see struct node_opts */
 	const struct scenario *const *scenarios; /* in the order in which they run; NULL-terminated */
 	struct probe_opts probe;

@@ -232,7 +232,7 @@ generate_expect(struct scene *scene, struct diag *diag)
 	expect_extra_kind(scene->expect, FINDING_DETAIL);
 	if (!code)
 		code = expect_connected_coins(scene, block, FINDING_DETAIL,
-					  "trying the mined block in a temporary cache", diag);
+					      "trying the mined block in a temporary cache", diag);
 	if (!code)
 		code = expect_block(scene, block, diag);
 	json_free(block);

@@ -635,7 +635,7 @@ proposal_expect(struct scene *scene, struct diag *diag)
 	expect_extra_kind(scene->expect, FINDING_DETAIL);
 	if (!code)
 		code = expect_connected_coins(scene, block, FINDING_DETAIL,
-					  "trying the proposal in a temporary cache", diag);
+					      "trying the proposal in a temporary cache", diag);
 	if (!code)
 		code = expect_block(scene, block, diag);
 	json_free(block);

@@ -45,6 +45,7 @@ extern const struct profile profile_default;
 extern const struct profile profile_narrow;
 
 struct scene {
+	unsigned release; /* of Bitcoin Core, whose contract is judged: RELEASE_MASTER or less */
 	struct node *node;
 	struct deadline deadline;    /* of the scenario; for node_call and its like */
 	struct expect *expect;       /* to be filled */

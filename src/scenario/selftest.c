@@ -114,7 +114,7 @@ prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *pla
 
 	if (code)
 		return code;
-	plan_make(plan, *notes, UINT64_MAX);
+	plan_make(plan, *notes, RELEASE_MASTER, UINT64_MAX);
 	for (int id = 0; id < TRACEPOINTS_CNT; id++)
 		if (plan->findings[id].cnt)
 			return diag_fail(diag, -EBADMSG,

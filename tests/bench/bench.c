@@ -71,7 +71,7 @@ arm(pid_t pid, const char *binary)
 	char byte;
 
 	must(notes_open(&notes, binary, &diag), &diag);
-	plan_make(&plan, notes, UINT64_MAX);
+	plan_make(&plan, notes, RELEASE_MASTER, UINT64_MAX);
 	must(probe_set_new(&set, plan.points, plan.points_cnt, NULL, &diag), &diag);
 	must(probe_set_attach(set, pid, &diag), &diag);
 	must(probe_set_arm(set, UINT64_MAX, &diag), &diag);
@@ -184,7 +184,7 @@ measure_hits(void)
 	size_t in_order = 0;
 
 	must(notes_open(&notes, "/proc/self/exe", &diag), &diag);
-	plan_make(&plan, notes, TP_BIT(TP_UTXOCACHE_ADD));
+	plan_make(&plan, notes, RELEASE_MASTER, TP_BIT(TP_UTXOCACHE_ADD));
 	must(probe_set_new(&set, plan.points, plan.points_cnt, NULL, &diag), &diag);
 	must(specimen_start(&specimen, NULL, &diag), &diag);
 	for (int i = 0; i < RUNS; i++) {

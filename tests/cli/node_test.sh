@@ -32,6 +32,10 @@ done
 check "both ways have equal results" [ "$(outcomes "$scratch/multi.json")" = "$(outcomes "$scratch/perf.json")" ]
 
 # Two at once do not see each other.
+# By the contract of a release that has less, what came later is skipped.
+run 77 "$tpcheck" run --bitcoind="$bitcoind" --release=28 'net.closed_connection.rpc'
+check "a tracepoint that came later" says 'net:closed_connection came with v29; this bitcoind is judged as v28'
+
 "$tpcheck" run --bitcoind="$bitcoind" >"$scratch/other" 2>&1 &
 other=$!
 run 0 "$tpcheck" run --bitcoind="$bitcoind"

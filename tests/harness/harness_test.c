@@ -49,7 +49,7 @@ bench_open(struct bench *bench, const char *program, enum probe_method method, u
 	struct diag diag;
 
 	must(notes_open(&bench->notes, program, &diag), &diag);
-	plan_make(&bench->plan, bench->notes, tracepoints);
+	plan_make(&bench->plan, bench->notes, RELEASE_MASTER, tracepoints);
 	must(probe_set_new(&bench->set, bench->plan.points, bench->plan.points_cnt, &opts, &diag), &diag);
 	assert_int_equal(probe_set_method(bench->set), method);
 }
@@ -242,7 +242,7 @@ test_each_wrong_width_is_named(void **state)
 
 	(void)state;
 	must(notes_open(&notes, WIDE_SPECIMEN, &diag), &diag);
-	plan_make(&plan, notes, UINT64_MAX);
+	plan_make(&plan, notes, RELEASE_MASTER, UINT64_MAX);
 	for (unsigned id = 0; id < TRACEPOINTS_CNT; id++) {
 		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
 		const struct findings *findings = &plan.findings[id];

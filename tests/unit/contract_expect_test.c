@@ -1651,10 +1651,113 @@ test_far_apart(void **state)
 	expect_free(x);
 }
 
+/* Older releases: written as master has it, compared as the release has it. */
+
+static void
+test_an_argument_that_came_later(void **state)
+{
+	struct expect *x = expect_new();
+	struct event event = event_of(TP_MEMPOOL_REPLACED);
+
+	(void)state;
+	expect_release(x, 25);
+	struct expected *e = expect_event(x, TP_MEMPOOL_REPLACED, FINDING_CONTRACT, "the replaced one");
+	want_hash(e, "replaced_txid", hash_a);
+	want_int(e, "replaced_vsize", 200);
+	want_int(e, "replaced_fee", 1000);
+	want_uint(e, "replaced_entry_time", 1700000000);
+	want_hash(e, "replacement_hash", hash_b);
+	want_int(e, "replacement_vsize", 300);
+	want_int(e, "replacement_fee", 2000);
+	want_bool(e, "is_txid", true);
+	want_kind(e, FINDING_DETAIL);
+	event.release = 25;
+	event.args_cnt = 7;
+	event.args[0] = value_hash(hash_a);
+	event.args[1] = value_uint(200); /* a size_t then */
+	event.args[2] = value_int(1000);
+	event.args[3] = value_uint(1700000000);
+	event.args[4] = value_hash(hash_b);
+	event.args[5] = value_uint(300);
+	event.args[6] = value_int(2000);
+	assert_fits(x, &event);
+	event.args[5] = value_uint(UINT64_C(300) << 32);
+	assert_differs(x, &event, 6, "replacement_vsize", "300 vB", "1288490188800 vB");
+	expect_free(x);
+}
+
+static void
+want_duration(struct expect *x)
+{
+	struct expected *e = expect_event(x, TP_VALIDATION_BLOCK_CONNECTED, FINDING_CONTRACT, "the block");
+
+	want_hash(e, "hash", hash_a);
+	want_int(e, "height", 7);
+	want_uint(e, "transactions", 1);
+	want_int(e, "inputs", 1);
+	want_uint(e, "sigops", 4);
+	want_range(e, "duration", 1500000, 2500000);
+}
+
+static void
+test_a_unit_that_was_another(void **state)
+{
+	static const struct {
+		unsigned release;
+		int64_t duration;
+		const char *want, *got;
+	} cases[] = {
+		{24, 2000, NULL, NULL},
+		{24, 2000000, "1500 to 2501 us", "2000000 us"},
+		{25, 2000000, NULL, NULL},
+		{25, 2000, "1500000 to 2500000 ns", "2000 ns"},
+		{RELEASE_MASTER, 2000000, NULL, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct expect *x = expect_new();
+		struct event event = event_of(TP_VALIDATION_BLOCK_CONNECTED);
+
+		expect_release(x, cases[i].release);
+		want_duration(x);
+		event.release = cases[i].release;
+		event.args[0] = value_hash(hash_a);
+		event.args[1] = value_int(7);
+		event.args[2] = value_uint(1);
+		event.args[3] = value_int(1);
+		event.args[4] = value_uint(4);
+		event.args[5] = value_int(cases[i].duration);
+		if (cases[i].want)
+			assert_differs(x, &event, 6, "duration", cases[i].want, cases[i].got);
+		else
+			assert_fits(x, &event);
+		expect_free(x);
+	}
+}
+
+static void
+test_a_tracepoint_that_came_later(void **state)
+{
+	struct expect *x = expect_new();
+	struct event event = add_event(1);
+
+	(void)state;
+	expect_release(x, 24);
+	expect_add(x, 1);
+	expect_event(x, TP_MEMPOOL_ADDED, FINDING_CONTRACT, "what there was no tracepoint for");
+	expect_drop(x, TP_BIT(TP_MEMPOOL_ADDED));
+	assert_fits(x, &event);
+	expect_free(x);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_argument_that_came_later),
+		cmocka_unit_test(test_a_unit_that_was_another),
+		cmocka_unit_test(test_a_tracepoint_that_came_later),
 		cmocka_unit_test(test_exact),
 		cmocka_unit_test(test_want_int),
 		cmocka_unit_test(test_want_uint),
