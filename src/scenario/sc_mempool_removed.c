@@ -32,7 +32,7 @@ block_prepare(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 	struct chain_coin coin;
-	int code = pool_make(scene, &state->a, "a prioritised transaction", 1, 2, 11111, diag);
+	int code = pool_make(scene, &state->a, "a transaction without a fee, prioritised", 1, 2, 0, diag);
 
 	if (!code)
 		code = blocks_take_coin(scene, &coin, diag);
