@@ -267,7 +267,8 @@ headers_prepare(struct scene *scene, struct diag *diag)
 	enum { HEADERS = 2000 };
 	struct state *state = scene->state;
 	struct block_draft draft = {.height = 1, .bits = 0x207fffff, .time = 1};
-	int code = plain_prepare(scene, diag);
+	/* From where it is not sent away: to some releases this is misbehaviour. */
+	int code = join_one(scene, PEER_NOBAN_ADDRESS, NULL, diag);
 
 	/* They follow a block that nobody has. */
 	memset(draft.prev_hash_wire, 0x5a, sizeof(draft.prev_hash_wire));
@@ -656,9 +657,9 @@ block_act(struct scene *scene, struct diag *diag)
 	tx_add_compact_size(payload, 1);
 	payload_add_header(payload, &state->block);
 	int code = peer_ask_buf(scene, peer, "headers", payload, "getdata", diag);
-	/* Now the node knows that we know blocks. */
+	/* Now the node knows that we know blocks. (v23 says so at once.) */
 	if (!code)
-		code = p2p_wait(peer->p2p, "sendheaders", peer->mark, NULL, scene->deadline, diag);
+		code = p2p_wait(peer->p2p, "sendheaders", 0, NULL, scene->deadline, diag);
 	if (!code) {
 		payload_begin(scene);
 		block_serialize(&state->block, payload);

@@ -307,6 +307,19 @@ test_ping_answered(void **state)
 	assert_int_equal(pongs, 1);
 }
 
+static void
+test_silent(void **state)
+{
+	struct script *script = *state;
+	struct diag diag = {0};
+
+	p2p_set_silent(script->peer);
+	say(script, "ping", "12345678", 8);
+	say(script, "any", NULL, 0);
+	check(p2p_wait(script->peer, "any", 0, NULL, soon(), &diag), diag);
+	assert_int_equal(p2p_cnt(script->peer), 2);
+}
+
 /* Answers pings, each after a pong that is not wanted. */
 static void *
 answer(void *arg)
@@ -374,6 +387,21 @@ test_handshake(void **state)
 	hear(script, "version", message.payload, message.size);
 	hear(script, "wtxidrelay", NULL, 0);
 	hear(script, "verack", NULL, 0);
+}
+
+static void
+test_handshake_begun(void **state)
+{
+	struct script *script = *state;
+	struct diag diag = {0};
+
+	p2p_set_begins(script->peer);
+	say(script, "version", "x", 1);
+	say(script, "verack", NULL, 0);
+	check(p2p_handshake(script->peer, &(struct p2p_version){.no_verack = true}, soon(), &diag), diag);
+	assert_int_equal(p2p_cnt(script->peer), 3);
+	assert_int_equal(p2p_at(script->peer, 0).direction, P2P_SENT);
+	assert_string_equal(p2p_at(script->peer, 0).type, "version");
 }
 
 /* The real node. */
@@ -504,8 +532,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_closed_midway, begin, end),
 		cmocka_unit_test_setup_teardown(test_last_words, begin, end),
 		cmocka_unit_test_setup_teardown(test_ping_answered, begin, end),
+		cmocka_unit_test_setup_teardown(test_silent, begin, end),
 		cmocka_unit_test_setup_teardown(test_sync, begin, end),
 		cmocka_unit_test_setup_teardown(test_handshake, begin, end),
+		cmocka_unit_test_setup_teardown(test_handshake_begun, begin, end),
 	};
 	const struct CMUnitTest real[] = {
 		cmocka_unit_test(test_real_inbound),
