@@ -65,6 +65,26 @@ wait_cnt(struct scene *scene, struct peer *fence, int64_t wanted, struct diag *d
 		       : code;
 }
 
+/* Such a bitcoind says at its start how many it takes. */
+int
+connections_check_limit(struct scene *scene, struct diag *diag)
+{
+	static const char words[] = "Using at most ";
+	struct buf log;
+	int cnt = CONNECTIONS_MAX;
+
+	buf_init(&log, 32 << 10);
+	int code = node_log_read(scene->node, 0, &log, diag);
+	const char *found = log.data ? strstr(log.data, words) : NULL;
+	if (found && sscanf(found + strlen(words), "%d", &cnt) == 1 && cnt < CONNECTIONS_MAX)
+		code = scenario_skip(
+			diag,
+			"bitcoind may not open enough files for %d connections; allow more (ulimit -n 1024)",
+			CONNECTIONS_MAX);
+	buf_fini(&log);
+	return code;
+}
+
 int
 connections_begin(struct scene *scene, struct peer *fence, struct diag *diag)
 {

@@ -30,6 +30,8 @@ enum { CONNECTIONS_MAX = 270 }; /* as -maxconnections: more inbound ones than 8 
 	 TP_BIT(TP_NET_EVICTED_INBOUND_CONNECTION) | TP_BIT(TP_NET_CLOSED_CONNECTION) |                      \
 	 TP_BIT(TP_NET_MISBEHAVING_CONNECTION))
 
+/* A skip where bitcoind may not open enough files for CONNECTIONS_MAX. For prepare. */
+int connections_check_limit(struct scene *scene, struct diag *diag);
 /* Waits until nobody is connected, and connects the fence, inbound. For prepare. */
 int connections_begin(struct scene *scene, struct peer *fence, struct diag *diag);
 /* Waits until the node has so many connections, the fence included, and all events until then have fired. */

@@ -18,8 +18,6 @@
 #include "scenario/registry.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
 enum {
@@ -138,31 +136,11 @@ enter_all_late(struct scene *scene, const struct round *round, struct diag *diag
 	return code ? code : next_time(scene, INBOUND_MAX, diag);
 }
 
-/* A bitcoind that may not open so many files takes fewer connections, and says so when it starts. */
-static int
-check_limit(struct scene *scene, struct diag *diag)
-{
-	static const char words[] = "Using at most ";
-	struct buf log;
-	int cnt = CONNECTIONS_MAX;
-
-	buf_init(&log, 32 << 10);
-	int code = node_log_read(scene->node, 0, &log, diag);
-	const char *found = log.data ? strstr(log.data, words) : NULL;
-	if (found && sscanf(found + strlen(words), "%d", &cnt) == 1 && cnt < CONNECTIONS_MAX)
-		code = scenario_skip(
-			diag,
-			"bitcoind may not open enough files for %d connections; allow more (ulimit -n 1024)",
-			CONNECTIONS_MAX);
-	buf_fini(&log);
-	return code;
-}
-
 static int
 prepare(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
-	int code = check_limit(scene, diag);
+	int code = connections_check_limit(scene, diag);
 
 	if (code)
 		return code;

@@ -440,3 +440,78 @@ const struct scenario sc_net_outbound_connection_failed = {
 	.expect = failed_expect,
 	.clean = clean,
 };
+
+/* outbound.many: a number of more than 8 bits; there is no limit to connections that are made by hand */
+
+enum { MANY = 256, MANY_PEERS = 1 + MANY + 2 };
+
+struct many_state {
+	struct peer peers[MANY_PEERS]; /* the fence, those that were there before, and two of act */
+};
+
+static void
+many_clean(struct scene *scene)
+{
+	peers_fini(((struct many_state *)scene->state)->peers, MANY_PEERS);
+}
+
+static int
+call_nth(struct scene *scene, size_t nth, struct diag *diag)
+{
+	struct many_state *state = scene->state;
+	char address[32];
+
+	snprintf(address, sizeof(address), "host-%zu.example:%zu", nth, 1000 + nth);
+	return connection_call(scene, &state->peers[nth], "manual", address, diag);
+}
+
+static int
+many_prepare(struct scene *scene, struct diag *diag)
+{
+	struct many_state *state = scene->state;
+	int code = connections_check_limit(scene, diag);
+
+	if (!code)
+		code = connections_begin(scene, &state->peers[FENCE], diag);
+	for (size_t i = 1; i <= MANY && !code; i++)
+		code = call_nth(scene, i, diag);
+	return code;
+}
+
+static int
+many_act(struct scene *scene, struct diag *diag)
+{
+	int code = call_nth(scene, MANY + 1, diag);
+
+	return code ? code : call_nth(scene, MANY + 2, diag);
+}
+
+static int
+many_expect(struct scene *scene, struct diag *diag)
+{
+	struct many_state *state = scene->state;
+	int64_t inbound_cnt = 0, outbound_cnt = 0;
+	int code = peers_learn(scene, &state->peers[MANY + 1], 2, diag);
+
+	if (!code)
+		code = connections_cnt(scene, &inbound_cnt, &outbound_cnt, diag);
+	if (!code) {
+		expect_source(scene->expect, "getpeerinfo; connections in getnetworkinfo");
+		connection_expect_opened(scene, &state->peers[MANY + 1], false, outbound_cnt - 1);
+		connection_expect_opened(scene, &state->peers[MANY + 2], false, outbound_cnt);
+	}
+	return code ? code : connections_end(scene, state->peers, MANY_PEERS, diag);
+}
+
+const struct scenario sc_net_outbound_connection_many = {
+	.name = "net.outbound_connection.many",
+	.summary = "the node connects to more peers than 8 bits can count",
+	.subject = TP_NET_OUTBOUND_CONNECTION,
+	.tracepoints = CONNECTION_TRACEPOINTS,
+	.profile = &profile_network,
+	.state_sz = sizeof(struct many_state),
+	.prepare = many_prepare,
+	.act = many_act,
+	.expect = many_expect,
+	.clean = many_clean,
+};
