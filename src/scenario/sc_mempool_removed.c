@@ -39,9 +39,9 @@ block_prepare(struct scene *scene, struct diag *diag)
 	if (code)
 		return code;
 	state->b = pool_child(scene, "its child", state->a, 1, 3, 22222);
-	state->c = pool_new(scene, "a transaction whose size and fee are above 16 and 32 bits");
+	state->c = pool_new(scene, "a transaction whose fee is above 32 bits");
 	pool_spend(state->c, &coin);
-	pool_pay(state->c, POOL_WIDE_OUTPUTS, (INT64_C(1) << 32) + 7654321);
+	pool_pay(state->c, 7, (INT64_C(1) << 32) + 7654321);
 	code = pool_make(scene, &state->d, "a transaction that stays", 2, 1, 44444, diag);
 	if (!code)
 		code = pool_make(scene, &state->e, "a transaction that the mempool does not have", 1, 5,
