@@ -53,12 +53,23 @@ pool_spend(struct pool_tx *ptx, const struct chain_coin *coin)
 	ptx->inputs_sat += coin->value_sat;
 }
 
+/* Without what prioritisetransaction put on it. */
+static int64_t
+find_fee(const struct pool_tx *ptx)
+{
+	int64_t fee_sat = ptx->inputs_sat;
+
+	for (size_t i = 0; i < ptx->tx.outputs_cnt; i++)
+		fee_sat -= ptx->tx.outputs[i].value_sat;
+	return fee_sat;
+}
+
 void
 pool_pay(struct pool_tx *ptx, unsigned outputs, int64_t fee_sat)
 {
 	for (unsigned i = 1; i < outputs; i++)
 		tx_pay(&ptx->tx, SMALL_SAT + (int64_t)i);
-	tx_pay(&ptx->tx, pool_fee(ptx) - fee_sat);
+	tx_pay(&ptx->tx, find_fee(ptx) - fee_sat);
 }
 
 int
@@ -185,24 +196,6 @@ pool_set_witness(struct pool_tx *ptx, const void *item, size_t len)
 	input->witness = NULL;
 	input->witness_cnt = 0;
 	tx_add_witness(input, item, len);
-}
-
-int64_t
-pool_fee(const struct pool_tx *ptx)
-{
-	int64_t fee_sat = ptx->inputs_sat;
-
-	for (size_t i = 0; i < ptx->tx.outputs_cnt; i++)
-		fee_sat -= ptx->tx.outputs[i].value_sat;
-	return fee_sat;
-}
-
-int64_t
-pool_vsize(const struct pool_tx *ptx)
-{
-	int64_t weight = (int64_t)tx_weight(&ptx->tx), least = ptx->sigops_cost * POOL_SIGOP_WEIGHT;
-
-	return ((weight > least ? weight : least) + 3) / 4;
 }
 
 /* Using the node */
@@ -390,15 +383,26 @@ want_txid(struct scene *scene, struct expected *e, const char *argument, const s
 	want_hash(e, argument, txid_wire);
 }
 
+/* adjusted says whether it is that of its signature operations. */
+static int64_t
+find_vsize(const struct pool_tx *ptx, bool *adjusted)
+{
+	int64_t weight = (int64_t)tx_weight(&ptx->tx), least = ptx->sigops_cost * POOL_SIGOP_WEIGHT;
+
+	*adjusted = least > weight;
+	return ((*adjusted ? least : weight) + 3) / 4;
+}
+
 /* That signature operations make a transaction larger is Bitcoin Core's policy; the document does not tell. */
 static void
 want_vsize(struct scene *scene, struct expected *e, const char *argument, const struct pool_tx *ptx)
 {
-	bool adjusted = pool_vsize(ptx) != (int64_t)tx_vsize(&ptx->tx);
+	bool adjusted;
+	int64_t vsize = find_vsize(ptx, &adjusted);
 
 	expect_source(scene->expect, "%s as it was sent: %s", ptx->name,
 		      adjusted ? "its size for its signature operations" : "a quarter of its weight");
-	want_int(e, argument, pool_vsize(ptx));
+	want_int(e, argument, vsize);
 	if (adjusted)
 		want_kind(e, FINDING_DETAIL);
 }
@@ -409,7 +413,7 @@ want_fee(struct scene *scene, struct expected *e, const char *argument, const st
 {
 	expect_source(scene->expect, "%s as it was sent: its inputs less its outputs%s", ptx->name,
 		      ptx->delta_sat ? ", without what prioritisetransaction put on it" : "");
-	want_int(e, argument, pool_fee(ptx));
+	want_int(e, argument, find_fee(ptx));
 	if (ptx->delta_sat)
 		want_kind(e, FINDING_DETAIL);
 }
@@ -424,6 +428,7 @@ want_entry_time(struct scene *scene, struct expected *e, const char *argument, c
 void
 expect_added(struct scene *scene, const struct pool_tx *ptx)
 {
+	expect_source(scene->expect, "%s as it was sent", ptx->name);
 	struct expected *e = expect_event(scene->expect, TP_MEMPOOL_ADDED, FINDING_CONTRACT, "%s", ptx->name);
 
 	want_txid(scene, e, "txid", ptx);
@@ -434,6 +439,7 @@ expect_added(struct scene *scene, const struct pool_tx *ptx)
 void
 expect_removed(struct scene *scene, const struct pool_tx *ptx, const char *reason)
 {
+	expect_source(scene->expect, "%s as it was sent", ptx->name);
 	struct expected *e =
 		expect_event(scene->expect, TP_MEMPOOL_REMOVED, FINDING_CONTRACT, "%s", ptx->name);
 
@@ -445,23 +451,51 @@ expect_removed(struct scene *scene, const struct pool_tx *ptx, const char *reaso
 	want_string(e, "reason", reason);
 }
 
+/* Sorted as numbers, which the display order's digits are. */
+static int
+compare_hashes(const void *left, const void *right)
+{
+	const uint8_t *l = left, *r = right;
+
+	for (int i = 31; i >= 0; i--)
+		if (l[i] != r[i])
+			return l[i] < r[i] ? -1 : 1;
+	return 0;
+}
+
+static void
+hash_package(struct pool_tx *const *ptxs, size_t cnt, uint8_t hash_wire[32])
+{
+	uint8_t(*wtxids_wire)[32] = xcalloc(cnt, sizeof(*wtxids_wire));
+
+	for (size_t i = 0; i < cnt; i++)
+		tx_wtxid(&ptxs[i]->tx, wtxids_wire[i]);
+	qsort(wtxids_wire, cnt, sizeof(*wtxids_wire), compare_hashes);
+	hash_sha256(wtxids_wire, cnt * sizeof(*wtxids_wire), hash_wire);
+	free(wtxids_wire);
+}
+
 void
 expect_replaced(struct scene *scene, const struct pool_tx *old, struct pool_tx *const *by, size_t by_cnt)
 {
-	struct expected *e =
-		expect_event(scene->expect, TP_MEMPOOL_REPLACED, FINDING_CONTRACT, "%s", old->name);
 	/* Up to v28 what prioritisetransaction put on the fee was not in it. */
 	bool modified = node_version(scene->node) >= 290000, adjusted = false, prioritised = false;
 	int64_t vsize = 0, fee_sat = 0;
+
+	expect_source(scene->expect, "%s and what took its place, as they were sent", old->name);
+	struct expected *e =
+		expect_event(scene->expect, TP_MEMPOOL_REPLACED, FINDING_CONTRACT, "%s", old->name);
 
 	want_txid(scene, e, "replaced_txid", old);
 	want_vsize(scene, e, "replaced_vsize", old);
 	want_fee(scene, e, "replaced_fee", old);
 	want_entry_time(scene, e, "replaced_entry_time", old);
 	for (size_t i = 0; i < by_cnt; i++) {
-		vsize += pool_vsize(by[i]);
-		fee_sat += pool_fee(by[i]) + (modified ? by[i]->delta_sat : 0);
-		adjusted |= pool_vsize(by[i]) != (int64_t)tx_vsize(&by[i]->tx);
+		bool this_one;
+
+		vsize += find_vsize(by[i], &this_one);
+		adjusted |= this_one;
+		fee_sat += find_fee(by[i]) + (modified ? by[i]->delta_sat : 0);
 		prioritised |= by[i]->delta_sat != 0;
 	}
 	if (by_cnt == 1) {
@@ -469,7 +503,7 @@ expect_replaced(struct scene *scene, const struct pool_tx *old, struct pool_tx *
 	} else {
 		uint8_t hash_wire[32];
 
-		pool_package_hash(by, by_cnt, hash_wire);
+		hash_package(by, by_cnt, hash_wire);
 		expect_source(scene->expect, "the package as it was sent: SHA-256 of its sorted wtxids");
 		want_hash(e, "replacement_hash", hash_wire);
 	}
@@ -491,6 +525,8 @@ void
 expect_rejected(struct scene *scene, const struct pool_tx *ptx, const char *known)
 {
 	bool agreed = !known || !strcmp(known, ptx->reason);
+
+	expect_source(scene->expect, "RPC, which refused %s for '%s'", ptx->name, ptx->reason);
 	struct expected *e =
 		expect_event(scene->expect, TP_MEMPOOL_REJECTED, FINDING_CONTRACT, "%s", ptx->name);
 
@@ -502,28 +538,4 @@ expect_rejected(struct scene *scene, const struct pool_tx *ptx, const char *know
 	want_string(e, "reason", agreed ? ptx->reason : known);
 	if (!agreed)
 		want_kind(e, FINDING_DETAIL);
-}
-
-/* Sorted as numbers, which the display order's digits are. */
-static int
-compare_hashes(const void *left, const void *right)
-{
-	const uint8_t *l = left, *r = right;
-
-	for (int i = 31; i >= 0; i--)
-		if (l[i] != r[i])
-			return l[i] < r[i] ? -1 : 1;
-	return 0;
-}
-
-void
-pool_package_hash(struct pool_tx *const *ptxs, size_t cnt, uint8_t hash_wire[32])
-{
-	uint8_t(*wtxids_wire)[32] = xcalloc(cnt, sizeof(*wtxids_wire));
-
-	for (size_t i = 0; i < cnt; i++)
-		tx_wtxid(&ptxs[i]->tx, wtxids_wire[i]);
-	qsort(wtxids_wire, cnt, sizeof(*wtxids_wire), compare_hashes);
-	hash_sha256(wtxids_wire, cnt * sizeof(*wtxids_wire), hash_wire);
-	free(wtxids_wire);
 }

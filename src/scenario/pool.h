@@ -84,9 +84,6 @@ void pool_spend_bare(struct pool_tx *ptx, const struct chain_coin *coin);
 /* What its first input shows, in place of what its coin asks for. */
 void pool_set_witness(struct pool_tx *ptx, const void *item, size_t len);
 
-int64_t pool_fee(const struct pool_tx *ptx);   /* without what prioritisetransaction put on it */
-int64_t pool_vsize(const struct pool_tx *ptx); /* as the mempool counts it, signature operations included */
-
 /* Using the node. */
 
 /* Stops its clock there; 0 lets it run again. */
@@ -120,7 +117,5 @@ void expect_replaced(struct scene *scene, const struct pool_tx *old, struct pool
 /* rejected with the reason that RPC told. known is what the reason has been in all releases, or NULL: where RPC told
  * another one, that is a finding about a detail. */
 void expect_rejected(struct scene *scene, const struct pool_tx *ptx, const char *known);
-/* Of a package: SHA-256 over the sorted wtxids. */
-void pool_package_hash(struct pool_tx *const *ptxs, size_t cnt, uint8_t hash_wire[32]);
 
 #endif

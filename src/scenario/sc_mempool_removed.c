@@ -373,7 +373,7 @@ POOL_SCENARIO(removed, TP_MEMPOOL_REMOVED, imported,
 	      "transactions from a file, with entry times above 32 bits, are replaced and mined");
 
 /* sizelimit: with a mempool of 5 MB, d takes the room of c, and of a and b, which are worth less; e is worth less than
- * d and has to go at once */
+ * d and has to go at once. For hours afterwards the node wants higher fees: it comes last on its node. */
 
 /* Empty items of a witness: each takes one byte in the transaction, and 24 in memory. The coin they spend is one that
  * anyone can spend with any witness (P2A, since v28), if transactions need not be standard. */
@@ -453,7 +453,11 @@ sizelimit_expect(struct scene *scene, struct diag *diag)
 	expect_added(scene, state->e);
 	expect_removed(scene, state->e, "sizelimit");
 	expect_rejected(scene, state->e, "mempool full");
-	return pool_clear(scene, diag);
+	/* A small block that spends the large one's coin takes less time than one that has it. */
+	struct pool_tx *block = pool_rival(scene, "what empties the mempool", &state->d, 1, 1, 1000);
+	pool_set_witness(block, "", 0);
+	int code = pool_set_time(scene, 0, diag);
+	return code ? code : pool_mine(scene, &block, 1, NULL, diag);
 }
 
 const struct scenario sc_mempool_removed_sizelimit = {
