@@ -14,7 +14,7 @@ check "the help lists the commands" says '^  doctor'
 check "the help tells the exit codes" says '77 nothing could'
 run 0 "$tpcheck" --version
 check "the version is told" says '^tpcheck [0-9]'
-for command in run list selftest doctor; do
+for command in run abi diff list selftest doctor; do
 	run 0 "$tpcheck" "$command" --help
 	check "$command --help names the command" says "^Usage: tpcheck $command"
 done
@@ -57,6 +57,20 @@ run 2 "$tpcheck" run 'nothing.*'
 check "a pattern without a match" complains "no scenario matches 'nothing"
 run 2 "$tpcheck" run --artifacts=
 check "an empty folder name" complains 'artifacts needs'
+run 2 "$tpcheck" abi
+check "no file" complains 'which file'
+run 2 "$tpcheck" abi one two
+check "a file too many" complains "'two' is one too many"
+run 2 "$tpcheck" abi --release=22 "$tpcheck"
+check "a release without tracepoints" complains 'release=22'
+run 2 "$tpcheck" abi --format=xml "$tpcheck"
+check "unknown format" complains 'format=xml is none of text, json'
+run 2 "$tpcheck" diff one
+check "only one" complains 'what with what'
+run 2 "$tpcheck" diff --release=28 one two
+check "three" complains 'what with what'
+run 2 "$tpcheck" diff one two three
+check "one too many" complains "'three' is one too many"
 run 2 "$tpcheck" list cakes
 check "an unknown list" complains "'cakes' cannot be listed"
 run 2 "$tpcheck" list --release=22
