@@ -2,6 +2,8 @@
 # shellcheck shell=sh
 BUILD_PACKAGES="cmake make gcc g++ libc6-dev libbpfcc-dev libelf-dev libcurl4-openssl-dev libyajl-dev libssl-dev systemtap-sdt-dev"
 TEST_PACKAGES="libcmocka-dev jq procps util-linux binutils lld"
+# Without these a test is skipped.
+FUZZ_PACKAGES="clang libclang-rt-dev"
 
 # For what only root may do; nothing when we are root.
 SUDO=
@@ -42,6 +44,11 @@ setup_packages() {
 		return 1
 	}
 	rm -f "$log"
+}
+
+# setup_optional NAME...: the same for what can be done without.
+setup_optional() {
+	setup_packages "$@" || echo "setup: going on without all of: $*" >&2
 }
 
 # setup_build OPTION...: configures and builds in $root/build, quietly unless something is wrong.

@@ -86,7 +86,8 @@ versions_in_code(void **state)
 		const char *version, *doubtful;
 	} rows[] = {
 		{BYTES("\xc7\x00v25.\xc7\x40\x03.0.0"), "v25.0.0", ""},
-		{BYTES("\x48\xb8v28.0rc2"), "v28.0", ""},
+		{BYTES("\x48\xb8v28.0rc2\x48"), "v28.0rc2", ""},
+		{BYTES("\x01v31.99.0-unk\x48"), "v31.99.0", ""},
 		{BYTES("\x48\xb8v28.0.0r\x66\xc7\x40\x08"
 		       "c2"),
 		 "v28.0.0", ""},
