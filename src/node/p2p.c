@@ -325,16 +325,22 @@ flush(struct p2p_peer *peer, const char *doing, struct deadline deadline, struct
 }
 
 int
+p2p_queue(struct p2p_peer *peer, const char *type, const void *payload, size_t size, struct diag *diag)
+{
+	if (strlen(type) > TYPE_CHARS)
+		return diag_fail(diag, -EINVAL, "p2p: failed to send '%s': a type has 12 characters at most",
+				 type);
+	return post(peer, type, payload, size, diag);
+}
+
+int
 p2p_send(struct p2p_peer *peer, const char *type, const void *payload, size_t size, struct deadline deadline,
 	 struct diag *diag)
 {
 	char doing[40];
+	int code = p2p_queue(peer, type, payload, size, diag);
 
-	if (strlen(type) > TYPE_CHARS)
-		return diag_fail(diag, -EINVAL, "p2p: failed to send '%s': a type has 12 characters at most",
-				 type);
 	snprintf(doing, sizeof(doing), "send '%s'", type);
-	int code = post(peer, type, payload, size, diag);
 	return code ? code : flush(peer, doing, deadline, diag);
 }
 

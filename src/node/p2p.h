@@ -88,6 +88,8 @@ int p2p_settle(struct p2p_peer *peer, struct deadline deadline, struct diag *dia
  * reads what the node sends meanwhile. */
 int p2p_send(struct p2p_peer *peer, const char *type, const void *payload, size_t size,
 	     struct deadline deadline, struct diag *diag);
+/* The same, but it goes out together with what is sent next, so that the node gets both at once. */
+int p2p_queue(struct p2p_peer *peer, const char *type, const void *payload, size_t size, struct diag *diag);
 /* Adds the bytes of a message, header and payload, to out: to be damaged and sent by p2p_send_bytes. */
 bool p2p_format(const char *type, const void *payload, size_t size, struct buf *out);
 /* Sends bytes as they are; they are not in the transcript. */

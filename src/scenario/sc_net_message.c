@@ -286,19 +286,23 @@ headers_prepare(struct scene *scene, struct diag *diag)
 	return code;
 }
 
-/* Most releases ask for what comes before, by getheaders. */
+/* Most releases ask for what comes before, by getheaders. Two pings follow at once. */
 static int
 headers_act(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
-	int code = peer_send_buf(scene, &state->peers[0], "headers", &state->payload, diag);
+	struct peer *peer = &state->peers[0];
+	int code = peer_send_buf(scene, peer, "headers", &state->payload, diag);
 
-	return code ? code : peer_sync(scene, &state->peers[0], diag);
+	if (!code)
+		code = p2p_queue(peer->p2p, "ping", "together", 8, diag);
+	return code ? code : peer_sync(scene, peer, diag);
 }
 
 const struct scenario sc_net_inbound_message_headers = {
 	.name = "net.inbound_message.headers",
-	.summary = "2000 headers of an unknown chain, 162003 bytes, and what the node asks then",
+	.summary = "2000 headers of an unknown chain, 162003 bytes, what the node asks then, and two pings "
+		   "at once",
 	.subject = TP_NET_INBOUND_MESSAGE,
 	.tracepoints = MESSAGES,
 	.profile = &profile_default,
@@ -564,17 +568,36 @@ tx_prepare(struct scene *scene, struct diag *diag)
 	return code ? code : join_one(scene, PEER_NOBAN_ADDRESS, &version, diag);
 }
 
+/* Before the peer says more, the node shall have dealt with the transaction. */
+static int
+wait_for_tx(struct scene *scene, const char *txid_hex, struct diag *diag)
+{
+	int code = -EREMOTEIO;
+
+	while (code == -EREMOTEIO && !deadline_has_passed(scene->deadline)) {
+		code = node_call(scene->node, scene->deadline, NULL, diag, "getmempoolentry", "[\"%s\"]",
+				 txid_hex);
+		if (code == -EREMOTEIO)
+			clock_pause_ms(1, scene->deadline);
+	}
+	return code;
+}
+
 static int
 tx_act(struct scene *scene, struct diag *diag)
 {
 	struct state *state = scene->state;
 	struct peer *peer = &state->peers[0];
 	struct buf *payload = payload_begin(scene);
-	uint8_t wtxid_wire[32];
+	uint8_t txid_wire[32], wtxid_wire[32];
 
+	tx_txid(&state->tx, txid_wire);
+	format_hash(txid_wire, state->hash);
 	tx_wtxid(&state->tx, wtxid_wire);
 	tx_serialize(&state->tx, true, payload);
 	int code = peer_send_buf(scene, peer, "tx", payload, diag);
+	if (!code)
+		code = wait_for_tx(scene, state->hash, diag);
 	if (!code)
 		code = peer_ask(scene, peer, "mempool", NULL, 0, "inv", NULL, diag);
 	if (!code)
@@ -594,7 +617,6 @@ tx_expect(struct scene *scene, struct diag *diag)
 	int code = peers_learn(scene, peer, 1, diag);
 
 	tx_txid(&state->tx, txid_wire);
-	format_hash(txid_wire, state->hash);
 	if (!code)
 		code = node_call(scene->node, scene->deadline, &entry, diag, "getmempoolentry", "[\"%s\"]",
 				 state->hash);
@@ -665,6 +687,10 @@ block_act(struct scene *scene, struct diag *diag)
 		block_serialize(&state->block, payload);
 		code = peer_send_buf(scene, peer, "block", payload, diag);
 	}
+	format_hash(state->block.hash_wire, state->hash);
+	if (!code) /* as with the transaction */
+		code = node_call(scene->node, scene->deadline, NULL, diag, "waitforblock", "[\"%s\", 60000]",
+				 state->hash);
 	return code ? code : peer_sync(scene, peer, diag);
 }
 
@@ -677,7 +703,6 @@ block_expect(struct scene *scene, struct diag *diag)
 	size_t end = p2p_cnt(peer->p2p);
 	int code = peers_learn(scene, peer, 1, diag);
 
-	format_hash(state->block.hash_wire, state->hash);
 	if (!code)
 		code = blocks_get(scene, state->hash, &block, diag);
 	if (!code) {

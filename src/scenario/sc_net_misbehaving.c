@@ -62,7 +62,8 @@ note_cause(struct scene *scene, size_t peer, const char *reason)
 		(struct cause){.peer = peer, .at = p2p_cnt(state->peers[peer].p2p), .reason = reason};
 }
 
-/* Sends a message for which the peer is told to misbehave; uses up the payload. */
+/* Sends a message for which the peer is told to misbehave, and waits until the node has dealt with it. The peer must be
+ * one that is not sent away. */
 static int
 misbehave(struct scene *scene, size_t peer, const char *type, struct buf *payload, const char *reason,
 	  struct diag *diag)
@@ -70,7 +71,8 @@ misbehave(struct scene *scene, size_t peer, const char *type, struct buf *payloa
 	struct state *state = scene->state;
 
 	note_cause(scene, peer, reason);
-	return peer_send_buf(scene, &state->peers[peer], type, payload, diag);
+	int code = peer_send_buf(scene, &state->peers[peer], type, payload, diag);
+	return code ? code : peer_sync(scene, &state->peers[peer], diag);
 }
 
 static void
@@ -459,7 +461,6 @@ reasons_prepare(struct scene *scene, struct diag *diag)
 static int
 reasons_act(struct scene *scene, struct diag *diag)
 {
-	struct state *state = scene->state;
 	int code = misbehave_in_lists(scene, 0, diag);
 
 	if (!code)
@@ -470,8 +471,7 @@ reasons_act(struct scene *scene, struct diag *diag)
 		code = misbehave_in_blocks(scene, 0, diag);
 	if (!code)
 		code = misbehave_in_filters(scene, 0, diag);
-	/* It was not sent away for any of it. */
-	return code ? code : peer_sync(scene, &state->peers[0], diag);
+	return code;
 }
 
 /* Each message of the peer, and behind it what the node thought of it. */
@@ -549,8 +549,9 @@ misbehave_finally(struct scene *scene, size_t peer, const char *type, struct buf
 		  struct diag *diag)
 {
 	struct state *state = scene->state;
-	int code = misbehave(scene, peer, type, payload, reason, diag);
 
+	note_cause(scene, peer, reason);
+	int code = peer_send_buf(scene, &state->peers[peer], type, payload, diag);
 	/* The node notices at once that it has to close the connection when another peer wakes it. */
 	while (!code) {
 		code = p2p_wait_closed(state->peers[peer].p2p, deadline_in_ms(1), diag);
@@ -579,8 +580,6 @@ offer_invalid_block(struct scene *scene, struct diag *diag)
 		payload = whole_block(&block);
 		code = misbehave(scene, MANUAL, "block", &payload, "", diag);
 	}
-	if (!code)
-		code = peer_sync(scene, &state->peers[MANUAL], diag);
 	if (!code) {
 		payload = headers_of(&(const struct block *){&block}, 1);
 		code = peer_send_buf(scene, &state->peers[WELL_BEHAVED], "headers", &payload, diag);
@@ -592,7 +591,7 @@ offer_invalid_block(struct scene *scene, struct diag *diag)
 		code = misbehave(scene, MANUAL, "headers", &payload, "invalid header received", diag);
 	}
 	block_fini(&block);
-	return code ? code : peer_sync(scene, &state->peers[MANUAL], diag);
+	return code;
 }
 
 static int
@@ -606,8 +605,6 @@ peers_act(struct scene *scene, struct diag *diag)
 	int code = misbehave(scene, MANUAL, "getblocktxn", &payload,
 			     "getblocktxn with out-of-bounds tx indices", diag);
 
-	if (!code)
-		code = peer_sync(scene, &state->peers[MANUAL], diag);
 	if (!code) {
 		payload = many_addresses(1002, false);
 		code = misbehave_finally(scene, BY_ADDRESSES, "addr", &payload, "addr message size = 1002",
@@ -705,14 +702,12 @@ innocent_act(struct scene *scene, struct diag *diag)
 		payload = invalid_transaction();
 		code = misbehave(scene, 0, "tx", &payload, "", diag); /* up to v29 */
 	}
-	if (!code)
-		code = peer_sync(scene, peer, diag);
 	/* One more than was right before. */
 	if (!code) {
 		payload = many_addresses(1001, false);
 		code = misbehave(scene, 0, "addr", &payload, "addr message size = 1001", diag);
 	}
-	return code ? code : peer_sync(scene, peer, diag);
+	return code;
 }
 
 static int
