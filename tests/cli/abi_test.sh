@@ -154,6 +154,10 @@ if [ -x "$bitcoind" ]; then
 	run 0 "$tpcheck" abi "$bitcoind"
 	check "a real bitcoind: nothing wrong" says '^the tracepoints are as '
 	run 0 "$tpcheck" diff "$bitcoind" "$bitcoind"
+	# Memory is a part of the address space. A sanitizer wants terabytes of it.
+	if ! nm -D "$tpcheck" 2>/dev/null | grep -q __asan_init; then
+		run 0 sh -c 'ulimit -v 32768 && exec "$@"' sh "$tpcheck" abi "$bitcoind"
+	fi
 else
 	echo "without a real bitcoind: set BITCOIND, or put one into PATH"
 fi
