@@ -1403,6 +1403,34 @@ headers_that_lie(void **state)
 	end(&image);
 }
 
+/* Section links that lead to themselves or in a circle: what they are for is not found, and the operand says so. */
+static void
+links_in_circles(void **state)
+{
+	static const struct symbol_spec symbol = {"sym", PROBES_ADDRESS, STT_OBJECT, SECTION_PROBES, false};
+	static const unsigned links[] = {SECTION_SYMTAB, SECTION_DYNSYM, SECTION_NOTE, SECTION_NULL,
+					 SECTION_CNT,    UINT32_MAX,     SECTION_TEXT, SECTION_STRTAB};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(links); i++) {
+		struct image image;
+
+		begin(&image, &(struct spec){.symbols = &symbol, .symbols_cnt = 1});
+		add_note(&image, "a", "b", "8@sym(%rip)");
+		build(&image);
+		SET_SECTION(&image, SECTION_SYMTAB, sh_link, links[i]);
+		SET_SECTION(&image, SECTION_DYNSYM, sh_link, SECTION_SYMTAB);
+		SET_SECTION(&image, SECTION_NOTE, sh_link, SECTION_NOTE);
+		SET_SECTION(&image, SECTION_NAMES, sh_link, SECTION_NAMES);
+		struct notes *notes = read_image(&image);
+		assert_int_equal(notes_cnt(notes), 1);
+		assert_int_equal(notes_site(notes, 0)->args[0].kind == OPERAND_MEMORY,
+				 links[i] == SECTION_STRTAB);
+		notes_free(notes);
+		end(&image);
+	}
+}
+
 /* Numbers that are too large for the ELF header stand in the first section's. */
 static void
 extended_numbers(void **state)
@@ -2079,6 +2107,7 @@ main(void)
 		cmocka_unit_test(files_without_notes),
 		cmocka_unit_test(several_note_sections),
 		cmocka_unit_test(headers_that_lie),
+		cmocka_unit_test(links_in_circles),
 		cmocka_unit_test(extended_numbers),
 		cmocka_unit_test(files_cut_anywhere),
 		cmocka_unit_test(any_byte_changed),
