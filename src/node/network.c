@@ -113,7 +113,8 @@ make_namespace(void *arg)
 		return NULL;
 	}
 	if (err == -EPERM)
-		help = "; run as root, in a container with CAP_SYS_ADMIN (docker: --privileged)";
+		help = "; run as root, in a container with CAP_SYS_ADMIN and CAP_NET_ADMIN (docker: "
+		       "--privileged)";
 	else if (err == -ENOSPC)
 		help = "; raise user.max_net_namespaces (sysctl)";
 	else if (err == -EINVAL || err == -ENOSYS)
