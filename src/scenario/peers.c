@@ -9,9 +9,9 @@
 #include <string.h>
 
 enum {
-	WIDE_ID = 300, /* more than 8 bits, whatever joins before */
-	BURN_AT_ONCE =
-		40, /* far below -maxconnections, as the node is slower to forget than we are to join */
+	PATIENCE_MS = 2,
+	WIDE_ID = 300,     /* more than 8 bits, whatever joins before */
+	BURN_AT_ONCE = 40, /* far below -maxconnections: the node is slower to forget than we are to join */
 };
 
 int
@@ -102,6 +102,20 @@ int
 peer_wake(struct scene *scene, struct peer *peer, struct diag *diag)
 {
 	return peer_send(scene, peer, "wake", "up", 2, diag);
+}
+
+int
+peer_wait_closed(struct scene *scene, struct peer *peer, struct peer *waker, struct diag *diag)
+{
+	int code = -ETIMEDOUT;
+
+	/* It may be about to decide so: woken too early it does not look again for a while. */
+	while (code == -ETIMEDOUT && !deadline_has_passed(scene->deadline)) {
+		code = peer_wake(scene, waker, diag);
+		if (!code)
+			code = p2p_wait_closed(peer->p2p, deadline_in_ms(PATIENCE_MS), diag);
+	}
+	return code;
 }
 
 int

@@ -58,6 +58,8 @@ int peer_ask_buf(struct scene *scene, struct peer *peer, const char *type, struc
 		 const char *answer, struct diag *diag);
 /* Sends a message that has no answer, so that the node goes on at once with what it does of itself. */
 int peer_wake(struct scene *scene, struct peer *peer, struct diag *diag);
+/* Waits until the node has closed the peer's connection, with another peer to wake it. */
+int peer_wait_closed(struct scene *scene, struct peer *peer, struct peer *waker, struct diag *diag);
 /* See p2p_sync; it wakes the node as well. */
 int peer_sync(struct scene *scene, struct peer *peer, struct diag *diag);
 

@@ -955,9 +955,7 @@ types_act(struct scene *scene, struct diag *diag)
 		if (!code)
 			code = p2p_handshake(peer->p2p, &version, scene->deadline, diag);
 		if (!code)
-			code = peer_wake(scene, waker, diag);
-		if (!code)
-			code = p2p_wait_closed(peer->p2p, scene->deadline, diag);
+			code = peer_wait_closed(scene, peer, waker, diag);
 	}
 	return code ? code : peer_sync(scene, waker, diag);
 }

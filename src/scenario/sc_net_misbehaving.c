@@ -552,14 +552,7 @@ misbehave_finally(struct scene *scene, size_t peer, const char *type, struct buf
 
 	note_cause(scene, peer, reason);
 	int code = peer_send_buf(scene, &state->peers[peer], type, payload, diag);
-	/* The node notices at once that it has to close the connection when another peer wakes it. */
-	while (!code) {
-		code = p2p_wait_closed(state->peers[peer].p2p, deadline_in_ms(1), diag);
-		if (code != -ETIMEDOUT)
-			break;
-		code = peer_sync(scene, &state->peers[WELL_BEHAVED], diag);
-	}
-	return code;
+	return code ? code : peer_wait_closed(scene, &state->peers[peer], &state->peers[WELL_BEHAVED], diag);
 }
 
 /* A block whose coinbase pays too much: found out when it is to be connected, and known from then on. A peer that the
