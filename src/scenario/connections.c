@@ -124,13 +124,15 @@ connections_cnt(struct scene *scene, int64_t *inbound, int64_t *outbound, struct
 
 /* In. */
 
+/* From an address of its own: one connection to this port and one to the other may come from the same address and port,
+ * and peers are told apart by these. */
 int
 connection_enter_onion(struct scene *scene, struct peer *peer, struct diag *diag)
 {
 	char to[32];
 
 	snprintf(to, sizeof(to), "127.0.0.1:%u", node_onion_port(scene->node));
-	return p2p_connect(&peer->p2p, scene->node, NULL, to, scene->deadline, diag);
+	return p2p_connect(&peer->p2p, scene->node, "127.0.0.200", to, scene->deadline, diag);
 }
 
 int
