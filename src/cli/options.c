@@ -99,7 +99,8 @@ on_signal(int signo)
 const volatile sig_atomic_t *
 cli_catch_signals(void)
 {
-	/* No SA_RESTART: waits have to notice. All of them end within 0.1 s, so a second signal changes nothing. */
+	/* No SA_RESTART: waits have to notice. All of them end within 0.1 s, but for the
+	 * compiler's work on the probes, so a second signal changes nothing. */
 	struct sigaction action = {.sa_handler = on_signal};
 
 	struct sigaction old;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -32,7 +33,7 @@ enum {
 	OPTION_USER,
 };
 
-enum { DEFAULT_TIMEOUT_S = 60 };
+enum { DEFAULT_TIMEOUT_S = 60, FILES_WANTED = 4096 };
 static const char *const details_names[] = {"fail", "warn", NULL};
 
 struct arguments {
@@ -299,6 +300,18 @@ run_on_specimen(const struct arguments *arguments, struct sink *sink, struct rep
 	return code == EXIT_PASSED ? (arguments->require ? EXIT_ERROR : EXIT_SKIPPED) : code;
 }
 
+/* Hundreds of peers are as many sockets. bitcoind inherits the limit, and would raise its own anyway. */
+static void
+allow_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_WANTED)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* What is wrong with the file is the runner's to tell. */
 static unsigned
 find_release(const char *bitcoind, unsigned release)
@@ -371,6 +384,7 @@ run(int argc, char **argv)
 		goto out;
 	}
 	const volatile sig_atomic_t *interrupted = cli_catch_signals();
+	allow_files();
 	int found = node_find_bitcoind(arguments.bitcoind, &bitcoind, &diag);
 	/* One that was named and is not there is a mistake; only when nobody named one does the specimen step in. */
 	if (found && (arguments.bitcoind || (getenv("BITCOIND") && *getenv("BITCOIND")))) {

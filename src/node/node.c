@@ -19,8 +19,9 @@
  *
  * No traces. All that bitcoind writes is below the datadir, which is also its HOME, TMPDIR and working
  * directory, and whose empty bitcoin.conf keeps it from reading anybody's own. It makes no outbound
- * connection unless told to (-connect=0), looks up no seed, asks no router and no Tor for anything, and
- * listens on 127.0.0.1 only, and on ::1 of a network of its own. It ends with us: by SIGKILL when our
+ * connection unless told to (-connect=0), looks up no seed, asks no router and no Tor for anything; or,
+ * where a scenario wants these, it reaches nothing but our stand-ins. It listens on 127.0.0.1 only, and on
+ * ::1 of a network of its own. It ends with us: by SIGKILL when our
  * thread ends, and node_free reaps it and removes the datadir.
  *
  * Trust. bitcoind is code under test and runs as an unprivileged user if it can; we may be root. So its
@@ -240,6 +241,12 @@ choose_ports(struct node *node, struct diag *diag)
 	return err;
 }
 
+static bool
+has_gone(void *node)
+{
+	return !node_is_alive(node);
+}
+
 static int
 start_helper(struct node *node, struct helper *helper, enum stand_in_kind kind, struct diag *diag)
 {
@@ -252,7 +259,10 @@ start_helper(struct node *node, struct helper *helper, enum stand_in_kind kind, 
 			close(fd);
 		return diag_fail(diag, err, "node: failed to listen on 127.0.0.1: %s", strerror(-err));
 	}
-	return stand_in_start(&helper->server, kind, fd, node->interrupted, diag);
+	int err = stand_in_start(&helper->server, kind, fd, node->interrupted, diag);
+	if (!err)
+		stand_in_watch(helper->server, has_gone, node);
+	return err;
 }
 
 struct argv {

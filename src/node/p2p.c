@@ -247,6 +247,8 @@ wait_fd(struct node *node, int fd, short events, const char *doing, struct deadl
 	if (node && node_is_interrupted(node))
 		return diag_fail(diag, -EINTR, "p2p: failed to %s: interrupted", doing);
 	int cnt = poll(&pollfd, 1, (int)(left < SLICE_MS ? left : SLICE_MS));
+	if (cnt <= 0 && node && !node_is_alive(node))
+		return diag_fail(diag, -ECHILD, "p2p: failed to %s: %s", doing, node_end_text(node));
 	if (cnt <= 0 && !left)
 		return diag_fail(diag, -ETIMEDOUT, "p2p: failed to %s in time", doing);
 	return 0;

@@ -42,6 +42,8 @@ struct ready_list {
 struct stand_in {
 	enum stand_in_kind kind;
 	const volatile sig_atomic_t *interrupted;
+	bool (*has_gone)(void *cookie);
+	void *cookie;
 	int listen_fd, end_fd;
 	pthread_t thread;
 	struct client clients[CLIENTS_MAX]; /* the thread's */
@@ -120,8 +122,12 @@ accept_client(struct stand_in *server)
 {
 	int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* Without a file to spare, the one who waits is there again at once. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+			clock_pause_ms(SLICE_MS, deadline_in_ms(SLICE_MS));
 		return;
+	}
 	if (server->clients_cnt == CLIENTS_MAX) {
 		close(fd);
 		return;
@@ -223,6 +229,13 @@ stand_in_free(struct stand_in *server)
 	free(server);
 }
 
+void
+stand_in_watch(struct stand_in *server, bool (*has_gone)(void *cookie), void *cookie)
+{
+	server->has_gone = has_gone;
+	server->cookie = cookie;
+}
+
 static struct ready
 pop(struct ready_list *list)
 {
@@ -238,8 +251,13 @@ drop_gone(struct ready_list *list)
 {
 	char byte;
 
-	while (list->cnt && recv(list->items[0].fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+	while (list->cnt) {
+		ssize_t n = recv(list->items[0].fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+		if (n > 0 || (n < 0 && errno != ECONNRESET))
+			return;
 		close(pop(list).fd);
+	}
 }
 
 /* Waits until the list has something. 0: it has, and the lock is held. */
@@ -252,14 +270,15 @@ lock_when_ready(struct stand_in *server, struct ready_list *list, const char *do
 		struct deadline slice = deadline_earlier(deadline, deadline_in_ms(SLICE_MS));
 		struct timespec until = {.tv_sec = (time_t)(slice.at_ns / 1000000000),
 					 .tv_nsec = (long)(slice.at_ns % 1000000000)};
-		int err = server->interrupted && *server->interrupted ? -EINTR
-			  : deadline_has_passed(deadline)             ? -ETIMEDOUT
-								      : 0;
+		int err = server->interrupted && *server->interrupted            ? -EINTR
+			  : server->has_gone && server->has_gone(server->cookie) ? -ECHILD
+			  : deadline_has_passed(deadline)                        ? -ETIMEDOUT
+										 : 0;
 
 		if (err) {
 			pthread_mutex_unlock(&server->lock);
 			return diag_fail(diag, err, "node: failed to wait for the node to %s: %s", doing,
-					 strerror(-err));
+					 err == -ECHILD ? "bitcoind has ended" : strerror(-err));
 		}
 		pthread_cond_timedwait(&server->changed, &server->lock, &until);
 	}

@@ -12,6 +12,7 @@
 #include "base/diag.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct stand_in;
@@ -25,6 +26,8 @@ enum {
 /* Takes over the listening socket, also on failure. interrupted may be NULL; see struct node_opts. */
 int stand_in_start(struct stand_in **out, enum stand_in_kind kind, int listen_fd,
 		   const volatile sig_atomic_t *interrupted, struct diag *diag);
+/* Asks has_gone now and then, in the caller's thread, while something waits for the node: -ECHILD then. */
+void stand_in_watch(struct stand_in *server, bool (*has_gone)(void *cookie), void *cookie);
 /* Ends the thread and closes all but what was handed over; NULL is fine. */
 void stand_in_free(struct stand_in *server);
 

@@ -305,6 +305,30 @@ log_cache_state(struct scene *scene, struct cache_state *state, struct diag *dia
 }
 
 int
+log_wait(struct scene *scene, const char *words, struct diag *diag)
+{
+	for (;;) {
+		struct buf log;
+		/* What the node wrote before it ended is read as well. */
+		bool alive = node_is_alive(scene->node);
+		int code = read_log(scene, scene->log_mark, &log, diag);
+		bool found = !code && log.data && strstr(log.data, words);
+
+		buf_fini(&log);
+		if (code || found)
+			return code;
+		if (!alive)
+			return diag_fail(diag, -ECHILD, "log: '%s' was not logged: %s", words,
+					 node_end_text(scene->node));
+		if (node_is_interrupted(scene->node))
+			return diag_fail(diag, -EINTR, "log: '%s' was waited for: interrupted", words);
+		if (deadline_has_passed(scene->deadline))
+			return diag_fail(diag, -ETIMEDOUT, "log: '%s' was not logged in time", words);
+		clock_pause_ms(1, scene->deadline);
+	}
+}
+
+int
 log_flush(struct scene *scene, size_t nth, struct flush_timing *timing, struct diag *diag)
 {
 	struct buf log;

@@ -27,6 +27,8 @@ struct flush_timing {
 	int64_t critical_bytes; /* memory as the log says just before a flush for size; -1 when it does not */
 };
 int log_flush(struct scene *scene, size_t nth, struct flush_timing *timing, struct diag *diag);
+/* Waits until the log since scene->log_mark has these words. -ETIMEDOUT, -EINTR, -ECHILD. */
+int log_wait(struct scene *scene, const char *words, struct diag *diag);
 /* How many flushes of the chain state the log since scene->log_mark tells of. */
 int log_flushes(struct scene *scene, size_t *cnt, struct diag *diag);
 

@@ -524,17 +524,22 @@ expect_replaced(struct scene *scene, const struct pool_tx *old, struct pool_tx *
 void
 expect_rejected(struct scene *scene, const struct pool_tx *ptx, const char *known)
 {
-	bool agreed = !known || !strcmp(known, ptx->reason);
+	bool told = ptx->reason[0], agreed = told && (!known || !strcmp(known, ptx->reason));
 
-	expect_source(scene->expect, "RPC, which refused %s for '%s'", ptx->name, ptx->reason);
+	if (told)
+		expect_source(scene->expect, "RPC, which refused %s for '%s'", ptx->name, ptx->reason);
+	else
+		expect_source(scene->expect, "the transaction as it was sent");
 	struct expected *e =
 		expect_event(scene->expect, TP_MEMPOOL_REJECTED, FINDING_CONTRACT, "%s", ptx->name);
 
 	want_txid(scene, e, "txid", ptx);
 	if (agreed)
 		expect_source(scene->expect, "the reason that RPC gave");
-	else
+	else if (told)
 		expect_source(scene->expect, "the reason of all releases so far; RPC gave '%s'", ptx->reason);
+	else
+		expect_source(scene->expect, "the reason of all releases so far");
 	want_string(e, "reason", agreed ? ptx->reason : known);
 	if (!agreed)
 		want_kind(e, FINDING_DETAIL);

@@ -115,7 +115,7 @@ void expect_removed(struct scene *scene, const struct pool_tx *ptx, const char *
 void expect_replaced(struct scene *scene, const struct pool_tx *old, struct pool_tx *const *by,
 		     size_t by_cnt);
 /* rejected with the reason that RPC told. known is what the reason has been in all releases, or NULL: where RPC told
- * another one, that is a finding about a detail. */
+ * another one or none, that is what is wanted, as a detail. */
 void expect_rejected(struct scene *scene, const struct pool_tx *ptx, const char *known);
 
 #endif

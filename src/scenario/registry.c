@@ -3,13 +3,20 @@
 #include "scenario/blocks.h"
 #include "scenario/peers.h"
 
-/* Peers get ids of more than 8 bits. */
+enum { RAISE_MS = 3000 };
+
+/* Peers get ids of more than 8 bits, if the node has time for it: those who need that make sure of it themselves. A
+ * node without peers is not to spoil what has nothing to do with them. */
 static int
 warm(struct scene *scene, struct diag *diag)
 {
+	struct scene hasty = *scene;
 	int code = blocks_warm(scene, diag);
 
-	return code ? code : peers_raise_ids(scene, diag);
+	hasty.deadline = deadline_earlier(scene->deadline, deadline_in_ms(RAISE_MS));
+	if (!code)
+		peers_raise_ids(&hasty, NULL);
+	return code;
 }
 
 const struct profile profile_default = {

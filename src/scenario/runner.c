@@ -72,7 +72,9 @@ struct runner {
 	/* Why nothing can be run at all; skip when it is for want of something here. */
 	char *broken;
 	bool broken_is_skip;
-	unsigned timeouts; /* in a row */
+	/* Scenarios of one context that ran out of time, one after the other. */
+	unsigned timeouts;
+	const char *given_up; /* the last context that is not tried any more, as a scenario's name begins */
 };
 
 int
@@ -455,6 +457,27 @@ judge(struct runner *runner, struct report_result *result)
 	result->outcome = contract || (details && !runner->opts->details_warn) ? OUTCOME_FAIL : OUTCOME_PASS;
 }
 
+static bool
+is_same_context(const char *a, const char *b)
+{
+	return strcspn(a, ".") == strcspn(b, ".") && !strncmp(a, b, strcspn(a, "."));
+}
+
+/* A node that hangs in one context may be well in another; if it hangs in two, that is enough. */
+static void
+count_timeouts(struct runner *runner, const struct scenario *scenario, int code)
+{
+	static const char text[] = "not tried: the scenarios before it ran out of time, one after the other";
+
+	runner->timeouts = code == -ETIMEDOUT ? runner->timeouts + 1 : 0;
+	if (runner->timeouts < TIMEOUTS_MAX)
+		return;
+	if (runner->given_up)
+		set_broken(runner, false, text);
+	runner->given_up = scenario->name;
+	runner->timeouts = 0;
+}
+
 static int
 skip_later(const struct runner *runner, const struct scenario *scenario, struct diag *diag)
 {
@@ -478,7 +501,15 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 	struct event *events = NULL;
 	struct diag diag = {.text = ""};
 	expect_release(scene.expect, runner->plan.release);
-	int code = scenario->needs_wallet ? need_wallet(runner, scenario, &scene, &diag) : 0;
+	int code = 0;
+
+	if (runner->given_up && is_same_context(runner->given_up, scenario->name))
+		code = diag_fail(
+			&diag, -ECANCELED,
+			"not tried: the scenarios of this context before it ran out of time, one after the "
+			"other");
+	if (!code && scenario->needs_wallet)
+		code = need_wallet(runner, scenario, &scene, &diag);
 
 	if (!scenario_is_skip(code))
 		copy_findings(&result->findings, &runner->plan.findings[scenario->subject]);
@@ -502,10 +533,7 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 			runner->run->interrupted = true;
 		}
 	}
-	runner->timeouts = code == -ETIMEDOUT ? runner->timeouts + 1 : 0;
-	if (runner->timeouts == TIMEOUTS_MAX)
-		set_broken(runner, false,
-			   "not tried: the scenarios before it ran out of time, one after the other");
+	count_timeouts(runner, scenario, code);
 	result->duration_ms = (clock_now_ns() - began) / 1000000;
 	if (result->outcome == OUTCOME_FAIL ||
 	    (result->outcome == OUTCOME_ERROR && !is_interrupted(runner))) {

@@ -60,10 +60,8 @@ leave(struct scene *scene, struct diag *diag)
 static void
 expect_orphan(struct scene *scene, struct pool_tx *ptx)
 {
-	static const char missing[] = "bad-txns-inputs-missingorspent";
-
-	memcpy(ptx->reason, missing, sizeof(missing));
-	expect_rejected(scene, ptx, missing);
+	ptx->reason[0] = '\0';
+	expect_rejected(scene, ptx, "bad-txns-inputs-missingorspent");
 }
 
 /* added.p2p: a comes, then c before its parent b, for which it waits */

@@ -2,6 +2,7 @@
  * time is the node's mocked one, which is another for each peer. */
 #include "scenario/blocks.h"
 #include "scenario/connections.h"
+#include "scenario/log.h"
 #include "scenario/payload.h"
 #include "scenario/registry.h"
 
@@ -521,28 +522,6 @@ stop_prepare(struct scene *scene, struct diag *diag)
 				"[[\"privatebroadcast\"]]");
 }
 
-/* The event fires just before the node logs that it is connected. */
-static int
-wait_logged(struct scene *scene, const char *words, struct diag *diag)
-{
-	bool found = false;
-	int code = 0;
-
-	while (!code && !found) {
-		struct buf log;
-
-		if (deadline_has_passed(scene->deadline))
-			return diag_fail(diag, -ETIMEDOUT, "the node did not log '%s' in time", words);
-		buf_init(&log, 1 << 20);
-		code = node_log_read(scene->node, scene->log_mark, &log, diag);
-		found = log.data && strstr(log.data, words);
-		buf_fini(&log);
-		if (!found)
-			clock_pause_ms(1, scene->deadline);
-	}
-	return code;
-}
-
 /* The node offers the transaction, sends it and asks whether it has arrived. If that was answered it would go on with
  * the next connection. */
 static int
@@ -591,7 +570,8 @@ broadcast_privately(struct scene *scene, struct diag *diag)
 	if (!code)
 		code = connection_take_call(scene, state->private, TOLD_ONION, diag);
 	if (!code)
-		code = wait_logged(scene, "Socket connected to " TOLD_ONION, diag);
+		/* The event fires just before. */
+		code = log_wait(scene, "Socket connected to " TOLD_ONION, diag);
 	if (!code)
 		code = peers_learn(scene, state->private, 1, diag);
 	if (!code)
