@@ -259,7 +259,7 @@ measure_abi(const char *tpcheck, const char *bitcoind)
 		int status;
 
 		uint64_t began = clock_now_ns();
-		pid_t pid = vfork();
+		pid_t pid = fork();
 		if (!pid) {
 			int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
