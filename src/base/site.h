@@ -25,6 +25,7 @@ enum operand_bcc {
 	OPERAND_BCC_READS,    /* the value */
 	OPERAND_BCC_ZERO,     /* 0, whatever the value is, without an error */
 	OPERAND_BCC_LEAVES,   /* it leaves the argument out, and those behind it move up by one */
+	OPERAND_BCC_STOPS,    /* it leaves the argument out, and those behind it as well */
 	OPERAND_BCC_MISREADS, /* it reads another place than the one meant */
 	OPERAND_BCC_REFUSES,  /* no program that has the tracepoint can be made */
 };

@@ -20,6 +20,9 @@ contract_bcc_effect(enum operand_bcc bcc)
 		return "; libbcc gives its users 0 for it, without an error";
 	case OPERAND_BCC_LEAVES:
 		return "; libbcc leaves it out, so that its users see the next argument in its place";
+	case OPERAND_BCC_STOPS:
+		return "; libbcc leaves out it and those behind it, and makes no program that reads one of "
+		       "them";
 	case OPERAND_BCC_MISREADS:
 		return "; libbcc gives its users what is in another place";
 	case OPERAND_BCC_REFUSES:

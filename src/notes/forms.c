@@ -5,8 +5,9 @@
  * instruction pointer, S the name of a symbol and W another word ("lsl"); a blank is any number of blanks; all else
  * stands for itself. Nothing in a pattern needs a step back: a text fits one or it does not.
  *
- * What libbcc makes of a form is how the parsers in its usdt_args.cc go about it. They differ in what happens to a
- * text that they do not understand from what one may expect: it is left out, and the arguments behind it move up. */
+ * What libbcc makes of a form is how the parsers in its usdt_args.cc go about it. A text that they do not understand is
+ * left out; the arguments behind it move up then, but on x86-64 they are left out as well, as that parser goes on at
+ * the blank before them. */
 #include "notes/forms.h"
 
 #include <ctype.h>
@@ -264,7 +265,8 @@ fits(enum machine machine, const struct pattern *pattern, const char *text, cons
 			    (class == REGISTER_POINTER) != (*p == 'P') || class == REGISTER_OTHER)
 				return false;
 			if (class == REGISTER_OPEN_NOT_BCC || class == REGISTER_CLOSED)
-				form->bcc = OPERAND_BCC_LEAVES;
+				form->bcc =
+					machine == MACHINE_X86_64 ? OPERAND_BCC_STOPS : OPERAND_BCC_LEAVES;
 			if (class == REGISTER_CLOSED_ZERO)
 				form->bcc = OPERAND_BCC_ZERO;
 			break;
@@ -284,22 +286,19 @@ fits(enum machine machine, const struct pattern *pattern, const char *text, cons
 
 #define READS    OPERAND_BCC_READS
 #define LEAVES   OPERAND_BCC_LEAVES
+#define STOPS    OPERAND_BCC_STOPS
 #define MISREADS OPERAND_BCC_MISREADS
 #define REFUSES  OPERAND_BCC_REFUSES
 
 static const struct pattern x86_patterns[] = {
-	{"r", FORM_REGISTER, READS},      {"c", FORM_CLOSED, LEAVES},
-	{"$N", FORM_CONSTANT, READS},     {"N(r)", FORM_MEMORY, READS},
-	{"(r)", FORM_MEMORY, READS},      {"(r,r)", FORM_MEMORY, READS},
-	{"(r,r,N)", FORM_MEMORY, READS},  {"N(r,r)", FORM_MEMORY, READS},
-	{"N(r,r,N)", FORM_MEMORY, READS}, {"S(P)", FORM_SYMBOL, READS},
-	{"S+U(P)", FORM_SYMBOL, READS},   {"S-U(P)", FORM_SYMBOL, READS},
-	{"N+S(P)", FORM_SYMBOL, READS},   {"S(r)", FORM_SYMBOL, REFUSES},
-	{"S(r,r)", FORM_SYMBOL, REFUSES}, {"S(r,r,N)", FORM_SYMBOL, REFUSES},
-	{"N(P)", FORM_MEMORY, MISREADS},  {"N", FORM_MEMORY, LEAVES},
-	{"(,r,N)", FORM_MEMORY, LEAVES},  {"N(,r,N)", FORM_MEMORY, LEAVES},
-	{"S", FORM_SYMBOL, LEAVES},       {"S+U", FORM_SYMBOL, LEAVES},
-	{"S@W(r)", FORM_SYMBOL, LEAVES},  {NULL, FORM_UNKNOWN, LEAVES},
+	{"r", FORM_REGISTER, READS},        {"c", FORM_CLOSED, STOPS},       {"$N", FORM_CONSTANT, READS},
+	{"N(r)", FORM_MEMORY, READS},       {"(r)", FORM_MEMORY, READS},     {"(r,r)", FORM_MEMORY, READS},
+	{"(r,r,N)", FORM_MEMORY, READS},    {"N(r,r)", FORM_MEMORY, READS},  {"N(r,r,N)", FORM_MEMORY, READS},
+	{"S(P)", FORM_SYMBOL, READS},       {"S+U(P)", FORM_SYMBOL, READS},  {"S-U(P)", FORM_SYMBOL, READS},
+	{"N+S(P)", FORM_SYMBOL, READS},     {"S(r)", FORM_SYMBOL, REFUSES},  {"S(r,r)", FORM_SYMBOL, REFUSES},
+	{"S(r,r,N)", FORM_SYMBOL, REFUSES}, {"N(P)", FORM_MEMORY, MISREADS}, {"N", FORM_MEMORY, STOPS},
+	{"(,r,N)", FORM_MEMORY, STOPS},     {"N(,r,N)", FORM_MEMORY, STOPS}, {"S", FORM_SYMBOL, STOPS},
+	{"S+U", FORM_SYMBOL, STOPS},        {"S@W(r)", FORM_SYMBOL, STOPS},  {NULL, FORM_UNKNOWN, STOPS},
 };
 static const struct pattern aarch64_patterns[] = {
 	{"N", FORM_CONSTANT, READS},           {"#N", FORM_CONSTANT, LEAVES},

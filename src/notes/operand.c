@@ -495,8 +495,6 @@ find_bcc(const struct operand *out, const char *text, size_t len, const struct o
 {
 	struct form form = form_of(opts->machine, text, len);
 
-	if (!machine_has_bcc(opts->machine, !opts->is_32bit))
-		return OPERAND_BCC_READS;
 	/* It looks for symbols as we do. */
 	if (form.kind == FORM_SYMBOL && form.bcc == OPERAND_BCC_READS && out->kind == OPERAND_UNREADABLE)
 		return OPERAND_BCC_REFUSES;
@@ -532,9 +530,12 @@ operand_parse(struct operand *out, const char *text, size_t len, const struct op
 		parse_place(out, in, opts);
 	else
 		parse_foreign(out, in, opts);
-	if (!has_width || !out->width_bytes || is_float)
-		out->bcc = machine_has_bcc(opts->machine, !opts->is_32bit) ? OPERAND_BCC_LEAVES
-									   : OPERAND_BCC_READS;
+	if (!machine_has_bcc(opts->machine, !opts->is_32bit))
+		out->bcc = OPERAND_BCC_READS;
+	else if (!has_width || is_float)
+		out->bcc = opts->machine == MACHINE_X86_64 ? OPERAND_BCC_STOPS : OPERAND_BCC_LEAVES;
+	else if (!out->width_bytes)
+		out->bcc = opts->machine == MACHINE_X86_64 ? OPERAND_BCC_MISREADS : OPERAND_BCC_LEAVES;
 	else
 		out->bcc = find_bcc(out, in.at, (size_t)(in.end - in.at), opts);
 	copy_printable(out->text, sizeof(out->text), text, len);

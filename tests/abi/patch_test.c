@@ -9,7 +9,9 @@
 #include "contract/judge.h"
 #include "contract/release.h"
 #include "notes/notes.h"
+#include "notes/operand.h"
 
+#include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -130,6 +132,76 @@ find_notes(struct copy *copy)
 		copy->notes = xreallocarray(copy->notes, copy->notes_cnt + 1, sizeof(*copy->notes));
 		copy->notes[copy->notes_cnt++] = note;
 	}
+}
+
+/* The few calls of libbcc that tell what it found, by hand: its headers are for src/probe. */
+struct libbcc_usdt {
+	const char *provider, *name, *path;
+	uint64_t semaphore;
+	int locations, arguments;
+};
+
+struct libbcc {
+	void *(*open)(const char *path);
+	void (*close)(void *usdt);
+	void (*foreach)(void *usdt, void (*callback)(struct libbcc_usdt *usdt));
+};
+
+static bool
+open_libbcc(struct libbcc *libbcc)
+{
+	void *handle = dlopen("libbcc.so.0", RTLD_LAZY);
+
+	if (!handle)
+		return false;
+	*(void **)&libbcc->open = dlsym(handle, "bcc_usdt_new_frompath");
+	*(void **)&libbcc->close = dlsym(handle, "bcc_usdt_close");
+	*(void **)&libbcc->foreach = dlsym(handle, "bcc_usdt_foreach");
+	return libbcc->open && libbcc->close && libbcc->foreach;
+}
+
+static const char *asked_name;
+static unsigned asked_arguments;
+
+static void
+on_usdt(struct libbcc_usdt *usdt)
+{
+	if (!strcmp(usdt->name, asked_name))
+		asked_arguments = (unsigned)usdt->arguments;
+}
+
+/* How many arguments libbcc finds. It prints what it does not understand. */
+static unsigned
+ask_libbcc(const struct libbcc *libbcc, const struct copy *copy, const char *name)
+{
+	int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), copy->fd);
+	asked_name = name;
+	asked_arguments = 99;
+	fflush(stderr);
+	dup2(null, STDERR_FILENO);
+	void *usdt = libbcc->open(path);
+	if (usdt) {
+		libbcc->foreach (usdt, on_usdt);
+		libbcc->close(usdt);
+	}
+	fflush(stderr);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(null);
+	return asked_arguments;
+}
+
+static enum symbol_state
+find_no_symbol(void *cookie, const char *name, size_t len, uint64_t *address)
+{
+	(void)cookie;
+	(void)name;
+	(void)len;
+	*address = 0;
+	return SYMBOL_MISSING;
 }
 
 static bool
@@ -350,6 +422,57 @@ patch_note(struct copy *copy, size_t idx)
 	patch_arguments(copy, &note, row);
 }
 
+/* What libbcc is said to make of operands, against the one that is installed: between two that it reads, one that it
+ * leaves out is missed, or with it the one behind. */
+static bool
+try_libbcc(const char *path)
+{
+	static const char *const operands[] = {
+		"8@%rax",        "-8@-368(%rbp)", "8@(%rax)",       "4@(%rax,%r15,4)", "1@%sil",
+		"1@$-1",         "8@(,%rax,8)",   "1@%ah",          "8@$net",          "8@8(%rip)",
+		"8@16",          "8@%xmm0",       "8@%xmm15",       "8@%xmm16",        "8@%ymm1",
+		"8f@%xmm0",      "8@%fs:0",       "junk",           "8@0x10(%rax)",    "8@gone(%rip)",
+		"4@%r8d",        "2@%r10w",       "1@%r11b",        "1@%bpl",          "8@net.0(%rip)",
+		"8@net+8(%rip)", "8@8+net(%rip)", "8@net+-8(%rip)", "8@net(%rax)",     "8@net",
+	};
+	struct libbcc libbcc;
+	struct copy copy;
+	unsigned failed = 0;
+
+	if (!open_libbcc(&libbcc)) {
+		puts("libbcc is not there to be asked");
+		return true;
+	}
+	if (!open_copy(&copy, path) || copy.machine != EM_X86_64)
+		return false;
+	find_notes(&copy);
+	const struct raw_note note = copy.notes[0];
+	for (size_t i = 0; i < sizeof(operands) / sizeof(operands[0]); i++) {
+		static const struct operand_opts opts = {.find_symbol = find_no_symbol};
+		struct operand operand;
+		char args[100];
+
+		operand_parse(&operand, operands[i], strlen(operands[i]), &opts);
+		unsigned want = operand.bcc == OPERAND_BCC_STOPS    ? 1
+				: operand.bcc == OPERAND_BCC_LEAVES ? 2
+								    : 3;
+		int n = snprintf(args, sizeof(args), "8@%%rcx %s 4@%%ebx", operands[i]);
+		if (n < 0 || (size_t)n > note.args_sz)
+			return false;
+		memset(copy.bytes + note.args, ' ', note.args_sz);
+		memcpy(copy.bytes + note.args, args, (size_t)n);
+		unsigned got = ask_libbcc(&libbcc, &copy, (char *)copy.bytes + note.name);
+		if (got != want) {
+			printf("FAILED: of '%s' libbcc has %u arguments, said were %u\n", args, got, want);
+			failed++;
+		}
+	}
+	printf("libbcc was asked for %zu operands, %u were otherwise\n",
+	       sizeof(operands) / sizeof(operands[0]), failed);
+	close_copy(&copy);
+	return !failed;
+}
+
 static bool
 try_binary(const char *path)
 {
@@ -381,8 +504,11 @@ main(int argc, char **argv)
 	const char *bitcoind = getenv("BITCOIND"), *more = getenv("BITCOINDS");
 	bool ok = argc > 1;
 
-	for (int i = 1; i < argc; i++)
+	for (int i = 1; i < argc; i++) {
 		ok &= try_binary(argv[i]);
+		if (strstr(argv[i], "x86-64-gcc"))
+			ok &= try_libbcc(argv[i]);
+	}
 	if (bitcoind && *bitcoind)
 		ok &= try_binary(bitcoind);
 	if (more) {

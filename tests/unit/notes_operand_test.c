@@ -538,19 +538,20 @@ readings_of_libbcc(void **state)
 		const char *text;
 		enum operand_bcc want;
 	} rows[] = {
-		{"8@%rax", OPERAND_BCC_READS},          {"-8@-368(%rbp)", OPERAND_BCC_READS},
-		{"8@(%rax)", OPERAND_BCC_READS},        {"4@(%rax,%r15,4)", OPERAND_BCC_READS},
-		{"1@%sil", OPERAND_BCC_READS},          {"1@$-1", OPERAND_BCC_READS},
-		{"8@sym(%rip)", OPERAND_BCC_READS},     {"8@sym+8(%rip)", OPERAND_BCC_READS},
-		{"8@8+sym(%rip)", OPERAND_BCC_READS},   {"8@missing(%rip)", OPERAND_BCC_REFUSES},
-		{"8@sym(%rax)", OPERAND_BCC_REFUSES},   {"8@counter.0(%rip)", OPERAND_BCC_LEAVES},
-		{"8@sym+-8(%rip)", OPERAND_BCC_LEAVES}, {"8@sym", OPERAND_BCC_LEAVES},
-		{"8@16", OPERAND_BCC_LEAVES},           {"8@(,%rax,8)", OPERAND_BCC_LEAVES},
-		{"1@%ah", OPERAND_BCC_LEAVES},          {"8@$sym", OPERAND_BCC_LEAVES},
-		{"8@8(%rip)", OPERAND_BCC_MISREADS},    {"8@%xmm0", OPERAND_BCC_ZERO},
-		{"8@%xmm15", OPERAND_BCC_ZERO},         {"8@%xmm16", OPERAND_BCC_LEAVES},
-		{"8@%ymm1", OPERAND_BCC_LEAVES},        {"8f@%xmm0", OPERAND_BCC_LEAVES},
-		{"8@%fs:0", OPERAND_BCC_LEAVES},        {"junk", OPERAND_BCC_LEAVES},
+		{"8@%rax", OPERAND_BCC_READS},         {"-8@-368(%rbp)", OPERAND_BCC_READS},
+		{"8@(%rax)", OPERAND_BCC_READS},       {"4@(%rax,%r15,4)", OPERAND_BCC_READS},
+		{"1@%sil", OPERAND_BCC_READS},         {"1@$-1", OPERAND_BCC_READS},
+		{"8@sym(%rip)", OPERAND_BCC_READS},    {"8@sym+8(%rip)", OPERAND_BCC_READS},
+		{"8@8+sym(%rip)", OPERAND_BCC_READS},  {"8@missing(%rip)", OPERAND_BCC_REFUSES},
+		{"8@sym(%rax)", OPERAND_BCC_REFUSES},  {"8@counter.0(%rip)", OPERAND_BCC_STOPS},
+		{"8@sym+-8(%rip)", OPERAND_BCC_STOPS}, {"8@sym", OPERAND_BCC_STOPS},
+		{"8@16", OPERAND_BCC_STOPS},           {"8@(,%rax,8)", OPERAND_BCC_STOPS},
+		{"1@%ah", OPERAND_BCC_STOPS},          {"8@$sym", OPERAND_BCC_STOPS},
+		{"8@8(%rip)", OPERAND_BCC_MISREADS},   {"8@%xmm0", OPERAND_BCC_ZERO},
+		{"8@%xmm15", OPERAND_BCC_ZERO},        {"8@%xmm16", OPERAND_BCC_STOPS},
+		{"8@%ymm1", OPERAND_BCC_STOPS},        {"8f@%xmm0", OPERAND_BCC_STOPS},
+		{"8@%fs:0", OPERAND_BCC_STOPS},        {"junk", OPERAND_BCC_STOPS},
+		{"16@%xmm0", OPERAND_BCC_MISREADS},
 	};
 
 	(void)state;
@@ -560,6 +561,8 @@ readings_of_libbcc(void **state)
 	assert_int_equal(parse_with("1@9,10", true, MACHINE_PPC).bcc, OPERAND_BCC_READS);
 	assert_int_equal(parse_with("4@9,10", true, MACHINE_PPC).bcc, OPERAND_BCC_MISREADS);
 	assert_int_equal(parse_with("4@s0", true, MACHINE_ARM).bcc, OPERAND_BCC_READS);
+	assert_int_equal(parse_with("junk", true, MACHINE_AARCH64).bcc, OPERAND_BCC_LEAVES);
+	assert_int_equal(parse_with("junk", true, MACHINE_ARM).bcc, OPERAND_BCC_READS);
 }
 
 static void
