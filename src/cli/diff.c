@@ -144,5 +144,4 @@ run(int argc, char **argv)
 	return code;
 }
 
-const struct command command_diff = {
-	"diff", "what changed between two binaries, and whether it breaks consumers", run};
+const struct command command_diff = {"diff", "what changed between two binaries, and whom it breaks", run};

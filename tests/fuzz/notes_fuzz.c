@@ -46,6 +46,7 @@ compare(const struct notes *notes, const struct release_guess *guess)
 	struct changes changes = {0};
 
 	diff_interfaces(&promise, &side, &changes);
+	free(report_diff_json(&(struct report_diff){.before = {.release = "master"}, .changes = &changes}));
 	changes_fini(&changes);
 	diff_interfaces(&side, &promise, &changes);
 	changes_fini(&changes);
@@ -89,6 +90,10 @@ look(int fd)
 		.is_documented = is_documented,
 	};
 	free(report_abi_json(&abi));
+	for (size_t i = 0; i < notes_problems_cnt(notes); i++)
+		if (strncmp(notes_problem(notes, i), "notes: ", 7) != 0 ||
+		    (notes_problem_site(notes, i) && !notes_problem_site(notes, i)->name[0]))
+			abort();
 	judgement_fini(&judgement);
 	if (notes_cnt(notes))
 		compare(notes, &guess);

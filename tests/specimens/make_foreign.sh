@@ -36,7 +36,7 @@ make() {
 	esac
 	[ "$pie" = yes ] && kind="-fPIE -pie -Wl,--no-dynamic-linker" || kind="-fno-pie -static"
 	# shellcheck disable=SC2086
-	"$compiler" "$@" $own $kind $linker $linking "$here/foreign.c" -o "$scratch/$name" && cp "$scratch/$name" "$out/$name" &&
+	"$compiler" "$@" $own $kind $linker $linking "$here/foreign.c" -o "$scratch/$name" && install -m 644 "$scratch/$name" "$out/$name" &&
 		echo "$name: $("$compiler" --version | head -n 1), $* $kind" >>"$scratch/made"
 }
 
@@ -58,6 +58,7 @@ make x86-64-clang no clang --target=x86_64-linux-gnu
 # Stripped of all that can go: the notes stay.
 if [ -f "$out/x86-64-gcc" ]; then
 	strip -o "$out/x86-64-stripped" "$out/x86-64-gcc"
+	chmod 644 "$out/x86-64-stripped"
 	echo "x86-64-stripped: $(strip --version | head -n 1)" >>"$scratch/made"
 fi
 sort "$scratch/made" >"$out/made.txt"
