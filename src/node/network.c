@@ -1,5 +1,6 @@
 #include "node/network.h"
 
+#include "base/clock.h"
 #include "base/xmem.h"
 #include "node/node.h"
 
@@ -17,7 +18,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LOOPBACK_INDEX = 1 }; /* of the first device of every namespace */
+enum {
+	LOOPBACK_INDEX = 1, /* of the first device of every namespace */
+	ADDRESS_MS = 2000,  /* until an address can be used */
+};
 
 static int
 open_own_namespace(void)
@@ -50,6 +54,26 @@ add_ip4(int fd)
 	return ioctl(fd, SIOCSIFADDR, &request) ? -errno : 0;
 }
 
+/* A new address cannot be used until a worker of the kernel has found that nobody else has it, or need not look. */
+static int
+wait_ip6(const struct in6_addr *ip6)
+{
+	const struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = *ip6};
+	struct deadline deadline = deadline_in_ms(ADDRESS_MS);
+	int err;
+
+	do {
+		int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		err = fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+		if (fd >= 0)
+			close(fd);
+		if (err)
+			clock_pause_ms(1, deadline);
+	} while (err == -EADDRNOTAVAIL && !deadline_has_passed(deadline));
+	return err;
+}
+
 static int
 add_ip6(const char *address)
 {
@@ -61,7 +85,7 @@ add_ip6(const char *address)
 	inet_pton(AF_INET6, address, &request.ifr6_addr);
 	int err = ioctl(fd, SIOCSIFADDR, &request) ? -errno : 0;
 	close(fd);
-	return err;
+	return err ? err : wait_ip6(&request.ifr6_addr);
 }
 
 static int

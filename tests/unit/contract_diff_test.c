@@ -245,17 +245,17 @@ releases(void **state)
 	assert_int_equal(count(24, 25, CHANGE_RETYPED, true), 1);
 	assert_int_equal(count(24, 25, CHANGE_ADDED, false), 4);
 	assert_int_equal(count(25, 24, CHANGE_REMOVED, true), 4);
-	/* v25 to v28 as a whole, and v28 to master. */
+	/* v25 to v28 as a whole, and v28 to v31. */
 	assert_int_equal(count(25, 28, CHANGE_RETYPED, true), 4);
 	assert_int_equal(count(25, 28, CHANGE_MEANING, true), 2);
 	assert_int_equal(count(25, 28, CHANGE_MEANING, false), 2);
 	assert_int_equal(count(25, 28, CHANGE_ADDED, false) + count(25, 28, CHANGE_SEMAPHORE, false), 0);
-	assert_int_equal(count(28, RELEASE_MASTER, CHANGE_ADDED, false), 5);
-	assert_int_equal(count(28, RELEASE_MASTER, CHANGE_ARGUMENT_ADDED, false), 1);
-	assert_int_equal(count(28, RELEASE_MASTER, CHANGE_RETYPED, false), 1);
-	assert_int_equal(count(28, RELEASE_MASTER, CHANGE_RETYPED, true), 0);
-	assert_int_equal(count(28, RELEASE_MASTER, CHANGE_SEMAPHORE, false), 1);
-	assert_int_equal(count(28, RELEASE_MASTER, CHANGE_MEANING, true), 5);
+	assert_int_equal(count(28, 31, CHANGE_ADDED, false), 5);
+	assert_int_equal(count(28, 31, CHANGE_ARGUMENT_ADDED, false), 1);
+	assert_int_equal(count(28, 31, CHANGE_RETYPED, false), 1);
+	assert_int_equal(count(28, 31, CHANGE_RETYPED, true), 0);
+	assert_int_equal(count(28, 31, CHANGE_SEMAPHORE, false), 1);
+	assert_int_equal(count(28, 31, CHANGE_MEANING, true), 5);
 }
 
 /* A binary of a known release whose arguments are not as promised gets no names. */

@@ -302,7 +302,7 @@ semaphores(void **state)
 	struct fake fake;
 
 	(void)state;
-	make_clean(&fake, RELEASE_MASTER, 8);
+	make_clean(&fake, 31, 8);
 	struct site *site = find(&fake, "mempool", "added"), *other = find(&fake, "mempool", "removed");
 	uint64_t address = site->semaphore_address;
 	site->semaphore_address = 0;
