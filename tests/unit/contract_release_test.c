@@ -231,7 +231,7 @@ by_tracepoints(void **state)
 		struct release_guess out = guess(&none, &fake);
 		assert_int_equal(out.release, last[release - RELEASE_FIRST]);
 		assert_false(out.is_sure);
-		assert_int_equal(strncmp(out.why, BYTES("the file gives no version; its tracepoints fit v2")),
+		assert_int_equal(strncmp(out.why, BYTES("the file gives no version; its tracepoints fit ")),
 				 0);
 		/* One that is gone, and one with a wrong type, do not make it another release. */
 		if (release < 25 || (release == RELEASE_MASTER && now != RELEASE_MASTER))
@@ -305,7 +305,7 @@ by_texts(void **state)
 	snprintf(why, sizeof(why), "the file has the text v31, and its tracepoints fit v29 to %s best", last);
 	assert_string_equal(out.why, why);
 	snprintf(traces.doubtful, sizeof(traces.doubtful), "v25");
-	assert_int_equal(guess(&traces, &fake).release, RELEASE_MASTER);
+	assert_int_equal(guess(&traces, &fake).release, last_like_29());
 
 	assert_false(traces.has_wallet_mark);
 	release_traces_feed_marks(
