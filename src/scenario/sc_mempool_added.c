@@ -105,10 +105,20 @@ prioritised_prepare(struct scene *scene, struct diag *diag)
 	return code ? code : pool_prioritise(scene, state->c, (INT64_C(1) << 32) + 77, diag);
 }
 
-#define prioritised_act    send_three
+/* What is in the mempool and is prioritised again is not added again. */
+static int
+prioritised_act(struct scene *scene, struct diag *diag)
+{
+	struct state *state = scene->state;
+	int code = send_three(scene, diag);
+
+	return code ? code : pool_prioritise(scene, state->b, 1234, diag);
+}
+
 #define prioritised_expect expect_three
 POOL_SCENARIO(added, TP_MEMPOOL_ADDED, prioritised,
-	      "prioritised transactions, one of them without a fee: the fee is their own");
+	      "prioritised transactions, one of them without a fee: the fee is their own; prioritised again, "
+	      "nothing");
 
 /* package: a parent without a fee and its child; two that could do without each other; one that is there already */
 
