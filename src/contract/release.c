@@ -104,7 +104,7 @@ read_whole(const char *start, const char *s, const char *end, char out[VERSION_M
 static enum trust
 read_pieces(const char *s, const char *end, char out[VERSION_MAX])
 {
-	enum { BEHIND_MAX = 20 };
+	enum { BEHIND_MAX = 64 };
 	const char *last = end - s > 4 + BEHIND_MAX ? s + 4 + BEHIND_MAX : end;
 
 	if (end - s >= 7 && isdigit((unsigned char)s[4]) &&
