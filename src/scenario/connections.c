@@ -171,17 +171,6 @@ connection_enter_i2p(struct scene *scene, struct peer *peer, unsigned nth, struc
 
 /* Out. */
 
-static int
-ask_to_connect(struct scene *scene, const char *type, const char *address, struct diag *diag)
-{
-	bool manual = !strcmp(type, "manual");
-	/* From v26 on the node would speak v2 (BIP324), which our peers do not, if it was not told otherwise. */
-	const char *v1 = node_version(scene->node) >= 260000 ? ", false" : "";
-
-	return node_call(scene->node, scene->deadline, NULL, diag, manual ? "addnode" : "addconnection",
-			 "[\"%s\", \"%s\"%s]", address, manual ? "onetry" : type, v1);
-}
-
 int
 connection_take_call(struct scene *scene, struct peer *peer, const char *address, struct diag *diag)
 {
@@ -209,7 +198,7 @@ int
 connection_call(struct scene *scene, struct peer *peer, const char *type, const char *address,
 		struct diag *diag)
 {
-	int code = ask_to_connect(scene, type, address, diag);
+	int code = peers_ask_for(scene, type, address, diag);
 
 	return code ? code : connection_take_call(scene, peer, address, diag);
 }
@@ -222,7 +211,7 @@ connection_call_directly(struct scene *scene, struct peer *peer, const char *typ
 	if (code)
 		return code;
 	snprintf(peer->address, sizeof(peer->address), "127.0.0.1:%u", p2p_listener_port(peer->listener));
-	code = ask_to_connect(scene, type, peer->address, diag);
+	code = peers_ask_for(scene, type, peer->address, diag);
 	return code ? code : p2p_accept(&peer->p2p, peer->listener, scene->deadline, diag);
 }
 

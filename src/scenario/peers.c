@@ -27,18 +27,26 @@ peer_connect(struct scene *scene, struct peer *peer, const char *from, struct di
 }
 
 int
+peers_ask_for(struct scene *scene, const char *type, const char *address, struct diag *diag)
+{
+	bool manual = !strcmp(type, "manual");
+	/* From v26 on the node would speak v2 (BIP324), which our peers do not, if it was not told otherwise. */
+	const char *v1 = node_version(scene->node) >= 260000 ? ", false" : "";
+
+	return node_call(scene->node, scene->deadline, NULL, diag, manual ? "addnode" : "addconnection",
+			 "[\"%s\", \"%s\"%s]", address, manual ? "onetry" : type, v1);
+}
+
+int
 peer_call_in(struct scene *scene, struct peer *peer, const char *type, struct peer *waker, struct diag *diag)
 {
+	char address[P2P_ADDRESS_SZ];
 	int code = p2p_listen(&peer->listener, scene->node, diag);
 
 	if (code)
 		return code;
-	uint16_t port = p2p_listener_port(peer->listener);
-	bool manual = !strcmp(type, "manual");
-	/* From v26 on the node would speak v2 (BIP324) if it was not told otherwise. */
-	const char *v1 = node_version(scene->node) >= 260000 ? ", false" : "";
-	code = node_call(scene->node, scene->deadline, NULL, diag, manual ? "addnode" : "addconnection",
-			 "[\"127.0.0.1:%u\", \"%s\"%s]", port, manual ? "onetry" : type, v1);
+	snprintf(address, sizeof(address), "127.0.0.1:%u", p2p_listener_port(peer->listener));
+	code = peers_ask_for(scene, type, address, diag);
 	if (!code)
 		code = p2p_accept(&peer->p2p, peer->listener, scene->deadline, diag);
 	return code ? code : peer_wake(scene, waker, diag);

@@ -36,6 +36,8 @@ struct peer {
 int peers_begin(struct scene *scene, struct diag *diag);
 /* Connects to the node from an address (NULL: 127.0.0.1), without a handshake. */
 int peer_connect(struct scene *scene, struct peer *peer, const char *from, struct diag *diag);
+/* Asks the node to connect to an address: type as addconnection names it, or "manual". */
+int peers_ask_for(struct scene *scene, const char *type, const char *address, struct diag *diag);
 /* Lets the node connect: type as addconnection names it ("outbound-full-relay", ...), or "manual". waker is a peer
  * with a finished handshake, which wakes the node. Without a handshake. */
 int peer_call_in(struct scene *scene, struct peer *peer, const char *type, struct peer *waker,

@@ -355,13 +355,6 @@ const struct scenario sc_net_outbound_connection_names = {
 
 /* outbound.failed: attempts that come to nothing, and a connection that has ended */
 
-static int
-try_to_connect(struct scene *scene, const char *address, struct diag *diag)
-{
-	return node_call(scene->node, scene->deadline, NULL, diag, "addnode", "[\"%s\", \"onetry\", false]",
-			 address);
-}
-
 /* To a port that nobody listens at: it is taken and given back by nobody but us. */
 static int
 try_in_vain(struct scene *scene, struct diag *diag)
@@ -379,7 +372,7 @@ try_in_vain(struct scene *scene, struct diag *diag)
 			   : 0;
 	snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(address.sin_port));
 	if (!code)
-		code = try_to_connect(scene, text, diag);
+		code = peers_ask_for(scene, "manual", text, diag);
 	close(fd);
 	return code;
 }
@@ -395,7 +388,7 @@ failed_act(struct scene *scene, struct diag *diag)
 		code = connection_call(scene, &peers[0], "outbound-full-relay", "66.77.88.99:1111", diag);
 	/* It is connected to that already. */
 	if (!code)
-		code = try_to_connect(scene, "66.77.88.99:1111", diag);
+		code = peers_ask_for(scene, "manual", "66.77.88.99:1111", diag);
 	if (!code)
 		code = peers_learn(scene, &peers[0], 1, diag);
 	if (!code) {
