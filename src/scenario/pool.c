@@ -185,6 +185,23 @@ pool_add_multisig(struct pool_tx *ptx, uint32_t from_idx, int64_t value_sat)
 	ptx->sigops_cost += POOL_MULTISIG_SIGOPS;
 }
 
+bool
+pool_may_child_pay(const struct scene *scene)
+{
+	int version = node_version(scene->node);
+
+	return version < 260000 || version >= 280000;
+}
+
+void
+pool_let_child_pay(const struct scene *scene, struct pool_tx *parent, struct pool_tx *child)
+{
+	if (node_version(scene->node) < 280000)
+		return;
+	parent->tx.version = child->tx.version = 3;
+	tx_txid(&parent->tx, child->tx.inputs[0].prev_txid_wire);
+}
+
 void
 pool_set_witness(struct pool_tx *ptx, const void *item, size_t len)
 {

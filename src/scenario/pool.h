@@ -81,6 +81,10 @@ struct pool_tx *pool_rival(struct scene *scene, const char *name, struct pool_tx
 void pool_add_multisig(struct pool_tx *ptx, uint32_t from_idx, int64_t value_sat);
 void pool_add_bare(struct pool_tx *ptx, uint32_t from_idx, int64_t value_sat);
 void pool_spend_bare(struct pool_tx *ptx, const struct chain_coin *coin);
+/* Whether a child may pay for a parent that costs less than the least fee: in v26 and v27 none may. */
+bool pool_may_child_pay(const struct scene *scene);
+/* Lets it do so; for children of one input. Before v31 both have to be of version 3 for that, once releases know it. */
+void pool_let_child_pay(const struct scene *scene, struct pool_tx *parent, struct pool_tx *child);
 /* What its first input shows, in place of what its coin asks for. */
 void pool_set_witness(struct pool_tx *ptx, const void *item, size_t len);
 

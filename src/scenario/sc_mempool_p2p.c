@@ -205,6 +205,8 @@ package_prepare(struct scene *scene, struct diag *diag)
 		return code;
 	state->b = pool_child(scene, "the child that pays for it", state->a, 1, 4, 121212);
 	state->d = pool_child(scene, "the child with a wrong witness", state->c, 2, 5, 343434);
+	pool_let_child_pay(scene, state->a, state->b);
+	pool_let_child_pay(scene, state->c, state->d);
 	pool_set_witness(state->d, "\x55", 1);
 	return join(scene, diag);
 }

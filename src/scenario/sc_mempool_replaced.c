@@ -257,6 +257,8 @@ package_prepare(struct scene *scene, struct diag *diag)
 	state->second[0] = pool_rival(scene, "the second package's parent", &state->old[1], 1, 6, 5);
 	state->second[1] = pool_child(scene, "the second package's child", state->second[0], 5, 7,
 				      (INT64_C(1) << 21) + 5);
+	pool_let_child_pay(scene, state->first[0], state->first[1]);
+	pool_let_child_pay(scene, state->second[0], state->second[1]);
 	arrange_package(state->first, true);
 	arrange_package(state->second, false);
 	code = pool_prioritise(scene, state->second[1], 70001, diag);
