@@ -24,14 +24,21 @@ clean(struct scene *scene)
 }
 
 static int
-join(struct scene *scene, struct diag *diag)
+join_from(struct scene *scene, const char *from, struct diag *diag)
 {
 	static const struct p2p_version version = {
 		.services = P2P_WITNESS, .relay = true, .wtxid_relay = true};
 	struct state *state = scene->state;
 	int code = peers_begin(scene, diag);
 
-	return code ? code : peer_join(scene, &state->peer, NULL, &version, diag);
+	return code ? code : peer_join(scene, &state->peer, from, &version, diag);
+}
+
+/* Up to v29 whoever sends a transaction that no block may have is sent away. */
+static int
+join_unpunished(struct scene *scene, struct diag *diag)
+{
+	return join_from(scene, PEER_NOBAN_ADDRESS, diag);
 }
 
 /* The node has dealt with it when the answer to a ping is here, and with what had waited for it. */
@@ -77,7 +84,7 @@ added_prepare(struct scene *scene, struct diag *diag)
 	if (code)
 		return code;
 	state->c = pool_child(scene, "its child, which came before", state->b, 2, 4, 9595);
-	return join(scene, diag);
+	return join_from(scene, NULL, diag);
 }
 
 static int
@@ -139,7 +146,7 @@ rejected_prepare(struct scene *scene, struct diag *diag)
 		return code;
 	state->a->tx.version = 66;
 	pool_set_witness(state->b, "\x54", 1);
-	return join(scene, diag);
+	return join_unpunished(scene, diag);
 }
 
 static int
@@ -208,7 +215,7 @@ package_prepare(struct scene *scene, struct diag *diag)
 	pool_let_child_pay(scene, state->a, state->b);
 	pool_let_child_pay(scene, state->c, state->d);
 	pool_set_witness(state->d, "\x55", 1);
-	return join(scene, diag);
+	return join_unpunished(scene, diag);
 }
 
 static int
