@@ -132,33 +132,11 @@ arena_text(struct document *doc, const void *text, size_t len)
 	return copy;
 }
 
-/* Bytes of the UTF-8 character at s (RFC 3629: shortest form, no surrogates, up to U+10FFFF), or 0. */
-static size_t
-utf8_len(const unsigned char *s, size_t left)
-{
-	size_t len = s[0] < 0x80   ? 1
-		     : s[0] < 0xc2 ? 0
-		     : s[0] < 0xe0 ? 2
-		     : s[0] < 0xf0 ? 3
-		     : s[0] < 0xf5 ? 4
-				   : 0;
-
-	if (len > left)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 static bool
 is_utf8(const unsigned char *s, size_t len)
 {
 	for (size_t i = 0, n; i < len; i += n)
-		if (!(n = utf8_len(s + i, len - i)))
+		if (!(n = utf8_len((const char *)s + i, len - i)))
 			return false;
 	return true;
 }
@@ -603,7 +581,7 @@ gen_string(yajl_gen gen, const char *s, size_t len)
 	struct buf clean;
 	buf_init(&clean, SIZE_MAX / 2);
 	for (size_t i = 0; i < len;) {
-		size_t n = utf8_len(bytes + i, len - i);
+		size_t n = utf8_len(s + i, len - i);
 
 		if (n)
 			buf_add(&clean, s + i, n);

@@ -149,3 +149,41 @@ parse_hash(const char *hash_hex, uint8_t hash_wire[32])
 	reverse(hash_wire);
 	return true;
 }
+
+size_t
+utf8_len(const char *text, size_t left)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t len = s[0] < 0x80   ? 1
+		     : s[0] < 0xc2 ? 0
+		     : s[0] < 0xe0 ? 2
+		     : s[0] < 0xf0 ? 3
+		     : s[0] < 0xf5 ? 4
+				   : 0;
+
+	if (len > left)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+uint32_t
+utf8_first(const char *s, size_t *len)
+{
+	static const unsigned char masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+
+	*len = utf8_len(s, strnlen(s, 4));
+	if (!*len) {
+		*len = 1;
+		return 0xfffd;
+	}
+	uint32_t code = (unsigned char)s[0] & masks[*len];
+	for (size_t i = 1; i < *len; i++)
+		code = code << 6 | ((unsigned char)s[i] & 0x3f);
+	return code;
+}

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/xmem.h"
 #include "cli/binary.h"
+#include "cli/reporting.h"
 #include "node/node.h"
 #include "report/report.h"
 #include "scenario/runner.h"
@@ -24,8 +25,6 @@ enum {
 	OPTION_TIMEOUT,
 	OPTION_REQUIRE,
 	OPTION_DETAILS,
-	OPTION_FORMAT,
-	OPTION_OUTPUT,
 	OPTION_ARTIFACTS,
 	OPTION_ATTACH,
 	OPTION_HEADERS,
@@ -34,13 +33,14 @@ enum {
 };
 
 enum { DEFAULT_TIMEOUT_S = 60, FILES_WANTED = 4096 };
+static const char command_name[] = "tpcheck run";
 static const char *const details_names[] = {"fail", "warn", NULL};
 
 struct arguments {
-	const char *bitcoind, *output, *artifacts, *user;
+	const char *bitcoind, *artifacts, *user;
 	bool list, require, details_warn;
 	unsigned timeout_s, release;
-	enum cli_format format;
+	struct reporting reporting;
 	struct probe_opts probe;
 	const char **patterns;
 	size_t patterns_cnt;
@@ -72,6 +72,9 @@ parse(int key, char *arg, struct argp_state *state)
 	struct arguments *arguments = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->reporting;
+		return 0;
 	case OPTION_BITCOIND:
 		arguments->bitcoind = arg;
 		return 0;
@@ -82,16 +85,10 @@ parse(int key, char *arg, struct argp_state *state)
 		arguments->timeout_s = (unsigned)cli_number(state, "timeout", arg, 1, 86400);
 		return 0;
 	case OPTION_REQUIRE:
-		arguments->require = true;
+		arguments->require = arguments->reporting.require = true;
 		return 0;
 	case OPTION_DETAILS:
 		arguments->details_warn = cli_choice(state, "details", arg, details_names) == 1;
-		return 0;
-	case OPTION_FORMAT:
-		arguments->format = (enum cli_format)cli_choice(state, "format", arg, cli_format_names);
-		return 0;
-	case OPTION_OUTPUT:
-		arguments->output = arg;
 		return 0;
 	case OPTION_ARTIFACTS:
 		if (!*arg)
@@ -138,88 +135,6 @@ choose(struct arguments *arguments)
 		if (chosen)
 			arguments->chosen[arguments->chosen_cnt++] = scenarios[i];
 	}
-}
-
-/* Where the report goes, and how. */
-struct sink {
-	struct report_text text;
-	bool json;
-	bool require;
-	FILE *json_out;
-};
-
-static void
-on_begin(void *cookie, const char *name, size_t number, size_t of)
-{
-	struct sink *sink = cookie;
-
-	if (sink->text.out)
-		report_text_begin(&sink->text, name, number, of);
-}
-
-static void
-on_end(void *cookie, const struct report_result *result)
-{
-	struct sink *sink = cookie;
-
-	if (sink->text.out)
-		report_text_end(&sink->text, result, sink->require);
-}
-
-/* Text goes to its place as it comes. JSON is one object, told at the end; if it goes to a file, text is shown
- * meanwhile. */
-static bool
-sink_open(struct sink *sink, const struct arguments *arguments)
-{
-	FILE *out = stdout;
-
-	if (arguments->output) {
-		out = fopen(arguments->output, "we");
-		if (!out) {
-			fprintf(stderr,
-				"tpcheck run: failed to open '%s': %s; give --output a file in a folder that "
-				"exists\n",
-				arguments->output, strerror(errno));
-			return false;
-		}
-	}
-	*sink = (struct sink){.json = arguments->format == CLI_FORMAT_JSON, .require = arguments->require};
-	if (sink->json) {
-		sink->json_out = out;
-		if (arguments->output)
-			sink->text.out = stdout;
-	} else {
-		sink->text.out = out;
-	}
-	sink->text.live = sink->text.out && isatty(fileno(sink->text.out));
-	return true;
-}
-
-static bool
-sink_close(struct sink *sink, const struct arguments *arguments, const struct report_run *run)
-{
-	FILE *file = sink->json ? sink->json_out : sink->text.out;
-	bool ok = true;
-
-	if (sink->text.out)
-		report_text_summary(&sink->text, run, arguments->require);
-	if (sink->json) {
-		char *json = report_json(run);
-
-		ok = fputs(json, sink->json_out) >= 0;
-		free(json);
-	}
-	/* main tells of standard output. */
-	if (file == stdout)
-		return ok;
-	if (fflush(file) || ferror(file))
-		ok = false;
-	if (fclose(file))
-		ok = false;
-	if (!ok)
-		fprintf(stderr, "tpcheck run: failed to write the report to '%s': %s\n", arguments->output,
-			strerror(errno));
-	return ok;
 }
 
 /* A word for the shell, quoted where it has to be. */
@@ -271,33 +186,40 @@ repeat_prefix(const struct arguments *arguments, const char *bitcoind)
 }
 
 static enum exit_code
-run_on_specimen(const struct arguments *arguments, struct sink *sink, struct report_run *run, const char *why,
+run_on_specimen(struct arguments *arguments, struct reports *reports, struct report_run *run, const char *why,
 		const volatile sig_atomic_t *interrupted)
 {
 	struct selftest_opts opts = {.probe = arguments->probe,
 				     .interrupted = interrupted,
-				     .on_begin = on_begin,
-				     .on_end = on_end,
-				     .cookie = sink};
+				     .on_begin = reporting_on_begin,
+				     .on_end = reporting_on_end,
+				     .cookie = reports};
+	char *notice = xasprintf(
+		"%s\nNo bitcoind is judged. This is the built-in specimen instead, which shows whether this "
+		"machine can run tpcheck:",
+		why);
 
-	if (sink->text.out)
-		fprintf(sink->text.out,
-			"%s\nNo bitcoind is judged. This is the built-in specimen instead, which shows "
-			"whether this machine can run "
-			"tpcheck:\n",
-			why);
+	reporting_begin(&arguments->reporting, reports, notice,
+			selftest_results_cnt() + arguments->chosen_cnt);
 	selftest_run(&opts, run);
 	/* The scenarios that were asked for were not run, and that is not a pass. */
-	for (size_t i = 0; arguments->patterns_cnt && i < arguments->chosen_cnt; i++) {
-		run->results = xreallocarray(run->results, run->results_cnt + 1, sizeof(*run->results));
+	run->results =
+		xreallocarray(run->results, run->results_cnt + arguments->chosen_cnt, sizeof(*run->results));
+	for (size_t i = 0; i < arguments->chosen_cnt; i++) {
 		struct report_result *result = &run->results[run->results_cnt++];
 
-		*result = (struct report_result){
-			.name = arguments->chosen[i]->name, .outcome = OUTCOME_SKIP, .reason = xstrdup(why)};
-		on_end(sink, result);
+		*result = (struct report_result){.name = arguments->chosen[i]->name,
+						 .outcome = OUTCOME_SKIP,
+						 .reason = xstrdup(why),
+						 .minor = !arguments->patterns_cnt};
+		reports_result(reports, result);
 	}
+	bool is_told = reporting_end(reports, run, command_name);
+	free(notice);
 	enum exit_code code = report_exit_code(run, arguments->require);
-	return code == EXIT_PASSED ? (arguments->require ? EXIT_ERROR : EXIT_SKIPPED) : code;
+	if (code == EXIT_PASSED)
+		code = arguments->require ? EXIT_ERROR : EXIT_SKIPPED;
+	return is_told ? code : EXIT_ERROR;
 }
 
 /* Hundreds of peers are as many sockets. bitcoind inherits the limit, and would raise its own anyway. */
@@ -336,8 +258,6 @@ run(int argc, char **argv)
 		{"require", OPTION_REQUIRE, NULL, 0, "A skip counts as an error: for CI", 0},
 		{"details", OPTION_DETAILS, "fail|warn", 0,
 		 "What becomes of findings about implementation details (default fail)", 0},
-		{"format", OPTION_FORMAT, "text|json", 0, "How to report (default text)", 0},
-		{"output", OPTION_OUTPUT, "FILE", 0, "Where to report (default standard output)", 0},
 		{"artifacts", OPTION_ARTIFACTS, "DIR", 0,
 		 "Where to keep what explains a failure (default: a new folder in the temporary directory)",
 		 0},
@@ -354,9 +274,11 @@ run(int argc, char **argv)
 		 "Whom bitcoind runs as when tpcheck is root (default: who called sudo, else nobody)", 0},
 		{0},
 	};
+	static const struct argp_child children[] = {{.argp = &reporting_argp}, {0}};
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
+		.children = children,
 		.args_doc = "[PATTERN...]",
 		.doc = "Runs the scenarios whose names match (shell patterns; all when none is given) "
 		       "against a bitcoind on regtest, "
@@ -369,9 +291,9 @@ run(int argc, char **argv)
 	struct arguments arguments = {.timeout_s = DEFAULT_TIMEOUT_S};
 	struct report_run report = {0};
 	struct runner *runner = NULL;
-	struct sink sink;
+	struct reports *reports = NULL;
 	struct artifacts *artifacts = NULL;
-	char *bitcoind = NULL, *prefix = NULL;
+	char *bitcoind = NULL, *prefix = NULL, *notice = NULL;
 	struct diag diag;
 	int code = EXIT_ERROR;
 
@@ -388,29 +310,28 @@ run(int argc, char **argv)
 	int found = node_find_bitcoind(arguments.bitcoind, &bitcoind, &diag);
 	/* One that was named and is not there is a mistake; only when nobody named one does the specimen step in. */
 	if (found && (arguments.bitcoind || (getenv("BITCOIND") && *getenv("BITCOIND")))) {
-		fprintf(stderr, "tpcheck run: %s\n", diag.text);
+		fprintf(stderr, "%s: %s\n", command_name, diag.text);
 		code = EXIT_USAGE;
 		goto out;
 	}
 	artifacts = artifacts_new(arguments.artifacts);
 	if (artifacts_prepare(artifacts, &diag)) {
-		fprintf(stderr, "tpcheck run: %s\n", diag.text);
+		fprintf(stderr, "%s: %s\n", command_name, diag.text);
 		code = EXIT_USAGE;
 		goto out;
 	}
-	if (!sink_open(&sink, &arguments)) {
+	reports = reporting_open(&arguments.reporting, command_name);
+	if (!reports) {
 		code = EXIT_USAGE;
 		goto out;
 	}
 	if (found) {
-		code = run_on_specimen(&arguments, &sink, &report, diag.text, interrupted);
+		code = run_on_specimen(&arguments, reports, &report, diag.text, interrupted);
 	} else {
 		prefix = repeat_prefix(&arguments, bitcoind);
 		unsigned release = find_release(bitcoind, arguments.release);
-		if (sink.text.out && release == RELEASE_MASTER)
-			fprintf(sink.text.out, "judging %s\n", bitcoind);
-		else if (sink.text.out)
-			fprintf(sink.text.out, "judging %s as v%u\n", bitcoind, release);
+		notice = release == RELEASE_MASTER ? xasprintf("judging %s", bitcoind)
+						   : xasprintf("judging %s as v%u", bitcoind, release);
 		struct runner_opts opts = {
 			.bitcoind = bitcoind,
 			.release = release,
@@ -422,23 +343,28 @@ run(int argc, char **argv)
 			.artifacts = artifacts,
 			.repeat_prefix = prefix,
 			.interrupted = interrupted,
-			.on_begin = on_begin,
-			.on_end = on_end,
-			.cookie = &sink,
+			.on_begin = reporting_on_begin,
+			.on_end = reporting_on_end,
+			.cookie = reports,
 		};
+		reporting_begin(&arguments.reporting, reports, notice, arguments.chosen_cnt);
 		runner = runner_run(&opts, &report);
 		code = report_exit_code(&report, arguments.require);
+		/* The verdict is told before what takes long is taken down. */
+		if (!reporting_end(reports, &report, command_name))
+			code = EXIT_ERROR;
+		runner_finish(runner);
 	}
-	if (!sink_close(&sink, &arguments, &report))
-		code = EXIT_ERROR;
-	runner_finish(runner);
 out:
+	reports_free(reports);
+	reporting_fini(&arguments.reporting);
 	for (size_t i = 0; i < report.results_cnt; i++)
 		report_result_fini(&report.results[i]);
 	free(report.results);
 	artifacts_free(artifacts);
 	free(bitcoind);
 	free(prefix);
+	free(notice);
 	free(arguments.patterns);
 	free(arguments.chosen);
 	return code;

@@ -1,21 +1,29 @@
 #include "cli/cli.h"
 
-#include "report/report.h"
+#include "cli/reporting.h"
 #include "scenario/selftest.h"
 
 #include <argp.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { OPTION_ATTACH = 256, OPTION_HEADERS };
+static const char command_name[] = "tpcheck selftest";
+
+struct arguments {
+	struct selftest_opts selftest;
+	struct reporting reporting;
+};
 
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
-	struct selftest_opts *opts = state->input;
+	struct arguments *arguments = state->input;
+	struct selftest_opts *opts = &arguments->selftest;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->reporting;
+		return 0;
 	case OPTION_ATTACH:
 		opts->probe.method = (enum probe_method)cli_choice(state, "attach", arg, cli_attach_names);
 		return 0;
@@ -31,18 +39,6 @@ parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static void
-on_begin(void *cookie, const char *name, size_t number, size_t of)
-{
-	report_text_begin(cookie, name, number, of);
-}
-
-static void
-on_end(void *cookie, const struct report_result *result)
-{
-	report_text_end(cookie, result, false);
-}
-
 static int
 run(int argc, char **argv)
 {
@@ -53,24 +49,37 @@ run(int argc, char **argv)
 		 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
 		{0},
 	};
+	static const struct argp_child children[] = {{.argp = &reporting_argp}, {0}};
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
+		.children = children,
 		.doc = "Runs the whole way (compile, attach, trap, ring, decode, match) on the built-in "
 		       "specimen, a small process "
 		       "that fires every documented tracepoint with known values. Needs no bitcoind: it "
 		       "tells whether this machine "
 		       "can run tpcheck.",
 	};
-	struct report_text text = {.out = stdout, .live = isatty(STDOUT_FILENO)};
-	struct selftest_opts opts = {.on_begin = on_begin, .on_end = on_end, .cookie = &text};
+	struct arguments arguments = {0};
 	struct report_run report = {0};
 
-	argp_parse(&argp, argc, argv, 0, NULL, &opts);
-	opts.interrupted = cli_catch_signals();
-	selftest_run(&opts, &report);
-	report_text_summary(&text, &report, false);
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	struct reports *reports = reporting_open(&arguments.reporting, command_name);
+	if (!reports) {
+		reporting_fini(&arguments.reporting);
+		return EXIT_USAGE;
+	}
+	arguments.selftest.on_begin = reporting_on_begin;
+	arguments.selftest.on_end = reporting_on_end;
+	arguments.selftest.cookie = reports;
+	arguments.selftest.interrupted = cli_catch_signals();
+	reporting_begin(&arguments.reporting, reports, NULL, selftest_results_cnt());
+	selftest_run(&arguments.selftest, &report);
 	enum exit_code code = report_exit_code(&report, false);
+	if (!reporting_end(reports, &report, command_name))
+		code = EXIT_ERROR;
+	reports_free(reports);
+	reporting_fini(&arguments.reporting);
 	for (size_t i = 0; i < report.results_cnt; i++)
 		report_result_fini(&report.results[i]);
 	free(report.results);

@@ -1,6 +1,7 @@
 #include "report/report.h"
 
 #include "base/json.h"
+#include "report/format.h"
 #include "report/write.h"
 
 #include <inttypes.h>
@@ -217,3 +218,23 @@ report_json(const struct report_run *run)
 	json_writer_end_object(w);
 	return report_take_with_newline(w);
 }
+
+/* The format: one object, at the end. */
+
+static void *
+begin(FILE *out, const struct report_head *head)
+{
+	(void)head;
+	return out;
+}
+
+static void
+end(void *out, const struct report_run *run)
+{
+	char *text = report_json(run);
+
+	fputs(text, out);
+	free(text);
+}
+
+const struct report_format report_format_json = {.name = "json", .begin = begin, .end = end};

@@ -36,6 +36,7 @@ struct report_result {
 	struct findings findings; /* with OUTCOME_PASS: warnings */
 	char *artifacts;          /* folder kept for it; NULL */
 	char *repeat;             /* the command that repeats it; NULL */
+	bool minor;               /* people need no line of their own about it */
 };
 void report_result_fini(struct report_result *result);
 
@@ -56,19 +57,6 @@ struct report_summary {
 struct report_summary report_summarize(const struct report_run *run);
 /* A failure wins over an error; all skipped (or nothing there) is 77. With require a skip counts as an error. */
 enum exit_code report_exit_code(const struct report_run *run, bool require);
-
-/* Text for people. A live line is shown while a scenario runs when live is true (the stream is a terminal). */
-struct report_text {
-	FILE *out;
-	bool live;
-	bool shown;              /* a live line is on the screen */
-	const char *last_reason; /* of the result before, which has to live yet: one reason is told once */
-};
-void report_text_begin(struct report_text *text, const char *name, size_t number, size_t of);
-void report_text_end(struct report_text *text, const struct report_result *result, bool require);
-void report_text_summary(struct report_text *text, const struct report_run *run, bool require);
-/* Takes a live line off the screen. */
-void report_text_clear(struct report_text *text);
 
 /* The run as one JSON object (doc/json.md), with a newline at the end; the caller frees it. */
 char *report_json(const struct report_run *run);

@@ -1,31 +1,36 @@
-#include "report/report.h"
+#include "report/text.h"
 
+#include "base/xmem.h"
+#include "report/format.h"
+
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { FINDINGS_SHOWN = 8 };
+enum { FINDINGS_SHOWN = 8, TICK_MS = 300 };
 
 void
-report_text_clear(struct report_text *text)
+report_text_open(struct report_text *text, FILE *out, const struct report_head *head)
 {
-	if (text->shown)
-		fputs("\r\033[K", text->out);
-	text->shown = false;
+	bool is_terminal = isatty(fileno(out));
+
+	*text = (struct report_text){.out = out, .colored = is_terminal && head->may_color};
+	if (is_terminal && head->may_move_cursor)
+		text->live = live_new(out, TICK_MS);
+	if (head->notice)
+		fprintf(out, "%s\n", head->notice);
+	fflush(out);
 }
 
 void
-report_text_begin(struct report_text *text, const char *name, size_t number, size_t of)
+report_text_start(struct report_text *text, const char *name, size_t number, size_t of)
 {
-	if (!text->live)
-		return;
-	report_text_clear(text);
-	fprintf(text->out, "[%zu/%zu] %s ...", number, of, name);
-	fflush(text->out);
-	text->shown = true;
+	if (text->live)
+		live_show(text->live, name, number, of);
 }
 
-/* Prints lines, each behind an indent. */
-static void
-print_indented(FILE *out, const char *indent, const char *lines)
+void
+report_print_indented(FILE *out, const char *indent, const char *lines)
 {
 	while (*lines) {
 		size_t len = strcspn(lines, "\n");
@@ -42,9 +47,8 @@ is_like(const struct finding *a, const struct finding *b)
 	       !strcmp(a->tracepoint, b->tracepoint);
 }
 
-/* In whole when brief is false; its message alone tells what is wrong, too. */
-static void
-print_finding(FILE *out, const struct finding *finding, bool brief)
+void
+report_print_finding(FILE *out, const struct finding *finding, bool brief)
 {
 	fprintf(out, "    [%s] %s\n", finding_kind_name(finding->kind), finding->message);
 	if (brief)
@@ -57,24 +61,30 @@ print_finding(FILE *out, const struct finding *finding, bool brief)
 		fprintf(out, "      got:  %s\n", finding->got);
 	if (finding->context && *finding->context) {
 		fputs("      events around it, in order:\n", out);
-		print_indented(out, "        ", finding->context);
+		report_print_indented(out, "        ", finding->context);
 	}
 }
 
 void
-report_text_end(struct report_text *text, const struct report_result *result, bool require)
+report_text_result(struct report_text *text, const struct report_result *result, bool require)
 {
-	static const char *const words[] = {"PASS ", "FAIL ", "SKIP ", "ERROR"};
+	static const struct {
+		const char *word, *color; /* green, red, yellow, magenta */
+	} looks[] = {
+		{"PASS ", "\033[32m"}, {"FAIL ", "\033[31m"}, {"SKIP ", "\033[33m"}, {"ERROR", "\033[35m"}};
 	FILE *out = text->out;
 
-	report_text_clear(text);
-	fprintf(out, "%s %s (%.3f s)%s\n", words[result->outcome], result->name,
+	live_hide(text->live);
+	if (result->minor)
+		return;
+	fprintf(out, "%s%s%s %s (%.3f s)%s\n", text->colored ? looks[result->outcome].color : "",
+		looks[result->outcome].word, text->colored ? "\033[0m" : "", result->name,
 		(double)result->duration_ms / 1e3,
 		result->outcome == OUTCOME_PASS && result->findings.cnt ? " with warnings" : "");
 	if (result->reason && text->last_reason && !strcmp(result->reason, text->last_reason))
 		fputs("    (for the same reason)\n", out);
 	else if (result->reason)
-		print_indented(out, "    ", result->reason);
+		report_print_indented(out, "    ", result->reason);
 	text->last_reason = result->reason;
 	if (result->outcome == OUTCOME_SKIP && require)
 		fputs("    a skip counts as an error here (--require)\n", out);
@@ -84,7 +94,7 @@ report_text_end(struct report_text *text, const struct report_result *result, bo
 
 		for (size_t before = 0; before < i; before++)
 			again |= is_like(finding, &result->findings.items[before]);
-		print_finding(out, finding, again);
+		report_print_finding(out, finding, again);
 	}
 	if (result->findings.cnt > FINDINGS_SHOWN)
 		fprintf(out, "    ... and %zu more findings%s\n", result->findings.cnt - FINDINGS_SHOWN,
@@ -96,38 +106,56 @@ report_text_end(struct report_text *text, const struct report_result *result, bo
 	fflush(out);
 }
 
-/* What is wrong, over all scenarios: one line for each tracepoint and argument. */
-static void
-print_blame(FILE *out, const struct report_run *run)
+static bool
+has_one_subject(const struct finding *a, const struct finding *b)
 {
-	enum { BLAMES_MAX = 300 }; /* more than there are tracepoints and arguments */
-	struct blame {
-		const struct finding *finding;
-		size_t findings, scenarios, last_result;
-	} blames[BLAMES_MAX];
+	return is_like(a, b) || (!a->tracepoint && !b->tracepoint);
+}
+
+size_t
+report_find_blames(const struct report_run *run, struct report_blame blames[REPORT_BLAMES_MAX])
+{
 	size_t cnt = 0;
 
 	for (size_t r = 0; r < run->results_cnt; r++)
 		for (size_t f = 0; f < run->results[r].findings.cnt; f++) {
-			const struct finding *finding = &run->results[r].findings.items[f];
+			const struct report_result *result = &run->results[r];
+			const struct finding *finding = &result->findings.items[f];
 			size_t at = 0;
 
-			while (at < cnt && !is_like(finding, blames[at].finding))
+			while (at < cnt && !has_one_subject(finding, blames[at].finding))
 				at++;
-			if (at == BLAMES_MAX || !finding->tracepoint)
+			if (at == REPORT_BLAMES_MAX)
 				continue;
 			if (at == cnt)
-				blames[cnt++] = (struct blame){.finding = finding, .last_result = SIZE_MAX};
+				blames[cnt++] = (struct report_blame){.finding = finding, .first = result};
 			blames[at].findings++;
-			blames[at].scenarios += blames[at].last_result != r;
-			blames[at].last_result = r;
+			blames[at].scenarios += blames[at].last != result;
+			blames[at].last = result;
+			blames[at].fails |= result->outcome == OUTCOME_FAIL;
 		}
-	for (size_t i = 0; i < cnt; i++) {
-		const struct finding *finding = blames[i].finding;
+	return cnt;
+}
 
-		fprintf(out, "%s", finding->tracepoint);
-		if (finding->argument)
-			fprintf(out, " argument %u (%s)", finding->argument, finding->argument_name);
+void
+report_print_subject(FILE *out, const struct finding *finding)
+{
+	if (finding->tracepoint)
+		fputs(finding->tracepoint, out);
+	if (finding->tracepoint && finding->argument)
+		fprintf(out, " argument %u (%s)", finding->argument, finding->argument_name);
+}
+
+static void
+print_blame(FILE *out, const struct report_run *run)
+{
+	struct report_blame blames[REPORT_BLAMES_MAX];
+	size_t cnt = report_find_blames(run, blames);
+
+	for (size_t i = 0; i < cnt; i++) {
+		if (!blames[i].finding->tracepoint)
+			continue;
+		report_print_subject(out, blames[i].finding);
 		fprintf(out, ": %zu finding%s in %zu scenario%s\n", blames[i].findings,
 			blames[i].findings == 1 ? "" : "s", blames[i].scenarios,
 			blames[i].scenarios == 1 ? "" : "s");
@@ -140,7 +168,7 @@ report_text_summary(struct report_text *text, const struct report_run *run, bool
 	struct report_summary summary = report_summarize(run);
 	char version[32];
 
-	report_text_clear(text);
+	live_hide(text->live);
 	print_blame(text->out, run);
 	if (run->interrupted)
 		fputs("interrupted: what had not ended counts as an error\n", text->out);
@@ -155,3 +183,56 @@ report_text_summary(struct report_text *text, const struct report_run *run, bool
 	fputc('\n', text->out);
 	fflush(text->out);
 }
+
+void
+report_text_close(struct report_text *text)
+{
+	live_free(text->live);
+	text->live = NULL;
+}
+
+/* The format */
+
+struct state {
+	struct report_text text;
+	const struct report_head *head;
+};
+
+static void *
+begin(FILE *out, const struct report_head *head)
+{
+	struct state *state = xcalloc(1, sizeof(*state));
+
+	state->head = head;
+	report_text_open(&state->text, out, head);
+	return state;
+}
+
+static void
+start(void *of, const char *name, size_t number, size_t cnt)
+{
+	struct state *state = of;
+
+	report_text_start(&state->text, name, number, cnt);
+}
+
+static void
+tell(void *of, const struct report_result *result)
+{
+	struct state *state = of;
+
+	report_text_result(&state->text, result, state->head->require);
+}
+
+static void
+end(void *of, const struct report_run *run)
+{
+	struct state *state = of;
+
+	report_text_summary(&state->text, run, state->head->require);
+	report_text_close(&state->text);
+	free(state);
+}
+
+const struct report_format report_format_text = {
+	.name = "text", .begin = begin, .start = start, .result = tell, .end = end};

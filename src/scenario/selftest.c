@@ -131,6 +131,12 @@ prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *pla
 	return code;
 }
 
+size_t
+selftest_results_cnt(void)
+{
+	return RESULTS;
+}
+
 void
 selftest_run(const struct selftest_opts *opts, struct report_run *run)
 {

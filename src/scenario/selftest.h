@@ -17,6 +17,8 @@ struct selftest_opts {
 	void *cookie;
 };
 
+/* How many results selftest_run gives, whatever happens. */
+size_t selftest_results_cnt(void);
 /* Appends to run->results, with run->attach. */
 void selftest_run(const struct selftest_opts *opts, struct report_run *run);
 

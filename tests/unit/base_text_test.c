@@ -217,6 +217,49 @@ test_buf_bound(void **state)
 	buf_fini(&buf);
 }
 
+static void
+test_utf8(void **state)
+{
+	static const struct {
+		const char *bytes;
+		uint32_t code;
+		size_t len;
+	} rows[] = {
+		{"a", 'a', 1},
+		{"\x7f", 0x7f, 1},
+		{"\xc2\x80x", 0x80, 2},
+		{"\xdf\xbf", 0x7ff, 2},
+		{"\xe0\xa0\x80", 0x800, 3},
+		{"\xed\x9f\xbf", 0xd7ff, 3},
+		{"\xef\xbf\xbd", 0xfffd, 3},
+		{"\xf0\x9f\x98\x80x", 0x1f600, 4},
+		{"\xf4\x8f\xbf\xbf", 0x10ffff, 4},
+		/* Cut short, overlong, a surrogate, too great, a byte that goes on with nothing: */
+		{"\xc2", 0xfffd, 1},
+		{"\xe2\x82", 0xfffd, 1},
+		{"\xf0\x9f\x98", 0xfffd, 1},
+		{"\xc0\x80", 0xfffd, 1},
+		{"\xe0\x9f\xbf", 0xfffd, 1},
+		{"\xf0\x8f\xbf\xbf", 0xfffd, 1},
+		{"\xed\xa0\x80", 0xfffd, 1},
+		{"\xf4\x90\x80\x80", 0xfffd, 1},
+		{"\x80", 0xfffd, 1},
+		{"\xff", 0xfffd, 1},
+		{"\xc3(", 0xfffd, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t len;
+		uint32_t code = utf8_first(rows[i].bytes, &len);
+
+		if (code != rows[i].code || len != rows[i].len)
+			fail_msg("row %zu: U+%04X of %zu bytes", i, code, len);
+		bool bad = rows[i].code == 0xfffd && rows[i].len == 1;
+		assert_int_equal(utf8_len(rows[i].bytes, strlen(rows[i].bytes)), bad ? 0 : rows[i].len);
+	}
+}
+
 int
 main(void)
 {
@@ -224,7 +267,7 @@ main(void)
 		cmocka_unit_test(test_u64),       cmocka_unit_test(test_i64),
 		cmocka_unit_test(test_btc),       cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_hash),      cmocka_unit_test(test_buf_grows),
-		cmocka_unit_test(test_buf_bound),
+		cmocka_unit_test(test_buf_bound),  cmocka_unit_test(test_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* The report: for machines (valid JSON whatever the findings hold), for people, and for the shell. */
 #include "base/json.h"
 #include "report/report.h"
+#include "report/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -413,12 +414,14 @@ screen_open(struct screen *screen, bool live)
 	FILE *out = open_memstream(&screen->bytes, &screen->len);
 
 	assert_non_null(out);
-	screen->text = (struct report_text){.out = out, .live = live};
+	/* A tick that does not come. */
+	screen->text = (struct report_text){.out = out, .live = live ? live_new(out, 3600000) : NULL};
 }
 
 static void
 screen_close(struct screen *screen)
 {
+	report_text_close(&screen->text);
 	assert_int_equal(fclose(screen->text.out), 0);
 	free(screen->bytes);
 }
@@ -427,7 +430,7 @@ screen_close(struct screen *screen)
 static void
 assert_screen(struct screen *screen, const char *want)
 {
-	bool live = screen->text.live;
+	bool live = screen->text.live != NULL;
 
 	assert_int_equal(fflush(screen->text.out), 0);
 	assert_string_equal(screen->bytes, want);
@@ -446,8 +449,8 @@ test_text_of_a_failure(void **state)
 	result.artifacts = dup_or_null("/tmp/run-1/utxocache.add.outputs");
 	result.repeat = dup_or_null("tpcheck run 'utxocache.add.outputs'");
 	screen_open(&screen, false);
-	report_text_begin(&screen.text, result.name, 1, 1);
-	report_text_end(&screen.text, &result, false);
+	report_text_start(&screen.text, result.name, 1, 1);
+	report_text_result(&screen.text, &result, false);
 	assert_screen(
 		&screen,
 		"FAIL  utxocache.add.outputs (1.234 s)\n"
@@ -480,7 +483,7 @@ test_text_of_bare_findings(void **state)
 		     "last line not ended")
 		->context = dup_or_null("one\n\ntwo %d");
 	screen_open(&screen, false);
-	report_text_end(&screen.text, &result, false);
+	report_text_result(&screen.text, &result, false);
 	assert_screen(&screen, "FAIL  a.b.c (0.005 s)\n"
 			       "    [detail] 100%s of it\n"
 			       "    [detail] context is empty\n"
@@ -505,20 +508,24 @@ test_text_of_other_outcomes(void **state)
 	(void)state;
 	error.repeat = dup_or_null("tpcheck run 'a.b.error'");
 	screen_open(&screen, false);
-	report_text_end(&screen.text, &pass, true);
+	report_text_result(&screen.text, &pass, true);
 	assert_screen(&screen, "PASS  a.b.pass (0.000 s)\n");
-	report_text_end(&screen.text, &skip, false);
+	report_text_result(&screen.text, &skip, false);
 	assert_screen(&screen, "SKIP  a.b.skip (0.010 s)\n    no such tracepoint\n    was added in v29\n");
-	report_text_end(&screen.text, &skip, true);
+	report_text_result(&screen.text, &skip, true);
 	assert_screen(&screen, "SKIP  a.b.skip (0.010 s)\n    no such tracepoint\n    was added in v29\n"
 			       "    a skip counts as an error here (--require)\n");
-	report_text_end(&screen.text, &error, true);
+	report_text_result(&screen.text, &error, true);
 	assert_screen(&screen, "ERROR a.b.error (60.000 s)\n    3 events were lost\n"
 			       "    repeat with: tpcheck run 'a.b.error'\n");
 	/* Findings with a pass are warnings, and shown. */
 	findings_add(&pass.findings, FINDING_DETAIL, "net:x", 0, NULL, NULL, NULL, NULL, "net:x is odd");
-	report_text_end(&screen.text, &pass, false);
+	report_text_result(&screen.text, &pass, false);
 	assert_screen(&screen, "PASS  a.b.pass (0.000 s) with warnings\n    [detail] net:x is odd\n");
+	/* What nobody asked for by name is only counted. */
+	pass.minor = true;
+	report_text_result(&screen.text, &pass, false);
+	assert_screen(&screen, "");
 	screen_close(&screen);
 	report_result_fini(&pass);
 	report_result_fini(&skip);
@@ -543,7 +550,7 @@ test_text_of_many_findings(void **state)
 		if (cnt & 1)
 			result.artifacts = dup_or_null("/tmp/x");
 		screen_open(&screen, false);
-		report_text_end(&screen.text, &result, false);
+		report_text_result(&screen.text, &result, false);
 		for (size_t i = 0; i < cnt; i++) {
 			snprintf(text, sizeof(text), "] finding %zu\n", i);
 			shown += strstr(screen.bytes, text) != NULL;
@@ -567,35 +574,56 @@ test_live_line(void **state)
 
 	(void)state;
 	screen_open(&screen, true);
-	report_text_begin(&screen.text, "a.b.c", 3, 26);
-	assert_true(screen.text.shown);
+	report_text_start(&screen.text, "a.b.c", 3, 26);
 	/* At once, not when the stream's buffer is full. */
-	assert_int_equal(screen.len, strlen("[3/26] a.b.c ..."));
-	report_text_end(&screen.text, &pass, false);
-	assert_false(screen.text.shown);
-	assert_screen(&screen, "[3/26] a.b.c ...\r\033[KPASS  a.b.c (0.001 s)\n");
+	assert_int_equal(screen.len, strlen("[3/26] a.b.c ... 0.0 s"));
+	report_text_result(&screen.text, &pass, false);
+	assert_screen(&screen, "[3/26] a.b.c ... 0.0 s\r\033[KPASS  a.b.c (0.001 s)\n");
 
 	/* A live line gives way to the next one and to the summary; what is cleared is not cleared again. */
-	report_text_begin(&screen.text, "a.b.c", 1, 2);
-	report_text_begin(&screen.text, "a.b.d", 2, 2);
+	report_text_start(&screen.text, "a.b.c", 1, 2);
+	report_text_start(&screen.text, "a.b.d", 2, 2);
 	report_text_summary(&screen.text, &run, false);
-	report_text_clear(&screen.text);
-	assert_screen(&screen, "[1/2] a.b.c ...\r\033[K[2/2] a.b.d ...\r\033[K"
+	live_hide(screen.text.live);
+	assert_screen(&screen, "[1/2] a.b.c ... 0.0 s\r\033[K[2/2] a.b.d ... 0.0 s\r\033[K"
 			       "1 passed, 0 failed, 0 skipped, 0 errors in 0.0 s\n");
-	report_text_begin(&screen.text, "a.b.c", 1, 1);
-	report_text_clear(&screen.text);
-	report_text_clear(&screen.text);
-	assert_screen(&screen, "[1/1] a.b.c ...\r\033[K");
+	report_text_start(&screen.text, "a.b.c", 1, 1);
+	live_hide(screen.text.live);
+	live_hide(screen.text.live);
+	assert_screen(&screen, "[1/1] a.b.c ... 0.0 s\r\033[K");
 	screen_close(&screen);
 
 	/* No terminal: no line, and no control characters. */
 	screen_open(&screen, false);
-	report_text_begin(&screen.text, "a.b.c", 1, 1);
-	report_text_clear(&screen.text);
-	report_text_end(&screen.text, &pass, false);
+	report_text_start(&screen.text, "a.b.c", 1, 1);
+	live_hide(screen.text.live);
+	report_text_result(&screen.text, &pass, false);
 	assert_screen(&screen, "PASS  a.b.c (0.001 s)\n");
 	screen_close(&screen);
 	report_result_fini(&pass);
+}
+
+static void
+test_colors(void **state)
+{
+	struct report_result result = result_of("a.b.c", OUTCOME_PASS, NULL, 1);
+	struct screen screen;
+
+	(void)state;
+	screen_open(&screen, false);
+	screen.text.colored = true;
+	report_text_result(&screen.text, &result, false);
+	result.outcome = OUTCOME_FAIL;
+	report_text_result(&screen.text, &result, false);
+	result.outcome = OUTCOME_SKIP;
+	report_text_result(&screen.text, &result, false);
+	result.outcome = OUTCOME_ERROR;
+	report_text_result(&screen.text, &result, false);
+	assert_screen(&screen,
+		      "\033[32mPASS \033[0m a.b.c (0.001 s)\n\033[31mFAIL \033[0m a.b.c (0.001 s)\n"
+		      "\033[33mSKIP \033[0m a.b.c (0.001 s)\n\033[35mERROR\033[0m a.b.c (0.001 s)\n");
+	screen_close(&screen);
+	report_result_fini(&result);
 }
 
 static void
@@ -641,6 +669,7 @@ main(void)
 		cmocka_unit_test(test_text_of_other_outcomes),
 		cmocka_unit_test(test_text_of_many_findings),
 		cmocka_unit_test(test_live_line),
+		cmocka_unit_test(test_colors),
 		cmocka_unit_test(test_text_of_summary),
 	};
 

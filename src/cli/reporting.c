@@ -1,0 +1,158 @@
+#include "cli/reporting.h"
+
+#include "base/xmem.h"
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPTION_FORMAT = 512, OPTION_OUTPUT, OPTION_REPORT, FORMATS_MAX = 16 };
+
+static const struct report_format *
+choose_format(struct argp_state *state, const char *option, const char *value)
+{
+	const char *names[FORMATS_MAX] = {NULL};
+
+	for (size_t i = 0; i + 1 < FORMATS_MAX && report_formats[i]; i++)
+		names[i] = report_format_name(report_formats[i]);
+	return report_formats[cli_choice(state, option, value, names)];
+}
+
+static void
+add_report(struct argp_state *state, struct reporting *reporting, const char *arg)
+{
+	const char *equals = strchr(arg, '=');
+
+	if (!equals || !equals[1])
+		argp_error(state,
+			   "--report=%s names no file; FORMAT=FILE is wanted, such as junit=report.xml, or - "
+			   "for "
+			   "standard output",
+			   arg);
+	char *format = xasprintf("%.*s", (int)(equals - arg), arg);
+	reporting->more = xreallocarray(reporting->more, reporting->more_cnt + 1, sizeof(*reporting->more));
+	reporting->more[reporting->more_cnt++] =
+		(struct reporting_place){choose_format(state, "report", format), equals + 1};
+	free(format);
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct reporting *reporting = state->input;
+
+	switch (key) {
+	case OPTION_FORMAT:
+		reporting->format = choose_format(state, "format", arg);
+		return 0;
+	case OPTION_OUTPUT:
+		reporting->output = arg;
+		return 0;
+	case OPTION_REPORT:
+		add_report(state, reporting, arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp reporting_argp = {
+	.options =
+		(const struct argp_option[]){
+			{"format", OPTION_FORMAT, "FORMAT", 0,
+			 "How to report: text (default), json, tap (tap13: for older consumers), junit, or "
+			 "github (text, and annotations for GitHub Actions)",
+			 0},
+			{"output", OPTION_OUTPUT, "FILE", 0, "Where to report (default standard output)", 0},
+			{"report", OPTION_REPORT, "FORMAT=FILE", 0,
+			 "One more report, to another place; may be given several times", 0},
+			{0},
+		},
+	.parser = parse,
+};
+
+static bool
+claims_stdout(const struct reporting *reporting)
+{
+	for (size_t i = 0; i < reporting->more_cnt; i++)
+		if (!strcmp(reporting->more[i].path, "-"))
+			return true;
+	return false;
+}
+
+/* Standard output has the report of --format; else, unless a --report goes there or --output takes the text away, text
+ * for who waits. */
+struct reports *
+reporting_open(const struct reporting *reporting, const char *command)
+{
+	const struct report_format *text = report_formats[0];
+	const struct report_format *format = reporting->format ? reporting->format : text;
+	struct reports *reports = reports_new();
+	bool is_taken = claims_stdout(reporting);
+	struct diag diag;
+	int code = 0;
+
+	if (reporting->output && format != text && !is_taken)
+		code = reports_add(reports, text, "-", &diag);
+	if (!code && (reporting->format || reporting->output || !is_taken))
+		code = reports_add(reports, format, reporting->output ? reporting->output : "-", &diag);
+	for (size_t i = 0; !code && i < reporting->more_cnt; i++)
+		code = reports_add(reports, reporting->more[i].format, reporting->more[i].path, &diag);
+	if (!code)
+		return reports;
+	fprintf(stderr, "%s: %s\n", command, diag.text);
+	reports_free(reports);
+	return NULL;
+}
+
+void
+reporting_begin(struct reporting *reporting, struct reports *reports, const char *notice, size_t results_cnt)
+{
+	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+	bool is_able = term && *term && strcmp(term, "dumb") != 0;
+
+	if (gethostname(reporting->host, sizeof(reporting->host) - 1))
+		reporting->host[0] = '\0';
+	reporting->head = (struct report_head){
+		.notice = notice,
+		.results_cnt = results_cnt,
+		.require = reporting->require,
+		.host = reporting->host[0] ? reporting->host : NULL,
+		.started = time(NULL),
+		/* https://no-color.org */
+		.may_color = is_able && !(no_color && *no_color),
+		.may_move_cursor = is_able,
+	};
+	reports_begin(reports, &reporting->head);
+}
+
+bool
+reporting_end(struct reports *reports, const struct report_run *run, const char *command)
+{
+	struct diag diag;
+
+	if (!reports_end(reports, run, &diag))
+		return true;
+	fprintf(stderr, "%s: %s\n", command, diag.text);
+	return false;
+}
+
+void
+reporting_fini(struct reporting *reporting)
+{
+	free(reporting->more);
+}
+
+void
+reporting_on_begin(void *cookie, const char *name, size_t number, size_t of)
+{
+	reports_start(cookie, name, number, of);
+}
+
+void
+reporting_on_end(void *cookie, const struct report_result *result)
+{
+	reports_result(cookie, result);
+}

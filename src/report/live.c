@@ -1,0 +1,149 @@
+/* The time on the line goes on while the main thread waits for a node, so it is drawn by a thread of its own. All
+ * that it does, it does under the mutex: once live_hide has it, the line is gone and stays so. The thread takes no
+ * signals, whose business is to end the main thread's waits. Where it cannot be started the line stands still. */
+#include "report/live.h"
+
+#include "base/clock.h"
+#include "base/xmem.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+struct live {
+	FILE *out;
+	unsigned tick_ms;
+	pthread_t thread;
+	bool has_thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	/* Under the mutex: */
+	bool shown, stop;
+	char *what; /* "[3/26] net.inbound_message.ping ..." */
+	uint64_t since_ns;
+};
+
+/* What fits into a line without the cursor's going on to the next one. */
+static int
+columns(FILE *out)
+{
+	struct winsize size;
+
+	return ioctl(fileno(out), TIOCGWINSZ, &size) || size.ws_col < 2 ? 79 : size.ws_col - 1;
+}
+
+static void
+draw(struct live *live)
+{
+	char *time = xasprintf(" %.1f s", (double)(clock_now_ns() - live->since_ns) / 1e9);
+	int room = columns(live->out) - (int)strlen(time);
+
+	/* Where not all fits, the time is what is new. */
+	if (room >= 0)
+		fprintf(live->out, "%.*s%s", room, live->what, time);
+	fflush(live->out);
+	free(time);
+}
+
+static void *
+work(void *arg)
+{
+	struct live *live = arg;
+
+	pthread_mutex_lock(&live->mutex);
+	while (!live->stop) {
+		struct timespec until;
+		uint64_t at_ns = clock_now_ns() + (uint64_t)live->tick_ms * 1000000;
+
+		if (!live->shown) {
+			pthread_cond_wait(&live->changed, &live->mutex);
+			continue;
+		}
+		until.tv_sec = (time_t)(at_ns / 1000000000);
+		until.tv_nsec = (long)(at_ns % 1000000000);
+		/* Woken early, it begins to wait anew for what is shown now. */
+		if (pthread_cond_timedwait(&live->changed, &live->mutex, &until) && live->shown &&
+		    !live->stop) {
+			fputs("\r\033[K", live->out);
+			draw(live);
+		}
+	}
+	pthread_mutex_unlock(&live->mutex);
+	return NULL;
+}
+
+struct live *
+live_new(FILE *out, unsigned tick_ms)
+{
+	struct live *live = xcalloc(1, sizeof(*live));
+	pthread_condattr_t monotonic;
+	sigset_t all, before;
+
+	live->out = out;
+	live->tick_ms = tick_ms;
+	pthread_mutex_init(&live->mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&live->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	live->has_thread = !pthread_create(&live->thread, NULL, work, live);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return live;
+}
+
+static void
+erase(struct live *live)
+{
+	if (live->shown)
+		fputs("\r\033[K", live->out);
+	fflush(live->out);
+	live->shown = false;
+}
+
+void
+live_show(struct live *live, const char *name, size_t number, size_t of)
+{
+	pthread_mutex_lock(&live->mutex);
+	erase(live);
+	free(live->what);
+	live->what = xasprintf("[%zu/%zu] %s ...", number, of, name);
+	live->since_ns = clock_now_ns();
+	live->shown = true;
+	draw(live);
+	pthread_cond_signal(&live->changed);
+	pthread_mutex_unlock(&live->mutex);
+}
+
+void
+live_hide(struct live *live)
+{
+	if (!live)
+		return;
+	pthread_mutex_lock(&live->mutex);
+	erase(live);
+	pthread_mutex_unlock(&live->mutex);
+}
+
+void
+live_free(struct live *live)
+{
+	if (!live)
+		return;
+	pthread_mutex_lock(&live->mutex);
+	erase(live);
+	live->stop = true;
+	pthread_cond_signal(&live->changed);
+	pthread_mutex_unlock(&live->mutex);
+	if (live->has_thread)
+		pthread_join(live->thread, NULL);
+	pthread_cond_destroy(&live->changed);
+	pthread_mutex_destroy(&live->mutex);
+	free(live->what);
+	free(live);
+}

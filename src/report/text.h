@@ -1,0 +1,43 @@
+/* Text for people, and what other formats have of it. Private to src/report. */
+#ifndef TPCHECK_REPORT_TEXT_H
+#define TPCHECK_REPORT_TEXT_H
+
+#include "report/live.h"
+#include "report/report.h"
+#include "report/reports.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct report_text {
+	FILE *out;
+	struct live *live; /* a line while a scenario runs; NULL: none is shown */
+	bool colored;
+	const char *last_reason; /* of the result before, which has to live yet: one reason is told once */
+};
+/* Only a terminal gets colours and a live line. */
+void report_text_open(struct report_text *text, FILE *out, const struct report_head *head);
+void report_text_start(struct report_text *text, const char *name, size_t number, size_t of);
+void report_text_result(struct report_text *text, const struct report_result *result, bool require);
+void report_text_summary(struct report_text *text, const struct report_run *run, bool require);
+void report_text_close(struct report_text *text);
+
+/* A finding, with or without what its message says already in short. */
+void report_print_finding(FILE *out, const struct finding *finding, bool brief);
+/* Prints lines, each behind an indent. */
+void report_print_indented(FILE *out, const char *indent, const char *lines);
+
+/* What is wrong, over all scenarios: the findings of one tracepoint and argument are one. */
+struct report_blame {
+	const struct finding *finding; /* the first */
+	size_t findings, scenarios;
+	const struct report_result *first, *last; /* of the scenarios */
+	bool fails;                               /* it made a scenario fail, and was not just a warning */
+};
+enum { REPORT_BLAMES_MAX = 300 }; /* more than there are tracepoints and arguments */
+size_t report_find_blames(const struct report_run *run, struct report_blame blames[REPORT_BLAMES_MAX]);
+/* "utxocache:add argument 4 (value)"; of a finding without a tracepoint nothing. */
+void report_print_subject(FILE *out, const struct finding *finding);
+
+#endif
