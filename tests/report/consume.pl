@@ -1,0 +1,223 @@
+#!/usr/bin/perl
+# Reads a report as its consumers do and compares it with what JSON says of the same run:
+#
+#	consume.pl tap13|junit|github JSON REPORT [--require] [--interrupted]
+#
+# TAP by the parser of prove, its YAML by libyaml, XML by libxml2, GitHub's commands by the rules that its runner
+# documents. Prints what differs, and ends with 1 if anything does.
+use strict;
+use warnings;
+no warnings 'nonchar';
+use utf8;
+use Encode ();
+use JSON::PP ();
+use TAP::Parser;
+use YAML::XS ();
+
+binmode STDOUT, ':utf8';
+
+my ($format, $json_file, $report_file, @flags) = @ARGV;
+my $require = grep { $_ eq '--require' } @flags;
+my $interrupted = grep { $_ eq '--interrupted' } @flags;
+my ($compared, $wrong) = (0, 0);
+
+sub slurp {
+	my ($path) = @_;
+	open my $in, '<:raw', $path or die "$path: $!\n";
+	local $/;
+	return scalar <$in>;
+}
+
+sub show { return defined $_[0] ? JSON::PP->new->allow_nonref->ascii->encode("$_[0]") : 'undef' }
+
+sub same {
+	my ($what, $got, $want) = @_;
+	$compared++;
+	return if !defined $got && !defined $want;
+	return if defined $got && defined $want && $got eq $want;
+	$wrong++;
+	print "$what: want ", show($want), ', got ', show($got), "\n";
+}
+
+my $run = JSON::PP->new->utf8->decode(slurp($json_file));
+my @scenarios = @{ $run->{scenarios} };
+die "no scenarios\n" unless @scenarios;
+
+sub is_good {
+	my ($scenario) = @_;
+	return $scenario->{outcome} eq 'pass' || ($scenario->{outcome} eq 'skip' && !$require);
+}
+
+sub check_tap {
+	my $parser = TAP::Parser->new({ exec => [ 'cat', $report_file ] });
+	my ($at, $bailouts) = (-1, 0);
+	while (my $result = $parser->next) {
+		if ($result->is_test) {
+			my $scenario = $scenarios[ ++$at ];
+			same("$at: description", $result->description, "- $scenario->{name}");
+			same("$at: ok", $result->is_actual_ok ? 1 : 0, is_good($scenario) ? 1 : 0);
+			same("$at: passes", $result->is_ok ? 1 : 0, is_good($scenario) ? 1 : 0);
+			same("$at: skip", $result->has_skip ? 1 : 0, $scenario->{outcome} eq 'skip' && !$require ? 1 : 0);
+			same("$at: todo", $result->has_todo ? 1 : 0, 0);
+		} elsif ($result->is_yaml) {
+			my $scenario = $scenarios[$at];
+			my $first = $scenario->{findings}[0];
+			# The block without the two blanks that TAP puts before its lines.
+			my $block = $result->raw =~ s/^  //gmr . "\n";
+			utf8::encode($block) if utf8::is_utf8($block);
+			my $yaml = YAML::XS::Load($block);
+			same("$at: read by TAP::Parser", ref $result->data, 'HASH');
+			same("$at: $_", $yaml->{$_}, $scenario->{$_}) for qw(outcome duration_ms reason artifacts);
+			same("$at: severity", $yaml->{severity}, is_good($scenario) ? 'comment' : 'fail');
+			same("$at: message", $yaml->{message}, $first ? $first->{message} : $scenario->{reason});
+			same("$at: wanted", $yaml->{wanted}, $first && $first->{want});
+			same("$at: found", $yaml->{found}, $first && $first->{got});
+			same("$at: repeat", $yaml->{repeat}, $scenario->{artifacts}); # so the sample has them
+			my @findings = @{ $yaml->{findings} || [] };
+			same("$at: findings", scalar @findings, scalar @{ $scenario->{findings} });
+			for my $i (0 .. $#findings) {
+				my $want = $scenario->{findings}[$i];
+				same("$at: finding $i: members", join(' ', sort keys %{ $findings[$i] }), join(' ', sort keys %$want));
+				same("$at: finding $i: $_", $findings[$i]{$_}, $want->{$_}) for keys %$want;
+			}
+		} elsif ($result->is_bailout) {
+			$bailouts++;
+		} elsif ($result->is_unknown) {
+			same('an unknown line', $result->raw, undef);
+		}
+	}
+	same('tests', $at + 1, scalar @scenarios);
+	same('plan', $parser->tests_planned, scalar @scenarios);
+	same('bailouts', $bailouts, $interrupted ? 1 : 0);
+	same('parse errors', join('; ', $parser->parse_errors), '');
+}
+
+sub xpath {
+	my ($expression) = @_;
+	open my $in, '-|:encoding(UTF-8)', 'xmllint', '--xpath', $expression, $report_file or die "xmllint: $!\n";
+	local $/;
+	my $text = <$in>;
+	close $in or die "xmllint --xpath '$expression' failed\n";
+	$text =~ s/\n\z//;
+	return $text;
+}
+
+# What XML cannot hold.
+sub xml_text {
+	my ($text) = @_;
+	$text =~ s/[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]/\x{fffd}/g;
+	return $text;
+}
+
+sub check_junit {
+	my %cnt = (failure => 0, error => 0, skipped => 0);
+	same('testcases', xpath('count(//testcase)'), scalar @scenarios);
+	same('bitcoind', xpath('string(//property[@name="bitcoind"]/@value)'), xml_text($run->{node}{path}));
+	same('interrupted', xpath('string(//property[@name="interrupted"]/@value)'), $interrupted ? 'true' : 'false');
+	for my $i (1 .. @scenarios) {
+		my $scenario = $scenarios[ $i - 1 ];
+		my $first = $scenario->{findings}[0];
+		my ($class, $name) = $scenario->{name} =~ /^(.*)\.([^.]*)$/;
+		my $case = "(//testcase)[$i]";
+		my $element = { pass => undef, fail => 'failure', skip => $require ? 'error' : 'skipped', error => 'error' }
+			->{ $scenario->{outcome} };
+		same("$i: class", xpath("string($case/\@classname)"), $class);
+		same("$i: name", xpath("string($case/\@name)"), $name);
+		same("$i: time", xpath("string($case/\@time)"), sprintf '%.3f', $scenario->{duration_ms} / 1000);
+		same("$i: verdicts", xpath("count($case/*[name() != 'system-out'])"), $element ? 1 : 0);
+		next unless $element;
+		$cnt{$element}++;
+		same("$i: message", xpath("string($case/$element/\@message)"),
+			xml_text($first ? $first->{message} : $scenario->{reason}));
+		next unless $first;
+		my $text = xpath("string($case/failure)");
+		my $part = xml_text("      want: $first->{want}\n      from: $first->{source}\n      got:  $first->{got}\n");
+		same("$i: want, from and got", index($text, $part) >= 0 ? 1 : 0, 1);
+		same("$i: output", xpath("string($case/system-out)"),
+			xml_text("kept: $scenario->{artifacts}\nrepeat with: $scenario->{artifacts}\n"));
+	}
+	for my $of ('/testsuites', '/testsuites/testsuite') {
+		same("$of: tests", xpath("string($of/\@tests)"), scalar @scenarios);
+		same("$of: failures", xpath("string($of/\@failures)"), $cnt{failure});
+		same("$of: errors", xpath("string($of/\@errors)"), $cnt{error});
+		same("$of: skipped", xpath("string($of/\@skipped)"), $cnt{skipped});
+	}
+}
+
+# https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions: "::name key=value,key=value::data".
+# The runner takes blanks before it as nothing, and the old "##[name]" anywhere in a line; after stop-commands only the
+# token is heard.
+sub commands_of {
+	my ($text) = @_;
+	my ($token, @commands);
+	for my $line (split /\n/, $text) {
+		my ($name, $properties, $data) = $line =~ /^\s*::([^\s:]+)(?: ([^:]*))?::(.*)$/s;
+		if (defined $token) {
+			$token = undef if defined $name && $name eq $token;
+			next;
+		}
+		$name = 'old', $data = $line if !defined $name && $line =~ /##\[/;
+		next unless defined $name;
+		if ($name eq 'stop-commands') {
+			$token = $data;
+			next;
+		}
+		my %property;
+		for (split /,/, $properties // '') {
+			my ($key, $value) = /^([^=]*)=(.*)$/s;
+			$value =~ s/%(0D|0A|3A|2C|25)/chr hex $1/ge;
+			$property{$key} = $value;
+		}
+		$data =~ s/%(0D|0A|25)/chr hex $1/ge;
+		push @commands, { name => $name, data => $data, %property };
+	}
+	same('the token was told again', defined $token ? 0 : 1, 1);
+	return @commands;
+}
+
+sub check_github {
+	my $text = Encode::decode('utf8', slurp($report_file));
+	my @commands = commands_of($text);
+	my (@blames, %blame_of, @reasons, %reason_of);
+	for my $scenario (@scenarios) {
+		for my $finding (@{ $scenario->{findings} }) {
+			my $key = defined $finding->{tracepoint} ? join("\0", $finding->{tracepoint}, $finding->{argument} // 0) : '';
+			push @blames, $blame_of{$key} = { first => $finding, name => $scenario->{name}, cnt => 0, level => 'warning' }
+				unless $blame_of{$key};
+			$blame_of{$key}{cnt}++;
+			$blame_of{$key}{level} = 'error' if $scenario->{outcome} eq 'fail';
+		}
+		next unless $scenario->{outcome} =~ /^(skip|error)$/;
+		my $key = "$scenario->{outcome} $scenario->{reason}";
+		push @reasons, $reason_of{$key} = { %$scenario, cnt => 0 } unless $reason_of{$key};
+		$reason_of{$key}{cnt}++;
+	}
+	same('annotations', scalar @commands, @blames + @reasons);
+	for my $blame (@blames) {
+		my $got = shift @commands;
+		my $finding = $blame->{first};
+		my $title = $finding->{tracepoint} // $blame->{name};
+		$title .= " argument $finding->{argument} ($finding->{argument_name})" if $finding->{argument};
+		same("$title: level", $got->{name}, $blame->{level});
+		same("$title: title", $got->{title}, $title);
+		my $want = "$finding->{message}\n";
+		$want .= "want: $finding->{want}\n" if defined $finding->{want};
+		$want .= "from: $finding->{source}\n" if defined $finding->{source};
+		$want .= "got: $finding->{got}\n" if defined $finding->{got};
+		same("$title: message", substr($got->{data}, 0, length $want), $want);
+		same("$title: count", $got->{data} =~ /\Q$want\E$blame->{cnt} findings? in \d+ scenarios?, first in / ? 1 : 0, 1);
+	}
+	for my $reason (@reasons) {
+		my $got = shift @commands;
+		same("$reason->{name}: level", $got->{name}, $reason->{outcome} eq 'error' || $require ? 'error' : 'warning');
+		same("$reason->{name}: reason", substr($got->{data}, 0, length $reason->{reason}), $reason->{reason});
+		same("$reason->{name}: title", $got->{title},
+			($reason->{cnt} == 1 ? $reason->{name} : "$reason->{cnt} scenarios")
+				. ($reason->{outcome} eq 'skip' ? ': skipped' : ': no verdict'));
+	}
+}
+
+my %check = (tap13 => \&check_tap, junit => \&check_junit, github => \&check_github);
+($check{$format} or die "$format: no such format\n")->();
+print "$format: $compared compared, $wrong wrong\n";
+exit($wrong ? 1 : 0);
