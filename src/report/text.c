@@ -19,7 +19,6 @@ report_text_open(struct report_text *text, FILE *out, const struct report_head *
 		text->live = live_new(out, TICK_MS);
 	if (head->notice)
 		fprintf(out, "%s\n", head->notice);
-	fflush(out);
 }
 
 void
@@ -103,7 +102,6 @@ report_text_result(struct report_text *text, const struct report_result *result,
 		fprintf(out, "    kept: %s\n", result->artifacts);
 	if (result->repeat)
 		fprintf(out, "    repeat with: %s\n", result->repeat);
-	fflush(out);
 }
 
 static bool
@@ -181,7 +179,6 @@ report_text_summary(struct report_text *text, const struct report_run *run, bool
 		fprintf(text->out, " (bitcoind %s)", version);
 	}
 	fputc('\n', text->out);
-	fflush(text->out);
 }
 
 void

@@ -551,6 +551,7 @@ test_text_of_many_findings(void **state)
 			result.artifacts = dup_or_null("/tmp/x");
 		screen_open(&screen, false);
 		report_text_result(&screen.text, &result, false);
+		assert_int_equal(fflush(screen.text.out), 0);
 		for (size_t i = 0; i < cnt; i++) {
 			snprintf(text, sizeof(text), "] finding %zu\n", i);
 			shown += strstr(screen.bytes, text) != NULL;

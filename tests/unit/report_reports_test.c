@@ -1,0 +1,366 @@
+/* Reports as files: what is taken away and when, places that are taken twice, writes that fail; and the live line, on a
+ * terminal of the test's own. */
+#include "base/clock.h"
+#include "report/live.h"
+#include "report/reports.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/tpcheck-reports-XXXXXX";
+
+static const char *
+path_of(const char *name)
+{
+	static char paths[4][64];
+	static unsigned next;
+	char *path = paths[next++ % 4];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
+	return path;
+}
+
+static void
+put(const char *name, const char *text)
+{
+	FILE *out = fopen(path_of(name), "we");
+
+	assert_non_null(out);
+	assert_true(fputs(text, out) >= 0);
+	assert_int_equal(fclose(out), 0);
+}
+
+/* The file's text, or NULL when there is no file; lent until the next call. */
+static const char *
+text_of(const char *name)
+{
+	static char text[4096];
+	FILE *in = fopen(path_of(name), "re");
+
+	if (!in)
+		return NULL;
+	text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
+	fclose(in);
+	return text;
+}
+
+static const struct report_format *
+format_of(const char *name)
+{
+	for (size_t i = 0; report_formats[i]; i++)
+		if (!strcmp(report_format_name(report_formats[i]), name))
+			return report_formats[i];
+	fail_msg("no format %s", name);
+	return NULL;
+}
+
+static int
+add(struct reports *reports, const char *format, const char *name, struct diag *diag)
+{
+	return reports_add(reports, format_of(format), strcmp(name, "-") ? path_of(name) : name, diag);
+}
+
+static void
+test_formats(void **state)
+{
+	static const char *const names[] = {"text", "json", "tap", "tap13", "junit", "github"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_string_equal(report_format_name(report_formats[i]), names[i]);
+	assert_null(report_formats[sizeof(names) / sizeof(names[0])]);
+}
+
+static void
+test_nothing_happens_before_begin(void **state)
+{
+	struct diag diag;
+
+	(void)state;
+	put("old", "precious");
+	struct reports *reports = reports_new();
+	assert_int_equal(add(reports, "tap", "old", &diag), 0);
+	assert_int_equal(add(reports, "junit", "new", &diag), 0);
+	assert_int_equal(add(reports, "json", "nowhere/new", &diag), -ENOENT);
+	assert_non_null(strstr(diag.text, "report: failed to open '"));
+	assert_non_null(strstr(diag.text, "nowhere/new"));
+	reports_free(reports);
+	assert_string_equal(text_of("old"), "precious");
+	assert_null(text_of("new"));
+
+	reports = reports_new();
+	assert_int_equal(reports_add(reports, format_of("json"), folder, &diag), -EISDIR);
+	reports_free(reports);
+	reports_free(NULL);
+}
+
+static void
+test_places_taken_twice(void **state)
+{
+	struct diag diag;
+
+	(void)state;
+	put("one", "precious");
+	assert_int_equal(symlink("one", path_of("link")), 0);
+	assert_int_equal(link(path_of("one"), path_of("other")), 0);
+	static const char *const again[] = {"one", "link", "other"};
+	for (size_t i = 0; i < 3; i++) {
+		struct reports *reports = reports_new();
+
+		assert_int_equal(add(reports, "tap", "one", &diag), 0);
+		assert_int_equal(add(reports, "junit", again[i], &diag), -EBUSY);
+		assert_non_null(strstr(diag.text, "(tap and junit)"));
+		assert_non_null(strstr(diag.text, again[i]));
+		reports_free(reports);
+	}
+	assert_string_equal(text_of("one"), "precious");
+
+	struct reports *reports = reports_new();
+	assert_int_equal(add(reports, "text", "-", &diag), 0);
+	assert_int_equal(add(reports, "json", "-", &diag), -EBUSY);
+	assert_non_null(strstr(diag.text, "standard output"));
+	reports_free(reports);
+	/* A device takes all. */
+	reports = reports_new();
+	assert_int_equal(reports_add(reports, format_of("tap"), "/dev/null", &diag), 0);
+	assert_int_equal(reports_add(reports, format_of("junit"), "/dev/null", &diag), 0);
+	reports_free(reports);
+	assert_int_equal(access("/dev/null", F_OK), 0);
+}
+
+static void
+test_several_at_once(void **state)
+{
+	struct report_result result = {.name = "a.b.c", .outcome = OUTCOME_PASS, .duration_ms = 12};
+	struct report_run run = {.results = &result, .results_cnt = 1, .duration_ms = 34};
+	struct report_head head = {.results_cnt = 1, .host = "here", .started = 1700000000};
+	struct diag diag;
+
+	(void)state;
+	put("tap",
+	    "a text that is longer than what comes, by far: 0123456789 0123456789 0123456789 0123456789"
+	    "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\n");
+	put("xml", "old");
+	struct reports *reports = reports_new();
+	assert_int_equal(add(reports, "tap", "tap", &diag), 0);
+	assert_int_equal(add(reports, "text", "txt", &diag), 0);
+	assert_int_equal(add(reports, "junit", "xml", &diag), 0);
+	reports_begin(reports, &head);
+	/* A run that is killed now does not leave the report of another. */
+	assert_string_equal(text_of("xml"), "");
+	assert_string_equal(text_of("tap"), "TAP version 14\n1..1\n");
+	reports_start(reports, "a.b.c", 1, 1);
+	reports_result(reports, &result);
+	/* As it comes. */
+	assert_string_equal(text_of("tap"),
+			    "TAP version 14\n1..1\nok 1 - a.b.c\n  ---\n  severity: \"comment\"\n"
+			    "  outcome: \"pass\"\n  duration_ms: 12\n  ...\n");
+	assert_string_equal(text_of("txt"), "PASS  a.b.c (0.012 s)\n");
+	assert_int_equal(reports_end(reports, &run, &diag), 0);
+	reports_free(reports);
+	assert_string_equal(
+		text_of("xml"),
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+		"<testsuites name=\"tpcheck\" tests=\"1\" failures=\"0\" errors=\"0\" time=\"0.034\">\n"
+		"  <testsuite name=\"tpcheck\" tests=\"1\" failures=\"0\" errors=\"0\" time=\"0.034\""
+		" skipped=\"0\" timestamp=\"2023-11-14T22:13:20\" hostname=\"here\">\n"
+		"    <properties>\n"
+		"      <property name=\"interrupted\" value=\"false\"/>\n"
+		"    </properties>\n"
+		"    <testcase classname=\"a.b\" name=\"c\" time=\"0.012\">\n"
+		"    </testcase>\n"
+		"  </testsuite>\n"
+		"</testsuites>\n");
+	assert_string_equal(text_of("txt"), "PASS  a.b.c (0.012 s)\n"
+					    "1 passed, 0 failed, 0 skipped, 0 errors in 0.0 s\n");
+}
+
+static void
+test_writes_that_fail(void **state)
+{
+	static const char *const formats[] = {"text", "json", "tap", "junit", "github"};
+	struct report_result result = {.name = "a.b.c", .outcome = OUTCOME_PASS};
+	struct report_run run = {.results = &result, .results_cnt = 1};
+	struct report_head head = {.results_cnt = 1};
+	struct diag diag;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		struct reports *reports = reports_new();
+
+		assert_int_equal(reports_add(reports, format_of(formats[i]), "/dev/full", &diag), 0);
+		assert_int_equal(add(reports, "json", "good", &diag), 0);
+		reports_begin(reports, &head);
+		reports_start(reports, "a.b.c", 1, 1);
+		reports_result(reports, &result);
+		assert_int_equal(reports_end(reports, &run, &diag), -ENOSPC);
+		assert_non_null(strstr(diag.text, "report: failed to write the "));
+		assert_non_null(strstr(diag.text, formats[i]));
+		assert_non_null(strstr(diag.text, "'/dev/full': No space left on device"));
+		reports_free(reports);
+		/* The other one is none the worse for it. */
+		assert_non_null(strstr(text_of("good"), "\"passed\": 1"));
+	}
+}
+
+/* The live line */
+
+struct terminal {
+	int master;
+	FILE *out;
+	char bytes[4096];
+	size_t len;
+};
+
+static void
+terminal_open(struct terminal *terminal, unsigned short columns)
+{
+	struct winsize size = {.ws_row = 24, .ws_col = columns};
+	char name[64];
+
+	*terminal = (struct terminal){.master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
+	assert_true(terminal->master >= 0);
+	assert_int_equal(grantpt(terminal->master), 0);
+	assert_int_equal(unlockpt(terminal->master), 0);
+	assert_int_equal(ptsname_r(terminal->master, name, sizeof(name)), 0);
+	terminal->out = fopen(name, "r+e");
+	assert_non_null(terminal->out);
+	assert_int_equal(ioctl(terminal->master, TIOCSWINSZ, &size), 0);
+}
+
+/* Until the text has come, or 5 s have passed. */
+static void
+terminal_wait(struct terminal *terminal, const char *text)
+{
+	struct deadline deadline = deadline_in_ms(5000);
+
+	while (!strstr(terminal->bytes, text)) {
+		struct pollfd fd = {.fd = terminal->master, .events = POLLIN};
+
+		if (poll(&fd, 1, (int)deadline_left_ms(deadline)) != 1)
+			fail_msg("'%s' did not come, but: %s", text, terminal->bytes);
+		ssize_t n = read(terminal->master, terminal->bytes + terminal->len,
+				 sizeof(terminal->bytes) - 1 - terminal->len);
+		assert_true(n > 0);
+		terminal->len += (size_t)n;
+	}
+}
+
+static void
+terminal_close(struct terminal *terminal)
+{
+	fclose(terminal->out);
+	close(terminal->master);
+}
+
+static void
+test_line_goes_on(void **state)
+{
+	struct terminal terminal;
+
+	(void)state;
+	terminal_open(&terminal, 80);
+	struct live *live = live_new(terminal.out, 20);
+	live_show(live, "a.b.c", 3, 26);
+	terminal_wait(&terminal, "[3/26] a.b.c ... 0.0 s");
+	terminal_wait(&terminal, "\r\033[K[3/26] a.b.c ... 0.1 s");
+	terminal_wait(&terminal, "\r\033[K[3/26] a.b.c ... 0.2 s");
+	live_show(live, "a.b.d", 4, 26);
+	terminal_wait(&terminal, "\r\033[K[4/26] a.b.d ... 0.0 s");
+	terminal_wait(&terminal, "\r\033[K[4/26] a.b.d ... 0.1 s");
+	/* What is written when it is hidden stands alone, however long that takes. */
+	live_hide(live);
+	fputs("PASS", terminal.out);
+	fflush(terminal.out);
+	clock_pause_ms(100, deadline_in_ms(100));
+	fputs(" end", terminal.out);
+	fflush(terminal.out);
+	terminal_wait(&terminal, "\r\033[KPASS end");
+	live_show(live, "a.b.e", 5, 26);
+	live_free(live);
+	live_free(NULL);
+	live_hide(NULL);
+	fputs("|", terminal.out);
+	fflush(terminal.out);
+	terminal_wait(&terminal, "[5/26] a.b.e ... 0.0 s\r\033[K|");
+	terminal_close(&terminal);
+}
+
+static void
+test_line_is_cut(void **state)
+{
+	static const struct {
+		unsigned short columns;
+		const char *want;
+	} rows[] = {
+		{80, "[1/2] net.inbound_message.ping ... 0.0 s"},
+		{41, "[1/2] net.inbound_message.ping ... 0.0 s"},
+		{40, "[1/2] net.inbound_message.ping .. 0.0 s"},
+		{20, "[1/2] net.inb 0.0 s"},
+		{7, " 0.0 s"},
+		{6, ""},
+		{2, ""},
+		{0, "[1/2] net.inbound_message.ping ... 0.0 s"}, /* nobody knows */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct terminal terminal;
+		char want[128];
+
+		terminal_open(&terminal, rows[i].columns);
+		struct live *live = live_new(terminal.out, 3600000);
+		live_show(live, "net.inbound_message.ping", 1, 2);
+		live_free(live);
+		snprintf(want, sizeof(want), "%s\r\033[K", rows[i].want);
+		terminal_wait(&terminal, "\033[K");
+		assert_string_equal(terminal.bytes, want);
+		terminal_close(&terminal);
+	}
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int
+clean_up(void **state)
+{
+	static const char *const names[] = {"old", "one", "link", "other", "tap", "txt", "xml", "good"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlink(path_of(names[i]));
+	/* Nothing else is in it. */
+	return rmdir(folder);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_nothing_happens_before_begin),
+		cmocka_unit_test(test_places_taken_twice),
+		cmocka_unit_test(test_several_at_once),
+		cmocka_unit_test(test_writes_that_fail),
+		cmocka_unit_test(test_line_goes_on),
+		cmocka_unit_test(test_line_is_cut),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, clean_up);
+}
