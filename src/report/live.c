@@ -1,11 +1,14 @@
 /* The time on the line goes on while the main thread waits for a node, so it is drawn by a thread of its own. All
  * that it does, it does under the mutex: once live_hide has it, the line is gone and stays so. The thread takes no
- * signals, whose business is to end the main thread's waits. Where it cannot be started the line stands still. */
+ * signals, whose business is to end the main thread's waits. Where it cannot be started the line stands still.
+ *
+ * The line goes to a stream of its own: while libbcc compiles, what is written to standard output is caught. */
 #include "report/live.h"
 
 #include "base/clock.h"
 #include "base/xmem.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,7 +18,7 @@
 #include <time.h>
 
 struct live {
-	FILE *out;
+	FILE *out, *screen; /* screen: out's terminal by a descriptor of our own; out where it has none */
 	unsigned tick_ms;
 	pthread_t thread;
 	bool has_thread;
@@ -40,12 +43,12 @@ static void
 draw(struct live *live)
 {
 	char *time = xasprintf(" %.1f s", (double)(clock_now_ns() - live->since_ns) / 1e9);
-	int room = columns(live->out) - (int)strlen(time);
+	int room = columns(live->screen) - (int)strlen(time);
 
 	/* Where not all fits, the time is what is new. */
 	if (room >= 0)
-		fprintf(live->out, "%.*s%s", room, live->what, time);
-	fflush(live->out);
+		fprintf(live->screen, "%.*s%s", room, live->what, time);
+	fflush(live->screen);
 	free(time);
 }
 
@@ -68,7 +71,7 @@ work(void *arg)
 		/* Woken early, it begins to wait anew for what is shown now. */
 		if (pthread_cond_timedwait(&live->changed, &live->mutex, &until) && live->shown &&
 		    !live->stop) {
-			fputs("\r\033[K", live->out);
+			fputs("\r\033[K", live->screen);
 			draw(live);
 		}
 	}
@@ -83,7 +86,12 @@ live_new(FILE *out, unsigned tick_ms)
 	pthread_condattr_t monotonic;
 	sigset_t all, before;
 
+	int fd = fcntl(fileno(out), F_DUPFD_CLOEXEC, 3);
+
 	live->out = out;
+	live->screen = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!live->screen)
+		live->screen = out;
 	live->tick_ms = tick_ms;
 	pthread_mutex_init(&live->mutex, NULL);
 	pthread_condattr_init(&monotonic);
@@ -101,8 +109,8 @@ static void
 erase(struct live *live)
 {
 	if (live->shown)
-		fputs("\r\033[K", live->out);
-	fflush(live->out);
+		fputs("\r\033[K", live->screen);
+	fflush(live->screen);
 	live->shown = false;
 }
 
@@ -111,6 +119,7 @@ live_show(struct live *live, const char *name, size_t number, size_t of)
 {
 	pthread_mutex_lock(&live->mutex);
 	erase(live);
+	fflush(live->out); /* what was written before comes before */
 	free(live->what);
 	live->what = xasprintf("[%zu/%zu] %s ...", number, of, name);
 	live->since_ns = clock_now_ns();
@@ -144,6 +153,8 @@ live_free(struct live *live)
 		pthread_join(live->thread, NULL);
 	pthread_cond_destroy(&live->changed);
 	pthread_mutex_destroy(&live->mutex);
+	if (live->screen != live->out)
+		fclose(live->screen);
 	free(live->what);
 	free(live);
 }

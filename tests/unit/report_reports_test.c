@@ -297,6 +297,27 @@ test_line_goes_on(void **state)
 	terminal_close(&terminal);
 }
 
+/* libbcc's output is caught by turning descriptors elsewhere. */
+static void
+test_line_is_not_caught(void **state)
+{
+	struct terminal terminal;
+
+	(void)state;
+	terminal_open(&terminal, 80);
+	struct live *live = live_new(terminal.out, 20);
+	int caught = open(path_of("caught"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(caught >= 0);
+	live_show(live, "a.b.c", 1, 1);
+	assert_true(dup2(caught, fileno(terminal.out)) >= 0);
+	close(caught);
+	terminal_wait(&terminal, "[1/1] a.b.c ... 0.1 s");
+	live_free(live);
+	terminal_wait(&terminal, "\r\033[K");
+	assert_string_equal(text_of("caught"), "");
+	terminal_close(&terminal);
+}
+
 static void
 test_line_is_cut(void **state)
 {
@@ -340,7 +361,8 @@ set_up(void **state)
 static int
 clean_up(void **state)
 {
-	static const char *const names[] = {"old", "one", "link", "other", "tap", "txt", "xml", "good"};
+	static const char *const names[] = {"old", "one", "link", "other", "tap",
+					    "txt", "xml", "good", "caught"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -359,6 +381,7 @@ main(void)
 		cmocka_unit_test(test_several_at_once),
 		cmocka_unit_test(test_writes_that_fail),
 		cmocka_unit_test(test_line_goes_on),
+		cmocka_unit_test(test_line_is_not_caught),
 		cmocka_unit_test(test_line_is_cut),
 	};
 

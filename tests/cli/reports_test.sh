@@ -1,0 +1,192 @@
+#!/bin/sh
+# Reports from the command line: several at once, mistakes, terminals, failures and interrupts. What needs a real
+# bitcoind is left out where there is none.
+. "$(dirname "$0")/lib.sh"
+schema=$(cd "$(dirname "$0")/../report" && pwd)/junit.xsd
+bitcoind=${BITCOIND:-$(command -v bitcoind)}
+unset BITCOIND NO_COLOR
+PATH=$scratch/bin:/usr/bin:/bin
+export PATH
+mkdir "$scratch/bin"
+mkdir -m 1777 "$scratch/tmp"
+TMPDIR=$scratch/tmp
+export TMPDIR
+for command in prove xmllint jq script; do
+	command -v $command >/dev/null || {
+		echo "SKIP: no $command; apt-get install perl libxml2-utils jq bsdutils"
+		exit 77
+	}
+done
+
+# xml XPATH FILE: its value must be true.
+xml() { [ "$(xmllint --xpath "boolean($1)" "$2" 2>&1)" = true ]; }
+valid_xml() { xmllint --noout --schema "$schema" "$1" 2>/dev/null; }
+holds() { grep -q -e "$1" "$2"; }
+lacks() { ! grep -q -e "$1" "$2"; }
+
+# Mistakes: code 2 before anything is run, one complaint, and nothing made or lost.
+run 2 "$tpcheck" run --report
+for report in tap tap= =file; do
+	run 2 "$tpcheck" run --report="$report"
+	check "--report=$report is named" complains "report="
+done
+run 2 "$tpcheck" run --report=tap
+check "what is wanted" complains 'FORMAT=FILE is wanted, such as junit=report.xml'
+run 2 "$tpcheck" run --report=xml=file
+check "the formats" complains 'report=xml is none of text, json, tap, tap13, junit, github'
+for two in "--report tap=- --report json=-" "--format=text --report tap=-" "--format=json --report text=-"; do
+	# shellcheck disable=SC2086
+	run 2 "$tpcheck" run $two
+	check "$two: both cannot go there" complains 'to standard output: each needs a place of its own'
+	check "one complaint" one_line_complaint
+	check "and nothing else is said" [ ! -s "$scratch/out" ]
+done
+echo precious >"$scratch/old"
+run 2 "$tpcheck" run --report json="$scratch/old" --report tap="$scratch/new" --report junit="$scratch/nowhere/new"
+check "the one that cannot be opened" complains "failed to open '$scratch/nowhere/new' for the junit report: No such file"
+run 2 "$tpcheck" run --report json="$scratch/old" --report tap="$scratch/old"
+check "one file for two" complains "(json and tap) to $scratch/old"
+run 2 "$tpcheck" run --report json="$scratch/old" --bitcoind="$scratch/nowhere/bitcoind"
+run 2 "$tpcheck" run --report json="$scratch/old" 'no.such.*'
+run 2 "$tpcheck" selftest --report json="$scratch/old" --report tap="$scratch"
+check "a folder" complains "failed to open '$scratch' for the tap report: Is a directory"
+run 2 sh -c "'$tpcheck' selftest --report json='$scratch/old' >>'$scratch/old'"
+check "the file that standard output is" complains "(text and json) to $scratch/old"
+check "the old report is as it was" [ "$(cat "$scratch/old")" = precious ]
+check "no new one is left" [ ! -e "$scratch/new" ]
+
+if "$tpcheck" selftest >/dev/null 2>&1; then
+	# All at once; without a bitcoind nothing is judged, and no report looks as if.
+	run 77 "$tpcheck" run --report json="$scratch/all.json" --report tap13="$scratch/all.tap13" --report tap="$scratch/all.tap" \
+		--report junit="$scratch/all.xml" --report github="$scratch/all.log" --report text="$scratch/all.txt"
+	scenarios=$("$tpcheck" run --list | wc -l)
+	check "text on standard output, too" says '^PASS  selftest.burst'
+	check "people need no line for each" lacks '^SKIP' "$scratch/out"
+	check "but the count" says "^5 passed, 0 failed, $scenarios skipped, 0 errors"
+	check "JSON has all that was not run" json "([.scenarios[] | select(.outcome == \"skip\")] | length) == $scenarios" "$scratch/all.json"
+	check "XML has" xml "//testsuite[@skipped = $scenarios][@tests = $scenarios + 5]" "$scratch/all.xml"
+	check "XML is valid" valid_xml "$scratch/all.xml"
+	run 0 prove -e cat "$scratch/all.tap13"
+	check "TAP has" says "skipped: .*$((scenarios + 5))\|less $scenarios skipped\|Tests=$((scenarios + 5)),"
+	check "each with the reason" [ "$(grep -c '^ok .* # SKIP node: failed to find bitcoind' "$scratch/all.tap")" = "$scenarios" ]
+	check "GitHub gets one warning" [ "$(grep -c '^::warning title=.* scenarios%3A skipped::node: failed to find' "$scratch/all.log")" = 1 ]
+	check "and no error" lacks '^::error' "$scratch/all.log"
+	run 99 "$tpcheck" run --require --format=tap13 --output="$scratch/required.tap13"
+	run 1 prove -e cat "$scratch/required.tap13"
+	check "with --require they are failures" holds "^not ok [0-9]* - utxocache.add.outputs$" "$scratch/required.tap13"
+	run 99 "$tpcheck" run --require --format=github
+	check "and errors" says '^::error title=.* scenarios%3A skipped::'
+	check "the text is no command" says '^::stop-commands::[0-9a-f]\{32\}$'
+
+	# Who gets standard output.
+	run 77 "$tpcheck" run --report json=-
+	check "one that asks for it" json '.node == null' "$scratch/out"
+	run 77 "$tpcheck" run --format=junit --output="$scratch/out.xml"
+	check "text, while another format goes to a file" says '^PASS  selftest'
+	check "which is complete" valid_xml "$scratch/out.xml"
+	run 77 "$tpcheck" run --format=json --output="$scratch/out.json" --report tap=-
+	check "not two" says '^TAP version 14$'
+	run 77 "$tpcheck" run --output="$scratch/out.txt"
+	check "nothing, when the text has another place" [ ! -s "$scratch/out" ]
+	run 0 "$tpcheck" selftest --format=tap13 --report junit="$scratch/self.xml"
+	cp "$scratch/out" "$scratch/self.tap13"
+	run 0 prove -e cat "$scratch/self.tap13"
+	check "selftest reports, too" valid_xml "$scratch/self.xml"
+
+	# A verdict that could not be written was not given.
+	for format in text json tap junit github; do
+		run 99 "$tpcheck" selftest --report $format=/dev/full --report json="$scratch/full.json"
+		check "$format: the file and why" complains "failed to write the $format report to '/dev/full': No space left"
+		check "$format: the other report is whole" json '.summary.passed == 5' "$scratch/full.json"
+	done
+	run 99 sh -c "'$tpcheck' selftest --format=junit >/dev/full"
+
+	# Terminals. script gives one; its log has what was written.
+	on_terminal() { script -qec "$1" "$scratch/log" >/dev/null </dev/null; }
+	TERM=xterm on_terminal "stty cols 80; '$tpcheck' selftest"
+	check "green on a terminal" holds "$(printf '\033\\[32mPASS \033\\[0m selftest.burst')" "$scratch/log"
+	check "a line with number, name and time" holds "\[3/5\] selftest.greatest \.\.\. [0-9.]* s$(printf '\r\033')" "$scratch/log"
+	check "the time goes on" holds 'compiling and attaching \.\.\. [0-9.]*[1-9] s' "$scratch/log"
+	check "the line is gone before the next" sh -c "! tr '\r' '\n' <'$scratch/log' | grep -q ' s.*PASS'"
+	TERM=xterm on_terminal "stty cols 24; '$tpcheck' selftest"
+	check "the line is cut" holds "\[3/5\] selftest.gr [0-9.]* s$(printf '\r\033')" "$scratch/log"
+	TERM=xterm NO_COLOR=1 on_terminal "'$tpcheck' selftest"
+	check "NO_COLOR: none" lacks "$(printf '\033\\[[0-9]')" "$scratch/log"
+	check "NO_COLOR: but the line" holds '\[3/5\] selftest' "$scratch/log"
+	TERM=xterm NO_COLOR='' on_terminal "'$tpcheck' selftest"
+	check "an empty NO_COLOR is none" holds "$(printf '\033\\[32mPASS')" "$scratch/log"
+	for term in TERM=dumb TERM= '-u TERM'; do
+		on_terminal "env $term '$tpcheck' selftest"
+		check "$term: text" holds 'PASS  selftest.burst' "$scratch/log"
+		check "$term: and nothing else" lacks "$(printf '\033')" "$scratch/log"
+	done
+	TERM=xterm on_terminal "'$tpcheck' selftest --format=github"
+	check "GitHub's log is no terminal" lacks "$(printf '\033')" "$scratch/log"
+	TERM=xterm on_terminal "'$tpcheck' selftest | cat"
+	check "a pipe is no terminal" lacks "$(printf '\033')" "$scratch/log"
+	TERM=xterm on_terminal "'$tpcheck' selftest --output='$scratch/out.txt'"
+	check "nor is a file" lacks "$(printf '\033')" "$scratch/out.txt"
+else
+	echo "SKIP: the parts that trace: $("$tpcheck" doctor | tail -n 1)"
+fi
+
+if [ -x "$bitcoind" ] && BITCOIND=$bitcoind "$tpcheck" doctor >/dev/null; then
+	reports() {
+		"$@" --report json="$scratch/run.json" --report tap13="$scratch/run.tap13" --report junit="$scratch/run.xml" \
+			--report github="$scratch/run.log"
+	}
+	run 0 reports "$tpcheck" run --bitcoind="$bitcoind" 'utxocache.spent.*'
+	run 0 prove -e cat "$scratch/run.tap13"
+	check "XML of a pass" valid_xml "$scratch/run.xml"
+	check "XML says what was judged" xml "//property[@name='bitcoind'][@value='$bitcoind'] and //property[@name='version'] and
+		//testcase[@classname='utxocache.spent'][@name='chain'][not(*)]" "$scratch/run.xml"
+	check "nothing to annotate" lacks '^::\(error\|warning\)' "$scratch/run.log"
+
+	# A failure, in each.
+	LC_ALL=C sed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/' "$bitcoind" >"$scratch/renamed"
+	chmod 755 "$scratch/renamed"
+	run 1 reports "$tpcheck" run --bitcoind="$scratch/renamed" --artifacts="$scratch/kept" 'utxocache.spent.*' utxocache.add.outputs
+	failed=$(jq .summary.failed "$scratch/run.json")
+	check "some fail" [ "$failed" -gt 1 ]
+	run 1 prove -e cat "$scratch/run.tap13"
+	check "prove counts them" says "Failed $failed/"
+	check "TAP's message, folder and command" sh -c "grep -q '^  message: \"utxocache:spent is not in the binary' '$scratch/run.tap13' &&
+		grep -q '^  artifacts: \"$scratch/kept/utxocache.spent' '$scratch/run.tap13' &&
+		grep -q '^  repeat: \"$tpcheck run --bitcoind=' '$scratch/run.tap13'"
+	check "XML of failures" valid_xml "$scratch/run.xml"
+	check "with the message and where to look" xml "count(//failure[@type='contract'][starts-with(@message, 'utxocache:spent is not')]) = $failed and
+		//testcase/system-out[contains(., '$scratch/kept/utxocache.spent')]" "$scratch/run.xml"
+	check "one annotation for all of them" [ "$(grep -c '^::error title=utxocache%3Aspent::utxocache:spent is not in the binary' "$scratch/run.log")" = 1 ]
+	check "and no other" [ "$(grep -c '^::\(error\|warning\)' "$scratch/run.log")" = 1 ]
+	check "the log has what people read" holds '^FAIL  utxocache.spent.chain' "$scratch/run.log"
+
+	# Interrupted at any time, all are complete.
+	for delay in 0 0.5 1.0; do
+		rm -f "$scratch"/run.*
+		reports "$tpcheck" run --bitcoind="$bitcoind" >"$scratch/out" 2>"$scratch/err" &
+		pid=$!
+		# The files are opened when the run begins, and signals are heeded by then.
+		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+			[ -e "$scratch/run.log" ] && break
+			sleep 0.1
+		done
+		sleep $delay
+		kill -INT "$(pgrep -P $pid | head -n 1)"
+		wait $pid
+		code=$?
+		check "interrupted after $delay s: exit code $code" [ $code = 99 ]
+		check "JSON says so" json '.summary.interrupted' "$scratch/run.json"
+		check "XML is valid" valid_xml "$scratch/run.xml"
+		check "and says so" xml "//property[@name='interrupted'][@value='true']" "$scratch/run.xml"
+		check "TAP has its plan" [ "$(grep -Ec '^(not )?ok [0-9]' "$scratch/run.tap13")" = "$(sed -n '2s/1..//p' "$scratch/run.tap13")" ]
+		run 255 prove -e cat "$scratch/run.tap13"
+		check "prove sees it" complains 'Further testing stopped: interrupted'
+		check "GitHub gets an error" holds '^::error title=.*no verdict::interrupted' "$scratch/run.log"
+		check "nothing left behind" left_nothing "$scratch/tmp"
+	done
+	TERM=xterm on_terminal "timeout --foreground -s INT 0.8 '$tpcheck' run --bitcoind='$bitcoind'"
+	check "an interrupt on a terminal leaves no line behind" sh -c "tail -n 3 '$scratch/log' | grep -q '^[0-9]* passed.* errors in '"
+else
+	echo "SKIP: verdicts and interrupts: no bitcoind that can be judged here: set BITCOIND, or put one into PATH"
+fi
+finish
