@@ -48,16 +48,32 @@ sub is_good {
 	return $scenario->{outcome} eq 'pass' || ($scenario->{outcome} eq 'skip' && !$require);
 }
 
+# As TAP::Parser hands it on: in one line, escapes left in it, blanks at its ends not.
+sub escaped {
+	my ($text) = @_;
+	$text =~ s/[\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]/ /g;
+	$text =~ s/([#\\])/\\$1/g;
+	$text =~ s/^\s+|\s+$//g;
+	return $text;
+}
+
+sub characters {
+	my ($text) = @_;
+	utf8::decode($text) unless utf8::is_utf8($text);
+	return $text;
+}
+
 sub check_tap {
 	my $parser = TAP::Parser->new({ exec => [ 'cat', $report_file ] });
 	my ($at, $bailouts) = (-1, 0);
 	while (my $result = $parser->next) {
 		if ($result->is_test) {
 			my $scenario = $scenarios[ ++$at ];
-			same("$at: description", $result->description, "- $scenario->{name}");
+			same("$at: description", characters($result->description), '- ' . escaped($scenario->{name}));
 			same("$at: ok", $result->is_actual_ok ? 1 : 0, is_good($scenario) ? 1 : 0);
 			same("$at: passes", $result->is_ok ? 1 : 0, is_good($scenario) ? 1 : 0);
 			same("$at: skip", $result->has_skip ? 1 : 0, $scenario->{outcome} eq 'skip' && !$require ? 1 : 0);
+			same("$at: reason", characters($result->explanation), escaped($scenario->{reason} =~ s/\n.*//sr)) if $result->has_skip;
 			same("$at: todo", $result->has_todo ? 1 : 0, 0);
 		} elsif ($result->is_yaml) {
 			my $scenario = $scenarios[$at];

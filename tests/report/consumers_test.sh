@@ -23,7 +23,12 @@ for flags in "" "--require" "--interrupted" "--require --interrupted"; do
 	# shellcheck disable=SC2086
 	run 0 "$sample" $flags json="$at.json" tap="$at.tap" tap13="$at.tap13" junit="$at.xml" github="$at.log" text="$at.txt"
 	check "jq reads JSON$flags" jq -e '.scenarios | length > 70' "$at.json" >/dev/null
-	for report in tap13:tap13 junit:xml github:log; do
+	reports="tap13:tap13 github:log"
+	# xmllint is started for each value: two of the four will do.
+	case $flags in
+	"" | "--require --interrupted") reports="$reports junit:xml" ;;
+	esac
+	for report in $reports; do
 		# shellcheck disable=SC2086
 		run 0 perl "$here/consume.pl" "${report%:*}" "$at.json" "$at.${report#*:}" $flags
 		check "$report $flags compared something" says 'compared, 0 wrong'
