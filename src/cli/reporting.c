@@ -27,9 +27,8 @@ add_report(struct argp_state *state, struct reporting *reporting, const char *ar
 
 	if (!equals || !equals[1])
 		argp_error(state,
-			   "--report=%s names no file; FORMAT=FILE is wanted, such as junit=report.xml, or - "
-			   "for "
-			   "standard output",
+			   "--report=%s names no file; FORMAT=FILE is wanted, such as junit=report.xml (- is "
+			   "standard output)",
 			   arg);
 	char *format = xasprintf("%.*s", (int)(equals - arg), arg);
 	reporting->more = xreallocarray(reporting->more, reporting->more_cnt + 1, sizeof(*reporting->more));

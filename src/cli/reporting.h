@@ -8,13 +8,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct reporting_place {
+	const struct report_format *format;
+	const char *path;
+};
+
 struct reporting {
 	const struct report_format *format; /* NULL: not given */
 	const char *output;                 /* NULL: not given */
-	struct reporting_place {
-		const struct report_format *format;
-		const char *path;
-	} * more; /* of --report */
+	struct reporting_place *more;       /* of --report */
 	size_t more_cnt;
 	bool require; /* the command's to set, before it begins */
 	struct report_head head;

@@ -36,7 +36,7 @@ int reports_add(struct reports *reports, const struct report_format *format, con
 void reports_begin(struct reports *reports, const struct report_head *head);
 /* A scenario begins; number 0: something before the first one does. */
 void reports_start(struct reports *reports, const char *name, size_t number, size_t of);
-/* The result has to live until reports_end. */
+/* The result's texts have to live until reports_end. */
 void reports_result(struct reports *reports, const struct report_result *result);
 /* Completes and closes all files. -EIO and the like names the first one that could not be written; that of standard
  * output is left for who closes that. */
