@@ -167,7 +167,8 @@ sub commands_of {
 	my ($text) = @_;
 	my ($token, @commands);
 	for my $line (split /\n/, $text) {
-		my ($name, $properties, $data) = $line =~ /^\s*::([^\s:]+)(?: ([^:]*))?::(.*)$/s;
+		my ($command, $data) = $line =~ /^\s*::(.*?)::(.*)$/s;
+		my ($name, $properties) = defined $command ? split(/ /, $command, 2) : ();
 		if (defined $token) {
 			$token = undef if defined $name && $name eq $token;
 			next;
