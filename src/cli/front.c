@@ -3,6 +3,7 @@
  * abi. Everything else is for tpcheck-full, which has all commands. */
 #include "cli/cli.h"
 
+#include "base/privileges.h"
 #include "base/xmem.h"
 #include "report/report.h"
 
@@ -41,7 +42,14 @@ hand_over(char **argv)
 
 		execv(path, argv);
 		if (errno != ENOENT) {
-			fprintf(stderr, "tpcheck: failed to run '%s': %s\n", path, strerror(errno));
+			fprintf(stderr, "tpcheck: failed to run '%s': %s%s\n", path, strerror(errno),
+				errno == EPERM
+					? "; it has file capabilities (getcap) that nobody can have in "
+					  "this container: take them away (setcap -r), or allow them "
+					  "(--cap-add)"
+				: errno == EACCES ? "; if its file belongs to a group that may run it, you "
+						    "are not in it"
+						  : "");
 			return EXIT_ERROR;
 		}
 		free(path);
@@ -59,10 +67,16 @@ int
 main(int argc, char **argv)
 {
 	static const struct command *const commands[] = {&command_abi, &command_diff};
+	static const unsigned kept[] = {CAP_DAC_READ_SEARCH}; /* any file that root may name */
+	struct diag diag;
 
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i]->name)) {
 			cli_set_up(argc, argv);
+			if (privileges_keep(kept, 1, &diag)) {
+				fprintf(stderr, "tpcheck: %s\n", diag.text);
+				return EXIT_ERROR;
+			}
 			return cli_run(commands[i], argc - 1, argv + 1);
 		}
 	return hand_over(argv);

@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include "base/privileges.h"
+#include "cli/environment.h"
 #include "report/report.h"
 #include "scenario/specimen.h"
 
@@ -11,6 +13,36 @@
 static const struct command *const commands[] = {&command_run,  &command_abi,      &command_diff,
 						 &command_list, &command_selftest, &command_doctor};
 enum { COMMANDS_CNT = sizeof(commands) / sizeof(*commands) };
+
+/* What is kept of root's capabilities, or of those that an ordinary user was given; tests/cli/privileges_test.sh shows
+ * what each is for. */
+static const unsigned kept_to_trace[] = {
+	CAP_BPF,          /* maps and programs, a uprobe_multi link */
+	CAP_PERFMON,      /* tracing programs, rings */
+	CAP_SYS_ADMIN,    /* perf events on uprobes; a network namespace */
+	CAP_NET_ADMIN,    /* its loopback device */
+	CAP_SETUID,       /* bitcoind's user */
+	CAP_SETGID,       /* and groups */
+	CAP_SETPCAP,      /* nothing of this is left in bitcoind's bounding set */
+	CAP_CHOWN,        /* its datadir is its user's */
+	CAP_DAC_OVERRIDE, /* we read and write there */
+	CAP_SYS_PTRACE,   /* /proc/PID/mem of a process of another user: are the traps set? */
+	CAP_KILL,         /* it shall end */
+	CAP_IPC_LOCK,     /* large rings */
+	CAP_SYS_NICE,     /* the thread that empties them */
+};
+static const unsigned kept_to_read[] = {CAP_DAC_READ_SEARCH}; /* any file that root may name, as in front.c */
+
+static int
+give_up_privileges(const struct command *command, struct diag *diag)
+{
+	if (command == &command_abi || command == &command_diff || command == &command_list)
+		return privileges_keep(kept_to_read, sizeof(kept_to_read) / sizeof(kept_to_read[0]), diag);
+	int code = environment_check_tmpdir(diag);
+	if (!code)
+		code = privileges_keep(kept_to_trace, sizeof(kept_to_trace) / sizeof(kept_to_trace[0]), diag);
+	return code;
+}
 
 struct chosen {
 	const struct command *command;
@@ -73,10 +105,15 @@ main(int argc, char **argv)
 		.help_filter = help_filter,
 	};
 	struct chosen chosen = {0};
+	struct diag diag;
 
 	cli_set_up(argc, argv);
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
+	if (give_up_privileges(chosen.command, &diag)) {
+		fprintf(stderr, "tpcheck: %s\n", diag.text);
+		return EXIT_USAGE;
+	}
 	return cli_run(chosen.command, chosen.argc, chosen.argv);
 }

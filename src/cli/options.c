@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "cli/environment.h"
 #include "contract/contract.h"
 #include "report/report.h"
 
@@ -25,6 +26,7 @@ cli_set_up(int argc, char **argv)
 	/* What the parent had ignored or blocked is not for us: children are waited for, signals are obeyed. */
 	sigset_t none;
 
+	environment_reduce();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGCHLD, SIG_DFL);

@@ -1,12 +1,12 @@
 #include "node/process.h"
 
+#include "base/privileges.h"
 #include "base/text.h"
 #include "base/xmem.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sched.h>
@@ -27,7 +27,6 @@ enum step {
 	STEP_GROUPS,
 	STEP_GID,
 	STEP_UID,
-	STEP_CAPABILITIES,
 	STEP_PRIVILEGES,
 	STEP_DEATH_SIGNAL,
 	STEP_DIR,
@@ -41,8 +40,7 @@ static const char *const step_names[] = {
 	[STEP_GROUPS] = "setgroups",
 	[STEP_GID] = "setresgid",
 	[STEP_UID] = "setresuid",
-	[STEP_CAPABILITIES] = "capset",
-	[STEP_PRIVILEGES] = "prctl(PR_SET_NO_NEW_PRIVS)",
+	[STEP_PRIVILEGES] = "giving up privileges",
 	[STEP_DEATH_SIGNAL] = "prctl(PR_SET_PDEATHSIG)",
 	[STEP_DIR] = "chdir",
 	[STEP_EXEC] = "execve",
@@ -87,7 +85,7 @@ process_find_user(struct process_user *user, const char *name, struct diag *diag
 {
 	struct passwd entry, *found = NULL;
 	char strings[16384];
-	uint32_t uid, gid;
+	uint32_t uid;
 
 	*user = (struct process_user){0};
 	if (name) {
@@ -110,10 +108,10 @@ process_find_user(struct process_user *user, const char *name, struct diag *diag
 	} else if (geteuid() != 0) {
 		getpwuid_r(geteuid(), &entry, strings, sizeof(strings), &found);
 		fill_user(user, found, geteuid(), getegid());
-	} else if (parse_id(getenv("SUDO_UID"), &uid) && parse_id(getenv("SUDO_GID"), &gid) && uid && gid) {
-		getpwuid_r(uid, &entry, strings, sizeof(strings), &found);
-		fill_user(user, found, uid, gid);
-		user->gid = gid;
+	} else if (parse_id(getenv("SUDO_UID"), &uid) && uid &&
+		   !getpwuid_r(uid, &entry, strings, sizeof(strings), &found) && found && found->pw_gid) {
+		/* Not SUDO_GID: a variable shall not give a user another's group. */
+		fill_user(user, found, uid, 0);
 	} else {
 		getpwnam_r("nobody", &entry, strings, sizeof(strings), &found);
 		fill_user(user, found, 65534, 65534);
@@ -133,15 +131,6 @@ reset_signals(void)
 
 	for (int signo = 1; signo < _NSIG; signo++)
 		sigaction(signo, &action, NULL); /* fails for the few that cannot be set; these are default */
-}
-
-static int
-drop_capabilities(void)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[2] = {0};
-
-	return (int)syscall(SYS_capset, &head, none);
 }
 
 static void
@@ -198,12 +187,10 @@ run_child(const struct plan *plan)
 		fail_child(plan, STEP_OUTPUT);
 	if (plan->network_fd >= 0 && setns(plan->network_fd, CLONE_NEWNET))
 		fail_child(plan, STEP_NETWORK);
+	privileges_empty_bounds();
 	if (opts->user->change && change_user(plan, &step))
 		fail_child(plan, step);
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (opts->user->uid != 0 && drop_capabilities())
-		fail_child(plan, STEP_CAPABILITIES);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	if (privileges_drop())
 		fail_child(plan, STEP_PRIVILEGES);
 	/* Changing the user clears it, so it comes after; and the parent may have ended before it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
@@ -245,6 +232,8 @@ explain(const struct process_opts *opts, struct failure failure, struct diag *di
 		help = "; the user must be able to execute it (chmod a+rx, a file system without noexec) "
 		       "and, for a "
 		       "script, to read it and pass the directories above it";
+	if (failure.step == STEP_EXEC && error == EPERM)
+		help = "; if it has file capabilities (getcap), give it none: bitcoind needs none here";
 	if (failure.step == STEP_EXEC && error == ENOENT)
 		help = "; the file is there, but the loader or interpreter that it names is not";
 	if (failure.step == STEP_EXEC && error == ENOEXEC)

@@ -106,36 +106,40 @@ class Capture {
 	int saved_[2] = {-1, -1};
 };
 
-/* libbcc is told of a kernel tree by the environment only. */
-class KernelTree {
+/* A variable has another value while this lives, or its own with nullptr. */
+class Variable {
       public:
-	explicit KernelTree(const char *tree)
+	Variable(const char *name, const char *value) : name_(name)
 	{
-		if (!tree)
+		if (!value)
 			return;
 		set_ = true;
-		if (const char *old = getenv("BCC_KERNEL_SOURCE")) {
+		if (const char *old = getenv(name)) {
 			had_old_ = true;
 			old_ = old;
 		}
-		setenv("BCC_KERNEL_SOURCE", tree, 1);
+		setenv(name, value, 1);
 	}
-	~KernelTree()
+	~Variable()
 	{
 		if (!set_)
 			return;
 		if (had_old_)
-			setenv("BCC_KERNEL_SOURCE", old_.c_str(), 1);
+			setenv(name_, old_.c_str(), 1);
 		else
-			unsetenv("BCC_KERNEL_SOURCE");
+			unsetenv(name_);
 	}
-	KernelTree(const KernelTree &) = delete;
-	KernelTree &operator=(const KernelTree &) = delete;
+	Variable(const Variable &) = delete;
+	Variable &operator=(const Variable &) = delete;
 
       private:
+	const char *name_;
 	bool set_ = false, had_old_ = false;
 	std::string old_;
 };
+
+/* Where it looks for headers libbcc runs modprobe and tar by their names, as root where we are root. */
+const char *const PROGRAMS_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /* The kernel's list of online CPUs ("0-3,5"). Not 0 to n - 1: CPUs can be taken offline. */
 std::vector<int>
@@ -241,7 +245,9 @@ bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cfl
 	return guarded(error, error_sz, [&] {
 		auto shim = std::make_unique<bcc_shim>();
 		std::vector<std::string> flags(cflags, cflags + cflags_cnt);
-		KernelTree tree(kernel_tree);
+		/* libbcc is told of a kernel tree by the environment only. */
+		Variable tree("BCC_KERNEL_SOURCE", kernel_tree);
+		Variable path("PATH", getenv("PATH") ? PROGRAMS_PATH : nullptr);
 		Capture capture;
 
 		shim->bpf = std::make_unique<ebpf::BPF>(0, nullptr, false);

@@ -76,17 +76,26 @@ artifacts_prepare(struct artifacts *artifacts, struct diag *diag)
 	return 0;
 }
 
-/* Under sudo the evidence is for whoever called it. */
+/* Under sudo the evidence is for whoever called it. What was made in a folder that is theirs may be theirs to replace:
+ * a link to something of root's shall not become theirs. */
 static void
 give_to_caller(const char *path)
 {
 	const char *uid_text = getenv("SUDO_UID"), *gid_text = getenv("SUDO_GID");
 	uint64_t uid, gid;
+	struct stat st;
 
-	if (geteuid() == 0 && uid_text && gid_text && parse_u64(uid_text, &uid) &&
-	    parse_u64(gid_text, &gid) && lchown(path, (uid_t)uid, (gid_t)gid))
+	if (geteuid() != 0 || !uid_text || !gid_text || !parse_u64(uid_text, &uid) ||
+	    !parse_u64(gid_text, &gid))
+		return;
+	errno = 0;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) || !(S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_nlink == 1)) ||
+	    fchown(fd, (uid_t)uid, (gid_t)gid))
 		fprintf(stderr, "tpcheck: failed to give '%s' to user %s: %s\n", path, uid_text,
-			strerror(errno));
+			fd >= 0 && !errno ? "it was replaced" : strerror(errno));
+	if (fd >= 0)
+		close(fd);
 }
 
 static bool

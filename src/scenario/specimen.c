@@ -1,5 +1,6 @@
 #include "scenario/specimen.h"
 
+#include "base/privileges.h"
 #include "base/xmem.h"
 #include "scenario/specimen_values.h"
 
@@ -25,8 +26,9 @@ static void __attribute__((noreturn)) become_specimen(int fd, const char *progra
 {
 	char *const args[] = {(char *)(uintptr_t) "tpcheck", (char *)(uintptr_t) "__specimen", NULL};
 
+	if (privileges_drop())
+		_exit(126);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	dup2(fd, 0);
 	dup2(fd, 1);
 	execv(program ? program : "/proc/self/exe", args);

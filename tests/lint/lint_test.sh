@@ -183,6 +183,8 @@ names 'src/wallet/y.c:1: the layer wallet is not known to lint.sh' \
 # Libraries, each where it belongs but for one file
 names 'src/probe/set.c:2: includes <bcc/BPF.h>, which is for ^src/probe/bcc_shim\.cc$ alone' \
 	"sed -i '2s/poll/bcc\/BPF/' src/probe/set.c"
+names 'src/node/hash.c:1: includes <cap-ng.h>, which is for ^src/base/privileges\.c$ alone' \
+	"sed -i '1s/openssl.evp/cap-ng/' src/node/hash.c"
 names 'src/node/hash.c:1: includes <curl/curl.h>, which is for ^src/node/rpc\.c$ alone' \
 	"sed -i '1s/openssl.evp/curl\/curl/' src/node/hash.c"
 names 'src/node/rpc.c:1: includes <yajl/yajl_gen.h>, which is for ^src/base/json\.c$ alone' \

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -300,10 +301,12 @@ test_surroundings(void **state)
 	struct diag diag;
 	struct node *node;
 	char line[512];
+	static const char *const sets[] = {"Inh", "Prm", "Eff", "Bnd", "Amb"};
 	char *script = make_script("looks",
 				   "#!/bin/sh\n"
 				   "env; pwd; id -u; umask; ls /proc/self/fd | wc -w; cat; ps -o sid= -p $$; "
-				   "echo pid $$; exit 1\n",
+				   "echo pid $$; grep -E '^(Uid|Gid|Groups|Cap|NoNew)' /proc/self/status | "
+				   "tr -s '\\t ' '  '; exit 1\n",
 				   0755);
 	int inherited = open("/dev/zero", O_RDONLY); /* without O_CLOEXEC */
 
@@ -321,6 +324,19 @@ test_surroundings(void **state)
 	snprintf(line, sizeof(line), "    %u\n    0077\n    4\n",
 		 node_uid(node)); /* 0, 1, 2 and that of ls */
 	assert_says(&diag, line);
+	/* No privilege at all, and no way to get one. */
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		snprintf(line, sizeof(line), "Cap%s: 0000000000000000\n", sets[i]);
+		if (geteuid() == 0 || strcmp(sets[i], "Bnd"))
+			assert_says(&diag, line);
+	}
+	assert_says(&diag, "NoNewPrivs: 1");
+	if (geteuid() == 0) {
+		unsigned uid = node_uid(node);
+		snprintf(line, sizeof(line), "Uid: %u %u %u %u\n", uid, uid, uid, uid);
+		assert_says(&diag, line);
+		assert_says(&diag, "Groups: \n");
+	}
 	node_free(node);
 	unsetenv("TPCHECK_SECRET");
 	close(inherited);
@@ -376,17 +392,21 @@ test_users(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	setenv("SUDO_UID", "12345", 1);
-	setenv("SUDO_GID", "12346", 1);
+	const struct passwd *daemon = getpwnam("daemon");
+	assert_non_null(daemon);
+	char *uid = xasprintf("%u", daemon->pw_uid);
+	setenv("SUDO_UID", uid, 1);
+	setenv("SUDO_GID", "42", 1); /* the group is the user's own, whatever the variable says */
 	assert_int_equal(start(&node, "/bin/true", &diag), 0);
-	assert_int_equal(node_uid(node), 12345);
+	assert_int_equal(node_uid(node), daemon->pw_uid);
 	struct stat st;
 	assert_int_equal(stat(node_datadir(node), &st), 0);
-	assert_int_equal(st.st_uid, 12345);
-	assert_int_equal(st.st_gid, 12346);
+	assert_int_equal(st.st_uid, daemon->pw_uid);
+	assert_int_equal(st.st_gid, daemon->pw_gid);
+	free(uid);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	node_free(node);
-	static const char *const bad[] = {"0", "-1", "", "x", "4294967295", "99999999999"};
+	static const char *const bad[] = {"0", "-1", "", "x", "4294967295", "99999999999", "987654"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		setenv("SUDO_UID", bad[i], 1);
 		assert_int_equal(start(&node, "/bin/true", &diag), 0);
@@ -402,6 +422,17 @@ test_users(void **state)
 		0);
 	assert_int_equal(node_uid(node), 0);
 	node_free(node);
+	/* Not even root has a capability there. */
+	char *caps = make_script("caps", "#!/bin/sh\ngrep ^Cap /proc/self/status; exit 1\n", 0755);
+	assert_int_equal(node_start(&node,
+				    &(struct node_opts){.bitcoind = caps, .parent_dir = work, .user = "root"},
+				    &diag),
+			 0);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_says(&diag, "CapEff:\t0000000000000000");
+	assert_says(&diag, "CapBnd:\t0000000000000000");
+	node_free(node);
+	free(caps);
 	assert_int_equal(
 		node_start(&node,
 			   &(struct node_opts){.bitcoind = "/bin/true", .parent_dir = work, .user = "4711"},

@@ -1,0 +1,15 @@
+/* What tpcheck takes from its environment. */
+#ifndef TPCHECK_CLI_ENVIRONMENT_H
+#define TPCHECK_CLI_ENVIRONMENT_H
+
+#include "base/diag.h"
+
+/* Takes all variables away that tpcheck does not read itself: libbcc's clang, libcrypto, libcurl and the C library
+ * would obey some. To be called first of all. */
+void environment_reduce(void);
+
+/* As root: may files be made in the temporary folder? -EPERM when others than root could change or replace what we make
+ * there, as we compile some of it into the kernel. */
+int environment_check_tmpdir(struct diag *diag);
+
+#endif
