@@ -17,7 +17,7 @@ const char *cli_program = "tpcheck";
 const char *argp_program_version = "tpcheck " TPCHECK_VERSION;
 
 const char *const cli_format_names[] = {"text", "json", NULL};
-const char *const cli_attach_names[] = {"auto", "multi", "perf", NULL};
+const char *const cli_attach_names[] = {"auto", "multi", "perf", "tracefs", NULL};
 const char *const cli_headers_names[] = {"builtin", "system", NULL};
 
 void

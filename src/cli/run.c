@@ -261,8 +261,10 @@ run(int argc, char **argv)
 		{"artifacts", OPTION_ARTIFACTS, "DIR", 0,
 		 "Where to keep what explains a failure (default: a new folder in the temporary directory)",
 		 0},
-		{"attach", OPTION_ATTACH, "auto|multi|perf", 0,
-		 "How to attach: one uprobe_multi link, or a perf event for each probe", 0},
+		{"attach", OPTION_ATTACH, "auto|multi|perf|tracefs", 0,
+		 "How to attach: one uprobe_multi link, a perf event for each probe, or an event of tracefs "
+		 "for each",
+		 0},
 		{"headers", OPTION_HEADERS, "builtin|system", 0,
 		 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
 		{"release", OPTION_RELEASE, "N", 0,

@@ -43,8 +43,10 @@ static int
 run(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{"attach", OPTION_ATTACH, "auto|multi|perf", 0,
-		 "How to attach: one uprobe_multi link, or a perf event for each probe", 0},
+		{"attach", OPTION_ATTACH, "auto|multi|perf|tracefs", 0,
+		 "How to attach: one uprobe_multi link, a perf event for each probe, or an event of tracefs "
+		 "for each",
+		 0},
 		{"headers", OPTION_HEADERS, "builtin|system", 0,
 		 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
 		{0},

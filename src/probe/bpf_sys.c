@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -174,4 +175,21 @@ perf_try_uprobe(const char *path, uint64_t file_offset)
 		return -ENOENT;
 	attr.type = (uint32_t)type;
 	return perf_event_open(&attr, getpid(), -1);
+}
+
+int
+perf_attach_tracepoint(int prog_fd, uint64_t number, pid_t pid)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .config = number, .sample_period = 1};
+	int fd = perf_event_open(&attr, pid, -1);
+
+	if (fd < 0)
+		return fd;
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, prog_fd) || ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
+		int result = -errno;
+
+		close(fd);
+		return result;
+	}
+	return fd;
 }

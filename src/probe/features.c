@@ -1,5 +1,6 @@
 /* What this machine allows: one table of tries, in the order in which the probes need them. The texts are what
  * `doctor` shows and what a skip gives as its reason. */
+#include "base/privileges.h"
 #include "probe/bcc_shim.h"
 #include "probe/internal.h"
 
@@ -42,45 +43,44 @@ try_machine(struct probe_feature *feature)
 			 : "; the probes read arguments on x86-64 only, so run tpcheck on such a machine");
 }
 
-/* Reads the effective set from /proc, as any program may. */
-static uint64_t
-effective_capabilities(void)
+static bool
+tracing_capabilities(void)
 {
-	char line[128];
-	uint64_t set = 0;
-	FILE *file = fopen("/proc/self/status", "re");
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "CapEff: %" SCNx64, &set) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return set;
+	return !privileges_are_confined() &&
+	       (privileges_has(CAP_SYS_ADMIN) || (privileges_has(CAP_BPF) && privileges_has(CAP_PERFMON)));
 }
 
 static void
 try_user(struct probe_feature *feature)
 {
 	static const struct {
-		int number;
+		unsigned number;
 		const char *name;
-	} interesting[] = {{39, "CAP_BPF"},
-			   {38, "CAP_PERFMON"},
-			   {21, "CAP_SYS_ADMIN"},
-			   {1, "CAP_DAC_OVERRIDE"},
-			   {19, "CAP_SYS_PTRACE"}};
-	uint64_t set = effective_capabilities();
+	} interesting[] = {{CAP_BPF, "CAP_BPF"},
+			   {CAP_PERFMON, "CAP_PERFMON"},
+			   {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
+			   {CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE"},
+			   {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"}};
+	const char *help = "";
 	struct buf names;
 
 	buf_init(&names, 256);
 	for (size_t i = 0; i < sizeof(interesting) / sizeof(*interesting); i++)
-		if (set >> interesting[i].number & 1)
+		if (privileges_has(interesting[i].number))
 			buf_printf(&names, "%s%s", names.len ? ", " : "", interesting[i].name);
-	bool admin = set >> 21 & 1, bpf = set >> 39 & 1, perfmon = set >> 38 & 1;
-	feature->ok = admin || (bpf && perfmon);
+	feature->ok = tracing_capabilities();
+	if (privileges_are_confined())
+		help = ", in a user namespace, where they do not count for tracing; run it outside of that";
+	else if (!feature->ok && privileges_has(CAP_BPF))
+		help = ", but not CAP_PERFMON; it needs CAP_BPF and CAP_PERFMON";
+	else if (!feature->ok && privileges_has(CAP_PERFMON))
+		help = ", but not CAP_BPF; it needs CAP_BPF and CAP_PERFMON";
+	else if (!feature->ok && geteuid() == 0)
+		help = "; start the container with CAP_BPF and CAP_PERFMON";
+	else if (!feature->ok)
+		help = "; run it as root, or give it CAP_BPF and CAP_PERFMON";
 	TELL(feature, "user %d with %s%s", (int)geteuid(),
-	     names.len ? names.data : "none of the capabilities that tracing needs",
-	     feature->ok ? "" : "; run it as root, or give it CAP_BPF and CAP_PERFMON");
+	     names.len ? names.data : "none of the capabilities that tracing needs", help);
 	buf_fini(&names);
 }
 
@@ -140,8 +140,14 @@ try_program(struct probe_feature *feature)
 static void
 try_ring(struct probe_feature *feature)
 {
-	tell_result(feature, perf_try_ring(), "perf ring buffers can be opened",
-		    "run as root or with CAP_PERFMON");
+	char line[64], remedy[192];
+
+	/* Some distributions have more levels than the kernel's own, which ends at 2. */
+	snprintf(remedy, sizeof(remedy),
+		 "run as root or with CAP_PERFMON (kernel.perf_event_paranoid is %s; if that is more than 2, "
+		 "set it to 2)",
+		 read_line("/proc/sys/kernel/perf_event_paranoid", line, sizeof(line)));
+	tell_result(feature, perf_try_ring(), "perf ring buffers can be opened", remedy);
 }
 
 static void
@@ -176,6 +182,23 @@ try_perf(struct probe_feature *feature)
 		fd = perf_try_uprobe(path, offset);
 	tell_result(feature, fd, "the uprobe PMU works: one perf event for each probe",
 		    "needs CAP_SYS_ADMIN; the uprobe_multi link (--attach=multi) does not");
+}
+
+static void
+try_tracefs(struct probe_feature *feature)
+{
+	int code = tracefs_try();
+
+	feature->ok = !code && tracing_capabilities();
+	if (feature->ok)
+		TELL(feature, "its events can be defined: one for each probe, without CAP_SYS_ADMIN");
+	else if (!code)
+		TELL(feature, "its events can be defined; needs CAP_BPF and CAP_PERFMON, too");
+	else if (code == -ENOENT)
+		TELL(feature, "not mounted: mount -t tracefs tracefs /sys/kernel/tracing");
+	else
+		TELL(feature, "%s; needs its uprobe_events to be writable: by its group, or CAP_DAC_OVERRIDE",
+		     strerror(-code));
 }
 
 static void
@@ -235,7 +258,7 @@ static const struct {
 	{"libbcc", true, try_libbcc},      {"kernel headers", true, try_headers},
 	{"bpf maps", true, try_map},       {"bpf programs", true, try_program},
 	{"perf rings", true, try_ring},    {"attach: multi", false, try_multi},
-	{"attach: perf", false, try_perf},
+	{"attach: perf", false, try_perf}, {"attach: tracefs", false, try_tracefs},
 };
 enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 3 };
 _Static_assert((int)TRIES_CNT <= (int)PROBE_FEATURES_MAX, "room for all");
@@ -285,11 +308,17 @@ probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 	for (size_t i = 0; i < TRIES_CNT && !obstacle; i++)
 		if (features[i].needed && !features[i].ok)
 			obstacle = &features[i];
+	/* auto takes any of the three; its obstacle is that of the last one but tracefs, which few have. */
 	const struct probe_feature *multi = find_feature(features, "attach: multi");
 	const struct probe_feature *perf = find_feature(features, "attach: perf");
+	const struct probe_feature *tracefs = find_feature(features, "attach: tracefs");
 	if (!obstacle && method == PROBE_METHOD_MULTI && !multi->ok)
 		obstacle = multi;
-	if (!obstacle && !perf->ok && (method == PROBE_METHOD_PERF || !multi->ok))
+	if (!obstacle && method == PROBE_METHOD_TRACEFS && !tracefs->ok)
+		obstacle = tracefs;
+	if (!obstacle && method == PROBE_METHOD_PERF && !perf->ok)
+		obstacle = perf;
+	if (!obstacle && method == PROBE_METHOD_AUTO && !multi->ok && !perf->ok && !tracefs->ok)
 		obstacle = perf;
 	if (obstacle)
 		snprintf(reason, reason_sz, "%s: %s", obstacle->name, obstacle->detail);

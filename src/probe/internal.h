@@ -57,6 +57,23 @@ int perf_try_ring(void);
 /* On tpcheck's own code at that offset of the file; -ENOENT: the kernel has no uprobe PMU. */
 int perf_try_uprobe(const char *path, uint64_t file_offset);
 
+/* bpf_sys.c: a perf event that runs a program at each hit of an event of tracefs in a process. A descriptor, or a
+ * negative errno. */
+int perf_attach_tracepoint(int prog_fd, uint64_t number, pid_t pid);
+
+/* tracefs.c: uprobe events by way of tracefs. */
+/* 0 when this user can define events there; -ENOENT: it is not mounted. */
+int tracefs_try(void);
+/* Takes out what killed tpchecks left. */
+void tracefs_sweep(void);
+/* A name that no other running tpcheck has. */
+void tracefs_event_name(char *name, size_t name_sz, unsigned attachment, size_t idx);
+/* Defines the event and attaches; a descriptor whose close detaches, or a negative errno. semaphore_file_offset 0: none.
+ * The definition stays until it is forgotten, after the close. */
+int tracefs_attach(int prog_fd, const char *name, const char *path, uint64_t file_offset,
+		   uint64_t semaphore_file_offset, pid_t pid);
+void tracefs_forget(const char *name);
+
 /* multi.c: does a link with this program see every thread of a process? Tried on tpcheck itself. *tried_fd is the link
  * that was tried, or -1: the caller's to close, which takes the kernel 20 ms. */
 int multi_try(int prog_fd, int counters_fd, int *tried_fd, struct diag *diag);

@@ -25,9 +25,10 @@ struct probe_set;
 
 /* How the probes get into the process. */
 enum probe_method {
-	PROBE_METHOD_AUTO,  /* multi if a try shows that it works, else perf */
-	PROBE_METHOD_MULTI, /* one uprobe_multi link for all points (kernel 6.6 and newer) */
-	PROBE_METHOD_PERF,  /* one perf event for each point, libbcc's own way */
+	PROBE_METHOD_AUTO,    /* the first of these that works here */
+	PROBE_METHOD_MULTI,   /* one uprobe_multi link for all points (kernel 6.6 and newer) */
+	PROBE_METHOD_PERF,    /* one perf event for each point, libbcc's own way */
+	PROBE_METHOD_TRACEFS, /* the same by way of events of tracefs, for who may not have CAP_SYS_ADMIN */
 };
 const char *probe_method_name(enum probe_method method);
 
@@ -85,7 +86,7 @@ int probe_set_collect(struct probe_set *set, struct deadline deadline, struct re
 struct probe_feature {
 	const char *name;
 	bool ok;
-	bool needed;      /* without it nothing works (the two ways to attach are not: one is enough) */
+	bool needed;      /* without it nothing works (the ways to attach are not: one is enough) */
 	char detail[512]; /* what was found; when not ok, why, and the one remedy */
 };
 enum { PROBE_FEATURES_MAX = 16 };

@@ -19,8 +19,8 @@
  * Stale records. Each arming has a generation that travels with the record; what belongs to an earlier
  * one is counted as delivered and dropped.
  *
- * Detaching by perf events costs 0.13 s for each in the kernel. A detach of that kind is put off
- * until the set is freed, when the verdict has long been told; the traced process has ended by then. */
+ * Detaching by perf events (perf, tracefs) costs 0.13 s for each in the kernel. A detach of that kind is put
+ * off until the set is freed, when the verdict has long been told; the traced process has ended by then. */
 #include "base/xmem.h"
 #include "probe/bcc_shim.h"
 #include "probe/internal.h"
@@ -55,7 +55,7 @@ struct chunk {
 
 struct event_fd {
 	int fd;
-	char name[48];
+	char name[64]; /* in tracefs */
 };
 
 struct probe_set {
@@ -67,7 +67,7 @@ struct probe_set {
 
 	struct bcc_shim *shim;
 	int control_fd, counters_fd, threads_fd;
-	int *prog_fds; /* one with multi, one for each point with perf */
+	int *prog_fds; /* one with multi, else one for each point */
 	void *thread_value;
 
 	pid_t pid; /* 0: not attached */
@@ -75,6 +75,7 @@ struct probe_set {
 	int tried_fd;               /* of multi_try; the draining thread closes it while others work */
 	struct event_fd *event_fds; /* those of earlier attachments too */
 	size_t event_fds_cnt;
+	unsigned attachments_cnt;
 
 	/* Shared with the draining thread, under lock. */
 	pthread_mutex_t lock;
@@ -102,6 +103,8 @@ probe_method_name(enum probe_method method)
 		return "multi";
 	case PROBE_METHOD_PERF:
 		return "perf";
+	case PROBE_METHOD_TRACEFS:
+		return "tracefs";
 	case PROBE_METHOD_AUTO:
 		break;
 	}
@@ -324,6 +327,30 @@ build(struct probe_set *set, enum probe_method method, const struct probe_opts *
 	return code;
 }
 
+/* The uprobe PMU leaves nothing behind, so it goes first. */
+static enum probe_method
+choose_events(void)
+{
+	uint64_t offset;
+	char path[64];
+	int fd = multi_try_target(path, sizeof(path), &offset);
+
+	if (!fd)
+		fd = perf_try_uprobe(path, offset);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || tracefs_try() ? PROBE_METHOD_PERF : PROBE_METHOD_TRACEFS;
+}
+
+static void
+forget_event(const struct probe_set *set, const char *name)
+{
+	if (set->method == PROBE_METHOD_TRACEFS)
+		tracefs_forget(name);
+	else
+		bcc_shim_forget_event(name);
+}
+
 int
 probe_set_new(struct probe_set **out, const struct probe_point *points, size_t points_cnt,
 	      const struct probe_opts *opts, struct diag *diag)
@@ -350,8 +377,8 @@ probe_set_new(struct probe_set **out, const struct probe_point *points, size_t p
 	pthread_mutex_init(&set->lock, NULL);
 	pthread_cond_init(&set->wake, NULL);
 
-	if (opts->method == PROBE_METHOD_PERF) {
-		result = build(set, PROBE_METHOD_PERF, opts, diag);
+	if (opts->method == PROBE_METHOD_PERF || opts->method == PROBE_METHOD_TRACEFS) {
+		result = build(set, opts->method, opts, diag);
 	} else {
 		result = build(set, PROBE_METHOD_MULTI, opts, diag);
 		if (result && opts->method == PROBE_METHOD_MULTI)
@@ -361,9 +388,11 @@ probe_set_new(struct probe_set **out, const struct probe_point *points, size_t p
 			if (set->tried_fd >= 0)
 				close(set->tried_fd);
 			set->tried_fd = -1;
-			result = build(set, PROBE_METHOD_PERF, opts, diag);
+			result = build(set, choose_events(), opts, diag);
 		}
 	}
+	if (!result && set->method == PROBE_METHOD_TRACEFS)
+		tracefs_sweep();
 	if (!result)
 		result = open_rings(set, opts->ring_bytes, diag);
 	if (!result) {
@@ -397,7 +426,7 @@ probe_set_free(struct probe_set *set)
 	}
 	for (size_t i = 0; i < set->event_fds_cnt; i++) {
 		close(set->event_fds[i].fd);
-		bcc_shim_forget_event(set->event_fds[i].name);
+		forget_event(set, set->event_fds[i].name);
 	}
 	bcc_shim_free(set->shim);
 	store_clear(set);
@@ -439,36 +468,56 @@ attach_multi(struct probe_set *set, pid_t pid, struct diag *diag)
 }
 
 static int
-attach_perf(struct probe_set *set, pid_t pid, struct diag *diag)
+attach_event(struct probe_set *set, size_t idx, const char *path, pid_t pid, struct event_fd *event,
+	     struct diag *diag)
 {
-	char path[64], error[1024];
+	const struct site *site = set->points[idx].site;
+	char error[1024];
+
+	if (set->method == PROBE_METHOD_TRACEFS) {
+		tracefs_event_name(event->name, sizeof(event->name), set->attachments_cnt, idx);
+		event->fd = tracefs_attach(set->prog_fds[idx], event->name, path, site->file_offset,
+					   site->semaphore_file_offset, pid);
+		if (event->fd >= 0)
+			return 0;
+		return diag_fail(diag, event->fd,
+				 "probe: failed to attach %s:%s to process %d by the event '%s' of tracefs: "
+				 "%s; needed are CAP_BPF, CAP_PERFMON and the right to write uprobe_events",
+				 site->provider, site->name, (int)pid, event->name, strerror(-event->fd));
+	}
+	snprintf(event->name, sizeof(event->name), "tpcheck_%d_%zu", (int)pid, idx);
+	if (site->semaphore_file_offset > UINT32_MAX)
+		return diag_fail(diag, -ERANGE, "probe: the semaphore of %s:%s is too far into the file",
+				 site->provider, site->name);
+	int code = bcc_shim_attach_uprobe(set->prog_fds[idx], event->name, path, site->file_offset, pid,
+					  (uint32_t)site->semaphore_file_offset, &event->fd, error,
+					  sizeof(error));
+	if (!code)
+		return 0;
+	/* libbcc may have left its name in tracefs on the way. */
+	bcc_shim_forget_event(event->name);
+	return diag_fail(diag, code,
+			 "probe: failed to attach %s:%s to process %d by a perf event: %s; "
+			 "needed is CAP_SYS_ADMIN",
+			 site->provider, site->name, (int)pid, error);
+}
+
+static int
+attach_events(struct probe_set *set, pid_t pid, struct diag *diag)
+{
+	char path[64];
+	int code = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	set->attachments_cnt++;
 	set->event_fds =
 		xreallocarray(set->event_fds, set->event_fds_cnt + set->points_cnt, sizeof(*set->event_fds));
-	for (size_t i = 0; i < set->points_cnt; i++) {
-		const struct site *site = set->points[i].site;
-		struct event_fd *event = &set->event_fds[set->event_fds_cnt];
-
-		snprintf(event->name, sizeof(event->name), "tpcheck_%d_%zu", (int)pid, i);
-		if (site->semaphore_file_offset > UINT32_MAX)
-			return diag_fail(diag, -ERANGE,
-					 "probe: the semaphore of %s:%s is too far into the file",
-					 site->provider, site->name);
-		int code = bcc_shim_attach_uprobe(set->prog_fds[i], event->name, path, site->file_offset, pid,
-						  (uint32_t)site->semaphore_file_offset, &event->fd, error,
-						  sizeof(error));
-		if (code) {
-			/* libbcc may have left its name in tracefs on the way. */
-			bcc_shim_forget_event(event->name);
-			return diag_fail(diag, code,
-					 "probe: failed to attach %s:%s to process %d by a perf event: %s; "
-					 "needed is CAP_SYS_ADMIN",
-					 site->provider, site->name, (int)pid, error);
-		}
-		set->event_fds_cnt++;
+	for (size_t i = 0; i < set->points_cnt && !code; i++) {
+		code = attach_event(set, i, path, pid, &set->event_fds[set->event_fds_cnt], diag);
+		if (!code)
+			set->event_fds_cnt++;
 	}
-	return 0;
+	return code;
 }
 
 /* Is it the program that the points are of? At each there has to be the nop that sys/sdt.h put there (one byte, or five
@@ -599,7 +648,7 @@ probe_set_attach(struct probe_set *set, pid_t pid, struct diag *diag)
 		code = retire_threads(set, diag);
 	if (!code)
 		code = set->method == PROBE_METHOD_MULTI ? attach_multi(set, pid, diag)
-							 : attach_perf(set, pid, diag);
+							 : attach_events(set, pid, diag);
 	if (!code)
 		code = verify(set, pid, diag);
 	if (code) {

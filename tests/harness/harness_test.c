@@ -31,7 +31,7 @@ struct bench {
 };
 
 /* The ways to attach that this machine has; at least one, the quicker one first. */
-static enum probe_method methods[2];
+static enum probe_method methods[3];
 static size_t methods_cnt;
 
 static void
@@ -432,6 +432,74 @@ test_semaphores_are_lowered_even_when_killed(void **state)
 	}
 }
 
+/* Whether tracefs has definitions of that tpcheck. */
+static bool
+is_defined(pid_t tpcheck)
+{
+	static const char *const places[] = {"/sys/kernel/tracing/uprobe_events",
+					     "/sys/kernel/debug/tracing/uprobe_events"};
+	char *owner = xasprintf("_%d/e", (int)tpcheck), line[512];
+	FILE *file = fopen(places[0], "re");
+	bool found = false;
+
+	if (!file)
+		file = fopen(places[1], "re");
+	assert_non_null(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = !strncmp(line, "p:tpcheck_", 10) && strstr(line, owner);
+	fclose(file);
+	free(owner);
+	return found;
+}
+
+/* What a tpcheck that was killed left in tracefs is taken out by the next one, which leaves alone what is in use. */
+static void
+test_definitions_in_tracefs_do_not_stay(void **state)
+{
+	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
+	struct bench bench;
+	struct diag diag;
+	int fds[2];
+	char byte;
+
+	(void)state;
+	if (methods[methods_cnt - 1] != PROBE_METHOD_TRACEFS) {
+		specimen_stop(specimen);
+		skip();
+	}
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		bench_open(&bench, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
+		must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
+		if (write(fds[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &byte, 1), 1);
+	close(fds[0]);
+	assert_true(is_defined(pid));
+	bench_open(&bench, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
+	bench_close(&bench);
+	assert_true(is_defined(pid));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_true(is_defined(pid));
+	/* The kernel may still be closing what was killed. */
+	struct deadline deadline = deadline_in_ms(5000);
+	do {
+		bench_open(&bench, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
+		must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
+		assert_true(is_defined(getpid()));
+		bench_close(&bench);
+	} while (is_defined(pid) && !deadline_has_passed(deadline));
+	assert_false(is_defined(pid));
+	assert_false(is_defined(getpid()));
+	specimen_stop(specimen);
+}
+
 static void
 test_processes_that_cannot_be_attached_to(void **state)
 {
@@ -474,10 +542,11 @@ main(void)
 		cmocka_unit_test(test_a_million_events_arrive_in_order),
 		cmocka_unit_test(test_a_loss_is_an_error),
 		cmocka_unit_test(test_semaphores_are_lowered_even_when_killed),
+		cmocka_unit_test(test_definitions_in_tracefs_do_not_stay),
 		cmocka_unit_test(test_processes_that_cannot_be_attached_to),
 	};
 
-	for (enum probe_method method = PROBE_METHOD_MULTI; method <= PROBE_METHOD_PERF; method++)
+	for (enum probe_method method = PROBE_METHOD_MULTI; method <= PROBE_METHOD_TRACEFS; method++)
 		if (!probe_find_early_obstacle(reason, sizeof(reason)) &&
 		    !probe_find_obstacle(method, reason, sizeof(reason)))
 			methods[methods_cnt++] = method;

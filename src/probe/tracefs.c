@@ -1,0 +1,180 @@
+/* uprobe events of tracefs, as a way to attach: a line written to uprobe_events defines an event, a perf event on its
+ * number (PERF_TYPE_TRACEPOINT) switches it on for one process and runs our program. It takes CAP_BPF and CAP_PERFMON
+ * and the right to open those files, which can be given to a group; the uprobe PMU takes CAP_SYS_ADMIN.
+ *
+ *	p:tpcheck_4026531836_1234/e1_7 /proc/1300/exe:0x1f00(0x84c2e)
+ *
+ * is the 8th point of the first attachment of tpcheck 1234, at 0x1f00 of the file, with its semaphore at 0x84c2e. (libbcc
+ * has this way, too, but leaves out the semaphore, so that tracepoints which look at theirs stay silent.)
+ *
+ * What is left behind. The perf event goes with its descriptor, however we end, and takes traps and semaphores with it.
+ * The definition stays until it is taken out: by us, or, if we were killed, by the next tpcheck, which takes out those
+ * of processes that are gone. The name has the PID, and the number of the PID namespace, as a PID of another one says
+ * nothing. The kernel refuses to take out what is in use. */
+#include "probe/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const roots[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+#define NAME_FORMAT "tpcheck_%" PRIu64 "_%d/"
+
+static int
+open_file(const char *root, const char *name, int flags)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	int fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* -ENOENT only when tracefs is nowhere; -EACCES says more. */
+static int
+open_events(int flags, const char **root)
+{
+	int fd = -ENOENT;
+
+	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+		int try_fd = open_file(roots[i], "uprobe_events", flags);
+
+		*root = roots[i];
+		if (try_fd >= 0)
+			return try_fd;
+		if (try_fd != -ENOENT)
+			fd = try_fd;
+	}
+	return fd;
+}
+
+static uint64_t
+pid_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) ? 0 : (uint64_t)st.st_ino;
+}
+
+static int
+write_line(const char *line)
+{
+	const char *root;
+	/* O_APPEND: without it the kernel takes all definitions out. */
+	int fd = open_events(O_WRONLY | O_APPEND, &root);
+
+	if (fd < 0)
+		return fd;
+	ssize_t n = write(fd, line, strlen(line));
+	int result = n < 0 ? -errno : 0;
+	close(fd);
+	return result;
+}
+
+int
+tracefs_try(void)
+{
+	const char *root;
+	int fd = open_events(O_RDWR | O_APPEND, &root);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	/* There the event's number is read. */
+	fd = open_file(root, "events", O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+void
+tracefs_sweep(void)
+{
+	const char *root;
+	int fd = open_events(O_RDONLY, &root);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	uint64_t ours = pid_namespace();
+	char *line = NULL;
+	size_t line_sz = 0;
+
+	if (fd >= 0 && !file)
+		close(fd);
+	while (file && getline(&line, &line_sz, file) > 0) {
+		char remove[128];
+		uint64_t namespace;
+		int pid, at = 0;
+
+		if (sscanf(line, "p:" NAME_FORMAT "%n", &namespace, &pid, &at) != 2 || !at ||
+		    namespace != ours || pid <= 0 || !kill(pid, 0) || errno != ESRCH)
+			continue;
+		int len = (int)strcspn(line, " \n");
+		if (snprintf(remove, sizeof(remove), "-%.*s", len - 1, line + 1) < (int)sizeof(remove))
+			write_line(remove);
+	}
+	free(line);
+	if (file)
+		fclose(file);
+}
+
+void
+tracefs_event_name(char *name, size_t name_sz, unsigned attachment, size_t idx)
+{
+	snprintf(name, name_sz, NAME_FORMAT "e%u_%zu", pid_namespace(), (int)getpid(), attachment, idx);
+}
+
+static int
+read_number(const char *name, uint64_t *number)
+{
+	char path[160], text[32] = "";
+	const char *root;
+	int fd = open_events(O_RDONLY, &root);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	snprintf(path, sizeof(path), "events/%s/id", name);
+	fd = open_file(root, path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	int result = n < 0 ? -errno : sscanf(text, "%" SCNu64, number) == 1 ? 0 : -EBADMSG;
+	close(fd);
+	return result;
+}
+
+int
+tracefs_attach(int prog_fd, const char *name, const char *path, uint64_t file_offset,
+	       uint64_t semaphore_file_offset, pid_t pid)
+{
+	char line[256], semaphore[32] = "";
+	uint64_t number;
+
+	if (semaphore_file_offset)
+		snprintf(semaphore, sizeof(semaphore), "(0x%" PRIx64 ")", semaphore_file_offset);
+	snprintf(line, sizeof(line), "p:%s %s:0x%" PRIx64 "%s", name, path, file_offset, semaphore);
+	int result = write_line(line);
+	if (result)
+		return result;
+	result = read_number(name, &number);
+	if (!result)
+		result = perf_attach_tracepoint(prog_fd, number, pid);
+	if (result < 0)
+		tracefs_forget(name);
+	return result;
+}
+
+void
+tracefs_forget(const char *name)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "-:%s", name);
+	write_line(line);
+}
