@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/buf.h"
+#include "cli/nearest.h"
 #include "contract/contract.h"
 #include "node/node.h"
 #include "notes/notes.h"
@@ -110,6 +111,8 @@ run(int argc, char **argv)
 	bool can_probe = !probe_find_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason));
 	bool can_judge = look_at_bitcoind(bitcoind);
 
+	puts("");
+	nearest_tell(features, cnt, stdout);
 	puts("");
 	if (!can_probe)
 		printf("tpcheck cannot run here. %s\n", reason);

@@ -270,6 +270,13 @@ process_start(struct process *process, const struct process_opts *opts, struct d
 	int err;
 
 	*process = (struct process){.fd = -1};
+	if (opts->user->change && !privileges_has(CAP_KILL)) {
+		err = diag_fail(diag, -EPERM,
+				"node: failed to start '%s' as user '%s': it could not be ended without "
+				"CAP_KILL; start the container with --cap-add=KILL, or choose --user=root",
+				opts->program, opts->user->name);
+		goto out;
+	}
 	fds[0] = open_high(opts->program, O_PATH);
 	if (fds[0] < 0) {
 		err = diag_fail(diag, -errno, "node: failed to open '%s': %s", opts->program,

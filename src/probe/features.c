@@ -260,7 +260,7 @@ static const struct {
 	{"perf rings", true, try_ring},    {"attach: multi", false, try_multi},
 	{"attach: perf", false, try_perf}, {"attach: tracefs", false, try_tracefs},
 };
-enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 3 };
+enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 4 };
 _Static_assert((int)TRIES_CNT <= (int)PROBE_FEATURES_MAX, "room for all");
 
 size_t

@@ -93,7 +93,7 @@ enum { PROBE_FEATURES_MAX = 16 };
 /* Fills features; returns how many. */
 size_t probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX]);
 /* The same without trying anything in the kernel: what would make a try harmful or senseless (another machine,
- * valgrind, lockdown). To be asked first. */
+ * valgrind, lockdown, no capability). To be asked first. */
 bool probe_find_early_obstacle(char *reason, size_t reason_sz);
 /* The first reason why probes with that method cannot work here, in one line; false when there is none. */
 bool probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz);
