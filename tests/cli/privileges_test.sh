@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 attach_to=$2
 hostile=$3
+sources=$(cd "$(dirname "$0")/../../src" && pwd) || exit 99
 bitcoind=${BITCOIND:-$(command -v bitcoind)}
 if [ "$(id -u)" != 0 ]; then
 	echo "SKIP: not root, who alone can become an ordinary user with chosen capabilities"
@@ -82,46 +83,354 @@ END
 auto|+bpf,+perfmon|0|$all_pass
 END
 
-# tracefs: by capability, then by group. Its mount is ours for the test, in a mount namespace of its own.
-in_tracefs() { unshare --mount sh -c 'mount -t tracefs -o "$1" tracefs /sys/kernel/tracing && chmod "$2" /sys/kernel/tracing/uprobe_events && shift 2 && "$@"' sh "$@"; }
-if ! grep -qw tracefs /proc/filesystems || ! in_tracefs gid=0,mode=700 g-w true 2>/dev/null; then
-	echo "SKIP: tracefs: it cannot be mounted here"
-else
-	before=$(stat -c '%a %g' /sys/kernel/tracing /sys/kernel/tracing/uprobe_events 2>/dev/null)
-	tracefs() {
-		while IFS='|' read -r options mode caps code text; do
-			run "$code" in_tracefs "$options" "$mode" "$0" --as "$caps" "$tpcheck" selftest --attach=tracefs
-			check "tracefs $options,$mode with $caps: $text" says "$text"
-		done
-	}
-	# The shell in the namespace has no function of ours.
-	cat >"$scratch/as" <<END
+# tracefs: by capability, then by group. There is one for the whole machine, so what it was like comes back.
+cat >"$scratch/as" <<END
 #!/bin/sh
 caps=\$1
 shift
 exec setpriv --reuid=$uid --regid=$uid --groups=$group "--inh-caps=\$caps" "--ambient-caps=\$caps" "\$@"
 END
-	chmod 755 "$scratch/as"
-	tracefs() {
-		while IFS='|' read -r options mode caps code text; do
-			run "$code" in_tracefs "$options" "$mode" "$scratch/as" "$caps" "$tpcheck" selftest --attach=tracefs
-			check "tracefs with $options and $mode, $caps: $text" says "$text"
-		done
-	}
-	tracefs <<END
+chmod 755 "$scratch/as"
+mkdir "$scratch/tracefs"
+# in_tracefs OPTIONS MODE COMMAND...: mounted in a mount namespace, with these rights of the folder and of uprobe_events.
+in_tracefs() {
+	unshare --mount sh -c '
+		options=$1 mode=$2
+		shift 2
+		mount -t tracefs tracefs /sys/kernel/tracing &&
+			mount -o "remount,$options" /sys/kernel/tracing &&
+			chmod "$mode" /sys/kernel/tracing/uprobe_events && "$@"' sh "$@"
+}
+if ! was=$(unshare --mount sh -c "mount -t tracefs tracefs '$scratch/tracefs' && stat -c '%g %a' '$scratch/tracefs' '$scratch/tracefs/uprobe_events'" 2>/dev/null); then
+	echo "SKIP: tracefs: it cannot be mounted here"
+else
+	set -- $was
+	was_options=gid=$1,mode=$2 was_mode=$4
+	trap 'in_tracefs "$was_options" "$was_mode" true; rm -rf "$scratch"' EXIT
+	while IFS='|' read -r options mode caps code text; do
+		run "$code" in_tracefs "$options" "$mode" "$scratch/as" "$caps" "$tpcheck" selftest --attach=tracefs
+		check "tracefs with $options and $mode, $caps: $text" says "$text"
+	done <<END
 gid=0,mode=700|g-w|+bpf,+perfmon|77|attach: tracefs: Permission denied; needs its uprobe_events to be writable
 gid=0,mode=700|g-w|+bpf,+perfmon,+dac_override|0|$all_pass
 gid=$group,mode=750|g-w|+bpf,+perfmon|77|attach: tracefs: Permission denied; needs its uprobe_events to be writable
-gid=$group,mode=750|g+w|+bpf,+perfmon|0|$all_pass
 gid=0,mode=750|g+w|+bpf,+perfmon|77|attach: tracefs: Permission denied
 gid=$group,mode=750|g+w|+bpf|77|but not CAP_PERFMON
 gid=$group,mode=750|g+w|+perfmon|77|but not CAP_BPF
+gid=$group,mode=750|g+w|+bpf,+perfmon|0|$all_pass
 END
-	# The superblock is one for all mounts.
-	in_tracefs gid=0,mode=700 g-w true
-	check "nothing of ours stays defined" unshare --mount sh -c \
-		'mount -t tracefs tracefs /sys/kernel/tracing && ! grep -q tpcheck_ /sys/kernel/tracing/uprobe_events'
-	echo "tracefs was: $(echo $before)"
+	if [ -x "$bitcoind" ]; then
+		run 0 in_tracefs "gid=$group,mode=750" g+w "$scratch/as" +bpf,+perfmon "$tpcheck" run --bitcoind="$bitcoind" --attach=tracefs 'utxocache.spent.*'
+		check "a bitcoind is judged by tracefs" says '3 passed, 0 failed, 0 skipped, 0 errors'
+	fi
+	check "nothing of ours stays defined" in_tracefs "$was_options" "$was_mode" sh -c '! grep -q tpcheck_ /sys/kernel/tracing/uprobe_events'
 fi
 
+# A service of systemd has all of this: an ambient set, a bounding set, no new privileges.
+service="setpriv --reuid=$uid --regid=$uid --clear-groups --no-new-privs --bounding-set=-all,+bpf,+perfmon"
+if [ "$has_multi" = 1 ]; then
+	run 0 $service --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon "$tpcheck" selftest
+	check "an ambient set with no new privileges, as a service has it" says "$all_pass"
+	if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
+		run 0 systemd-run --quiet --wait --pipe -p "User=$uid" -p "AmbientCapabilities=CAP_BPF CAP_PERFMON" \
+			-p "CapabilityBoundingSet=CAP_BPF CAP_PERFMON" -p NoNewPrivileges=yes "$tpcheck" selftest
+		check "a service of systemd" says "$all_pass"
+	else
+		echo "SKIP: systemd itself: it does not run here"
+	fi
+fi
+run 77 $service "$tpcheck" selftest
+check "a service without an ambient set" says 'none of the capabilities'
+
+# File capabilities: FILE CAPABILITIES CODE TEXT. They belong on the program that the other one starts.
+plain() { as - "$@"; }
+if ! command -v setcap >/dev/null; then
+	echo "SKIP: file capabilities: no setcap (package libcap2-bin)"
+elif ! setcap cap_bpf+ep "$full" 2>/dev/null; then
+	echo "SKIP: file capabilities: $scratch cannot hold them"
+elif [ "$has_multi" = 1 ]; then
+	while IFS='|' read -r file caps code text; do
+		setcap -r "$full" 2>/dev/null
+		setcap "$caps" "$file" || exit 99
+		run "$code" plain "$tpcheck" selftest
+		check "$caps on $(basename "$file"): $text" says "$text"
+		setcap -r "$file"
+	done <<END
+$full|cap_bpf,cap_perfmon+ep|0|$all_pass
+$full|cap_bpf,cap_perfmon+p|0|$all_pass
+$full|cap_sys_admin+ep|0|$all_pass
+$full|cap_bpf+ep|77|but not CAP_PERFMON
+$full|cap_perfmon+ep|77|but not CAP_BPF
+$tpcheck|cap_bpf,cap_perfmon+ep|77|none of the capabilities
+END
+	setcap cap_bpf,cap_perfmon+ep "$full"
+	run 77 plain setpriv --no-new-privs "$tpcheck" selftest
+	check "no new privileges: file capabilities do not count" says 'none of the capabilities'
+	run 99 setpriv --reuid=$uid --regid=$uid --clear-groups --bounding-set=-perfmon "$tpcheck" selftest
+	check "a container that lacks one that the file has" complains 'Operation not permitted; it has file capabilities'
+	chgrp $group "$full" && chmod 750 "$full" && setcap cap_bpf,cap_perfmon+ep "$full"
+	run 0 plain "$tpcheck" selftest
+	check "for a group: a member" says "$all_pass"
+	run 99 setpriv --reuid=$uid --regid=$uid --clear-groups "$tpcheck" selftest
+	check "for a group: somebody else" complains 'Permission denied; if its file belongs to a group'
+	# Who calls it may do less than it can, so they choose nothing by the environment.
+	mkdir -p "$scratch/tree/include/linux"
+	echo '#error chosen by the environment' >"$scratch/tree/include/linux/kconfig.h"
+	chmod -R a+rX "$scratch/tree"
+	plain env BCC_KERNEL_SOURCE="$scratch/tree" "$tpcheck" selftest --headers=system >"$scratch/out" 2>&1
+	check "file capabilities: no headers of the caller's" sh -c "! grep -q 'chosen by the environment' '$scratch/out'"
+	mkdir -m 777 "$scratch/module"
+	cp "$hostile" "$scratch/module/hostile.so"
+	run 0 plain env LD_PRELOAD="$scratch/module/hostile.so" "$full" selftest
+	check "file capabilities: no module of the caller's" [ ! -e "$scratch/module/hostile.so.loaded" ]
+	if [ -x "$bitcoind" ]; then
+		run 0 plain "$tpcheck" run --bitcoind="$bitcoind" 'utxocache.spent.*'
+		check "a bitcoind is judged with file capabilities" says '3 passed, 0 failed, 0 skipped, 0 errors'
+	fi
+	setcap -r "$full"
+	chmod 755 "$full"
+	plain env BCC_KERNEL_SOURCE="$scratch/tree" "$tpcheck" selftest --headers=system >"$scratch/out" 2>&1
+	run 99 as +bpf,+perfmon env BCC_KERNEL_SOURCE="$scratch/tree" "$tpcheck" selftest --headers=system
+	check "an ambient set: whoever has it may choose" says 'chosen by the environment'
+	run 0 as +bpf,+perfmon env LD_PRELOAD="$scratch/module/hostile.so" "$full" selftest
+	check "an ambient set: and load modules" [ -e "$scratch/module/hostile.so.loaded" ]
+	rm -f "$scratch/module/hostile.so.loaded"
+fi
+
+# What else is looked at is the process: WHOSE CAPABILITIES CODE TEXT.
+if [ "$has_multi" = 1 ]; then
+	mkfifo "$scratch/commands"
+	exec 9<>"$scratch/commands"
+	cp "$full" "$prefix/unreadable"
+	chmod 711 "$prefix/unreadable"
+	start() {
+		"$@" __specimen <&9 >/dev/null 2>&1 &
+		pids="$pids $!"
+	}
+	pids=
+	start setpriv --reuid=$uid --regid=$uid --groups=$group "$full"
+	own=$!
+	start setpriv --reuid=54321 --regid=54321 --clear-groups "$full"
+	other=$!
+	start setpriv --reuid=$uid --regid=$uid --groups=$group "$prefix/unreadable"
+	no_dump=$!
+	for pid in $pids; do
+		tries=0
+		until [ "$(tr '\0' ' ' <"/proc/$pid/cmdline" | grep -c '^/.* __specimen $')" = 1 ] && [ "$(sed -n 's/^Name:\t//p' "/proc/$pid/status")" != setpriv ]; do
+			tries=$((tries + 1))
+			[ $tries -lt 200 ] || { echo "the specimen $pid does not start"; exit 99; }
+			sleep 0.05
+		done
+	done
+	while IFS='|' read -r whose caps code text; do
+		case $whose in
+		own) pid=$own ;;
+		other) pid=$other ;;
+		no_dump) pid=$no_dump ;;
+		esac
+		run "$code" as "$caps" "$prefix/attach_to" $pid multi
+		check "a process ($whose) with $caps: $text" says "$text"
+	done <<END
+own|+bpf,+perfmon|0|attached by multi
+other|+bpf,+perfmon|1|/exe': Permission denied
+other|+bpf,+perfmon,+dac_read_search|1|/exe': Permission denied
+other|+bpf,+perfmon,+sys_ptrace|1|/mem': Permission denied; a process of another user
+other|+bpf,+perfmon,+sys_ptrace,+dac_read_search|0|attached by multi
+no_dump|+bpf,+perfmon|1|/exe': Permission denied
+no_dump|+bpf,+perfmon,+sys_ptrace,+dac_read_search|0|attached by multi
+END
+	kill $pids
+	wait $pids 2>/dev/null
+	exec 9>&-
+fi
+
+# User namespaces give nothing; PID namespaces take nothing.
+if unshare --user --map-root-user true 2>/dev/null; then
+	run 77 unshare --user --map-root-user "$tpcheck" selftest
+	check "root of a user namespace" says 'in a user namespace, where they do not count'
+fi
+for method in multi perf; do
+	run 0 unshare --pid --fork --mount-proc "$tpcheck" selftest --attach=$method
+	check "root of a PID namespace, --attach=$method" says "$all_pass"
+done
+
+# Doctor names what is nearest.
+nearest() {
+	"$@" "$tpcheck" doctor >"$scratch/out" 2>&1
+}
+nearest as -
+check "doctor: two are lacking" says "^Nearest: CAP_BPF and CAP_PERFMON for user $uid"
+check "doctor: on which file" says "setcap cap_bpf,cap_perfmon+ep $full"
+nearest as +bpf
+check "doctor: one is lacking" says "^Nearest: CAP_PERFMON for user $uid"
+nearest setpriv --bounding-set=-all,+bpf,+setuid
+check "doctor: in a container" says '^  nobody can have it here; start the container with --cap-add=PERFMON --cap-add=SYS_PTRACE$'
+nearest setpriv --bounding-set=-sys_ptrace
+check "doctor: root without CAP_SYS_PTRACE" says '^Nearest: .*--cap-add=SYS_PTRACE, or say --user=root'
+if [ "$has_multi" = 1 ]; then
+	nearest as +bpf,+perfmon
+	check "doctor: nothing is lacking" says '^Nearest: nothing is lacking'
+	check "doctor: but there is more" says 'processes of other users: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH'
+fi
+
+# The environment of root.
+mkdir "$scratch/bin"
+printf '#!/bin/sh\n: >"%s/ran"\n' "$scratch" >"$scratch/bin/modprobe"
+chmod 755 "$scratch/bin/modprobe"
+PATH=$scratch/bin:$PATH sh -c 'modprobe kheaders'
+check "the modprobe in PATH would leave a trace" [ -e "$scratch/ran" ]
+rm "$scratch/ran"
+PATH=$scratch/bin:$PATH "$tpcheck" selftest --headers=system >"$scratch/out" 2>&1
+check "root runs no program from PATH" [ ! -e "$scratch/ran" ]
+mkdir -p "$scratch/tree/include/linux" "$scratch/tree/linux" "$scratch/tree/uapi/linux"
+for header in include/linux/kconfig.h linux/types.h uapi/linux/ptrace.h stddef.h; do
+	echo '#error chosen by the environment' >"$scratch/tree/$header"
+done
+BCC_KERNEL_SOURCE=$scratch/tree "$tpcheck" selftest --headers=system >"$scratch/out" 2>&1
+check "root compiles no headers that a variable names" sh -c "! grep -q 'chosen by the environment' '$scratch/out'"
+run 0 env CPATH="$scratch/tree" C_INCLUDE_PATH="$scratch/tree" BCC_KERNEL_SOURCE="$scratch/tree" "$tpcheck" selftest
+check "nor includes from such folders" says "$all_pass"
+mkdir "$scratch/theirs"
+chown $uid "$scratch/theirs"
+mkdir -m 1777 "$scratch/theirs/tmp"
+for theirs in "$scratch/theirs" "$scratch/theirs/tmp"; do
+	run 2 env TMPDIR="$theirs" "$tpcheck" selftest
+	check "root puts nothing where $uid can change it" complains "'$scratch/theirs' (user $uid, mode 0755)"
+	check "in one line" one_line_complaint
+	check "and leaves nothing there" sh -c "[ -z \"\$(find '$theirs' -name 'tpcheck*')\" ]"
+done
+run 0 as "+bpf,+perfmon,+sys_admin" env TMPDIR="$scratch/theirs" "$tpcheck" selftest
+mkdir -m 700 "$scratch/theirs/private"
+cp "$full" "$scratch/theirs/private/program"
+chown -R $uid "$scratch/theirs/private"
+"$tpcheck" abi "$scratch/theirs/private/program" >"$scratch/out" 2>"$scratch/err"
+check "root can still look at anybody's file" says '20 tracepoints at'
+# Whatever the sources read is on the list of what is kept, and nothing else is.
+sed -n '/^static const char \*const kept/,/^};/s/^\t"\([A-Z_]*\)".*/\1/p' "$sources/cli/environment.c" | sort >"$scratch/kept"
+# The shim looks whether there is a PATH, which it replaces.
+grep -rhoE 'getenv\("[A-Z_]+"\)' "$sources" | sed 's/.*"\(.*\)".*/\1/' | sort -u >"$scratch/read"
+check "the list of what is kept is that of what is read" diff "$scratch/kept" "$scratch/read"
+
+if [ ! -x "$bitcoind" ]; then
+	echo "SKIP: root with a bitcoind: set BITCOIND, or put one into PATH"
+	finish
+fi
+
+# What root keeps, and what bitcoind has of it: while it runs.
+set_of() { sed -n "s/^$2:\t*//p" "/proc/$1/status" 2>/dev/null; }
+rings_of() { grep -c 'anon_inode:\[perf_event\]' "/proc/$1/maps" 2>/dev/null; }
+# look COMMAND...: starts it, and sets pid and node when its rings are open and its first bitcoind runs.
+look() {
+	# 8 is a file that tpcheck was given, and is not to pass on.
+	"$@" >"$scratch/out" 2>&1 8<"$tpcheck" &
+	pid=$!
+	node=
+	tries=0
+	until [ -n "$node" ] || [ $tries -gt 400 ]; do
+		tries=$((tries + 1))
+		sleep 0.05
+		node=$(pgrep -P $pid -x bitcoind | head -n 1)
+		[ -n "$node" ] && [ "$(rings_of $pid)" -gt 0 ] &&
+			[ "$(readlink "/proc/$node/exe")" = "$(readlink -f "$bitcoind")" ] || node=
+	done
+	check "there is a bitcoind, and the probes are being made: $*" [ -n "$node" ]
+}
+ring_bytes() {
+	total=0
+	for range in $(sed -n 's/^\([0-9a-f]*-[0-9a-f]*\) .*anon_inode:\[perf_event\].*/\1/p' "/proc/$1/maps"); do
+		total=$((total + 0x${range#*-} - 0x${range%-*}))
+	done
+	echo $total
+}
+# Threads that go before others.
+nice_cnt() { cat "/proc/$1/task"/*/stat | sed 's/.*) //' | awk '$17 == -10' | wc -l; }
+look "$tpcheck" run --bitcoind="$bitcoind"
+kept=0
+for bit in 39 38 21 12 7 6 8 0 1 19 5 14 23; do kept=$((kept | 1 << bit)); done
+kept=$(printf '%016x' $((kept & 0x$(set_of self CapBnd))))
+for set in CapPrm CapEff CapBnd; do
+	check "root keeps $kept in $set" [ "$(set_of $pid $set)" = "$kept" ]
+done
+for set in CapInh CapAmb; do
+	check "root keeps nothing in $set" [ "$(set_of $pid $set)" = 0000000000000000 ]
+done
+for set in CapInh CapPrm CapEff CapBnd CapAmb; do
+	check "bitcoind has nothing in $set" [ "$(set_of "$node" $set)" = 0000000000000000 ]
+done
+check "bitcoind can get nothing" [ "$(set_of "$node" NoNewPrivs)" = 1 ]
+check "bitcoind is nobody" [ "$(set_of "$node" Uid | tr -s '\t' ' ')" = "$(id -u nobody) $(id -u nobody) $(id -u nobody) $(id -u nobody)" ]
+check "bitcoind is in no group" [ -z "$(set_of "$node" Groups | tr -d ' ')" ]
+check "bitcoind knows four variables" [ "$(tr '\0' '\n' <"/proc/$node/environ" | sed 's/=.*//' | sort | tr '\n' ' ')" = "HOME LC_ALL PATH TMPDIR " ]
+# All that it has open is its own: the null device, its datadir, sockets and the like.
+check "bitcoind has no file of ours open" sh -c "! ls -l /proc/$node/fd | sed -n 's/.* -> //p' | grep -v -e '^/dev/null$' -e '^$scratch/tmp/tpcheck-node-' -e '^socket:' -e '^pipe:' -e '^anon_inode:' -e '^/dev/urandom$'"
+check "and has some" [ "$(ls "/proc/$node/fd" | wc -l)" -ge 3 ]
+rings=$(ring_bytes $pid)
+check "a thread of root goes before others" [ "$(nice_cnt $pid)" = 1 ]
+wait $pid
+check "that run passed" [ $? = 0 ]
+look setpriv --bounding-set=-setpcap "$tpcheck" run --bitcoind="$bitcoind"
+check "without CAP_SETPCAP bitcoind's bounding set stays" [ "$(set_of "$node" CapBnd)" != 0000000000000000 ]
+check "but bitcoind has nothing" [ "$(set_of "$node" CapEff)" = 0000000000000000 ]
+kill -INT $pid
+wait $pid
+look setpriv --bounding-set=-ipc_lock "$tpcheck" run --bitcoind="$bitcoind"
+check "without CAP_IPC_LOCK rings are smaller than $rings bytes" [ "$(ring_bytes $pid)" -lt "$rings" ]
+kill -INT $pid
+wait $pid
+look setpriv --bounding-set=-sys_nice "$tpcheck" run --bitcoind="$bitcoind"
+check "without CAP_SYS_NICE no thread goes before others" [ "$(nice_cnt $pid)" = 0 ]
+kill -INT $pid
+wait $pid
+
+# One less for root. Without CAP_SYS_ADMIN and BPF, as the first includes the second.
+some="utxocache.spent.inputs net.inbound_connection.networks"
+while IFS='|' read -r less options code text; do
+	drop=
+	for word in $less; do drop=$drop,-$word; done
+	# shellcheck disable=SC2086 # several words
+	run "$code" timeout -k 5 60 setpriv "--bounding-set=${drop#,}" "$tpcheck" run --bitcoind="$bitcoind" $options $some
+	check "root without $less: $text" says "$text"
+done <<END
+sys_admin|--attach=multi|0|no network namespace: failed to make one
+sys_admin|--attach=perf|99|its semaphore is still 0 .*needed is CAP_SYS_ADMIN\|needed is CAP_SYS_ADMIN
+sys_admin bpf|--attach=multi|77|but not CAP_BPF
+sys_admin perfmon|--attach=multi|77|but not CAP_PERFMON
+net_admin||0|no network namespace: failed to set its loopback device up
+setuid||99|as user 'nobody': setresuid: Operation not permitted
+setgid||99|as user 'nobody': setgroups: Operation not permitted
+chown||99|failed to hand over the datadir
+dac_override||99|failed to make a file in '$scratch/tmp/tpcheck-node-
+sys_ptrace||99|failed to open '/proc/[0-9]*/exe': Permission denied; .*--cap-add=SYS_PTRACE
+kill||99|it could not be ended without CAP_KILL
+setpcap||0|2 passed
+ipc_lock||0|2 passed
+sys_nice||0|2 passed
+setuid setgid chown dac_override sys_ptrace kill setpcap|--user=root|0|2 passed
+END
+rm -rf "$scratch/tmp"/tpcheck-??????
+
+# Modules that a variable names; a proxy that a variable names.
+printf 'openssl_conf = a\n[a]\nproviders = b\n[b]\nhostile = c\n[c]\nmodule = %s\nactivate = 1\n' "$scratch/module/hostile.so" >"$scratch/openssl.cnf"
+mkdir -p -m 777 "$scratch/module"
+cp "$hostile" "$scratch/module/hostile.so"
+if command -v openssl >/dev/null; then
+	OPENSSL_CONF=$scratch/openssl.cnf openssl list -providers >/dev/null 2>&1
+	check "a program that heeds OPENSSL_CONF loads the module" [ -e "$scratch/module/hostile.so.loaded" ]
+	rm -f "$scratch/module/hostile.so.loaded"
+else
+	echo "SKIP: that OPENSSL_CONF loads a module at all: no openssl"
+fi
+run 0 env OPENSSL_CONF="$scratch/openssl.cnf" http_proxy=http://127.0.0.1:1 ALL_PROXY=socks5://127.0.0.1:1 \
+	"$tpcheck" run --bitcoind="$bitcoind" 'net.inbound_message.*' 'utxocache.spent.*'
+check "root loads no module that a variable names" [ ! -e "$scratch/module/hostile.so.loaded" ]
+check "and asks no proxy" says ' passed, 0 failed, 0 skipped, 0 errors'
+
+# What explains a failure belongs to who called sudo.
+LC_ALL=C sed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/' "$bitcoind" >"$scratch/renamed"
+chmod 755 "$scratch/renamed"
+run 1 env SUDO_UID=$uid SUDO_GID=$group "$tpcheck" run --bitcoind="$scratch/renamed" utxocache.spent.inputs
+kept=$(sed -n 's/^ *kept: //p' "$scratch/out")
+check "what is kept is the caller's" [ -s "$kept/findings.json" -a -z "$(find "${kept%/*}" ! -user $uid)" ]
+rm -rf "${kept%/*}"
+check "nothing left behind" left_nothing "$scratch/tmp"
 finish
