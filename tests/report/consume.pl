@@ -206,8 +206,8 @@ sub check_github {
 		}
 		next unless $scenario->{outcome} =~ /^(skip|error)$/;
 		my $key = "$scenario->{outcome} $scenario->{reason}";
-		push @reasons, $reason_of{$key} = { %$scenario, cnt => 0 } unless $reason_of{$key};
-		$reason_of{$key}{cnt}++;
+		push @reasons, $reason_of{$key} = { %$scenario, names => [] } unless $reason_of{$key};
+		push @{ $reason_of{$key}{names} }, $scenario->{name};
 	}
 	same('annotations', scalar @commands, @blames + @reasons);
 	for my $blame (@blames) {
@@ -227,9 +227,15 @@ sub check_github {
 	for my $reason (@reasons) {
 		my $got = shift @commands;
 		same("$reason->{name}: level", $got->{name}, $reason->{outcome} eq 'error' || $require ? 'error' : 'warning');
-		same("$reason->{name}: reason", substr($got->{data}, 0, length $reason->{reason}), $reason->{reason});
+		my $want = $reason->{reason};
+		my @names = @{ $reason->{names} };
+		my $cnt = @names;
+		$want .= "\na skip counts as an error here (--require)" if $reason->{outcome} eq 'skip' && $require;
+		splice @names, 10, $cnt, 'and ' . ($cnt - 10) . ' more' if $cnt > 10;
+		$want .= "\n$_" for $cnt > 1 ? @names : ();
+		same("$reason->{name}: message", $got->{data}, $want);
 		same("$reason->{name}: title", $got->{title},
-			($reason->{cnt} == 1 ? $reason->{name} : "$reason->{cnt} scenarios")
+			($cnt == 1 ? $reason->{name} : "$cnt scenarios")
 				. ($reason->{outcome} eq 'skip' ? ': skipped' : ': no verdict'));
 	}
 }

@@ -31,9 +31,13 @@ static const char *const texts[] = {
 	"\xef\xbf\xbe \xef\xbf\xbf \xf0\x9f\x98\x80 \xc3\xa9",
 	"\xff\xfe \xc0\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xe2\x82",
 };
-enum { TEXTS_CNT = sizeof(texts) / sizeof(*texts) };
+enum {
+	TEXTS_CNT = sizeof(texts) / sizeof(*texts),
+	BROKEN_CNT = 12, /* with one reason */
+	RESULTS_CNT = 4 * TEXTS_CNT + BROKEN_CNT,
+};
 
-/* Of each text: a failure by it, a skip, an error, and a pass with a warning. */
+/* Of each text a failure, a skip, an error, and a pass with a warning. Behind them, what broke for one reason. */
 static void
 make_results(struct report_result *results)
 {
@@ -62,6 +66,12 @@ make_results(struct report_result *results)
 			result->repeat = xstrdup(text);
 		}
 	}
+	for (size_t i = 4 * TEXTS_CNT; i < RESULTS_CNT; i++)
+		results[i] = (struct report_result){.name = xasprintf("net.broken.nr_%zu", i),
+						    .outcome = OUTCOME_ERROR,
+						    .reason = xstrdup("the node\nbroke"),
+						    .artifacts = xstrdup("kept"),
+						    .repeat = xstrdup("kept")};
 }
 
 static const struct report_format *
@@ -80,16 +90,16 @@ find_format(const char *name, size_t len)
 int
 main(int argc, char **argv)
 {
-	struct report_result results[4 * TEXTS_CNT];
+	struct report_result results[RESULTS_CNT];
 	struct report_run run = {.node_path = texts[6],
 				 .node_subversion = texts[6],
 				 .node_version = 319900,
 				 .attach = "multi",
 				 .results = results,
-				 .results_cnt = 4 * TEXTS_CNT,
+				 .results_cnt = RESULTS_CNT,
 				 .duration_ms = 61234};
 	struct report_head head = {.notice = texts[3],
-				   .results_cnt = 4 * TEXTS_CNT,
+				   .results_cnt = RESULTS_CNT,
 				   .host = "a<b",
 				   .started = 1700000000,
 				   .may_color = true,
@@ -121,7 +131,7 @@ main(int argc, char **argv)
 	if (code)
 		fprintf(stderr, "sample: %s\n", diag.text);
 	reports_free(reports);
-	for (size_t i = 0; i < 4 * TEXTS_CNT; i++) {
+	for (size_t i = 0; i < RESULTS_CNT; i++) {
 		free((char *)(uintptr_t)results[i].name);
 		report_result_fini(&results[i]);
 	}
