@@ -68,8 +68,8 @@ int tracefs_try(void);
 void tracefs_sweep(void);
 /* A name that no other running tpcheck has. */
 void tracefs_event_name(char *name, size_t name_sz, unsigned attachment, size_t idx);
-/* Defines the event and attaches; a descriptor whose close detaches, or a negative errno. semaphore_file_offset 0: none.
- * The definition stays until it is forgotten, after the close. */
+/* Defines the event and attaches; a descriptor whose close detaches, or a negative errno. semaphore_file_offset 0:
+ * none. The definition stays until it is forgotten, after the close. */
 int tracefs_attach(int prog_fd, const char *name, const char *path, uint64_t file_offset,
 		   uint64_t semaphore_file_offset, pid_t pid);
 void tracefs_forget(const char *name);

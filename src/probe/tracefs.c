@@ -4,8 +4,8 @@
  *
  *	p:tpcheck_4026531836_1234/e1_7 /proc/1300/exe:0x1f00(0x84c2e)
  *
- * is the 8th point of the first attachment of tpcheck 1234, at 0x1f00 of the file, with its semaphore at 0x84c2e. (libbcc
- * has this way, too, but leaves out the semaphore, so that tracepoints which look at theirs stay silent.)
+ * is the 8th point of the first attachment of tpcheck 1234, at 0x1f00 of the file, with its semaphore at 0x84c2e.
+ * (libbcc has this way, too, but leaves out the semaphore, so that tracepoints which look at theirs stay silent.)
  *
  * What is left behind. The perf event goes with its descriptor, however we end, and takes traps and semaphores with it.
  * The definition stays until it is taken out: by us, or, if we were killed, by the next tpcheck, which takes out those
