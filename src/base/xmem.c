@@ -27,6 +27,12 @@ xcalloc(size_t cnt, size_t sz)
 }
 
 void *
+xaligned(size_t alignment, size_t sz)
+{
+	return check(aligned_alloc(alignment, sz));
+}
+
+void *
 xreallocarray(void *ptr, size_t cnt, size_t elem_sz)
 {
 	return check(reallocarray(ptr, cnt ? cnt : 1, elem_sz ? elem_sz : 1));

@@ -8,6 +8,8 @@
 
 void *xmalloc(size_t sz);
 void *xcalloc(size_t cnt, size_t sz);
+/* At a multiple of alignment, a power of 2; sz is a multiple of it. */
+void *xaligned(size_t alignment, size_t sz);
 /* Grows an array of elements of elem_sz; fatal when cnt * elem_sz overflows. */
 void *xreallocarray(void *ptr, size_t cnt, size_t elem_sz);
 char *xstrdup(const char *s);

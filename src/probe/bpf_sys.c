@@ -27,6 +27,9 @@ struct link_create_uprobe_multi {
 	uint32_t pad;
 };
 
+/* The kernel's own, which some of its calls let out. */
+#define ENOTSUPP 524
+
 static int
 bpf(int command, void *attr, size_t attr_sz)
 {
@@ -86,6 +89,22 @@ bpf_map_delete(int map_fd, const void *key)
 	attr.map_fd = (uint32_t)map_fd;
 	attr.key = pointer(key);
 	return bpf(BPF_MAP_DELETE_ELEM, &attr, sizeof(attr));
+}
+
+int
+bpf_map_take(int map_fd, const void *key, void *value)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_fd = (uint32_t)map_fd;
+	attr.key = pointer(key);
+	attr.value = pointer(value);
+	int code = bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM, &attr, sizeof(attr));
+	if (code != -ENOTSUP && code != -EINVAL && code != -ENOTSUPP)
+		return code;
+	code = bpf_map_read(map_fd, key, value);
+	return code ? code : bpf_map_delete(map_fd, key);
 }
 
 int

@@ -12,7 +12,10 @@
 #include <sys/types.h>
 
 enum {
-	TEXT_THREADS = 128,     /* most threads of one process that are told apart */
+	/* Threads of one process that are told apart: as many as have room, within these bounds. */
+	TEXT_THREADS_MIN = 128,
+	TEXT_THREADS_MAX = 1024,
+	TEXT_THREADS_BYTES = 4 << 20,
 	MULTI_ATTACH_TYPE = 48, /* BPF_TRACE_UPROBE_MULTI, linux/bpf.h since 6.6 */
 };
 
@@ -36,6 +39,7 @@ void text_function_name(const struct probe_point *point, size_t idx, char *out, 
 /* What the kernel keeps with a point and hands to the program; prelude.bpf.c says what is where. */
 uint64_t text_cookie(const struct probe_point *point, size_t idx);
 uint32_t text_record_bytes(const struct probe_point *points, size_t points_cnt);
+size_t text_threads(uint32_t record_bytes);
 
 /* kernel_tree.c: the built-in headers as a directory. The path is owned by the caller. */
 int kernel_tree_write(char **path, struct diag *diag);
@@ -47,6 +51,8 @@ int bpf_map_read(int map_fd, const void *key, void *value);
 /* key NULL: the first one. -ENOENT after the last. */
 int bpf_map_next_key(int map_fd, const void *key, void *next);
 int bpf_map_delete(int map_fd, const void *key);
+/* Reads and deletes in one step, where the kernel can (5.14 and newer). */
+int bpf_map_take(int map_fd, const void *key, void *value);
 int bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets,
 			  const uint64_t *ref_ctr_offsets, const uint64_t *cookies, uint32_t cnt, pid_t pid);
 
@@ -91,5 +97,9 @@ int process_view_read(struct process_view *view, uint64_t address, void *to, siz
 /* The same bytes in the file. */
 int process_view_read_file(struct process_view *view, uint64_t file_offset, void *to, size_t bytes,
 			   struct diag *diag);
+/* Whether the numbers of threads that the kernel tells are those that /proc shows: not in another PID namespace. */
+bool process_knows_threads(void);
+/* Whether a thread of that process has ended. Not to be trusted unless process_knows_threads. */
+bool process_thread_has_ended(pid_t pid, uint32_t tid);
 
 #endif

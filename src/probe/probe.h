@@ -6,6 +6,12 @@
  *   probe_set_arm      start recording: nothing from before is delivered
  *   probe_set_collect  fetch all that was recorded, proven whole
  *   probe_set_detach   take them out again; attach to another process of the same binary may follow
+ *
+ * A recording without a foreseeable end is taken while it goes on, of a set with the option streams:
+ *
+ *   probe_set_take     fetch what arrived meanwhile, in order, as often as there is something
+ *   probe_set_finish   instead of collect: stop, and fetch the rest, proven whole
+ *
  *   probe_set_free
  *
  * A set is used by one thread. What the records mean is not known here. */
@@ -40,7 +46,9 @@ enum probe_headers {
 struct probe_opts {
 	enum probe_method method;
 	enum probe_headers headers;
-	size_t ring_bytes; /* for each CPU; 0: as much as is sensible here */
+	size_t ring_bytes;  /* for each CPU; 0: as much as is sensible here */
+	bool streams;       /* for take and finish, not for collect */
+	size_t store_bytes; /* most memory for records that were not fetched; 0: as much as is sensible */
 };
 
 /* Points and their sites are borrowed until probe_set_free. opts may be NULL. -EPERM: this user may not (the
@@ -69,10 +77,15 @@ struct probe_counts {
 	uint64_t failed;    /* records that did not fit into a ring (counted in the kernel) */
 	uint64_t no_memory; /* hits of more threads than there is room for */
 	uint64_t gaps;      /* sequence numbers that did not arrive; 0 unless something is badly wrong */
+	uint64_t dropped;   /* records that arrived when store_bytes were full */
+	uint64_t late;      /* taken records that are not in order: see probe_set_take */
+	uint64_t missing;   /* known when it is finished: counted, but neither arrived nor known as lost */
 };
+/* All that is lost for certain. */
+uint64_t probe_counts_lost(const struct probe_counts *counts);
 
 struct record_list {
-	const struct record **items; /* in order of time; lent until the next arm or free */
+	const struct record **items; /* in order of time; lent until the next arm, take, finish or free */
 	size_t cnt;
 };
 
@@ -81,6 +94,17 @@ struct record_list {
  * counts and diag; -ETIMEDOUT when what was counted did not arrive in time. */
 int probe_set_collect(struct probe_set *set, struct deadline deadline, struct record_list *out,
 		      struct probe_counts *counts, struct diag *diag);
+
+/* Waits until something can be lent, or counts told a loss that they had not told before, or the deadline, and goes on
+ * recording. Lends the records since the last take, in order: all that happened before the last of them has been lent as
+ * well. Where a thread is held up within a hit for longer than 60 ms, the others do not wait for it: its record comes
+ * late, out of order, and is counted. counts are of the whole life of the set. 0 unless the machine breaks. */
+int probe_set_take(struct probe_set *set, struct deadline deadline, struct record_list *out,
+		   struct probe_counts *counts, struct diag *diag);
+/* Stops recording and lends all that was not taken yet. Losses are no error here, counts tell of them; -ETIMEDOUT when
+ * something is missing at the deadline: what arrived is lent all the same. The process may have ended. */
+int probe_set_finish(struct probe_set *set, struct deadline deadline, struct record_list *out,
+		     struct probe_counts *counts, struct diag *diag);
 
 /* What this machine allows, found by trying: the kernel's version would not tell. */
 struct probe_feature {

@@ -126,3 +126,21 @@ process_view_read_file(struct process_view *view, uint64_t file_offset, void *to
 			 "probe: failed to read offset 0x%" PRIx64 " of the executable of process %d: %s",
 			 file_offset, (int)view->pid, strerror(-code));
 }
+
+bool
+process_knows_threads(void)
+{
+	struct stat st;
+
+	/* The initial namespace's number, PROC_PID_INIT_INO in linux/proc_ns.h. */
+	return !stat("/proc/self/ns/pid", &st) && st.st_ino == 0xeffffffc;
+}
+
+bool
+process_thread_has_ended(pid_t pid, uint32_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%u", (int)pid, tid);
+	return access(path, F_OK) && errno == ENOENT;
+}

@@ -16,14 +16,16 @@
  * length passes. The rings wake nobody up for single records: a wake-up for each costs the traced thread
  * 8 us. Records are copied in libbcc's callback, under the set's lock, into memory that never moves.
  *
+ * Streaming is beside this in stream.c, where records come and go in store.c.
+ *
  * Stale records. Each arming has a generation that travels with the record; what belongs to an earlier
  * one is counted as delivered and dropped.
  *
  * Detaching by perf events (perf, tracefs) costs 0.13 s for each in the kernel. A detach of that kind is put
  * off until the set is freed, when the verdict has long been told; the traced process has ended by then. */
+#include "probe/set.h"
+
 #include "base/xmem.h"
-#include "probe/bcc_shim.h"
-#include "probe/internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -36,8 +38,8 @@
 #include <unistd.h>
 
 enum {
-	CHUNK_BYTES = 1 << 20,
 	DRAIN_TICK_MS = 4,
+	STREAM_TICK_MS = 20, /* nobody looks closer; a fuller ring wakes the thread up earlier */
 	WAKEUP_EVENTS = 256,
 	RING_BYTES_MIN = 64 << 10,
 	RING_BYTES_MAX = 16 << 20,
@@ -46,54 +48,8 @@ enum {
 };
 /* More than this in one arming is a mistake of the scenario, not something to fill the memory with. */
 #define STORE_BYTES_MAX (UINT64_C(4) << 30)
-
-struct chunk {
-	struct chunk *next;
-	size_t used;
-	_Alignas(8) char bytes[CHUNK_BYTES];
-};
-
-struct event_fd {
-	int fd;
-	char name[64]; /* in tracefs */
-};
-
-struct probe_set {
-	const struct probe_point *points;
-	size_t points_cnt;
-	enum probe_method method;
-	char *text;
-	uint32_t record_bytes;
-
-	struct bcc_shim *shim;
-	int control_fd, counters_fd, threads_fd;
-	int *prog_fds; /* one with multi, else one for each point */
-	void *thread_value;
-
-	pid_t pid; /* 0: not attached */
-	int link_fd;
-	int tried_fd;               /* of multi_try; the draining thread closes it while others work */
-	struct event_fd *event_fds; /* those of earlier attachments too */
-	size_t event_fds_cnt;
-	unsigned attachments_cnt;
-
-	/* Shared with the draining thread, under lock. */
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	pthread_t drainer;
-	bool drainer_runs, draining, stop;
-	uint32_t generation;
-	uint64_t delivered; /* all that arrived, stale ones included */
-	uint64_t malformed;
-	bool store_full;
-	struct chunk *chunks, *last_chunk;
-	uint64_t store_bytes;
-	const struct record **records;
-	size_t records_cnt, records_cap;
-
-	uint64_t failed_before, no_memory_before;  /* at the last arm */
-	uint64_t retired_attempts, retired_failed; /* of the threads of processes that were detached */
-};
+/* Streaming, this is what waits for a slow reader. */
+#define STREAM_BYTES_MAX (UINT64_C(256) << 20)
 
 const char *
 probe_method_name(enum probe_method method)
@@ -124,71 +80,6 @@ probe_set_text(const struct probe_set *set)
 }
 
 static void
-store_clear(struct probe_set *set)
-{
-	/* The first chunk is kept for the next arming. */
-	while (set->chunks && set->chunks->next) {
-		struct chunk *next = set->chunks->next;
-
-		set->chunks->next = next->next;
-		free(next);
-	}
-	if (set->chunks)
-		set->chunks->used = 0;
-	set->last_chunk = set->chunks;
-	set->store_bytes = 0;
-	set->store_full = false;
-	set->records_cnt = 0;
-}
-
-static void
-on_record(void *cookie, const void *record, size_t record_sz)
-{
-	struct probe_set *set = cookie;
-	struct record_head head;
-
-	set->delivered++;
-	if (record_sz < sizeof(head)) {
-		set->malformed++;
-		return;
-	}
-	memcpy(&head, record, sizeof(head));
-	/* The kernel pads samples, so there may be more than the record's own size, never less. */
-	if (head.size > record_sz || head.size > set->record_bytes || head.point >= set->points_cnt ||
-	    head.size < set->points[head.point].fixed_bytes) {
-		set->malformed++;
-		return;
-	}
-	if (head.generation != set->generation)
-		return;
-	size_t room = (head.size + 7u) & ~(size_t)7;
-	if (set->store_bytes + room > STORE_BYTES_MAX) {
-		set->store_full = true;
-		return;
-	}
-	if (!set->last_chunk || set->last_chunk->used + room > CHUNK_BYTES) {
-		struct chunk *chunk = xmalloc(sizeof(*chunk));
-
-		chunk->next = NULL;
-		chunk->used = 0;
-		if (set->last_chunk)
-			set->last_chunk->next = chunk;
-		else
-			set->chunks = chunk;
-		set->last_chunk = chunk;
-	}
-	void *copy = set->last_chunk->bytes + set->last_chunk->used;
-	memcpy(copy, record, head.size);
-	set->last_chunk->used += room;
-	set->store_bytes += room;
-	if (set->records_cnt == set->records_cap) {
-		set->records_cap = set->records_cap ? 2 * set->records_cap : 1024;
-		set->records = xreallocarray(set->records, set->records_cap, sizeof(*set->records));
-	}
-	set->records[set->records_cnt++] = copy;
-}
-
-static void
 on_lost(void *cookie, uint64_t lost)
 {
 	/* The kernel counts these with the next record that fits; our own count, by thread, is complete. */
@@ -212,8 +103,10 @@ drain(void *arg)
 			continue;
 		}
 		bcc_shim_consume(set->shim);
+		if (set->records_cnt)
+			pthread_cond_signal(&set->arrived);
 		pthread_mutex_unlock(&set->lock);
-		bcc_shim_wait(set->shim, DRAIN_TICK_MS);
+		bcc_shim_wait(set->shim, set->streams ? STREAM_TICK_MS : DRAIN_TICK_MS);
 		pthread_mutex_lock(&set->lock);
 	}
 	pthread_mutex_unlock(&set->lock);
@@ -243,7 +136,7 @@ open_rings(struct probe_set *set, size_t ring_bytes, struct diag *diag)
 		bytes *= 2;
 	for (;; bytes /= 2) {
 		int code = bcc_shim_open_rings(set->shim, "events", (int)(bytes / PAGE_BYTES), WAKEUP_EVENTS,
-					       on_record, on_lost, set, error, sizeof(error));
+					       store_on_record, on_lost, set, error, sizeof(error));
 		/* An ordinary user may lock little memory (libbcc loses the errno); a smaller ring does its work
 		 * too. */
 		if (code && bytes > RING_BYTES_MIN)
@@ -356,6 +249,7 @@ probe_set_new(struct probe_set **out, const struct probe_point *points, size_t p
 	      const struct probe_opts *opts, struct diag *diag)
 {
 	static const struct probe_opts defaults;
+	pthread_condattr_t monotonic;
 	struct diag local;
 	int result;
 
@@ -374,8 +268,18 @@ probe_set_new(struct probe_set **out, const struct probe_point *points, size_t p
 	set->record_bytes = text_record_bytes(points, points_cnt);
 	/* struct tp_thread: two counters before the record. */
 	set->thread_value = xmalloc(16 + set->record_bytes);
+	set->threads_max = text_threads(set->record_bytes);
+	thread_table_init(&set->threads, set->threads_max);
+	set->streams = opts->streams;
+	set->store_max = opts->store_bytes ? opts->store_bytes
+			 : opts->streams   ? STREAM_BYTES_MAX
+					   : STORE_BYTES_MAX;
 	pthread_mutex_init(&set->lock, NULL);
 	pthread_cond_init(&set->wake, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&set->arrived, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 
 	if (opts->method == PROBE_METHOD_PERF || opts->method == PROBE_METHOD_TRACEFS) {
 		result = build(set, opts->method, opts, diag);
@@ -429,14 +333,15 @@ probe_set_free(struct probe_set *set)
 		forget_event(set, set->event_fds[i].name);
 	}
 	bcc_shim_free(set->shim);
-	store_clear(set);
-	free(set->chunks);
-	free(set->records);
+	store_free(set);
+	thread_table_fini(&set->threads);
+	free(set->held);
 	free(set->event_fds);
 	free(set->prog_fds);
 	free(set->thread_value);
 	free(set->text);
 	pthread_cond_destroy(&set->wake);
+	pthread_cond_destroy(&set->arrived);
 	pthread_mutex_destroy(&set->lock);
 	free(set);
 }
@@ -585,8 +490,8 @@ verify(struct probe_set *set, pid_t pid, struct diag *diag)
 }
 
 /* The kernel's side of the count. */
-static int
-read_counts(struct probe_set *set, struct probe_counts *counts, struct diag *diag)
+int
+set_read_counts(struct probe_set *set, bool ask_all, struct probe_counts *counts, struct diag *diag)
 {
 	struct counters_value counters = {0};
 	uint32_t zero = 0, tid, next;
@@ -595,6 +500,7 @@ read_counts(struct probe_set *set, struct probe_counts *counts, struct diag *dia
 
 	counts->attempts = set->retired_attempts;
 	counts->failed = set->retired_failed;
+	pthread_mutex_lock(&set->lock);
 	while (!(code = bpf_map_next_key(set->threads_fd, key, &next))) {
 		uint64_t of_thread[2];
 
@@ -606,7 +512,12 @@ read_counts(struct probe_set *set, struct probe_counts *counts, struct diag *dia
 		memcpy(of_thread, set->thread_value, sizeof(of_thread));
 		counts->attempts += of_thread[0];
 		counts->failed += of_thread[1];
+		struct thread_entry *entry = thread_table_get(&set->threads, tid);
+		entry->failed = of_thread[1];
+		if (ask_all)
+			entry->asked = of_thread[0];
 	}
+	pthread_mutex_unlock(&set->lock);
 	if (code == -ENOENT)
 		code = bpf_map_read(set->counters_fd, &zero, &counters);
 	counts->no_memory = counters.no_memory;
@@ -621,7 +532,7 @@ retire_threads(struct probe_set *set, struct diag *diag)
 {
 	struct probe_counts counts = {0};
 	uint32_t tid;
-	int code = read_counts(set, &counts, diag);
+	int code = set_read_counts(set, false, &counts, diag);
 
 	if (code)
 		return code;
@@ -631,6 +542,7 @@ retire_threads(struct probe_set *set, struct diag *diag)
 	pthread_mutex_lock(&set->lock);
 	bcc_shim_consume(set->shim);
 	set->delivered = counts.attempts - counts.failed;
+	thread_table_clear(&set->threads);
 	pthread_mutex_unlock(&set->lock);
 	while (!bpf_map_next_key(set->threads_fd, NULL, &tid))
 		if ((code = bpf_map_delete(set->threads_fd, &tid)))
@@ -659,8 +571,8 @@ probe_set_attach(struct probe_set *set, pid_t pid, struct diag *diag)
 	return 0;
 }
 
-static int
-write_control(struct probe_set *set, uint64_t mask, uint32_t generation, struct diag *diag)
+int
+set_write_control(struct probe_set *set, uint64_t mask, uint32_t generation, struct diag *diag)
 {
 	struct control_value value = {.mask = mask, .generation = generation};
 	uint32_t zero = 0;
@@ -675,7 +587,7 @@ void
 probe_set_detach(struct probe_set *set)
 {
 	if (set->shim && set->drainer_runs)
-		write_control(set, 0, set->generation, NULL);
+		set_write_control(set, 0, set->generation, NULL);
 	pthread_mutex_lock(&set->lock);
 	set->draining = false;
 	pthread_mutex_unlock(&set->lock);
@@ -689,78 +601,46 @@ int
 probe_set_arm(struct probe_set *set, uint64_t tracepoint_mask, struct diag *diag)
 {
 	struct probe_counts counts = {0};
-	int code = write_control(set, 0, set->generation, diag);
+	int code = set_write_control(set, 0, set->generation, diag);
 
 	if (!code)
-		code = read_counts(set, &counts, diag);
+		code = set_read_counts(set, false, &counts, diag);
 	if (code)
 		return code;
 	pthread_mutex_lock(&set->lock);
 	bcc_shim_consume(set->shim);
 	store_clear(set);
+	stream_reset(set);
 	set->malformed = 0;
 	set->generation++;
 	set->failed_before = counts.failed;
 	set->no_memory_before = counts.no_memory;
+	set->dropped_before = set->dropped;
 	set->draining = true;
 	pthread_cond_signal(&set->wake);
 	pthread_mutex_unlock(&set->lock);
-	return write_control(set, tracepoint_mask, set->generation, diag);
-}
-
-static int
-compare_records(const void *a, const void *b)
-{
-	const struct record_head *x = &(*(const struct record *const *)a)->head;
-	const struct record_head *y = &(*(const struct record *const *)b)->head;
-
-	if (x->tid == y->tid)
-		return x->seq < y->seq ? -1 : x->seq > y->seq;
-	if (x->time_ns != y->time_ns)
-		return x->time_ns < y->time_ns ? -1 : 1;
-	return x->tid < y->tid ? -1 : 1;
-}
-
-static void
-sort_records(struct probe_set *set)
-{
-	/* Within a thread the clock never runs backwards, so that the two criteria do not contradict. */
-	bool sorted = true;
-
-	for (size_t i = 1; i < set->records_cnt && sorted; i++)
-		sorted = compare_records(&set->records[i - 1], &set->records[i]) < 0;
-	if (!sorted)
-		qsort(set->records, set->records_cnt, sizeof(*set->records), compare_records);
+	return set_write_control(set, tracepoint_mask, set->generation, diag);
 }
 
 /* Counts the sequence numbers that are missing between the first and the last record of each thread. */
 static uint64_t
 count_gaps(const struct probe_set *set)
 {
-	struct {
-		uint32_t tid;
-		uint64_t seq;
-	} last[TEXT_THREADS];
-	size_t cnt = 0, at = 0;
+	struct thread_table last; /* delivered is the last number here */
+	struct thread_entry *at = NULL;
 	uint64_t gaps = 0;
 
+	thread_table_init(&last, set->threads_max);
 	for (size_t i = 0; i < set->records_cnt; i++) {
 		const struct record_head *head = &set->records[i]->head;
 
-		if (!cnt || last[at].tid != head->tid)
-			for (at = 0; at < cnt && last[at].tid != head->tid;)
-				at++;
-		if (at == cnt) {
-			if (cnt == TEXT_THREADS)
-				return gaps + 1;
-			last[cnt].tid = head->tid;
-			last[cnt++].seq = head->seq;
-			continue;
-		}
-		if (head->seq != last[at].seq + 1)
-			gaps += head->seq > last[at].seq ? head->seq - last[at].seq - 1 : 1;
-		last[at].seq = head->seq;
+		if (!at || at->tid != head->tid)
+			at = thread_table_get(&last, head->tid);
+		if (at->delivered && head->seq != at->delivered + 1)
+			gaps += head->seq > at->delivered ? head->seq - at->delivered - 1 : 1;
+		at->delivered = head->seq;
 	}
+	thread_table_fini(&last);
 	return gaps;
 }
 
@@ -772,9 +652,9 @@ probe_set_collect(struct probe_set *set, struct deadline deadline, struct record
 	bool whole = false;
 
 	*out = (struct record_list){0};
-	int code = write_control(set, 0, set->generation, diag);
+	int code = set_write_control(set, 0, set->generation, diag);
 	while (!code && !whole) {
-		code = read_counts(set, &found, diag);
+		code = set_read_counts(set, false, &found, diag);
 		if (code)
 			break;
 		pthread_mutex_lock(&set->lock);
@@ -801,7 +681,7 @@ probe_set_collect(struct probe_set *set, struct deadline deadline, struct record
 			*counts = found;
 		return code;
 	}
-	sort_records(set);
+	store_sort(set->records, set->records_cnt);
 	found.gaps = count_gaps(set);
 	if (counts)
 		*counts = found;
@@ -809,12 +689,13 @@ probe_set_collect(struct probe_set *set, struct deadline deadline, struct record
 	out->cnt = set->records_cnt;
 	uint64_t failed = found.failed - set->failed_before,
 		 no_memory = found.no_memory - set->no_memory_before;
-	if (failed || no_memory || set->store_full)
-		return diag_fail(
-			diag, -EOVERFLOW,
-			"probe: events were lost: %" PRIu64 " did not fit into the ring buffers, %" PRIu64
-			" came from more threads than there is room for%s",
-			failed, no_memory, set->store_full ? ", and there were more than can be kept" : "");
+	bool full = set->dropped > set->dropped_before;
+	if (failed || no_memory || full)
+		return diag_fail(diag, -EOVERFLOW,
+				 "probe: events were lost: %" PRIu64
+				 " did not fit into the ring buffers, %" PRIu64
+				 " came from more threads than there is room for%s",
+				 failed, no_memory, full ? ", and there were more than can be kept" : "");
 	if (found.gaps || set->malformed)
 		return diag_fail(diag, -EBADMSG,
 				 "probe: the records do not add up: %" PRIu64 " missing, %" PRIu64

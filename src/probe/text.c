@@ -116,6 +116,14 @@ text_record_bytes(const struct probe_point *points, size_t points_cnt)
 	return (most + 7) & ~7u;
 }
 
+size_t
+text_threads(uint32_t record_bytes)
+{
+	size_t cnt = TEXT_THREADS_BYTES / record_bytes;
+
+	return cnt < TEXT_THREADS_MIN ? TEXT_THREADS_MIN : cnt > TEXT_THREADS_MAX ? TEXT_THREADS_MAX : cnt;
+}
+
 static const char *
 embedded(const char *path)
 {
@@ -129,7 +137,8 @@ void
 text_generate(const struct probe_point *points, size_t points_cnt, enum probe_method method, struct buf *out)
 {
 	buf_printf(out, "#include <uapi/linux/ptrace.h>\n#define TP_RECORD_BYTES %u\n#define TP_THREADS %d\n",
-		   text_record_bytes(points, points_cnt), TEXT_THREADS);
+		   text_record_bytes(points, points_cnt),
+		   (int)text_threads(text_record_bytes(points, points_cnt)));
 	buf_puts(out, embedded("prelude.bpf.c"));
 	for (size_t i = 0; i < points_cnt; i++)
 		generate_point(i, &points[i], out);

@@ -125,17 +125,52 @@ fire_round(struct values *v)
 
 /* A second location of utxocache:add, as a compiler makes by inlining. */
 static void
-fire_burst(struct values *v, uint64_t cnt)
+fire_burst(uint64_t from, uint64_t cnt, int64_t thread)
 {
 	uint8_t txid[32];
 
-	v->id = TP_UTXOCACHE_ADD;
-	v->round = SPECIMEN_TYPICAL;
-	specimen_hash(v->id, 1, v->round, txid);
-	for (uint64_t i = 0; i < cnt; i++)
+	specimen_hash(TP_UTXOCACHE_ADD, 1, SPECIMEN_TYPICAL, txid);
+	for (uint64_t i = from; i < from + cnt; i++)
 		if (*(volatile unsigned short *)&utxocache_add_semaphore)
 			STAP_PROBEV(utxocache, add, (const uint8_t *)txid, (uint32_t)i, (uint32_t)7,
-				    (int64_t)i, (bool)false);
+				    thread, (bool)false);
+}
+
+struct storm {
+	uint64_t from, cnt;
+	int64_t thread;
+};
+
+static void *
+fire_storm(void *arg)
+{
+	const struct storm *storm = arg;
+
+	fire_burst(storm->from, storm->cnt, storm->thread);
+	return NULL;
+}
+
+/* In threads of their own, so many at a time. */
+static int
+fire_storms(struct storm *storms, size_t cnt)
+{
+	pthread_t threads[SPECIMEN_STORM_THREADS];
+	size_t started = 0;
+
+	while (started < cnt && !pthread_create(&threads[started], NULL, fire_storm, &storms[started]))
+		started++;
+	for (size_t i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	return started == cnt ? 0 : -1;
+}
+
+static int
+fire_threads(uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (fire_storms(&(struct storm){i, 1, (int64_t)i}, 1))
+			return -1;
+	return 0;
 }
 
 static struct values main_values, other_values;
@@ -169,7 +204,17 @@ specimen_main(void)
 			    pthread_join(thread, NULL))
 				return 1;
 		} else if (!strcmp(line, "burst")) {
-			fire_burst(&main_values, n);
+			fire_burst(0, n, 0);
+		} else if (!strcmp(line, "threads")) {
+			if (fire_threads(n))
+				return 1;
+		} else if (!strcmp(line, "storm")) {
+			struct storm storms[SPECIMEN_STORM_THREADS];
+
+			for (int i = 0; i < SPECIMEN_STORM_THREADS; i++)
+				storms[i] = (struct storm){0, n, i};
+			if (fire_storms(storms, SPECIMEN_STORM_THREADS))
+				return 1;
 		} else {
 			return 2;
 		}

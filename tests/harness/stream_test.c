@@ -1,0 +1,362 @@
+/* Records that are taken while the recording goes on: whole, in order, in bounded memory, for as long as one likes. Needs
+ * what harness_test.c needs. */
+#include "base/xmem.h"
+#include "probe/internal.h"
+#include "scenario/plan.h"
+#include "scenario/specimen.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { FINISH_MS = 20000, PATIENCE_MS = 120000 };
+
+struct bench {
+	struct notes *notes;
+	struct plan plan;
+	struct probe_set *set;
+	struct specimen *specimen;
+};
+
+static enum probe_method methods[2];
+static size_t methods_cnt;
+
+static void
+must(int code, const struct diag *diag)
+{
+	if (code)
+		fail_msg("%s", diag->text);
+}
+
+static void
+begin(struct bench *bench, const struct probe_opts *opts, uint64_t tracepoints)
+{
+	struct diag diag;
+
+	must(notes_open(&bench->notes, "/proc/self/exe", &diag), &diag);
+	plan_make(&bench->plan, bench->notes, RELEASE_MASTER, tracepoints);
+	must(probe_set_new(&bench->set, bench->plan.points, bench->plan.points_cnt, opts, &diag), &diag);
+	must(specimen_start(&bench->specimen, NULL, &diag), &diag);
+	must(probe_set_attach(bench->set, specimen_pid(bench->specimen), &diag), &diag);
+	must(probe_set_arm(bench->set, UINT64_MAX, &diag), &diag);
+}
+
+static void
+end(struct bench *bench)
+{
+	probe_set_free(bench->set);
+	specimen_stop(bench->specimen);
+	plan_fini(&bench->plan);
+	notes_free(bench->notes);
+}
+
+/* A command that is carried out meanwhile. */
+struct errand {
+	struct specimen *specimen;
+	const char *command;
+	atomic_bool is_over;
+	int code;
+	pthread_t thread;
+};
+
+static void *
+do_errand(void *arg)
+{
+	struct errand *errand = arg;
+
+	errand->code = specimen_command(errand->specimen, errand->command, NULL);
+	errand->is_over = true;
+	return NULL;
+}
+
+static void
+start_errand(struct errand *errand, struct specimen *specimen, const char *command)
+{
+	*errand = (struct errand){.specimen = specimen, .command = command};
+	assert_int_equal(pthread_create(&errand->thread, NULL, do_errand, errand), 0);
+}
+
+/* What was taken of utxocache:add, looked at as it comes. */
+struct seen {
+	uint64_t cnt, takes, last_ns;
+	uint64_t next
+		[SPECIMEN_STORM_THREADS]; /* vout that is next, by the value, which is the thread's number */
+	uint64_t disorder;
+	bool by_thread;
+	struct probe_counts counts;
+};
+
+static void
+look(struct seen *seen, const struct record_list *records)
+{
+	seen->takes += records->cnt > 0;
+	for (size_t i = 0; i < records->cnt; i++) {
+		const struct record *record = records->items[i];
+		uint64_t thread = seen->by_thread ? record->args[3].value : 0;
+
+		assert_true(thread < SPECIMEN_STORM_THREADS);
+		seen->disorder += record->head.time_ns < seen->last_ns;
+		seen->last_ns = record->head.time_ns;
+		seen->disorder += record->args[1].value != seen->next[thread];
+		seen->next[thread] = record->args[1].value + 1;
+		seen->cnt++;
+	}
+}
+
+static void
+take_until_over(struct bench *bench, struct errand *errand, struct seen *seen)
+{
+	struct deadline patience = deadline_in_ms(PATIENCE_MS);
+	struct record_list records;
+	struct diag diag;
+
+	while (!errand->is_over && !deadline_has_passed(patience)) {
+		must(probe_set_take(bench->set, deadline_in_ms(50), &records, &seen->counts, &diag), &diag);
+		look(seen, &records);
+	}
+	assert_true(errand->is_over);
+	pthread_join(errand->thread, NULL);
+	assert_int_equal(errand->code, 0);
+}
+
+static void
+finish(struct bench *bench, struct seen *seen)
+{
+	struct record_list records;
+	struct diag diag;
+
+	must(probe_set_finish(bench->set, deadline_in_ms(FINISH_MS), &records, &seen->counts, &diag), &diag);
+	look(seen, &records);
+}
+
+static void
+test_a_million_events_of_four_threads_are_taken_in_order(void **state)
+{
+	enum { EACH = 250000, HITS = SPECIMEN_STORM_THREADS * EACH };
+
+	(void)state;
+	for (size_t m = 0; m < methods_cnt; m++) {
+		struct probe_opts opts = {.method = methods[m], .streams = true};
+		struct seen seen = {.by_thread = true};
+		struct errand errand;
+		struct bench bench;
+
+		begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+		start_errand(&errand, bench.specimen, "storm 250000");
+		take_until_over(&bench, &errand, &seen);
+		finish(&bench, &seen);
+		assert_int_equal(seen.cnt, HITS);
+		assert_int_equal(seen.counts.attempts, HITS);
+		assert_int_equal(probe_counts_lost(&seen.counts), 0);
+		/* It did not come all at once in the end. */
+		assert_true(seen.takes > 3);
+		/* On a machine that is so busy that a thread stands still within a hit for 60 ms, the order is not
+		 * promised, but told. */
+		if (seen.counts.late)
+			printf("%" PRIu64 " came late\n", seen.counts.late);
+		else
+			assert_int_equal(seen.disorder, 0);
+		end(&bench);
+	}
+}
+
+/* One event, and nothing after it that could push it out: it must come at once. */
+static void
+test_a_single_event_comes_at_once(void **state)
+{
+	struct probe_opts opts = {.method = methods[0], .streams = true};
+	struct record_list records = {0};
+	uint64_t quickest_ms = UINT64_MAX;
+	struct bench bench;
+	struct diag diag;
+
+	(void)state;
+	begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	for (int i = 0; i < 20; i++) {
+		uint64_t before = clock_now_ns();
+
+		must(specimen_command(bench.specimen, "burst 1", &diag), &diag);
+		must(probe_set_take(bench.set, deadline_in_ms(10000), &records, NULL, &diag), &diag);
+		assert_int_equal(records.cnt, 1);
+		uint64_t ms = (clock_now_ns() - before) / 1000000;
+		quickest_ms = ms < quickest_ms ? ms : quickest_ms;
+	}
+	if (quickest_ms >= 50)
+		fail_msg("the quickest took %" PRIu64 " ms", quickest_ms);
+	/* Nothing happens: the deadline is kept. */
+	must(probe_set_take(bench.set, deadline_in_ms(30), &records, NULL, &diag), &diag);
+	assert_int_equal(records.cnt, 0);
+	end(&bench);
+}
+
+/* Rings that are much too small. */
+static void
+test_losses_are_told_as_they_happen(void **state)
+{
+	struct probe_opts opts = {.method = methods[0], .streams = true, .ring_bytes = 1};
+	struct seen seen = {0};
+	struct errand errand;
+	struct bench bench;
+	uint64_t told = 0;
+
+	(void)state;
+	begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	start_errand(&errand, bench.specimen, "burst 1000000");
+	take_until_over(&bench, &errand, &seen);
+	told = seen.counts.failed;
+	finish(&bench, &seen);
+	assert_int_equal(seen.counts.attempts, 1000000);
+	assert_true(seen.counts.failed > 0);
+	assert_true(told > 0);
+	assert_int_equal(seen.cnt + seen.counts.failed, seen.counts.attempts);
+	assert_int_equal(probe_counts_lost(&seen.counts), seen.counts.failed);
+	end(&bench);
+}
+
+/* Nobody takes anything, and there is room for a few. */
+static void
+test_memory_is_bounded_and_what_was_dropped_is_told(void **state)
+{
+	struct probe_opts opts = {.method = methods[0], .streams = true, .store_bytes = 100000};
+	struct seen seen = {0};
+	struct bench bench;
+	struct diag diag;
+
+	(void)state;
+	begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	must(specimen_command(bench.specimen, "burst 50000", &diag), &diag);
+	finish(&bench, &seen);
+	assert_int_equal(seen.counts.attempts, 50000);
+	assert_true(seen.cnt > 100 && seen.cnt <= 100000 / sizeof(struct record_head));
+	assert_true(seen.counts.dropped > 0);
+	assert_int_equal(seen.cnt + probe_counts_lost(&seen.counts), seen.counts.attempts);
+	end(&bench);
+}
+
+/* More threads than there is room for at a time, and many more than that over time. */
+static void
+test_threads_come_and_go(void **state)
+{
+	struct probe_opts opts = {.method = methods[0], .streams = true};
+	struct record_list records;
+	struct seen seen = {0};
+	struct bench bench;
+	struct diag diag;
+	enum { ROUNDS = 12 };
+
+	(void)state;
+	if (!process_knows_threads()) {
+		printf("SKIP: in a PID namespace of our own, ended threads cannot be told from others\n");
+		skip();
+	}
+	begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	for (int i = 0; i < ROUNDS; i++) {
+		struct deadline pause = deadline_in_ms(100);
+
+		must(specimen_command(bench.specimen, "threads 400", &diag), &diag);
+		do {
+			must(probe_set_take(bench.set, pause, &records, &seen.counts, &diag), &diag);
+			look(&seen, &records);
+		} while (!deadline_has_passed(pause));
+		seen.next[0] = 0;
+	}
+	finish(&bench, &seen);
+	assert_int_equal(seen.counts.no_memory, 0);
+	assert_int_equal(seen.cnt, 400 * ROUNDS);
+	assert_int_equal(seen.counts.attempts, 400 * ROUNDS);
+	assert_int_equal(probe_counts_lost(&seen.counts), 0);
+	if (!seen.counts.late)
+		assert_int_equal(seen.disorder, 0);
+	end(&bench);
+}
+
+static void
+test_the_counts_go_on_over_processes(void **state)
+{
+	(void)state;
+	for (size_t m = 0; m < methods_cnt; m++) {
+		struct probe_opts opts = {.method = methods[m], .streams = true};
+		struct seen seen = {0};
+		struct bench bench;
+		struct diag diag;
+
+		begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+		for (int i = 0; i < 3; i++) {
+			must(specimen_command(bench.specimen, "burst 1000", &diag), &diag);
+			/* It ends before anything was taken. */
+			specimen_stop(bench.specimen);
+			finish(&bench, &seen);
+			assert_int_equal(seen.cnt, 1000 * (i + 1));
+			assert_int_equal(seen.counts.attempts, 1000 * (i + 1));
+			assert_int_equal(probe_counts_lost(&seen.counts), 0);
+			probe_set_detach(bench.set);
+			must(specimen_start(&bench.specimen, NULL, &diag), &diag);
+			must(probe_set_attach(bench.set, specimen_pid(bench.specimen), &diag), &diag);
+			must(probe_set_arm(bench.set, UINT64_MAX, &diag), &diag);
+		}
+		end(&bench);
+	}
+}
+
+/* Killed in the midst of it: all that was counted is there. */
+static void
+test_a_killed_process_leaves_nothing_open(void **state)
+{
+	struct probe_opts opts = {.method = methods[0], .streams = true};
+	struct seen seen = {.by_thread = true};
+	struct record_list records;
+	struct errand errand;
+	struct bench bench;
+	struct diag diag;
+
+	(void)state;
+	begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	start_errand(&errand, bench.specimen, "storm 100000000");
+	while (seen.cnt < 10000) {
+		must(probe_set_take(bench.set, deadline_in_ms(50), &records, &seen.counts, &diag), &diag);
+		look(&seen, &records);
+	}
+	kill(specimen_pid(bench.specimen), SIGKILL);
+	pthread_join(errand.thread, NULL);
+	finish(&bench, &seen);
+	assert_int_equal(seen.counts.missing, 0);
+	assert_int_equal(seen.cnt + probe_counts_lost(&seen.counts), seen.counts.attempts);
+	end(&bench);
+}
+
+int
+main(int argc, char **argv)
+{
+	char reason[600];
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_million_events_of_four_threads_are_taken_in_order),
+		cmocka_unit_test(test_a_single_event_comes_at_once),
+		cmocka_unit_test(test_losses_are_told_as_they_happen),
+		cmocka_unit_test(test_memory_is_bounded_and_what_was_dropped_is_told),
+		cmocka_unit_test(test_threads_come_and_go),
+		cmocka_unit_test(test_the_counts_go_on_over_processes),
+		cmocka_unit_test(test_a_killed_process_leaves_nothing_open),
+	};
+
+	if (argc == 2 && !strcmp(argv[1], "__specimen"))
+		return specimen_main();
+	for (enum probe_method method = PROBE_METHOD_MULTI; method <= PROBE_METHOD_PERF; method++)
+		if (!probe_find_early_obstacle(reason, sizeof(reason)) &&
+		    !probe_find_obstacle(method, reason, sizeof(reason)))
+			methods[methods_cnt++] = method;
+	if (!methods_cnt) {
+		printf("SKIP: %s\n", reason);
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
