@@ -28,12 +28,12 @@ buf_reset(struct buf *buf)
 		buf->data[0] = '\0';
 }
 
-bool
-buf_add(struct buf *buf, const void *data, size_t len)
+char *
+buf_reserve(struct buf *buf, size_t len)
 {
 	if (len > buf->max || buf->len > buf->max - len) {
 		buf->overflow = true;
-		return false;
+		return NULL;
 	}
 	if (buf->len + len + 1 > buf->cap) {
 		size_t cap = buf->cap ? buf->cap : 256;
@@ -43,10 +43,26 @@ buf_add(struct buf *buf, const void *data, size_t len)
 		buf->data = xreallocarray(buf->data, cap, 1);
 		buf->cap = cap;
 	}
-	if (len)
-		memcpy(buf->data + buf->len, data, len);
+	return buf->data + buf->len;
+}
+
+void
+buf_commit(struct buf *buf, size_t len)
+{
 	buf->len += len;
 	buf->data[buf->len] = '\0';
+}
+
+bool
+buf_add(struct buf *buf, const void *data, size_t len)
+{
+	char *room = buf_reserve(buf, len);
+
+	if (!room)
+		return false;
+	if (len)
+		memcpy(room, data, len);
+	buf_commit(buf, len);
 	return true;
 }
 

@@ -27,6 +27,11 @@ bool buf_putc(struct buf *buf, char c);
 bool buf_printf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool buf_vprintf(struct buf *buf, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
+/* Room for len more bytes, to be written to at once and then added by buf_commit, all or less; NULL, and overflow
+ * set, when they would pass the bound. */
+char *buf_reserve(struct buf *buf, size_t len);
+void buf_commit(struct buf *buf, size_t len);
+
 /* Hands the string over (free it with free()); the buffer is empty afterwards. Never NULL. */
 char *buf_take(struct buf *buf);
 

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "base/xmem.h"
 
 #include <yajl/yajl_gen.h>

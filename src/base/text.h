@@ -1,4 +1,4 @@
-/* Strict parsing and formatting of the small things: whole numbers, amounts, hex, UTF-8. Nothing here accepts
+/* Strict parsing and formatting of the small things: whole numbers, amounts, hex. Nothing here accepts
  * leading blanks, trailing rubbish or a value out of range. */
 #ifndef TPCHECK_BASE_TEXT_H
 #define TPCHECK_BASE_TEXT_H
@@ -22,12 +22,5 @@ bool parse_hex(const char *hex, uint8_t *bytes, size_t len);
 /* A hash in Bitcoin's display order (bytes reversed), 64 digits and NUL, from and to wire order. */
 void format_hash(const uint8_t hash_wire[32], char hash_hex[65]);
 bool parse_hash(const char *hash_hex, uint8_t hash_wire[32]);
-
-/* Bytes of the UTF-8 character at s, where left bytes (1 at least) are (RFC 3629: shortest form, no surrogates, up to
- * U+10FFFF); 0 if there is none. */
-size_t utf8_len(const char *s, size_t left);
-/* The character at the beginning of a text that is not empty, and its length in bytes; of a byte that is not UTF-8,
- * U+FFFD and 1. */
-uint32_t utf8_first(const char *s, size_t *len);
 
 #endif

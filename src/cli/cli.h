@@ -17,7 +17,7 @@ struct command {
 };
 
 extern const struct command command_run, command_list, command_selftest, command_doctor;
-extern const struct command command_abi, command_diff;
+extern const struct command command_abi, command_diff, command_trace;
 
 /* What main does before and after a command. */
 void cli_set_up(int argc, char **argv);

@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&command_run,  &command_abi,      &command_diff,
-						 &command_list, &command_selftest, &command_doctor};
+static const struct command *const commands[] = {&command_run,   &command_abi,  &command_diff,
+						 &command_trace, &command_list, &command_selftest,
+						 &command_doctor};
 enum { COMMANDS_CNT = sizeof(commands) / sizeof(*commands) };
 
 /* What is kept of root's capabilities, or of those that an ordinary user was given; tests/cli/privileges_test.sh shows

@@ -95,14 +95,15 @@ struct record_list {
 int probe_set_collect(struct probe_set *set, struct deadline deadline, struct record_list *out,
 		      struct probe_counts *counts, struct diag *diag);
 
-/* Waits until something can be lent, or counts told a loss that they had not told before, or the deadline, and goes on
- * recording. Lends the records since the last take, in order: all that happened before the last of them has been lent as
- * well. Where a thread is held up within a hit for longer than 60 ms, the others do not wait for it: its record comes
- * late, out of order, and is counted. counts are of the whole life of the set. 0 unless the machine breaks. */
+/* Waits until something can be lent, or counts told a loss that they had not told before, or the deadline, and goes
+ * on recording. Lends the records since the last take, in order: all that happened before the last of them has been
+ * lent as well. Where a thread is held up within a hit for longer than 60 ms, the others do not wait for it: its
+ * record comes late, out of order, and is counted. counts are of the whole life of the set. 0 unless the machine
+ * breaks. */
 int probe_set_take(struct probe_set *set, struct deadline deadline, struct record_list *out,
 		   struct probe_counts *counts, struct diag *diag);
-/* Stops recording and lends all that was not taken yet. Losses are no error here, counts tell of them; -ETIMEDOUT when
- * something is missing at the deadline: what arrived is lent all the same. The process may have ended. */
+/* Stops recording and lends all that was not taken yet. Losses are no error here, counts tell of them; -ETIMEDOUT
+ * when something is missing at the deadline: what arrived is lent all the same. The process may have ended. */
 int probe_set_finish(struct probe_set *set, struct deadline deadline, struct record_list *out,
 		     struct probe_counts *counts, struct diag *diag);
 

@@ -1,9 +1,9 @@
 /* The records between their arrival and the one who reads them, and who they came from.
  *
- * Records are copied into chunks in the order of their arrival and never move. Recorded once and collected, they go all
- * at once. Streaming, they are given back one by one, and a chunk whose last record was given back is used again:
- * the memory in use is what waits to be read, and has a bound. What is over the bound is counted and dropped here:
- * it has arrived as far as the kernel's count is concerned. */
+ * Records are copied into chunks in the order of their arrival and never move. Recorded once and collected, they go
+ * all at once. Streaming, they are given back one by one, and a chunk whose last record was given back is used
+ * again: the memory in use is what waits to be read, and has a bound. What is over the bound is counted and dropped
+ * here: it has arrived as far as the kernel's count is concerned. */
 #include "base/xmem.h"
 #include "probe/set.h"
 
@@ -238,8 +238,8 @@ merge(const struct record **at, size_t first_cnt, size_t cnt, const struct recor
 		at[to] = b < cnt && comes_before(at[b], room[a]) ? at[b++] : room[a++];
 }
 
-/* Each CPU's records come as a run that is in order already but for what was preempted: so runs are found and merged, in
- * rounds of neighbours. */
+/* Each CPU's records come as a run that is in order already but for what was preempted: so runs are found and
+ * merged, in rounds of neighbours. */
 void
 store_sort(const struct record **records, size_t cnt)
 {

@@ -1,31 +1,31 @@
 /* Taking records while the recording goes on.
  *
- * Order. There is a ring for each CPU, threads move between CPUs, and a hit can be preempted between the reading of the
- * clock and the handing over of the record. So a record may be delivered only when it is known that none of before it is
- * still to come; and no waiting time would tell that. The kernel's counts do: each thread counts a hit before it
- * reads the clock. At a moment S all threads are asked for their hits. What a thread does later bears a later time than
- * S; what it had counted arrives, or is counted as failed. When for each thread
+ * Order. There is a ring for each CPU, threads move between CPUs, and a hit can be preempted between the reading of
+ * the clock and the handing over of the record. So a record may be delivered only when it is known that none of
+ * before it is still to come; and no waiting time would tell that. The kernel's counts do: each thread counts a hit
+ * before it reads the clock. At a moment S all threads are asked for their hits. What a thread does later bears a
+ * later time than S; what it had counted arrives, or is counted as failed. When for each thread
  *
  *	arrived + failed >= hits at S
  *
- * all hits up to S are over, as a thread does one after the other. Some of them may still lie in a ring that was emptied
- * a moment earlier than the one that their thread moved to; one more round through the rings fetches these. Then
- * all that bears a time before S is here, and is sorted and lent. What bears a later time is held until the
+ * all hits up to S are over, as a thread does one after the other. Some of them may still lie in a ring that was
+ * emptied a moment earlier than the one that their thread moved to; one more round through the rings fetches these.
+ * Then all that bears a time before S is here, and is sorted and lent. What bears a later time is held until the
  * next moment.
  *
- * Usually the first look finds it so, and nothing waits. When a thread was preempted within its hit, or stopped there, the
- * others would have to wait for it. They do so for HOLD_MS; then what is here is lent, and the record, when it comes,
- * comes late and is counted as that. Within a thread the order is sure up to the same exception.
+ * Usually the first look finds it so, and nothing waits. When a thread was preempted within its hit, or stopped
+ * there, the others would have to wait for it. They do so for HOLD_MS; then what is here is lent, and the record,
+ * when it comes, comes late and is counted as that. Within a thread the order is sure up to the same exception.
  *
- * Memory. What was lent is given back with the next take. What was not fetched has a bound (store.c); beyond it, records
- * are counted as dropped.
+ * Memory. What was lent is given back with the next take. What was not fetched has a bound (store.c); beyond it,
+ * records are counted as dropped.
  *
- * Threads. Each has an entry in the kernel's map, which has room for a thousand at most. When half of it is in use, the
- * entries of threads that have ended are taken out, and their counts are kept. A number that is in use again at that very
- * moment does no harm: the entry is read and deleted in one step, and what arrived beyond it belongs to the new thread.
- * An entry of a living thread is never touched: its program might be writing there. In another PID namespace than the
- * machine's first one, the kernel's numbers of threads cannot be looked up, and none is taken out: after as many
- * threads as there is room for, the hits of further ones are counted as lost (no_memory). */
+ * Threads. Each has an entry in the kernel's map, which has room for a thousand at most. When half of it is in use,
+ * the entries of threads that have ended are taken out, and their counts are kept. A number that is in use again at
+ * that very moment does no harm: the entry is read and deleted in one step, and what arrived beyond it belongs to
+ * the new thread. An entry of a living thread is never touched: its program might be writing there. In another PID
+ * namespace than the machine's first one, the kernel's numbers of threads cannot be looked up, and none is taken
+ * out: after as many threads as there is room for, the hits of further ones are counted as lost (no_memory). */
 #include "base/xmem.h"
 #include "probe/set.h"
 

@@ -8,6 +8,7 @@
  * Tracepoints have no file and no line in the repository that is tested, so annotations have none. */
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "base/xmem.h"
 #include "report/format.h"
 #include "report/text.h"

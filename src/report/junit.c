@@ -3,7 +3,7 @@
  *
  * Written by hand, as the hard part is what no library does: libxml2's writer escapes, but hands on the characters that
  * XML forbids and bytes that are not UTF-8, and it would come with ICU into a program that starts in milliseconds. */
-#include "base/text.h"
+#include "base/utf8.h"
 #include "base/xmem.h"
 #include "report/format.h"
 #include "report/text.h"

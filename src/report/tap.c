@@ -5,7 +5,7 @@
  * readers of YAML understand (Perl's TAP::Parser has one), and keeps a line of a node's from being taken for one of
  * the report's. "tap13" is the same for consumers that refuse what says that it is version 14, as prove does before
  * Test::Harness 3.48 (Debian 13 has that); nothing in it is new with 14. */
-#include "base/text.h"
+#include "base/utf8.h"
 #include "base/xmem.h"
 #include "report/format.h"
 

@@ -21,9 +21,9 @@ enum specimen_round {
 
 /* The specimen's side: serves commands on stdin until its end; does not return to the rest of the program.
  * Commands are lines: "round N" fires all tracepoints once in one thread and then once in another; "burst N" fires
- * utxocache:add N times, with vout counting from 0 and value 0; "threads N" fires it once in each of N threads, one after
- * the other, vout and value counting from 0; "storm N" fires it N times in each of SPECIMEN_STORM_THREADS threads at
- * once, with vout counting from 0 and the thread's number as value; each is answered by "done". */
+ * utxocache:add N times, with vout counting from 0 and value 0; "threads N" fires it once in each of N threads, one
+ * after the other, vout and value counting from 0; "storm N" fires it N times in each of SPECIMEN_STORM_THREADS
+ * threads at once, with vout counting from 0 and the thread's number as value; each is answered by "done". */
 enum { SPECIMEN_STORM_THREADS = 4 };
 int specimen_main(void);
 

@@ -1,5 +1,5 @@
-/* Records that are taken while the recording goes on: whole, in order, in bounded memory, for as long as one likes. Needs
- * what harness_test.c needs. */
+/* Records that are taken while the recording goes on: whole, in order, in bounded memory, for as long as one likes.
+ * Needs what harness_test.c needs. */
 #include "base/xmem.h"
 #include "probe/internal.h"
 #include "scenario/plan.h"

@@ -78,8 +78,9 @@ check_code() {
 			# What each layer may include besides itself.
 			may["base"] = ""
 			may["contract"] = may["notes"] = may["probe"] = may["node"] = may["report"] = "base"
-			may["scenario"] = "base node probe notes contract report"
-			may["cli"] = "base node probe notes contract report scenario"
+			may["trace"] = "base contract"
+			may["scenario"] = "base node probe notes contract report trace"
+			may["cli"] = "base node probe notes contract report trace scenario"
 			# Where each library is used, and nowhere else.
 			library["<bcc/"] = "^src/probe/bcc_shim\\.cc$"
 			library["<cap-ng.h>"] = "^src/base/privileges\\.c$"

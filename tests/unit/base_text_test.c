@@ -1,5 +1,6 @@
 #include "base/buf.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

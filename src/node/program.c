@@ -1,0 +1,232 @@
+/* The output is read by a thread, so that bitcoind never waits for whoever reads the trace. The thread ends with the
+ * pipe's last writer; a child of bitcoind that outlives it is not waited for. */
+#include "node/program.h"
+
+#include "base/xmem.h"
+#include "node/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TAIL_BYTES = 1500 };
+
+struct program {
+	struct process process;
+	struct process_user user;
+	int output_fd, stop_fd; /* what it prints; readable when the reader is to end */
+	int stop_write_fd;
+	pthread_t reader;
+	bool reader_runs;
+	char tail[2 * TAIL_BYTES + 1]; /* the reader's, until it ended */
+	size_t tail_len;
+	char *end_text;
+};
+
+static void *
+read_output(void *arg)
+{
+	struct program *program = arg;
+	struct pollfd fds[] = {{.fd = program->output_fd, .events = POLLIN},
+			       {.fd = program->stop_fd, .events = POLLIN}};
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (!fds[0].revents && fds[1].revents)
+			break;
+		if (program->tail_len > TAIL_BYTES) {
+			program->tail_len -= TAIL_BYTES;
+			memmove(program->tail, program->tail + TAIL_BYTES, program->tail_len);
+		}
+		ssize_t n = read(program->output_fd, program->tail + program->tail_len,
+				 sizeof(program->tail) - 1 - program->tail_len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		program->tail_len += (size_t)n;
+	}
+	return NULL;
+}
+
+static void
+end_reader(struct program *program)
+{
+	if (!program->reader_runs)
+		return;
+	/* What it said last is in the pipe; it is read before the reader looks at this. */
+	if (write(program->stop_write_fd, "x", 1) == 1)
+		pthread_join(program->reader, NULL);
+	program->reader_runs = false;
+}
+
+static int
+open_pipes(struct program *program, int *write_fd, struct diag *diag)
+{
+	int output[2], stop[2];
+
+	if (pipe2(output, O_CLOEXEC))
+		return diag_fail(diag, -errno, "node: failed to make a pipe: %s", strerror(errno));
+	program->output_fd = output[0];
+	*write_fd = output[1];
+	if (pipe2(stop, O_CLOEXEC))
+		return diag_fail(diag, -errno, "node: failed to make a pipe: %s", strerror(errno));
+	program->stop_fd = stop[0];
+	program->stop_write_fd = stop[1];
+	int err = -pthread_create(&program->reader, NULL, read_output, program);
+	program->reader_runs = !err;
+	return err ? diag_fail(diag, err, "node: failed to start a thread: %s", strerror(-err)) : 0;
+}
+
+/* The datadir is looked for in the user's home. */
+static char *
+home_of(const struct process_user *user)
+{
+	struct passwd entry, *found = NULL;
+	char strings[16384];
+
+	if (!user->change && getenv("HOME"))
+		return xstrdup(getenv("HOME"));
+	getpwuid_r(user->uid, &entry, strings, sizeof(strings), &found);
+	return xstrdup(found ? found->pw_dir : "/");
+}
+
+int
+program_start(struct program **out, const struct program_opts *opts, struct diag *diag)
+{
+	struct program *program = xcalloc(1, sizeof(*program));
+	char *dir = getcwd(NULL, 0), *home = NULL, *home_env = NULL;
+	const char **argv = NULL;
+	size_t args_cnt = 0;
+	int write_fd = -1;
+
+	*out = NULL;
+	program->process.fd = program->output_fd = program->stop_fd = program->stop_write_fd = -1;
+	int err = process_find_user(&program->user, opts->user, diag);
+	if (!err && !dir)
+		err = diag_fail(diag, -errno, "node: failed to find the working directory: %s",
+				strerror(errno));
+	if (!err)
+		err = open_pipes(program, &write_fd, diag);
+	if (err)
+		goto out;
+	home = home_of(&program->user);
+	home_env = xasprintf("HOME=%s", home);
+	while (opts->args[args_cnt])
+		args_cnt++;
+	argv = xcalloc(args_cnt + 2, sizeof(*argv));
+	argv[0] = opts->bitcoind;
+	memcpy(argv + 1, opts->args, args_cnt * sizeof(*argv));
+	const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", home_env, NULL};
+	err = process_start(&program->process,
+			    &(struct process_opts){
+				    .program = opts->bitcoind,
+				    .argv = (char *const *)(uintptr_t)argv,
+				    .envp = (char *const *)(uintptr_t)env,
+				    .dir = dir,
+				    .output_fd = write_fd,
+				    .network_fd = -1,
+				    .user = &program->user,
+			    },
+			    diag);
+out:
+	if (write_fd >= 0)
+		close(write_fd);
+	free(argv);
+	free(home_env);
+	free(home);
+	free(dir);
+	if (err)
+		program_free(program);
+	else
+		*out = program;
+	return err;
+}
+
+void
+program_stop(struct program *program, struct deadline deadline)
+{
+	/* One that was stopped would not hear it. */
+	if (!process_signal(&program->process, SIGTERM))
+		process_signal(&program->process, SIGCONT);
+	process_wait(&program->process, deadline, NULL);
+	process_kill(&program->process);
+	end_reader(program);
+}
+
+void
+program_free(struct program *program)
+{
+	if (!program)
+		return;
+	process_kill(&program->process);
+	end_reader(program);
+	if (program->output_fd >= 0)
+		close(program->output_fd);
+	if (program->stop_fd >= 0)
+		close(program->stop_fd);
+	if (program->stop_write_fd >= 0)
+		close(program->stop_write_fd);
+	free(program->end_text);
+	free(program);
+}
+
+pid_t
+program_pid(const struct program *program)
+{
+	return program->process.pid;
+}
+
+int
+program_signal(struct program *program, int signo)
+{
+	return process_signal(&program->process, signo);
+}
+
+bool
+program_is_alive(struct program *program)
+{
+	return !process_has_ended(&program->process);
+}
+
+const char *
+program_end_text(struct program *program)
+{
+	if (!program->end_text) {
+		struct buf text;
+
+		buf_init(&text, 256);
+		process_describe_end(&program->process, "bitcoind", &text);
+		program->end_text = buf_take(&text);
+	}
+	return program->end_text;
+}
+
+bool
+program_ended_well(struct program *program)
+{
+	return process_has_ended(&program->process) && program->process.status_known &&
+	       WIFEXITED(program->process.status) && !WEXITSTATUS(program->process.status);
+}
+
+const char *
+program_output(struct program *program)
+{
+	end_reader(program);
+	program->tail[program->tail_len] = '\0';
+	char *text = program->tail;
+	if (program->tail_len > TAIL_BYTES) {
+		char *line = strchr(text + program->tail_len - TAIL_BYTES, '\n');
+
+		text = line ? line + 1 : text;
+	}
+	return text;
+}

@@ -1,0 +1,259 @@
+#include "trace/selection.h"
+
+#include "base/xmem.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *
+keep(struct selection *selection, char *string)
+{
+	struct strings *strings = &selection->strings;
+
+	strings->items = xreallocarray(strings->items, strings->cnt + 1, sizeof(*strings->items));
+	strings->items[strings->cnt++] = string;
+	return string;
+}
+
+static bool
+is_pointer(enum arg_type type)
+{
+	return type == ARG_HASH || type == ARG_STRING || type == ARG_BYTES;
+}
+
+static enum arg_type
+type_of_operand(const struct operand *operand)
+{
+	return operand->is_signed ? ARG_INT64 : ARG_UINT64;
+}
+
+/* The document's row, with the types that the site has. */
+static void
+adapt(struct contract_tracepoint *row, const struct site *site, uint32_t payload_bytes)
+{
+	for (unsigned i = 0; i < row->args_cnt && i < site->args_cnt; i++) {
+		struct contract_arg *arg = &row->args[i];
+		const struct operand *operand = &site->args[i];
+		bool fits = operand->width_bytes == contract_arg_width(arg, 8) &&
+			    operand->is_signed == arg_type_is_signed(arg->code_type);
+
+		if (arg->code_type == ARG_BYTES && fits && !payload_bytes)
+			/* The address alone; the type says yet that it is one of bytes. */
+			arg->code_type = ARG_UINT64;
+		else if (is_pointer(arg->code_type) ? operand->width_bytes != 8 && operand->width_bytes
+						    : !fits && operand->width_bytes)
+			arg->type = arg->code_type = type_of_operand(operand);
+	}
+}
+
+static struct contract_tracepoint *
+make_row(struct selection *selection, const struct site *site, unsigned id, const struct selection_opts *opts)
+{
+	const struct contract_tracepoint *known = contract_find(site->provider, site->name);
+	const struct contract_tracepoint *documented = known ? contract_at(known->id, opts->release) : NULL;
+	struct contract_tracepoint *row = xcalloc(1, sizeof(*row));
+
+	selection->rows[id] = row;
+	selection->is_documented[id] = documented != NULL;
+	if (documented) {
+		*row = *documented;
+		return row;
+	}
+	row->id = (enum tracepoint_id)id;
+	row->release = opts->release;
+	row->full_name = keep(selection, xasprintf("%s:%s", site->provider, site->name));
+	row->context = site->provider;
+	row->name = site->name;
+	row->args_cnt = site->args_cnt;
+	for (unsigned i = 0; i < site->args_cnt; i++)
+		row->args[i] = (struct contract_arg){
+			.name = keep(selection, xasprintf("arg%u", i + 1)),
+			.type = type_of_operand(&site->args[i]),
+			.code_type = type_of_operand(&site->args[i]),
+		};
+	return row;
+}
+
+static void
+add_point(struct selection *selection, const struct site *site, unsigned id, uint32_t payload_bytes)
+{
+	selection->points =
+		xreallocarray(selection->points, selection->points_cnt + 1, sizeof(*selection->points));
+	struct probe_point *point = &selection->points[selection->points_cnt++];
+	contract_plan(selection->rows[id], site, point);
+	point->tracepoint = id;
+	for (unsigned i = 0; i < site->args_cnt; i++)
+		if (point->slots[i].reader == READER_PAYLOAD && payload_bytes < point->slots[i].slot_bytes)
+			point->slots[i].slot_bytes = payload_bytes;
+	record_lay_out(point);
+}
+
+static bool
+is_documented(const struct site *site, unsigned release)
+{
+	const struct contract_tracepoint *known = contract_find(site->provider, site->name);
+
+	return known && contract_at(known->id, release);
+}
+
+/* "net:inbound_message, net:outbound_message, ..." */
+static void
+list_names(const struct site *const *sorted, size_t cnt, struct buf *out)
+{
+	for (size_t i = 0; i < cnt; i++) {
+		if (i && site_is_like(sorted[i], sorted[i - 1]))
+			continue;
+		if (!buf_printf(out, "%s%s:%s", i ? ", " : "", sorted[i]->provider, sorted[i]->name)) {
+			buf_puts(out, ", ...");
+			break;
+		}
+	}
+}
+
+/* Each pattern has to match something: a slip of the pen would make a trace that shows nothing. */
+static int
+check_patterns(const struct site *const *sorted, size_t cnt, const struct selection_opts *opts,
+	       struct diag *diag)
+{
+	char name[130];
+
+	for (size_t p = 0; p < opts->patterns_cnt; p++) {
+		bool matches = false;
+
+		for (size_t i = 0; i < cnt && !matches; i++) {
+			snprintf(name, sizeof(name), "%s:%s", sorted[i]->provider, sorted[i]->name);
+			matches = !fnmatch(opts->patterns[p], name, 0);
+		}
+		if (matches)
+			continue;
+		struct buf names;
+		buf_init(&names, sizeof(diag->text) - 300);
+		list_names(sorted, cnt, &names);
+		diag_fail(diag, -ENOENT, "no tracepoint of the binary matches '%.100s'; it has %s",
+			  opts->patterns[p], names.data ? names.data : "none");
+		buf_fini(&names);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static bool
+is_wanted(const struct site *site, const struct selection_opts *opts, bool any_documented)
+{
+	char name[130];
+
+	if (!opts->patterns_cnt)
+		return !any_documented || is_documented(site, opts->release);
+	snprintf(name, sizeof(name), "%s:%s", site->provider, site->name);
+	for (size_t p = 0; p < opts->patterns_cnt; p++)
+		if (!fnmatch(opts->patterns[p], name, 0))
+			return true;
+	return false;
+}
+
+static int
+add_sites(struct selection *selection, const struct site *const *sorted, size_t cnt,
+	  const struct selection_opts *opts, struct diag *diag)
+{
+	unsigned next = TRACEPOINTS_CNT, id = 0;
+	bool any_documented = false;
+
+	for (size_t i = 0; i < cnt; i++)
+		any_documented |= is_documented(sorted[i], opts->release);
+	for (size_t from = 0, to; from < cnt; from = to) {
+		const struct site *first = sorted[from];
+
+		for (to = from + 1; to < cnt && site_is_like(sorted[to], first);)
+			to++;
+		if (!is_wanted(first, opts, any_documented))
+			continue;
+		if (is_documented(first, opts->release))
+			id = contract_find(first->provider, first->name)->id;
+		else
+			id = next++;
+		if (id >= SELECTION_MAX)
+			return diag_fail(diag, -E2BIG,
+					 "these are more tracepoints than can be traced at once (%d "
+					 "undocumented "
+					 "ones); name fewer",
+					 SELECTION_MAX - TRACEPOINTS_CNT);
+		struct contract_tracepoint *row = make_row(selection, first, id, opts);
+		/* Before the row is what the binary says. */
+		if (selection->is_documented[id])
+			for (size_t i = from; i < to; i++)
+				contract_check_site(row, sorted[i], &selection->differences);
+		for (size_t i = from; i < to; i++)
+			adapt(row, sorted[i], opts->payload_bytes);
+		for (size_t i = from; i < to; i++)
+			if (sorted[i]->file_offset)
+				add_point(selection, sorted[i], id, opts->payload_bytes);
+	}
+	return 0;
+}
+
+int
+selection_make(struct selection *selection, const struct site *sites, size_t sites_cnt,
+	       const struct selection_opts *opts, struct diag *diag)
+{
+	const struct site **sorted = sites_sort(sites, sites_cnt);
+
+	*selection = (struct selection){0};
+	int code = sites_cnt ? check_patterns(sorted, sites_cnt, opts, diag) : 0;
+	if (!code)
+		code = add_sites(selection, sorted, sites_cnt, opts, diag);
+	if (!code && !selection->points_cnt)
+		code = diag_fail(diag, -ENODATA, "the binary has no tracepoints to attach to");
+	free(sorted);
+	return code;
+}
+
+void
+selection_fini(struct selection *selection)
+{
+	for (size_t i = 0; i < SELECTION_MAX; i++)
+		free(selection->rows[i]);
+	for (size_t i = 0; i < selection->strings.cnt; i++)
+		free(selection->strings.items[i]);
+	free(selection->strings.items);
+	free(selection->points);
+	findings_fini(&selection->differences);
+	*selection = (struct selection){0};
+}
+
+const struct contract_tracepoint *
+selection_row(const struct selection *selection, unsigned tracepoint)
+{
+	return tracepoint < SELECTION_MAX ? selection->rows[tracepoint] : NULL;
+}
+
+const char *
+selection_arg_name(const struct contract_tracepoint *row, unsigned idx, char room[16])
+{
+	if (idx < row->args_cnt)
+		return row->args[idx].name;
+	snprintf(room, 16, "arg%u", idx + 1);
+	return room;
+}
+
+bool
+selection_shows(const struct contract_tracepoint *row, unsigned idx, const struct value *value)
+{
+	return idx >= row->args_cnt || row->args[idx].type != ARG_BYTES || value->type == VALUE_BYTES;
+}
+
+int
+selection_decode(const struct selection *selection, const void *record, size_t record_sz, struct event *event)
+{
+	struct record_head head;
+
+	if (record_sz < sizeof(head))
+		return -EBADMSG;
+	memcpy(&head, record, sizeof(head));
+	if (head.point >= selection->points_cnt)
+		return -EBADMSG;
+	const struct probe_point *point = &selection->points[head.point];
+	return contract_decode(selection->rows[point->tracepoint], point, record, record_sz, event);
+}
