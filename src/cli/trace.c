@@ -363,6 +363,11 @@ on_event(void *cookie, const struct contract_tracepoint *row, const struct event
 	struct buf *out = &session->output.buf;
 
 	session->shown++;
+	/* The reader will not read it any more. */
+	if (session->output.state == OUTPUT_STUCK) {
+		session->output.unwritten_lines++;
+		return true;
+	}
 	if (arguments->stats)
 		stats_add(session->stats, row, event);
 	else if (arguments->format == CLI_FORMAT_JSON)
@@ -371,18 +376,17 @@ on_event(void *cookie, const struct contract_tracepoint *row, const struct event
 		line_text(&session->clock, row, event, out);
 	if (arguments->count && session->shown >= arguments->count)
 		return false;
-	return output_spill(&session->output);
+	return output_spill(&session->output) || session->output.state == OUTPUT_STUCK;
 }
 
 static bool
-on_pause(void *cookie, const struct probe_counts *counts)
+on_pause(void *cookie)
 {
 	struct session *session = cookie;
 
-	(void)counts;
 	if (session->arguments->stats)
 		refresh_stats(session);
-	return output_flush(&session->output) && !is_over(session);
+	return output_flush(&session->output) || session->output.state == OUTPUT_STUCK;
 }
 
 static void
@@ -484,7 +488,7 @@ follow_pid(struct session *session, pid_t pid, int pidfd, enum tracer_end *end, 
 static int
 trace_pid(struct session *session, struct diag *diag)
 {
-	enum tracer_end end = TRACER_INTERRUPTED;
+	enum tracer_end end = TRACER_TIME_OVER;
 	pid_t pid = session->arguments->pid;
 	int pidfd, code = pid_open(pid, &pidfd, diag);
 
@@ -511,7 +515,7 @@ wait_for_pid(struct session *session, pid_t *pid, int *pidfd, struct diag *diag)
 		if (!session->told_waiting)
 			say("%s; waiting for a PID in '%s'", diag->text, file);
 		session->told_waiting = true;
-		if (!on_pause(session, NULL))
+		if (!on_pause(session) || is_over(session))
 			return -EINTR;
 		clock_pause_ms(LOOK_MS, deadline_in_ms(LOOK_MS));
 	}
@@ -523,7 +527,7 @@ wait_for_end(struct session *session, int pidfd)
 {
 	struct pollfd pollfd = {.fd = pidfd, .events = POLLIN};
 
-	while (!pidfd_has_ended(pidfd) && on_pause(session, NULL))
+	while (!pidfd_has_ended(pidfd) && on_pause(session) && !is_over(session))
 		poll(&pollfd, 1, LOOK_MS);
 }
 
@@ -643,7 +647,7 @@ judge_end(struct child *child, struct diag *diag)
 static int
 trace_child(struct session *session, struct diag *diag)
 {
-	enum tracer_end end = TRACER_INTERRUPTED;
+	enum tracer_end end = TRACER_TIME_OVER;
 	struct child child = {0};
 	char *bitcoind = NULL;
 	int pidfd = -1, code = node_find_bitcoind(session->arguments->bitcoind, &bitcoind, diag);
@@ -727,8 +731,7 @@ finish(struct session *session, int error, struct diag *diag)
 		buf_init(&summary, 4096);
 		add_summary(session, now, &summary);
 		if (session->output.unwritten_lines)
-			buf_printf(&summary,
-				   "; of these, %" PRIu64 " were not read by who reads standard output",
+			buf_printf(&summary, "; of these, %" PRIu64 " were not shown, as nobody read them",
 				   session->output.unwritten_lines);
 		say("%s", summary.data);
 		buf_fini(&summary);
@@ -809,8 +812,11 @@ run(int argc, char **argv)
 		.patterns = arguments.patterns,
 		.patterns_cnt = arguments.patterns_cnt,
 		.payload_bytes = arguments.payload_bytes,
-		.sink = {.on_event = on_event, .on_pause = on_pause, .on_loss = on_loss, .cookie = &session},
-		.interrupted = session.interrupted,
+		.sink = {.on_event = on_event,
+			 .on_pause = on_pause,
+			 .must_end = must_end,
+			 .on_loss = on_loss,
+			 .cookie = &session},
 	});
 	line_clock_init(&session.clock);
 	output_init(&session.output, STDOUT_FILENO, must_end, &session);

@@ -139,7 +139,7 @@ add_counts(struct tracer *tracer, const struct probe_counts *of_set)
 static bool
 pause_sink(struct tracer *tracer)
 {
-	return tracer->opts.sink.on_pause(tracer->opts.sink.cookie, &tracer->counts);
+	return tracer->opts.sink.on_pause(tracer->opts.sink.cookie);
 }
 
 static int
@@ -153,10 +153,9 @@ hand_over(struct tracer *tracer, const struct record_list *records, bool *enough
 		int code = selection_decode(&tracer->selection, record, record->head.size, &event);
 
 		if (code)
-			return diag_fail(
-				diag, code,
-				"record %zu of %zu (probe point %u, %u bytes) is not as planned",
-				i + 1, records->cnt, record->head.point, record->head.size);
+			return diag_fail(diag, code,
+					 "record %zu of %zu (probe point %u, %u bytes) is not as planned",
+					 i + 1, records->cnt, record->head.point, record->head.size);
 		*enough = !sink->on_event(sink->cookie, selection_row(&tracer->selection, event.tracepoint),
 					  &event);
 		if (i % EVENTS_AT_ONCE == EVENTS_AT_ONCE - 1 && !*enough)
@@ -166,9 +165,9 @@ hand_over(struct tracer *tracer, const struct record_list *records, bool *enough
 }
 
 static bool
-is_interrupted(const struct tracer *tracer)
+must_end(const struct tracer *tracer)
 {
-	return tracer->opts.interrupted && *tracer->opts.interrupted;
+	return tracer->opts.sink.must_end(tracer->opts.sink.cookie);
 }
 
 int
@@ -179,7 +178,7 @@ tracer_follow(struct tracer *tracer, int pidfd, enum tracer_end *end, struct dia
 	struct probe_counts counts;
 	int code = 0;
 
-	while (!code && !enough && !ended && !is_interrupted(tracer)) {
+	while (!code && !enough && !ended && !must_end(tracer)) {
 		/* Asked before the take: what it did until its end is in there or in the finish. */
 		ended = pidfd_has_ended(pidfd);
 		code = probe_set_take(tracer->set, deadline_in_ms(PAUSE_MS), &records, &counts, diag);
@@ -188,7 +187,7 @@ tracer_follow(struct tracer *tracer, int pidfd, enum tracer_end *end, struct dia
 		add_counts(tracer, &counts);
 		enough |= !pause_sink(tracer);
 	}
-	*end = enough ? TRACER_ENOUGH : ended ? TRACER_PROCESS_ENDED : TRACER_INTERRUPTED;
+	*end = enough ? TRACER_ENOUGH : ended ? TRACER_PROCESS_ENDED : TRACER_TIME_OVER;
 	if (code)
 		return code;
 	/* Whoever has had enough gets no more, but what was lost before counts. */

@@ -16,17 +16,19 @@
 #include "probe/probe.h"
 #include "trace/selection.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 struct tracer;
 
-/* What the one who follows does with it all. Functions that are bool return false when they have had enough. */
+/* What the one who follows does with it all. */
 struct tracer_sink {
+	/* False: enough, no more of them. */
 	bool (*on_event)(void *cookie, const struct contract_tracepoint *row, const struct event *event);
-	/* After some events, and every 100 ms at the latest: for what is to be shown now. */
-	bool (*on_pause)(void *cookie, const struct probe_counts *counts);
+	/* After some events, and every 100 ms at the latest: for what is to be shown now. False: enough. */
+	bool (*on_pause)(void *cookie);
+	/* Whether it is time to end; what happened until then is handed over yet. */
+	bool (*must_end)(void *cookie);
 	/* More was lost than told before. */
 	void (*on_loss)(void *cookie, const struct probe_counts *counts, uint64_t lost);
 	void *cookie;
@@ -38,7 +40,6 @@ struct tracer_opts {
 	size_t patterns_cnt;
 	uint32_t payload_bytes;
 	struct tracer_sink sink;
-	const volatile sig_atomic_t *interrupted;
 };
 
 /* Copies opts; its patterns are borrowed. */
@@ -56,11 +57,11 @@ int tracer_attach(struct tracer *tracer, pid_t pid, struct diag *diag);
 
 enum tracer_end {
 	TRACER_ENOUGH,      /* the sink said so */
-	TRACER_INTERRUPTED, /* the flag was set */
+	TRACER_TIME_OVER,   /* must_end said so */
 	TRACER_PROCESS_ENDED,
 };
-/* pidfd: of the process; borrowed. When the process has ended or the flag was set, all that it did until then is
- * handed over first. Errors are those of the machine. */
+/* pidfd: of the process; borrowed. When the process has ended or it is time to end, all that was done until then
+ * is handed over first. Errors are those of the machine. */
 int tracer_follow(struct tracer *tracer, int pidfd, enum tracer_end *end, struct diag *diag);
 void tracer_detach(struct tracer *tracer);
 
