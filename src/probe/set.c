@@ -41,6 +41,7 @@ enum {
 	DRAIN_TICK_MS = 4,
 	STREAM_TICK_MS = 20, /* nobody looks closer; a fuller ring wakes the thread up earlier */
 	WAKEUP_EVENTS = 256,
+	EVENT_FDS_MAX = 400, /* of processes that are over; then it is worth the time to close them */
 	RING_BYTES_MIN = 64 << 10,
 	RING_BYTES_MAX = 16 << 20,
 	RINGS_BYTES_MAX = 128 << 20,
@@ -313,6 +314,16 @@ probe_set_new(struct probe_set **out, const struct probe_point *points, size_t p
 	return 0;
 }
 
+static void
+close_events(struct probe_set *set)
+{
+	for (size_t i = 0; i < set->event_fds_cnt; i++) {
+		close(set->event_fds[i].fd);
+		forget_event(set, set->event_fds[i].name);
+	}
+	set->event_fds_cnt = 0;
+}
+
 void
 probe_set_free(struct probe_set *set)
 {
@@ -328,10 +339,7 @@ probe_set_free(struct probe_set *set)
 	} else if (set->tried_fd >= 0) {
 		close(set->tried_fd);
 	}
-	for (size_t i = 0; i < set->event_fds_cnt; i++) {
-		close(set->event_fds[i].fd);
-		forget_event(set, set->event_fds[i].name);
-	}
+	close_events(set);
 	bcc_shim_free(set->shim);
 	store_free(set);
 	thread_table_fini(&set->threads);
@@ -413,6 +421,8 @@ attach_events(struct probe_set *set, pid_t pid, struct diag *diag)
 	char path[64];
 	int code = 0;
 
+	if (set->event_fds_cnt > EVENT_FDS_MAX)
+		close_events(set);
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	set->attachments_cnt++;
 	set->event_fds =

@@ -49,11 +49,21 @@ adapt(struct contract_tracepoint *row, const struct site *site, uint32_t payload
 	}
 }
 
+/* The document's, or NULL. A release may have been guessed; what the binary has and came later is known all the
+ * same. */
+static const struct contract_tracepoint *
+find_row(const struct site *site, unsigned release)
+{
+	const struct contract_tracepoint *known = contract_find(site->provider, site->name);
+	const struct contract_tracepoint *row = known ? contract_at(known->id, release) : NULL;
+
+	return row ? row : known;
+}
+
 static struct contract_tracepoint *
 make_row(struct selection *selection, const struct site *site, unsigned id, const struct selection_opts *opts)
 {
-	const struct contract_tracepoint *known = contract_find(site->provider, site->name);
-	const struct contract_tracepoint *documented = known ? contract_at(known->id, opts->release) : NULL;
+	const struct contract_tracepoint *documented = find_row(site, opts->release);
 	struct contract_tracepoint *row = xcalloc(1, sizeof(*row));
 
 	selection->rows[id] = row;
@@ -89,14 +99,6 @@ add_point(struct selection *selection, const struct site *site, unsigned id, uin
 		if (point->slots[i].reader == READER_PAYLOAD && payload_bytes < point->slots[i].slot_bytes)
 			point->slots[i].slot_bytes = payload_bytes;
 	record_lay_out(point);
-}
-
-static bool
-is_documented(const struct site *site, unsigned release)
-{
-	const struct contract_tracepoint *known = contract_find(site->provider, site->name);
-
-	return known && contract_at(known->id, release);
 }
 
 /* "net:inbound_message, net:outbound_message, ..." */
@@ -146,7 +148,7 @@ is_wanted(const struct site *site, const struct selection_opts *opts, bool any_d
 	char name[130];
 
 	if (!opts->patterns_cnt)
-		return !any_documented || is_documented(site, opts->release);
+		return !any_documented || find_row(site, opts->release);
 	snprintf(name, sizeof(name), "%s:%s", site->provider, site->name);
 	for (size_t p = 0; p < opts->patterns_cnt; p++)
 		if (!fnmatch(opts->patterns[p], name, 0))
@@ -162,7 +164,7 @@ add_sites(struct selection *selection, const struct site *const *sorted, size_t 
 	bool any_documented = false;
 
 	for (size_t i = 0; i < cnt; i++)
-		any_documented |= is_documented(sorted[i], opts->release);
+		any_documented |= find_row(sorted[i], opts->release) != NULL;
 	for (size_t from = 0, to; from < cnt; from = to) {
 		const struct site *first = sorted[from];
 
@@ -170,10 +172,8 @@ add_sites(struct selection *selection, const struct site *const *sorted, size_t 
 			to++;
 		if (!is_wanted(first, opts, any_documented))
 			continue;
-		if (is_documented(first, opts->release))
-			id = contract_find(first->provider, first->name)->id;
-		else
-			id = next++;
+		const struct contract_tracepoint *documented = find_row(first, opts->release);
+		id = documented ? documented->id : next++;
 		if (id >= SELECTION_MAX)
 			return diag_fail(diag, -E2BIG,
 					 "these are more tracepoints than can be traced at once (%d "

@@ -403,7 +403,7 @@ add_heads(struct table *table, bool with_now)
 		snprintf(cell(table, NOW), CELL_CHARS, "now/s");
 	snprintf(cell(table, ARGUMENT), CELL_CHARS, "argument");
 	snprintf(cell(table, SUM), CELL_CHARS, "sum");
-	snprintf(cell(table, SUM_RATE), CELL_CHARS, with_now ? "now/s" : "/s");
+	snprintf(cell(table, SUM_RATE), CELL_CHARS, "sum/s");
 	snprintf(cell(table, MIN), CELL_CHARS, "min");
 	for (int q = 0; q < QUANTILES; q++)
 		snprintf(cell(table, QUANTILE_1 + (unsigned)q), CELL_CHARS, "%s", quantile_names[q]);
