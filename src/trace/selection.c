@@ -94,7 +94,6 @@ add_point(struct selection *selection, const struct site *site, unsigned id, uin
 		xreallocarray(selection->points, selection->points_cnt + 1, sizeof(*selection->points));
 	struct probe_point *point = &selection->points[selection->points_cnt++];
 	contract_plan(selection->rows[id], site, point);
-	point->tracepoint = id;
 	for (unsigned i = 0; i < site->args_cnt; i++)
 		if (point->slots[i].reader == READER_PAYLOAD && payload_bytes < point->slots[i].slot_bytes)
 			point->slots[i].slot_bytes = payload_bytes;

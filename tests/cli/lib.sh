@@ -41,8 +41,8 @@ complains() { grep -q -e "$1" "$scratch/err"; }
 quiet() { [ ! -s "$scratch/err" ]; }
 one_line_complaint() { [ "$(grep -c . "$scratch/err")" -le 2 ]; }
 
-# json FILTER FILE: jq's answer must be true.
-json() { [ "$(jq -r "$1" "$2" 2>&1)" = true ]; }
+# json [-s] FILTER FILE: jq's answer must be true; with -s the filter gets all of the file's values as an array.
+json() { [ "$(jq -r "$@" 2>&1)" = true ]; }
 
 # Nothing of tpcheck's in a folder that was its TMPDIR.
 left_nothing() { [ -z "$(ls -A "$1")" ] || { ls -A "$1"; false; }; }

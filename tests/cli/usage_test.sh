@@ -14,7 +14,7 @@ check "the help lists the commands" says '^  doctor'
 check "the help tells the exit codes" says '77 nothing could'
 run 0 "$tpcheck" --version
 check "the version is told" says '^tpcheck [0-9]'
-for command in run abi diff list selftest doctor; do
+for command in run abi diff trace list selftest doctor; do
 	run 0 "$tpcheck" "$command" --help
 	check "$command --help names the command" says "^Usage: tpcheck $command"
 done

@@ -1,0 +1,303 @@
+#!/bin/sh
+# tpcheck trace: options, what it shows of the specimen and of a strange program, how it ends. Then on a real bitcoind.
+#	trace_test.sh <tpcheck> <strange specimen>
+. "$(dirname "$0")/lib.sh"
+strange=$2
+bitcoind=${BITCOIND:-$(command -v bitcoind)}
+unset BITCOIND
+
+# Wrong usage.
+run 2 "$tpcheck" trace
+check "no process" complains 'which process'
+run 2 "$tpcheck" trace --pid=1 --pid-file=x
+check "two processes" complains 'exclude one another'
+run 2 "$tpcheck" trace --pid=0
+check "no PID" complains 'pid=0'
+run 2 "$tpcheck" trace --pid=1 --count=0
+check "no count" complains 'count=0'
+run 2 "$tpcheck" trace --pid=1 --duration=1x
+check "no duration" complains 'duration=1x'
+run 2 "$tpcheck" trace --pid=1 --duration=-1
+check "no duration" complains 'duration=-1'
+run 2 "$tpcheck" trace --pid=1 --payload=32769
+check "more than can be read" complains 'payload=32769'
+run 2 "$tpcheck" trace --pid=1 --by=size
+check "groups without a table" complains 'for --stats'
+run 2 "$tpcheck" trace --pid=1 --stats --by=size,
+check "an empty name" complains 'by takes'
+run 2 "$tpcheck" trace --pid=1 --format=xml
+check "unknown format" complains 'format=xml'
+run 2 "$tpcheck" trace --pid=1 -- -regtest
+check "arguments for nobody" complains "'-regtest'"
+run 2 "$tpcheck" trace --bitcoind=x -- -daemonwait
+check "a node that runs away" complains 'behind our back'
+run 2 "$tpcheck" trace --pid=1 --user=root
+check "a user for nobody" complains 'user is for'
+
+if ! "$tpcheck" selftest >"$scratch/out" 2>&1; then
+	echo "SKIP: $(grep -m 1 SKIP "$scratch/out")"
+	[ "$failures" = 0 ] && exit 77
+	finish
+fi
+run 2 "$tpcheck" trace --pid=2147483647
+check "nobody's PID" complains 'process 2147483647'
+run 2 "$tpcheck" trace --bitcoind="$scratch/none"
+check "a bitcoind that is not there" complains "$scratch/none"
+cp /bin/sleep "$scratch/plain"
+"$scratch/plain" 60 &
+plain=$!
+until [ "$(readlink /proc/$plain/exe)" = "$scratch/plain" ]; do :; done
+run 77 "$tpcheck" trace --pid=$plain
+check "a process without tracepoints" complains 'no tracepoints'
+kill $plain
+
+# wait_for FILE PATTERN [COUNT]: until so many lines match, 20 s at most.
+wait_for() {
+	tries=0
+	until [ "$(grep -c -e "$2" "$1" 2>/dev/null || :)" -ge "${3:-1}" ]; do
+		tries=$((tries + 1))
+		if [ $tries -gt 1000 ]; then
+			failures=$((failures + 1))
+			echo "FAILED: '$2' did not come"
+			sed 's/^/  /' "$1" | head -n 12
+			return
+		fi
+		sleep 0.02
+	done
+}
+
+# The specimen, spoken to through descriptor 3.
+mkfifo "$scratch/in"
+begin_specimen() {
+	"$@" <"$scratch/in" >"$scratch/answers" 3>&- &
+	specimen=$!
+	exec 3>"$scratch/in"
+	said=0
+}
+tell() {
+	echo "$1" >&3
+	said=$((said + 1))
+	wait_for "$scratch/answers" done $said
+}
+end_specimen() {
+	exec 3>&-
+	wait $specimen 2>/dev/null
+}
+# trace ARGUMENT...: in the background, attached when this returns.
+trace() {
+	: >"$scratch/err"
+	"$tpcheck" trace "$@" >"$scratch/out" 2>"$scratch/err" 3>&- &
+	tracer=$!
+	wait_for "$scratch/err" 'attached to'
+}
+# ends CODE: the trace ends by itself with that code.
+ends() {
+	wait $tracer
+	got=$?
+	check "exit code $got, want $1" [ $got = "$1" ]
+}
+
+begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
+tell 'burst 0'
+
+# Lines, each argument with its unit.
+trace --pid=$specimen --count=20 --payload=4
+tell 'round 0'
+ends 0
+check "20 lines" [ "$(wc -l <"$scratch/out")" = 20 ]
+check "a message" says '^[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\.[0-9]\{6\} net:inbound_message peer_id=1001 address=t0a2 connection_type=t0a3 message_type=t0a4 size=100 B payload=001f3e5d<cut after 4 bytes>$'
+check "a block" says ' validation:block_connected hash=120b04fdf6efe8e1dad3ccc5beb7b0a9a29b948d867f78716a635c554e474039 height=1114 transactions=2115 inputs=1116 sigops=1117 duration=1118 ns$'
+check "truth" says ' utxocache:add .* value=1148 sat is_coinbase=false$'
+check "a summary" complains '20 events in [0-9.]* s, none lost'
+trace --pid=$specimen --count=3
+tell 'round 0'
+ends 0
+check "no payload unless asked for" [ "$(grep -c payload "$scratch/out" || :)" = 0 ]
+check "three lines, not more" [ "$(wc -l <"$scratch/out")" = 3 ]
+
+# JSON, of the least and the greatest values; each line is an object.
+for round in 0 1 2 3; do
+	trace --pid=$specimen --count=40 --format=json --payload=32768
+	tell "round $round"
+	ends 0
+	check "40 objects" json -s 'length == 40 and all(.time_ns > 1600000000000000000 and .tid > 0 and (.args | type == "object"))' "$scratch/out"
+	check "the same as the contract" json -s '[.[].tracepoint] | unique | length == 20' "$scratch/out"
+	check "in order" json -s '[.[].time_ns] | . == sort' "$scratch/out"
+done
+check "what is too long is cut, and said so" json -s 'any(.tracepoint == "net:inbound_message" and .cut == ["address", "connection_type", "message_type", "payload"] and (.args.payload | length) == 65536 and .args.size == 37089)' "$scratch/out"
+
+# Chosen tracepoints.
+trace --pid=$specimen --count=4 --format=json 'net:*_message' utxocache:flush
+check "so many" complains 'attached to 3 tracepoints'
+tell 'round 0'
+ends 0
+check "these alone" json -s '[.[].tracepoint] == ["net:inbound_message", "net:outbound_message", "utxocache:flush", "net:inbound_message"]' "$scratch/out"
+run 2 "$tpcheck" trace --pid=$specimen 'utxocache:spend'
+check "a slip of the pen" complains "matches 'utxocache:spend'; it has .*utxocache:spent"
+
+# Statistics.
+trace --pid=$specimen --count=200000 --stats
+tell 'burst 200000'
+ends 0
+check "a table" says '^utxocache:add  200000 '
+trace --pid=$specimen --count=80 --stats --format=json --by=message_type --of=size,duration
+tell 'round 0'
+tell 'round 0'
+ends 0
+check "one object" [ "$(wc -l <"$scratch/out")" = 1 ]
+check "by the message's type" json '.events == 80 and .lost == 0 and ([.stats[] | select(.by.message_type == "t0a4")][0] | .count == 4 and .args.size.median == 100 and .args.size.sum == 400)' "$scratch/out"
+trace --pid=$specimen --duration=1.3 --stats --format=json --interval=0.5
+tell 'burst 10'
+ends 0
+check "every half second, and in the end" json -s 'length == 3 and ([.[].events] == [10, 10, 10]) and .[1].stats[0].interval_count == 0' "$scratch/out"
+
+# On a terminal the table is shown every second, in its own place.
+if command -v script >/dev/null; then
+	: >"$scratch/typescript"
+	script -qfec "exec '$tpcheck' trace --pid=$specimen --stats --duration=3.5" "$scratch/typescript" >/dev/null 2>&1 3>&- </dev/null &
+	tracer=$!
+	wait_for "$scratch/typescript" 'attached to'
+	tell 'burst 12'
+	wait_for "$scratch/typescript" 'now/s' 2
+	ends 0
+	check "over the one of before" grep -q "$(printf '\033\[3A\r\033\[J')[0-9:.]*  12 events in" "$scratch/typescript"
+	check "without the rate of the moment in the end" sh -c "tail -n 3 '$scratch/typescript' | grep -v now/s | grep -q 'sum/s'"
+else
+	echo "SKIP: the table on a terminal: there is no script(1)"
+fi
+
+# Ends.
+trace --pid=$specimen --duration=0.3
+ends 0
+check "the time is kept" complains '0 events in 0\.[3-9] s, none lost'
+trace --pid=$specimen
+tell 'burst 1000'
+kill -INT $tracer
+ends 0
+check "an interrupt loses nothing" [ "$(wc -l <"$scratch/out")" = 1000 ]
+check "and sums up" complains '1000 events in'
+mkfifo "$scratch/pipe"
+head -n 3 <"$scratch/pipe" >"$scratch/head" &
+reader=$!
+"$tpcheck" trace --pid=$specimen >"$scratch/pipe" 2>"$scratch/err" 3>&- &
+tracer=$!
+wait_for "$scratch/err" 'attached to'
+tell 'burst 10'
+wait $reader
+tell 'burst 10'
+ends 0
+check "three lines for the reader" [ "$(wc -l <"$scratch/head")" = 3 ]
+check "a closed pipe is nothing to talk about" [ "$(wc -l <"$scratch/err")" = 1 ]
+# A reader that reads nothing.
+sleep 60 <"$scratch/pipe" 3>&- &
+sleeper=$!
+"$tpcheck" trace --pid=$specimen >"$scratch/pipe" 2>"$scratch/err" 3>&- &
+tracer=$!
+wait_for "$scratch/err" 'attached to'
+tell 'burst 20000'
+kill -TERM $tracer
+ends 99
+check "what nobody read is told" complains '20000 events in .* s, none lost; of these, 1[0-9]* were not shown, as nobody read them'
+kill $sleeper
+"$tpcheck" trace --pid=$specimen >/dev/full 2>"$scratch/err" 3>&- &
+tracer=$!
+wait_for "$scratch/err" 'attached to'
+tell 'burst 10'
+ends 99
+check "a full disk" complains 'failed to write to standard output: No space left'
+
+# Losses: rings that are much too small.
+trace --pid=$specimen --ring=1 --duration=60
+tell 'burst 1000000'
+kill -INT $tracer
+ends 99
+check "told as they happen" complains 'lost [1-9][0-9]* events\{0,1\} (so far'
+lost=$(sed -n 's/.* events in .* s, \([0-9]*\) lost$/\1/p' "$scratch/err")
+check "and in the end, to the last one" [ $((lost + $(wc -l <"$scratch/out"))) = 1000000 ]
+
+# A PID file, over restarts.
+end_specimen
+: >"$scratch/err"
+"$tpcheck" trace --pid-file="$scratch/pid" --format=json >"$scratch/out" 2>"$scratch/err" &
+tracer=$!
+wait_for "$scratch/err" "there is no file.*waiting for a PID in"
+for i in 1 2 3; do
+	begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
+	tell 'burst 0'
+	echo $specimen >"$scratch/pid"
+	wait_for "$scratch/err" "attached to 20 tracepoints of process $specimen"
+	tell "burst 7"
+	end_specimen
+	wait_for "$scratch/err" "process $specimen ended; waiting for a new PID in"
+done
+# Another program with the same file.
+begin_specimen "$strange"
+wait_for "$scratch/answers" ready
+echo $specimen >"$scratch/pid"
+wait_for "$scratch/err" "attached to 2 tracepoints of process $specimen"
+tell go
+end_specimen
+wait_for "$scratch/err" "process $specimen ended"
+kill -INT $tracer
+ends 0
+check "all of them" json -s 'length == 24 and ([.[].pid] | unique | length == 4)' "$scratch/out"
+check "the count goes on" complains '24 events in'
+
+# What nobody documented.
+begin_specimen "$strange"
+wait_for "$scratch/answers" ready
+trace --pid=$specimen --format=json --count=4 '*'
+check "where notes and document differ" complains 'note: utxocache:flush has 6 arguments'
+tell go
+ends 0
+check "by width and sign" json -s '.[2].tracepoint == "strange:thing" and .[2].args.arg1 == -1 and .[2].args.arg2 == 65535 and .[2].args.arg3 == -5 and .[2].args.arg5 == 7' "$scratch/out"
+check "as it is there" json -s '.[3].args == {"duration": -7, "mode": -2, "coins": 3, "memory": 4, "for_prune": 9, "arg6": 11}' "$scratch/out"
+check "what cannot be read" json -s '.[1].args.reason == null and (.[1].errors.reason | test("not readable at 0x8: Bad address"))' "$scratch/out"
+check "nothing for the terminal to obey" [ -z "$(LC_ALL=C tr -d '\n\040-\176' <"$scratch/out" | LC_ALL=C tr -d '\357\277\275')" ]
+trace --pid=$specimen --count=4 '*'
+tell go
+ends 0
+check "an address is told as such" says ' strange:thing arg1=-2 arg2=65535 arg3=-5 arg4=[0-9]* (0x[0-9a-f]*) arg5=7$'
+check "what means no good" says " net:misbehaving_connection peer_id=2 reason='\\\\x1b\[31mred\\\\x1b\]0;title\\\\x07\\\\xc2\\\\x9b2J\\\\x0anext\\\\xff \\\\'quoted\\\\' \\\\\\\\'\$"
+check "nothing for the terminal to obey" [ -z "$(LC_ALL=C tr -d '\n\040-\176' <"$scratch/out")" ]
+end_specimen
+
+# On a real bitcoind.
+if [ ! -x "$bitcoind" ]; then
+	echo "SKIP: the parts with a bitcoind: set BITCOIND, or put one into PATH"
+	finish
+fi
+mkdir -m 1777 "$scratch/tmp"
+TMPDIR=$scratch/tmp
+export TMPDIR
+alive() { pgrep -f -- "-datadir=$scratch/" >/dev/null; }
+not_alive() { ! alive; }
+trace --bitcoind="$bitcoind"
+check "a regtest of its own" complains "bitcoin-cli -regtest -datadir=$scratch/tmp/tpcheck-node-"
+check "which runs" alive
+kill -INT $tracer
+ends 0
+check "and ends" not_alive
+check "without a trace" left_nothing "$scratch/tmp"
+trace --bitcoind="$bitcoind"
+kill -KILL "$(pgrep -f -- "-datadir=$scratch/tmp")"
+ends 99
+check "it was killed" complains 'was killed by signal 9'
+check "without a trace" left_nothing "$scratch/tmp"
+mkdir -m 777 "$scratch/data"
+run 0 "$tpcheck" trace --bitcoind="$bitcoind" --duration=1 utxocache:flush -- -regtest "-datadir=$scratch/data" -listen=0 -connect=0 -server=0
+check "with its caller's arguments" [ -s "$scratch/data/regtest/debug.log" ]
+check "it ended by itself, and well" grep -q 'Shutdown done' "$scratch/data/regtest/debug.log"
+check "no bitcoind left" not_alive
+run 99 "$tpcheck" trace --bitcoind="$bitcoind" -- -regtest "-datadir=$scratch/nowhere"
+check "how it ended" complains 'exited with status 1'
+check "and what it said" complains "Specified data directory \"$scratch/nowhere\" does not exist"
+"$tpcheck" trace --bitcoind="$bitcoind" >"$scratch/out" 2>"$scratch/err" &
+tracer=$!
+wait_for "$scratch/err" 'attached to'
+kill -KILL $tracer
+wait $tracer 2>/dev/null
+for i in 1 2 3 4 5 6 7 8 9 10; do alive && sleep 0.2; done
+check "no bitcoind outlives a killed tpcheck" not_alive
+rm -rf "$scratch/tmp"/tpcheck-*
+finish
