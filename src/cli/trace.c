@@ -81,6 +81,7 @@ struct session {
 	pid_t pid;
 	struct stat binary; /* that is loaded; st_ino 0: none */
 	bool told_waiting;
+	bool is_usage; /* what failed is what the caller named */
 };
 
 static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
@@ -441,6 +442,8 @@ load(struct session *session, const char *path, struct diag *diag)
 		return 0;
 	session->binary = (struct stat){0};
 	int code = tracer_load(session->tracer, path, find_release(path, session->arguments->release), diag);
+	/* Of all that can fail there, this is a tracepoint that was named and is not there. */
+	session->is_usage = code == -ENOENT || code == -E2BIG;
 	if (code)
 		return code;
 	tell_differences(tracer_selection(session->tracer));
@@ -492,9 +495,12 @@ trace_pid(struct session *session, struct diag *diag)
 	pid_t pid = session->arguments->pid;
 	int pidfd, code = pid_open(pid, &pidfd, diag);
 
+	session->is_usage = code != 0;
 	if (code)
 		return code;
 	code = follow_pid(session, pid, pidfd, &end, diag);
+	if (code && !session->began_ns && pidfd_has_ended(pidfd))
+		diag_fail(diag, code, "process %d ended before it could be traced", (int)pid);
 	close(pidfd);
 	if (!code && end == TRACER_PROCESS_ENDED)
 		say("process %d ended", (int)pid);
@@ -510,6 +516,7 @@ wait_for_pid(struct session *session, pid_t *pid, int *pidfd, struct diag *diag)
 	for (;;) {
 		int code = pid_file_open(file, pid, pidfd, diag);
 
+		session->is_usage = code && code != -EAGAIN;
 		if (code != -EAGAIN)
 			return code;
 		if (!session->told_waiting)
@@ -653,6 +660,7 @@ trace_child(struct session *session, struct diag *diag)
 	int pidfd = -1, code = node_find_bitcoind(session->arguments->bitcoind, &bitcoind, diag);
 	pid_t pid = 0;
 
+	session->is_usage = code != 0;
 	if (code)
 		return code;
 	/* All that takes time comes before the start. */
@@ -686,26 +694,18 @@ out:
 /* The end. */
 
 static enum exit_code
-code_of(int error, struct diag *diag, const struct arguments *arguments)
+code_of(int error, struct diag *diag, const struct session *session)
 {
+	enum probe_method method = session->arguments->probe.method;
 	char reason[600];
 
-	switch (error) {
-	case -ESRCH:  /* no such process */
-	case -ENOENT: /* a tracepoint or a file that was named is not there */
-	case -EISDIR:
-	case -EINVAL:
-		if (!probe_find_early_obstacle(reason, sizeof(reason)) &&
-		    !probe_find_obstacle(arguments->probe.method, reason, sizeof(reason)))
-			return EXIT_USAGE;
-		break;
-	case -ENODATA:
+	if (session->is_usage)
+		return EXIT_USAGE;
+	if (error == -ENODATA)
 		return EXIT_SKIPPED;
-	default:
-		break;
-	}
+	/* What the machine does not allow at all is told rather than where it showed. */
 	if (probe_find_early_obstacle(reason, sizeof(reason)) ||
-	    probe_find_obstacle(arguments->probe.method, reason, sizeof(reason))) {
+	    probe_find_obstacle(method, reason, sizeof(reason))) {
 		diag_fail(diag, error, "%s", reason);
 		return EXIT_SKIPPED;
 	}
@@ -737,7 +737,7 @@ finish(struct session *session, int error, struct diag *diag)
 		buf_fini(&summary);
 	}
 	if (error) {
-		enum exit_code code = code_of(error, diag, session->arguments);
+		enum exit_code code = code_of(error, diag, session);
 
 		say("%s", diag->text);
 		return code;

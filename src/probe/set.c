@@ -354,6 +354,12 @@ probe_set_free(struct probe_set *set)
 	free(set);
 }
 
+/* The kernel keeps one place for the semaphore with each point of a file, and refuses another; also none, as BCC's
+ * Python scripts have it, which raise the semaphores by hand. */
+static const char busy_hint[] =
+	"; is another tracer attached to the same file, such as one of BCC's Python scripts, "
+	"which cannot share tracepoints with others? End it first";
+
 static int
 attach_multi(struct probe_set *set, pid_t pid, struct diag *diag)
 {
@@ -374,8 +380,9 @@ attach_multi(struct probe_set *set, pid_t pid, struct diag *diag)
 	free(semaphores);
 	free(cookies);
 	if (fd < 0)
-		return diag_fail(diag, fd, "probe: failed to attach to process %d by a uprobe_multi link: %s",
-				 (int)pid, strerror(-fd));
+		return diag_fail(diag, fd,
+				 "probe: failed to attach to process %d by a uprobe_multi link: %s%s",
+				 (int)pid, strerror(-fd), fd == -EINVAL ? busy_hint : "");
 	set->link_fd = fd;
 	return 0;
 }
@@ -411,8 +418,9 @@ attach_event(struct probe_set *set, size_t idx, const char *path, pid_t pid, str
 	bcc_shim_forget_event(event->name);
 	return diag_fail(diag, code,
 			 "probe: failed to attach %s:%s to process %d by a perf event: %s; "
-			 "needed is CAP_SYS_ADMIN",
-			 site->provider, site->name, (int)pid, error);
+			 "needed is CAP_SYS_ADMIN%s",
+			 site->provider, site->name, (int)pid, error,
+			 code == -EINVAL || code == -ENOENT ? busy_hint : "");
 }
 
 static int
