@@ -435,7 +435,9 @@ load(struct session *session, const char *path, struct diag *diag)
 	struct stat st;
 
 	if (stat(path, &st))
-		return diag_fail(diag, -errno, "failed to look at '%s': %s", path, strerror(errno));
+		return diag_fail(diag, -errno, "failed to look at '%s': %s%s", path, strerror(errno),
+				 errno == EACCES ? "; run tpcheck as the user of that process, or as root"
+						 : "");
 	if (session->binary.st_ino == st.st_ino && session->binary.st_dev == st.st_dev &&
 	    session->binary.st_size == st.st_size && session->binary.st_mtim.tv_sec == st.st_mtim.tv_sec &&
 	    session->binary.st_mtim.tv_nsec == st.st_mtim.tv_nsec)
