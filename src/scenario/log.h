@@ -10,7 +10,8 @@ struct block_timing {
 	char source[256]; /* for expect_source */
 };
 /* How long the last connecting of that block since scene->log_mark took, as the log says in four parts (sanity and
- * fork checks, verifying, writing undo data), each rounded to 0.01 ms. -ENOENT: the log lacks one of them. */
+ * fork checks, verifying, writing undo data; in v23 the index, too), each rounded to 0.01 ms. -ENOENT: the log lacks
+ * one of them. */
 int log_block_timing(struct scene *scene, const char *hash_hex, struct block_timing *timing,
 		     struct diag *diag);
 

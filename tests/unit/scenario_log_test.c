@@ -229,6 +229,27 @@ cut(const char *log, size_t len)
 
 /* Block timing */
 
+/* v23 */
+#define BLOCK_359                                                                                            \
+	"2026-11-26T12:08:34.568442Z   - Load block from disk: 0.00ms [0.00s]\n"                             \
+	"2026-11-26T12:08:34.568451Z     - Sanity checks: 0.01ms [0.00s (0.00ms/blk)]\n"                     \
+	"2026-11-26T12:08:34.568457Z     - Fork checks: 0.02ms [0.01s (0.01ms/blk)]\n"                       \
+	"2026-11-26T12:08:34.568464Z       - Connect 1 transactions: 0.01ms (0.006ms/tx, 0.000ms/txin) "     \
+	"[0.00s (0.01ms/blk)]\n"                                                                             \
+	"2026-11-26T12:08:34.568469Z     - Verify 0 txins: 0.03ms (0.000ms/txin) [0.01s (0.01ms/blk)]\n"
+#define INDEX_359 "2026-11-26T12:08:34.568486Z     - Index writing: 0.05ms [0.01s (0.01ms/blk)]\n"
+#define TIP_359                                                                                              \
+	"2026-11-26T12:08:34.568496Z   - Connect total: 0.06ms [0.02s (0.03ms/blk)]\n"                       \
+	"2026-11-26T12:08:34.568593Z UpdateTip: new best=" HASH_109 " height=359 version=0x30000000\n"
+
+static void
+test_block_of_v23(void **state)
+{
+	(void)state;
+	assert_timing(BLOCK_359 INDEX_359 TIP_359, HASH_109, 110);
+	assert_no_timing(BLOCK_359 TIP_359, HASH_109);
+}
+
 static void
 test_block(void **state)
 {
@@ -783,6 +804,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_block),
+		cmocka_unit_test(test_block_of_v23),
 		cmocka_unit_test(test_several_blocks),
 		cmocka_unit_test(test_missing_lines),
 		cmocka_unit_test(test_cut_lines),
