@@ -21,6 +21,7 @@ cd "$root"
 . tools/setup.sh
 setup_packages $BUILD_PACKAGES $TEST_PACKAGES
 setup_optional $FUZZ_PACKAGES
+setup_optional $INSTALL_PACKAGES
 # Another compiler than the ones it was written with may know other warnings: only CI minds.
 werror=OFF
 [ "${CI-}" = true ] && werror=ON

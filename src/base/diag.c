@@ -26,8 +26,10 @@ diag_prefix(struct diag *diag, int code, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(head.text, sizeof(head.text), fmt, ap);
 		va_end(ap);
-		strncat(head.text, ": ", sizeof(head.text) - strlen(head.text) - 1);
-		strncat(head.text, diag->text, sizeof(head.text) - strlen(head.text) - 1);
+		size_t len = strlen(head.text);
+		/* What does not fit is cut off. */
+		if (snprintf(head.text + len, sizeof(head.text) - len, ": %s", diag->text) < 0)
+			head.text[len] = '\0';
 		*diag = head;
 	}
 	return code;

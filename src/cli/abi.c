@@ -69,9 +69,9 @@ static int
 run(int argc, char **argv)
 {
 	static const struct argp_option known[] = {
-		{"release", 'r', "N", 0,
+		{"release", 'r', "RELEASE", 0,
 		 "Compare with this release: 23 to 31, or master (default: found in the file)", 0},
-		{"format", OPTION_FORMAT, "FORMAT", 0, "text (default) or json", 0},
+		{"format", OPTION_FORMAT, "text|json", 0, "How to report (default text)", 0},
 		{0},
 	};
 	static const struct argp argp = {

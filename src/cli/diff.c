@@ -34,8 +34,8 @@ parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (options->paths_cnt + (options->release != 0) != 2)
-			argp_error(state,
-				   "what with what? tpcheck diff OLD NEW, or tpcheck diff --release=N NEW");
+			argp_error(state, "what with what? tpcheck diff OLD NEW, or tpcheck diff "
+					  "--release=RELEASE NEW");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -84,15 +84,16 @@ static int
 run(int argc, char **argv)
 {
 	static const struct argp_option known[] = {
-		{"release", 'r', "N", 0,
+		{"release", 'r', "RELEASE", 0,
 		 "Compare with what this release promises (23 to 31, or master) instead of OLD", 0},
-		{"format", OPTION_FORMAT, "FORMAT", 0, "text (default: Markdown, to be pasted) or json", 0},
+		{"format", OPTION_FORMAT, "text|json", 0,
+		 "How to report (default text: Markdown, to be pasted)", 0},
 		{0},
 	};
 	static const struct argp argp = {
 		.options = known,
 		.parser = parse,
-		.args_doc = "OLD NEW\n--release=N NEW",
+		.args_doc = "OLD NEW\n--release=RELEASE NEW",
 		.doc = "Tells what became different between the tracepoints of two binaries, by their ELF "
 		       "notes and by "
 		       "what is known of the releases they are of, and whether it breaks those who read "

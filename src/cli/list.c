@@ -140,7 +140,8 @@ static int
 run(int argc, char **argv)
 {
 	static const struct argp_option known[] = {
-		{"release", 'r', "N", 0, "The tracepoints as that release has them: 23 to 31, or master", 0},
+		{"release", 'r', "RELEASE", 0,
+		 "The tracepoints as that release has them: 23 to 31, or master", 0},
 		{0},
 	};
 	static const struct argp argp = {

@@ -267,7 +267,7 @@ run(int argc, char **argv)
 		 0},
 		{"headers", OPTION_HEADERS, "builtin|system", 0,
 		 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
-		{"release", OPTION_RELEASE, "N", 0,
+		{"release", OPTION_RELEASE, "RELEASE", 0,
 		 "The release of Bitcoin Core whose tracepoints are wanted: 23 to 31, or master (default: "
 		 "what the "
 		 "bitcoind says)",

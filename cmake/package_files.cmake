@@ -1,0 +1,38 @@
+# Run by CPack on the files of the package before it packs them: where Debian wants them, compressed as its policy says,
+# with changelog and copyright in its forms.
+set(share ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/usr/share)
+set(doc ${share}/doc/tpcheck)
+set(version ${CPACK_PACKAGE_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})
+
+file(RENAME ${doc}/CHANGELOG.md ${doc}/changelog)
+file(READ ${doc}/LICENSE license)
+file(REMOVE ${doc}/LICENSE)
+string(REGEX MATCH "Copyright [^\n]*" holders "${license}")
+string(REPLACE "Copyright (c)" "Copyright:" holders "${holders}")
+string(REGEX REPLACE "^.*Copyright [^\n]*\n+" "" terms "${license}")
+string(STRIP "${terms}" terms)
+string(REGEX REPLACE "\n\n" "\n.\n" terms "${terms}")
+string(REGEX REPLACE "\n" "\n " terms "${terms}")
+file(WRITE ${doc}/copyright "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: tpcheck
+
+Files: *
+${holders}
+License: Expat
+
+License: Expat
+ ${terms}
+")
+string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC) # of SOURCE_DATE_EPOCH, when that is set
+file(WRITE ${doc}/changelog.Debian "tpcheck (${version}) unstable; urgency=medium
+
+  * The changes are told in changelog.gz.
+
+ -- ${CPACK_PACKAGE_CONTACT}  ${date}
+")
+file(GLOB compressed ${doc}/changelog* ${share}/man/*/*)
+file(CHMOD ${doc}/copyright ${doc}/changelog.Debian PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+execute_process(COMMAND gzip -9n ${compressed} COMMAND_ERROR_IS_FATAL ANY)
+
+# Debian's zsh looks there.
+file(RENAME ${share}/zsh/site-functions ${share}/zsh/vendor-completions)
