@@ -2,10 +2,10 @@
 # shellcheck shell=sh
 BUILD_PACKAGES="cmake make gcc g++ libc6-dev libbpfcc-dev libelf-dev libcurl4-openssl-dev libyajl-dev libcap-ng-dev libssl-dev systemtap-sdt-dev"
 TEST_PACKAGES="libcmocka-dev jq procps util-linux binutils lld perl libyaml-libyaml-perl libxml2-utils libcap2-bin"
-# Without these a test is skipped.
 PACKAGE_PACKAGES="dpkg-dev file"
+# Without these a test is skipped, or a part of it.
 FUZZ_PACKAGES="clang libclang-rt-dev"
-INSTALL_PACKAGES="bash-completion dpkg-dev lintian mandoc zsh"
+INSTALL_PACKAGES="$PACKAGE_PACKAGES bash-completion lintian mandoc zsh"
 
 # For what only root may do; nothing when we are root.
 SUDO=

@@ -104,7 +104,7 @@ chmod 755 "$scratch/widened"
 run 1 "$tpcheck" run --bitcoind="$scratch/widened" --artifacts="$scratch/kept" validation.block_connected.generate
 check "a width that is not documented is named" says 'argument 2 (height) of validation:block_connected is 8 bytes, signed'
 check "with what was wanted" says 'want: 4 bytes, signed'
-check "and the command to repeat it" says "repeat with: $tpcheck run --bitcoind=$scratch/widened 'validation.block_connected.generate'"
+check "and the command to repeat it" says "repeat with: '*$tpcheck'* run --bitcoind=$scratch/widened 'validation.block_connected.generate'"
 check "in the folder asked for" [ -s "$scratch/kept/validation.block_connected.generate/debug.log" ]
 # A note whose address is nowhere in the code: three words of 8 bytes stand before the names.
 cp "$bitcoind" "$scratch/nowhere"

@@ -9,6 +9,9 @@ page=$source/doc/tpcheck.1
 here=$(cd "$(dirname "$0")" && pwd)
 unset ARGP_HELP_FMT
 skipped=
+# The shells are asked by a name that needs no quotes.
+ln -s "$tpcheck" "$scratch/tpcheck"
+tpcheck=$scratch/tpcheck
 
 # offered_by_bash LINE, offered_by_zsh LINE: what is offered at the end of the line, sorted, one a line. The line is
 # what stands behind the program's name.

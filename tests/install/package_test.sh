@@ -56,8 +56,8 @@ check "what is missing is named" complains 'tpcheck-full is neither in'
 check "with the remedy" complains 'install both programs'
 
 # The package.
-if ! command -v dpkg-shlibdeps >/dev/null || ! command -v cpack >/dev/null; then
-	skipped="${skipped:+$skipped; }no package: dpkg-dev is not installed"
+if ! command -v dpkg-shlibdeps >/dev/null || ! command -v file >/dev/null; then
+	skipped="${skipped:+$skipped; }no package: dpkg-dev or file is not installed"
 elif [ "$ordinary" != yes ]; then
 	skipped="${skipped:+$skipped; }no package: this is no ordinary build"
 else
@@ -102,8 +102,9 @@ else
 		user=
 		[ "$(id -u)" != 0 ] || user="setpriv --reuid=65534 --regid=65534 --clear-groups"
 		chmod -R a+rX "$scratch/pack"
+		mkdir -m 1777 "$scratch/lintian"
 		# shellcheck disable=SC2086
-		HOME=$scratch $user lintian --fail-on error,warning "$deb" >"$scratch/out" 2>"$scratch/err"
+		HOME=$scratch TMPDIR=$scratch/lintian $user lintian --fail-on error,warning "$deb" >"$scratch/out" 2>"$scratch/err"
 		check "lintian has neither errors nor warnings" [ $? = 0 ]
 	else
 		skipped="${skipped:+$skipped; }lintian is not installed"

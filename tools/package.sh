@@ -1,0 +1,165 @@
+#!/bin/sh
+# Builds the Debian package in a clean chroot of each SUITE, and tries it in another one that has nothing but the package
+# and what that depends on: the programs, the man page's place, selftest, a bitcoind, and that removing it leaves nothing.
+# As root, with debootstrap.
+#
+#	tools/package.sh [OPTION...] SUITE...        for example: tools/package.sh bookworm trixie
+#
+#	--mirror=URL      the archive (default: the first one that apt uses here)
+#	--bitcoind=PATH   judge this bitcoind there; what it links to is installed by the names of this machine's packages
+#	--check           run check.sh in the chroot that the package is built in
+#	--into=DIR        where the packages go (default: build/packages)
+#	--work=DIR        where the chroots are made (default: a new folder in TMPDIR); 2 GB for a suite
+#	--keep            keep the chroots; with --work they are used again the next time
+#
+# Everything that is mounted is mounted in a mount namespace of its own, and processes live in a PID namespace of their
+# own: whatever happens, nothing stays mounted and nothing goes on running.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+mirror=
+bitcoind=
+check=
+into=$root/build/packages
+work=
+keep=
+
+fail() {
+	echo "package.sh: $*" >&2
+	exit 2
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--mirror=?*) mirror=${1#*=} ;;
+	--bitcoind=?*) bitcoind=$(readlink -f "${1#*=}") ;;
+	--check) check=yes ;;
+	--into=?*) into=${1#*=} ;;
+	--work=?*) work=${1#*=} ;;
+	--keep) keep=yes ;;
+	-*) fail "unknown option '$1'; the top of $0 tells those that there are" ;;
+	*) break ;;
+	esac
+	shift
+done
+[ $# -gt 0 ] || fail "which suites? for example: tools/package.sh bookworm trixie"
+[ "$(id -u)" = 0 ] || fail "chroots need root"
+for tool in debootstrap unshare chroot; do
+	command -v $tool >/dev/null || fail "there is no $tool; install it (Debian: apt-get install debootstrap util-linux coreutils)"
+done
+[ -z "$bitcoind" ] || [ -x "$bitcoind" ] || fail "'$bitcoind' cannot be executed"
+[ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | head -n 1)
+[ -n "$mirror" ] || fail "apt has no archive here; name one by --mirror"
+if [ -n "$work" ]; then
+	mkdir -p "$work"
+else
+	work=$(mktemp -d "${TMPDIR:-/tmp}/tpcheck-package-XXXXXX")
+fi
+mkdir -p "$into"
+work=$(cd "$work" && pwd)
+into=$(cd "$into" && pwd)
+[ -n "$keep" ] || trap 'rm -rf --one-file-system "$work"/*/base "$work"/*/build "$work"/*/clean; rmdir "$work"/* "$work"' EXIT
+trap 'exit 99' INT TERM HUP
+
+# inside CHROOT COMMAND...: runs it there, with /proc, /sys and /dev.
+inside() {
+	# shellcheck disable=SC2016
+	unshare --mount --pid --fork --kill-child sh -c '
+		set -eu
+		root=$1
+		shift
+		mount -t proc proc "$root/proc"
+		mount --rbind /sys "$root/sys"
+		mount --rbind /dev "$root/dev"
+		exec env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+			${http_proxy:+"http_proxy=$http_proxy"} chroot "$root" "$@"' inside "$@"
+}
+
+# step WHAT COMMAND...: says what is done; what the command says goes to the log, and is shown when it fails.
+step() {
+	printf '%s: %s\n' "$suite" "$1"
+	shift
+	"$@" >"$log" 2>&1 || {
+		cat "$log"
+		echo "$suite: FAILED: $*"
+		exit 1
+	}
+}
+
+# fresh NAME: a new chroot of that name, from the base that was made once.
+fresh() {
+	rm -rf --one-file-system "${work:?}/$suite/$1"
+	cp -a "$work/$suite/base" "$work/$suite/$1"
+}
+
+make_base() {
+	[ ! -e "$work/$suite/base/complete" ] || return 0
+	rm -rf --one-file-system "$work/$suite/base"
+	debootstrap --variant=minbase "$suite" "$work/$suite/base" "$mirror"
+	for file in resolv.conf hosts; do
+		[ ! -e "/etc/$file" ] || cp "/etc/$file" "$work/$suite/base/etc/$file"
+	done
+	: >"$work/$suite/base/complete"
+}
+
+copy_source() {
+	mkdir "$work/$suite/build/src"
+	tar -C "$root" --exclude='./build*' --exclude=./.git -cf - . | tar -C "$work/$suite/build/src" -xf -
+}
+
+# Nothing of ours in the chroot, but what dpkg itself keeps.
+nothing_left() {
+	left=$(find "$work/$suite/clean" -xdev -path '*tpcheck*' ! -name '*.deb')
+	[ -z "$left" ] || {
+		echo "left behind:"
+		echo "$left"
+		return 1
+	}
+}
+
+for suite in "$@"; do
+	mkdir -p "$work/$suite"
+	log=$work/$suite/log
+	step "making the chroot" make_base
+	fresh build
+	copy_source
+	# shellcheck disable=SC2016
+	step "building, with what tools/setup.sh names" inside "$work/$suite/build" sh -euc '
+		cd /src
+		root=/src
+		. tools/setup.sh
+		setup_packages $BUILD_PACKAGES $PACKAGE_PACKAGES
+		setup_build -DBUILD_TESTING=OFF -DWERROR=OFF
+		cd build
+		cpack -G DEB -B /src/packages'
+	deb=$(echo "$work/$suite/build/src/packages"/*.deb)
+	cp "$deb" "$into/"
+	name=${deb##*/}
+	fresh clean
+	cp "$deb" "$work/$suite/clean/"
+	step "installing $name in a clean chroot" inside "$work/$suite/clean" sh -euc "
+		apt-get update
+		apt-get install -y --no-install-recommends /$name"
+	library=$(inside "$work/$suite/clean" dpkg-query -W -f '${Package} ${Version}' libbpfcc)
+	step "tpcheck --version" inside "$work/$suite/clean" tpcheck --version
+	step "tpcheck selftest, with $library" inside "$work/$suite/clean" tpcheck selftest
+	if [ -n "$bitcoind" ]; then
+		cp "$bitcoind" "$work/$suite/clean/usr/local/bin/bitcoind"
+		packages=$(ldd "$bitcoind" | sed -n 's|.* => /.*/\([^ ]*\) .*|\1|p' | while read -r file; do
+			dpkg-query -S "*/$file" | sed 's/:.*//' | head -n 1
+		done | sort -u)
+		# shellcheck disable=SC2086
+		step "what bitcoind links to" inside "$work/$suite/clean" apt-get install -y --no-install-recommends $packages
+		step "tpcheck abi" inside "$work/$suite/clean" tpcheck abi --format=json /usr/local/bin/bitcoind
+		step "tpcheck doctor" inside "$work/$suite/clean" tpcheck doctor
+		step "tpcheck run --require" inside "$work/$suite/clean" tpcheck run --require
+		tail -n 1 "$log"
+		rm "$work/$suite/clean/usr/local/bin/bitcoind"
+	fi
+	step "removing it" inside "$work/$suite/clean" apt-get purge -y tpcheck
+	step "nothing is left" nothing_left
+	if [ -n "$check" ]; then
+		step "check.sh" inside "$work/$suite/build" sh -euc 'cd /src && ./check.sh'
+		tail -n 1 "$log"
+	fi
+	echo "$suite: $into/$name is good"
+done
