@@ -6,6 +6,7 @@
 #	tools/package.sh [OPTION...] SUITE...        for example: tools/package.sh bookworm trixie
 #
 #	--mirror=URL      the archive (default: the first one that apt uses here)
+#	--debootstrap=OPTION   an option for debootstrap; for Ubuntu: --components=main,universe, and --keyring=FILE
 #	--bitcoind=PATH   judge this bitcoind there; what it links to is installed by the names of this machine's packages
 #	--check           run check.sh in the chroot that the package is built in
 #	--into=DIR        where the packages go (default: build/packages)
@@ -17,6 +18,7 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 mirror=
+options=
 bitcoind=
 check=
 into=$root/build/packages
@@ -31,6 +33,7 @@ fail() {
 while [ $# -gt 0 ]; do
 	case $1 in
 	--mirror=?*) mirror=${1#*=} ;;
+	--debootstrap=?*) options="$options ${1#*=}" ;;
 	--bitcoind=?*) bitcoind=$(readlink -f "${1#*=}") ;;
 	--check) check=yes ;;
 	--into=?*) into=${1#*=} ;;
@@ -94,7 +97,8 @@ fresh() {
 make_base() {
 	[ ! -e "$work/$suite/base/complete" ] || return 0
 	rm -rf --one-file-system "$work/$suite/base"
-	debootstrap --variant=minbase "$suite" "$work/$suite/base" "$mirror"
+	# shellcheck disable=SC2086
+	debootstrap --variant=minbase $options "$suite" "$work/$suite/base" "$mirror"
 	for file in resolv.conf hosts; do
 		[ ! -e "/etc/$file" ] || cp "/etc/$file" "$work/$suite/base/etc/$file"
 	done

@@ -57,6 +57,10 @@ setup_optional() {
 setup_build() {
 	dir=$root/build
 	mkdir -p "$dir"
+	# The headers of some releases of libbpfcc (0.29, in Ubuntu 24.04) include LLVM's.
+	if grep -qs llvm/Config /usr/include/bcc/bpf_module.h; then
+		setup_packages llvm-dev
+	fi
 	echo "setup: building in $dir"
 	{ cmake -S "$root" -B "$dir" "$@" && cmake --build "$dir" -j "$(nproc)"; } >"$dir/build.log" 2>&1 || {
 		tail -n 40 "$dir/build.log" >&2
