@@ -46,21 +46,44 @@ while [ $# -gt 0 ]; do
 done
 [ $# -gt 0 ] || fail "which suites? for example: tools/package.sh bookworm trixie"
 [ "$(id -u)" = 0 ] || fail "chroots need root"
+for suite in "$@"; do
+	case $suite in *[!a-z0-9]*) fail "'$suite' is no name of a suite" ;; esac
+done
 for tool in debootstrap unshare chroot; do
 	command -v $tool >/dev/null || fail "there is no $tool; install it (Debian: apt-get install debootstrap util-linux coreutils)"
 done
 [ -z "$bitcoind" ] || [ -x "$bitcoind" ] || fail "'$bitcoind' cannot be executed"
 [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | head -n 1)
 [ -n "$mirror" ] || fail "apt has no archive here; name one by --mirror"
+# Nothing is removed but what this script made: the folder is a new or empty one, or one that it has marked.
+mark=.made-by-tpcheck-package
 if [ -n "$work" ]; then
 	mkdir -p "$work"
+	[ -e "$work/$mark" ] || [ -z "$(ls -A "$work")" ] || fail "'$work' has other things in it; name a new or an empty folder"
 else
 	work=$(mktemp -d "${TMPDIR:-/tmp}/tpcheck-package-XXXXXX")
 fi
 mkdir -p "$into"
 work=$(cd "$work" && pwd)
 into=$(cd "$into" && pwd)
-[ -n "$keep" ] || trap 'rm -rf --one-file-system "$work"/*/base "$work"/*/build "$work"/*/clean; rmdir "$work"/* "$work"' EXIT
+: >"$work/$mark"
+
+# remove_tree SUITE NAME: a chroot of ours, never across a mount.
+remove_tree() {
+	rm -rf --one-file-system "${work:?}/${1:?}/${2:?}"
+}
+
+clean_up() {
+	for suite in "$@"; do
+		for name in base build clean log; do
+			remove_tree "$suite" $name
+		done
+		rmdir "$work/$suite" 2>/dev/null || true
+	done
+	rm -f "$work/$mark"
+	rmdir "$work" 2>/dev/null || true
+}
+[ -n "$keep" ] || trap 'clean_up "$@"' EXIT
 trap 'exit 99' INT TERM HUP
 
 # inside CHROOT COMMAND...: runs it there, with /proc, /sys and /dev.
@@ -90,13 +113,13 @@ step() {
 
 # fresh NAME: a new chroot of that name, from the base that was made once.
 fresh() {
-	rm -rf --one-file-system "${work:?}/$suite/$1"
+	remove_tree "$suite" "$1"
 	cp -a "$work/$suite/base" "$work/$suite/$1"
 }
 
 make_base() {
 	[ ! -e "$work/$suite/base/complete" ] || return 0
-	rm -rf --one-file-system "$work/$suite/base"
+	remove_tree "$suite" base
 	# shellcheck disable=SC2086
 	debootstrap --variant=minbase $options "$suite" "$work/$suite/base" "$mirror"
 	for file in resolv.conf hosts; do

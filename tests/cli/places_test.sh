@@ -1,0 +1,45 @@
+#!/bin/sh
+# Where CI systems put things: folders whose names have blanks and more than ASCII, little stack, no HOME, no terminal, an
+# installed copy that cannot be written to. Nothing is written to stderr on a pass, and nothing stays behind.
+. "$(dirname "$0")/lib.sh"
+odd="$scratch/scratch_ ₿🧪_"
+mkdir -p "$odd/bin" "$odd/node"
+mkdir -m 1777 "$odd/tmp"
+cp "$tpcheck" "${tpcheck%/*}/tpcheck-full" "$odd/bin/"
+chmod -R a-w "$odd/bin"
+bitcoind=${BITCOIND:-$(command -v bitcoind)}
+unset BITCOIND
+like_ci() { env -u HOME TMPDIR="$odd/tmp" sh -c 'ulimit -s 512; exec "$@"' like_ci "$@"; }
+
+run 0 like_ci "$odd/bin/tpcheck" list scenarios
+check "nothing on stderr" quiet
+if ! "$tpcheck" selftest >/dev/null 2>&1; then
+	[ "$failures" = 0 ] || finish
+	echo "SKIP: the parts that trace: $("$tpcheck" doctor | tail -n 1)"
+	exit 77
+fi
+run 0 like_ci "$odd/bin/tpcheck" selftest
+check "nothing on stderr" quiet
+check "nothing left behind" left_nothing "$odd/tmp"
+if [ ! -x "$bitcoind" ]; then
+	[ "$failures" = 0 ] || finish
+	echo "SKIP: the parts with a bitcoind: there is none; set BITCOIND, or put one into PATH"
+	exit 77
+fi
+cp "$bitcoind" "$odd/node/"
+run 0 like_ci "$odd/bin/tpcheck" run --bitcoind="$odd/node/bitcoind" --require
+check "nothing on stderr" quiet
+check "nothing left behind" left_nothing "$odd/tmp"
+cd "$odd" || exit 99
+run 0 like_ci bin/tpcheck run --bitcoind=node/bitcoind 'utxocache.spent.*'
+check "by names from here" says '^3 passed'
+
+# What explains a failure goes into such a folder, too, and its command can be copied.
+LC_ALL=C sed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/' "$bitcoind" >"$odd/node/renamed"
+chmod 755 "$odd/node/renamed"
+run 1 like_ci "$odd/bin/tpcheck" run --bitcoind="$odd/node/renamed" --artifacts="$odd/kept" utxocache.spent.chain
+check "findings are kept there" [ -s "$odd/kept/utxocache.spent.chain/findings.json" ]
+again=$(sed -n 's/^ *repeat with: //p' "$scratch/out")
+run 1 like_ci sh -c "$again"
+check "the command that is told repeats it" says '^FAIL  utxocache.spent.chain'
+finish
