@@ -121,9 +121,9 @@ make_base() {
 	[ ! -e "$work/$suite/base/complete" ] || return 0
 	remove_tree "$suite" base
 	# shellcheck disable=SC2086
-	debootstrap --variant=minbase $options "$suite" "$work/$suite/base" "$mirror"
+	debootstrap --variant=minbase $options "$suite" "$work/$suite/base" "$mirror" || return 1
 	for file in resolv.conf hosts; do
-		[ ! -e "/etc/$file" ] || cp "/etc/$file" "$work/$suite/base/etc/$file"
+		[ ! -e "/etc/$file" ] || cp "/etc/$file" "$work/$suite/base/etc/$file" || return 1
 	done
 	: >"$work/$suite/base/complete"
 }
@@ -133,9 +133,9 @@ copy_source() {
 	tar -C "$root" --exclude='./build*' --exclude=./.git -cf - . | tar -C "$work/$suite/build/src" -xf -
 }
 
-# Nothing of ours in the chroot, but what dpkg itself keeps.
+# Nothing of ours in the chroot.
 nothing_left() {
-	left=$(find "$work/$suite/clean" -xdev -path '*tpcheck*' ! -name '*.deb')
+	left=$(cd "$work/$suite/clean" && find . -xdev -path '*tpcheck*' ! -name '*.deb')
 	[ -z "$left" ] || {
 		echo "left behind:"
 		echo "$left"
