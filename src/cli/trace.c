@@ -275,7 +275,10 @@ static void
 add_summary(struct session *session, uint64_t now, struct buf *out)
 {
 	double seconds = session->began_ns ? (double)(now - session->began_ns) / 1e9 : 0;
-	uint64_t lost = lost_now(session);
+	struct probe_counts counts;
+
+	tracer_counts(session->tracer, &counts);
+	uint64_t lost = probe_counts_lost(&counts);
 
 	buf_printf(out, "%" PRIu64 " event%s in %.1f s", session->shown, session->shown == 1 ? "" : "s",
 		   seconds);
@@ -283,6 +286,8 @@ add_summary(struct session *session, uint64_t now, struct buf *out)
 		buf_printf(out, ", %" PRIu64 " lost", lost);
 	else
 		buf_puts(out, ", none lost");
+	if (counts.late)
+		buf_printf(out, ", %" PRIu64 " out of order", counts.late);
 }
 
 static void
@@ -585,10 +590,8 @@ start_child(struct session *session, const char *bitcoind, struct child *child, 
 	int code;
 
 	if (arguments->node_args_cnt) {
-		struct program_opts opts = {.bitcoind = bitcoind,
-					    .args = arguments->node_args,
-					    .user = arguments->user,
-					    .interrupted = session->interrupted};
+		struct program_opts opts = {
+			.bitcoind = bitcoind, .args = arguments->node_args, .user = arguments->user};
 
 		code = program_start(&child->program, &opts, diag);
 		*pid = code ? 0 : program_pid(child->program);
@@ -598,10 +601,6 @@ start_child(struct session *session, const char *bitcoind, struct child *child, 
 		.bitcoind = bitcoind, .user = arguments->user, .interrupted = session->interrupted};
 	code = node_start(&child->node, &opts, diag);
 	*pid = code ? 0 : node_pid(child->node);
-	if (!code)
-		say("started bitcoind on a regtest of its own: bitcoin-cli -regtest -datadir=%s -rpcport=%u "
-		    "reaches it",
-		    node_datadir(child->node), node_rpc_port(child->node));
 	return code;
 }
 
@@ -614,13 +613,22 @@ signal_child(struct child *child, int signo)
 		node_signal(child->node, signo, NULL);
 }
 
+static void
+say_how_to_reach(const struct child *child)
+{
+	if (child->node)
+		say("started bitcoind on a regtest of its own: bitcoin-cli -regtest -datadir=%s -rpcport=%u "
+		    "reaches it",
+		    node_datadir(child->node), node_rpc_port(child->node));
+}
+
 static bool
 child_is_alive(struct child *child)
 {
 	return child->program ? program_is_alive(child->program) : node_is_alive(child->node);
 }
 
-/* bitcoind saves its state on SIGTERM. Another signal to us while it does so, and it is killed. */
+/* bitcoind saves its state on SIGTERM, and what does not end is killed when it is freed. */
 static void
 stop_child(struct child *child)
 {
@@ -638,19 +646,20 @@ stop_child(struct child *child)
 static int
 judge_end(struct child *child, struct diag *diag)
 {
-	if (child->program) {
-		if (program_ended_well(child->program)) {
-			say("%s", program_end_text(child->program));
-			return 0;
-		}
-		const char *output = program_output(child->program);
-		return diag_fail(diag, -ECHILD, "%s%s%s", program_end_text(child->program),
-				 *output ? "; it said last:\n" : "", output);
+	const char *text = child->program ? program_end_text(child->program) : node_end_text(child->node);
+	const char *output = child->program ? program_output(child->program) : "",
+		   *status = strrchr(text, ' ');
+
+	if (child->program ? program_ended_well(child->program) : status && !strcmp(status, " 0")) {
+		say("%s", text);
+		return 0;
 	}
-	say("%s", node_end_text(child->node));
-	return strstr(node_end_text(child->node), "status 0")
-		       ? 0
-		       : diag_fail(diag, -ECHILD, "it should not have ended");
+	diag_fail(diag, -ECHILD, "%s%s%s", text, *output ? "; it said last:\n" : "", output);
+	/* A terminal is not to obey it. */
+	for (char *c = diag->text; *c; c++)
+		if ((*c < 0x20 && *c != '\n') || *c == 0x7f)
+			*c = '?';
+	return -ECHILD;
 }
 
 static int
@@ -673,6 +682,7 @@ trace_child(struct session *session, struct diag *diag)
 		goto out;
 	/* It runs since the exec, which is some microseconds ago; now it waits until it is watched. */
 	signal_child(&child, SIGSTOP);
+	say_how_to_reach(&child);
 	code = pid_open(pid, &pidfd, diag);
 	if (!code)
 		code = attach(session, pid, diag);

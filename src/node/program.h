@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/diag.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -16,8 +15,6 @@ struct program_opts {
 	const char *bitcoind;    /* as node_find_bitcoind gives it */
 	const char *const *args; /* ended by NULL */
 	const char *user;        /* as in struct node_opts */
-	/* As in struct node_opts. */
-	const volatile sig_atomic_t *interrupted;
 };
 
 /* Starts it in our working directory, as that user and with that user's HOME, with no privilege and no file of

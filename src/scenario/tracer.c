@@ -12,6 +12,7 @@
 enum {
 	PAUSE_MS = 50,
 	FINISH_MS = 5000,
+	TELL_MS = 1000,        /* how often losses are told, if there are any */
 	EVENTS_AT_ONCE = 4096, /* until the sink is asked whether something is to be shown */
 };
 
@@ -22,7 +23,7 @@ struct tracer {
 	struct probe_set *set;
 	pid_t pid;
 	struct probe_counts counts, before; /* of all; of the sets that are gone */
-	uint64_t told_lost;
+	uint64_t told_lost, told_at_ns;
 };
 
 struct tracer *
@@ -129,11 +130,19 @@ add_counts(struct tracer *tracer, const struct probe_counts *of_set)
 		.late = before->late + of_set->late,
 		.missing = before->missing + of_set->missing,
 	};
-	uint64_t lost = probe_counts_lost(&tracer->counts);
-	if (lost > tracer->told_lost)
-		tracer->opts.sink.on_loss(tracer->opts.sink.cookie, &tracer->counts,
-					  lost - tracer->told_lost);
+}
+
+/* When there is one that was not told: at once, and then every second. */
+static void
+tell_loss(struct tracer *tracer, bool is_last)
+{
+	uint64_t lost = probe_counts_lost(&tracer->counts), now = clock_now_ns();
+
+	if (lost <= tracer->told_lost || (!is_last && now - tracer->told_at_ns < TELL_MS * UINT64_C(1000000)))
+		return;
+	tracer->opts.sink.on_loss(tracer->opts.sink.cookie, &tracer->counts, lost - tracer->told_lost);
 	tracer->told_lost = lost;
+	tracer->told_at_ns = now;
 }
 
 static bool
@@ -185,6 +194,7 @@ tracer_follow(struct tracer *tracer, int pidfd, enum tracer_end *end, struct dia
 		if (!code)
 			code = hand_over(tracer, &records, &enough, diag);
 		add_counts(tracer, &counts);
+		tell_loss(tracer, false);
 		enough |= !pause_sink(tracer);
 	}
 	*end = enough ? TRACER_ENOUGH : ended ? TRACER_PROCESS_ENDED : TRACER_TIME_OVER;
@@ -198,6 +208,7 @@ tracer_follow(struct tracer *tracer, int pidfd, enum tracer_end *end, struct dia
 		code = hand_over(tracer, &records, &enough, diag);
 	if (!enough)
 		add_counts(tracer, &counts);
+	tell_loss(tracer, true);
 	pause_sink(tracer);
 	return code;
 }
