@@ -14,7 +14,7 @@ cases=0
 # The tree without offence. Its lines look like offences where that is allowed.
 good=$dir/good
 mkdir -p "$good/src/base" "$good/src/contract" "$good/src/notes" "$good/src/probe" "$good/src/node" \
-	"$good/src/report" "$good/src/scenario" "$good/src/cli" "$good/tests/unit" "$good/probes" "$good/cmake"
+	"$good/src/report" "$good/src/trace" "$good/src/scenario" "$good/src/cli" "$good/tests/unit" "$good/probes" "$good/cmake"
 (
 	cd "$good" || exit
 	cat >src/base/text.h <<'EOF'
@@ -67,7 +67,8 @@ EOF
 	printf '#include <curl/curl.h>\n' >src/node/rpc.c
 	printf '#include <openssl/evp.h>\n' >src/node/hash.c
 	printf '#include "base/text.h"\n' >src/report/report.c
-	for layer in base node probe notes contract report scenario; do
+	printf '#include "base/text.h"\n#include "contract/contract.h"\n' >src/trace/line.c
+	for layer in base node probe notes contract report trace scenario; do
 		echo "#include \"$layer/x.h\""
 	done >src/scenario/sc_a.c
 	cat >>src/scenario/sc_a.c <<'EOF'
@@ -97,7 +98,7 @@ EOF
 EOF
 	printf '/* All. */\nSCENARIO(sc_a_b)\nSCENARIO(sc_flush_one_x)\nSCENARIO(sc_pool_two)\n' \
 		>src/scenario/scenarios.def
-	for layer in base node probe notes contract report scenario cli; do
+	for layer in base node probe notes contract report trace scenario cli; do
 		echo "#include \"$layer/x.h\""
 	done >src/cli/main.c
 	printf '#include "base/text.h"\n#include <libelf.h>\nint x = system("rm");\n' >tests/unit/base_text_test.c
@@ -160,12 +161,13 @@ while read -r layer others; do
 			"printf '\n#include \"$other/x.h\"\n' >src/$layer/y.c"
 	done
 done <<'EOF'
-base contract notes probe node report scenario cli
-contract notes probe node report scenario cli
-notes contract probe node report scenario cli
-probe contract notes node report scenario cli
-node contract notes probe report scenario cli
-report contract notes probe node scenario cli
+base contract notes probe node report trace scenario cli
+contract notes probe node report trace scenario cli
+notes contract probe node report trace scenario cli
+probe contract notes node report trace scenario cli
+node contract notes probe report trace scenario cli
+report contract notes probe node trace scenario cli
+trace notes probe node report scenario cli
 scenario cli
 EOF
 names 'src/base/text.h:5: the layer base must not include "node/x.h"' \
@@ -221,11 +223,11 @@ names 'src/base/text.h:6: the include guard has to end with the file' \
 names 'src/node/p2p_peer.h:1: no include guard TPCHECK_NODE_P2P_PEER_H' "echo '/* A peer. */' >src/node/p2p_peer.h"
 
 # The list of scenarios
-names 'src/scenario/sc_a.c:8: sc_a_b is not in src/scenario/scenarios.def' "sed -i '/sc_a_b/d' src/scenario/scenarios.def"
-names 'src/scenario/sc_a.c:16: sc_flush_one_x is not in src/scenario/scenarios.def' \
+names 'src/scenario/sc_a.c:9: sc_a_b is not in src/scenario/scenarios.def' "sed -i '/sc_a_b/d' src/scenario/scenarios.def"
+names 'src/scenario/sc_a.c:17: sc_flush_one_x is not in src/scenario/scenarios.def' \
 	"sed -i '/sc_flush_one_x/d' src/scenario/scenarios.def"
-names 'src/scenario/sc_a.c:17: sc_flush_two_x is not in src/scenario/scenarios.def' \
-	"sed -i '16a FLUSH(\"two\", two);' src/scenario/sc_a.c"
+names 'src/scenario/sc_a.c:18: sc_flush_two_x is not in src/scenario/scenarios.def' \
+	"sed -i '17a FLUSH(\"two\", two);' src/scenario/sc_a.c"
 names 'src/scenario/sc_b.c:1: sc_b is not in src/scenario/scenarios.def' \
 	"echo 'static const struct scenario sc_b = {' >src/scenario/sc_b.c"
 names 'src/scenario/scenarios.def:5: sc_a_b is listed twice' "echo 'SCENARIO(sc_a_b)' >>src/scenario/scenarios.def"
