@@ -18,31 +18,27 @@ enum { COMMANDS_CNT = sizeof(commands) / sizeof(*commands) };
 /* What is kept of root's capabilities, or of those that an ordinary user was given; tests/cli/privileges_test.sh shows
  * what each is for. */
 static const unsigned kept_to_trace[] = {
-	CAP_BPF,          /* maps and programs, a uprobe_multi link */
-	CAP_PERFMON,      /* tracing programs, rings */
-	CAP_SYS_ADMIN,    /* perf events on uprobes; a network namespace */
-	CAP_NET_ADMIN,    /* its loopback device */
-	CAP_SETUID,       /* bitcoind's user */
-	CAP_SETGID,       /* and groups */
-	CAP_SETPCAP,      /* nothing of this is left in bitcoind's bounding set */
-	CAP_CHOWN,        /* its datadir is its user's */
-	CAP_DAC_OVERRIDE, /* we read and write there */
-	CAP_SYS_PTRACE,   /* /proc/PID/mem of a process of another user: are the traps set? */
-	CAP_KILL,         /* it shall end */
-	CAP_IPC_LOCK,     /* large rings */
-	CAP_SYS_NICE,     /* the thread that empties them */
+	CAP_BPF,             /* maps and programs, a uprobe_multi link */
+	CAP_PERFMON,         /* tracing programs, rings */
+	CAP_SYS_ADMIN,       /* perf events on uprobes; a network namespace */
+	CAP_NET_ADMIN,       /* its loopback device */
+	CAP_SETUID,          /* bitcoind's user */
+	CAP_SETGID,          /* and groups */
+	CAP_SETPCAP,         /* nothing of this is left in bitcoind's bounding set */
+	CAP_CHOWN,           /* its datadir is its user's */
+	CAP_DAC_OVERRIDE,    /* we read and write there */
+	CAP_SYS_PTRACE,      /* /proc/PID/mem of a process of another user: are the traps set? */
+	CAP_DAC_READ_SEARCH, /* the same, for an ordinary user who has no CAP_DAC_OVERRIDE */
+	CAP_KILL,            /* it shall end */
+	CAP_IPC_LOCK,        /* large rings */
+	CAP_SYS_NICE,        /* the thread that empties them */
 };
 static const unsigned kept_to_read[] = {CAP_DAC_READ_SEARCH}; /* any file that root may name, as in front.c */
 
-static int
-give_up_privileges(const struct command *command, struct diag *diag)
+static bool
+traces(const struct command *command)
 {
-	if (command == &command_abi || command == &command_diff || command == &command_list)
-		return privileges_keep(kept_to_read, sizeof(kept_to_read) / sizeof(kept_to_read[0]), diag);
-	int code = environment_check_tmpdir(diag);
-	if (!code)
-		code = privileges_keep(kept_to_trace, sizeof(kept_to_trace) / sizeof(kept_to_trace[0]), diag);
-	return code;
+	return command != &command_abi && command != &command_diff && command != &command_list;
 }
 
 struct chosen {
@@ -112,7 +108,16 @@ main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
-	if (give_up_privileges(chosen.command, &diag)) {
+	int code = traces(chosen.command)
+			   ? privileges_keep(kept_to_trace, sizeof(kept_to_trace) / sizeof(kept_to_trace[0]),
+					     &diag)
+			   : privileges_keep(kept_to_read, sizeof(kept_to_read) / sizeof(kept_to_read[0]),
+					     &diag);
+	if (code) {
+		fprintf(stderr, "tpcheck: %s\n", diag.text);
+		return EXIT_ERROR;
+	}
+	if (traces(chosen.command) && environment_check_tmpdir(&diag)) {
 		fprintf(stderr, "tpcheck: %s\n", diag.text);
 		return EXIT_USAGE;
 	}
