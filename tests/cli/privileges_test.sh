@@ -22,6 +22,9 @@ if [ $((0x$1 & 0x$2 & needed)) != $needed ]; then
 	exit 77
 fi
 
+# CAP_SYS_NICE is seen by a thread that goes before others.
+renice -n 0 -p $$ >/dev/null
+
 # The build folder may be where an ordinary user cannot go.
 prefix=$scratch/installed
 cmake --install "$(dirname "$tpcheck")" --prefix "$prefix" >/dev/null || exit 99
@@ -37,14 +40,25 @@ cd / || exit 99
 
 uid=12345
 group=23456
+pids=
+was_options=
+# However it ends.
+clean_up() {
+	# shellcheck disable=SC2086 # several
+	[ -z "$pids" ] || kill $pids
+	[ -z "$was_options" ] || in_tracefs "$was_options" "$was_mode" true
+	rm -rf "$scratch"
+}
+trap clean_up EXIT
+trap 'exit 99' HUP INT TERM
 # as CAPABILITIES COMMAND...: as an ordinary user with these in the ambient set ("-": none), in the group of tracefs.
 as() {
-	caps=$1
+	ambient_set=$1
 	shift
-	if [ "$caps" = - ]; then
+	if [ "$ambient_set" = - ]; then
 		setpriv --reuid=$uid --regid=$uid --groups=$group "$@"
 	else
-		setpriv --reuid=$uid --regid=$uid --groups=$group "--inh-caps=$caps" "--ambient-caps=$caps" "$@"
+		setpriv --reuid=$uid --regid=$uid --groups=$group "--inh-caps=$ambient_set" "--ambient-caps=$ambient_set" "$@"
 	fi
 }
 
@@ -106,7 +120,6 @@ if ! was=$(unshare --mount sh -c "mount -t tracefs tracefs '$scratch/tracefs' &&
 else
 	set -- $was
 	was_options=gid=$1,mode=$2 was_mode=$4
-	trap 'in_tracefs "$was_options" "$was_mode" true; rm -rf "$scratch"' EXIT
 	while IFS='|' read -r options mode caps code text; do
 		run "$code" in_tracefs "$options" "$mode" "$scratch/as" "$caps" "$tpcheck" selftest --attach=tracefs
 		check "tracefs with $options and $mode, $caps: $text" says "$text"
@@ -207,13 +220,14 @@ if [ "$has_multi" = 1 ]; then
 		"$@" __specimen <&9 >/dev/null 2>&1 &
 		pids="$pids $!"
 	}
-	pids=
 	start setpriv --reuid=$uid --regid=$uid --groups=$group "$full"
 	own=$!
 	start setpriv --reuid=54321 --regid=54321 --clear-groups "$full"
 	other=$!
 	start setpriv --reuid=$uid --regid=$uid --groups=$group "$prefix/unreadable"
 	no_dump=$!
+	start "$scratch/as" +bpf,+perfmon "$full"
+	equal=$!
 	for pid in $pids; do
 		tries=0
 		until [ "$(tr '\0' ' ' <"/proc/$pid/cmdline" | grep -c '^/.* __specimen $')" = 1 ] && [ "$(sed -n 's/^Name:\t//p' "/proc/$pid/status")" != setpriv ]; do
@@ -227,11 +241,13 @@ if [ "$has_multi" = 1 ]; then
 		own) pid=$own ;;
 		other) pid=$other ;;
 		no_dump) pid=$no_dump ;;
+		equal) pid=$equal ;;
 		esac
 		run "$code" as "$caps" "$prefix/attach_to" $pid multi
 		check "a process ($whose) with $caps: $text" says "$text"
 	done <<END
 own|+bpf,+perfmon|0|attached by multi
+equal|+bpf,+perfmon|0|attached by multi
 other|+bpf,+perfmon|1|/exe': Permission denied
 other|+bpf,+perfmon,+dac_read_search|1|/exe': Permission denied
 other|+bpf,+perfmon,+sys_ptrace|1|/mem': Permission denied; a process of another user
@@ -241,6 +257,7 @@ no_dump|+bpf,+perfmon,+sys_ptrace,+dac_read_search|0|attached by multi
 END
 	kill $pids
 	wait $pids 2>/dev/null
+	pids=
 	exec 9>&-
 fi
 
@@ -305,6 +322,21 @@ cp "$full" "$scratch/theirs/private/program"
 chown -R $uid "$scratch/theirs/private"
 "$tpcheck" abi "$scratch/theirs/private/program" >"$scratch/out" 2>"$scratch/err"
 check "root can still look at anybody's file" says '20 tracepoints at'
+# To look at files, root keeps the right to read them. The program is held by a pipe that is full.
+for command in list "abi $full"; do
+	# shellcheck disable=SC2016,SC2086
+	sh -c 'echo $$ >"$0"; head -c 65536 /dev/zero; exec "$@"' "$scratch/pid" "$tpcheck" $command | {
+		tries=0
+		until grep -q '^CapEff:.*0000000000000004$' "/proc/$(cat "$scratch/pid")/status" 2>/dev/null; do
+			tries=$((tries + 1))
+			[ $tries -lt 200 ] || exit 1
+			sleep 0.05
+		done
+		grep -q '^CapBnd:.*0000000000000004$' "/proc/$(cat "$scratch/pid")/status"
+	}
+	check "${command%% *} keeps CAP_DAC_READ_SEARCH alone" [ $? = 0 ]
+done
+
 # Whatever the sources read is on the list of what is kept, and nothing else is.
 sed -n '/^static const char \*const kept/,/^};/s/^\t"\([A-Z_]*\)".*/\1/p' "$sources/cli/environment.c" | sort >"$scratch/kept"
 # The shim looks whether there is a PATH, which it replaces.
@@ -324,9 +356,10 @@ look() {
 	# 8 is a file that tpcheck was given, and is not to pass on.
 	"$@" >"$scratch/out" 2>&1 8<"$tpcheck" &
 	pid=$!
+	pids=$pid
 	node=
 	tries=0
-	until [ -n "$node" ] || [ $tries -gt 400 ]; do
+	until [ -n "$node" ] || [ $tries -gt 2000 ]; do
 		tries=$((tries + 1))
 		sleep 0.05
 		node=$(pgrep -P $pid -x bitcoind | head -n 1)
@@ -334,6 +367,11 @@ look() {
 			[ "$(readlink "/proc/$node/exe")" = "$(readlink -f "$bitcoind")" ] || node=
 	done
 	check "there is a bitcoind, and the probes are being made: $*" [ -n "$node" ]
+}
+end_look() {
+	kill -INT $pid
+	wait $pid
+	pids=
 }
 ring_bytes() {
 	total=0
@@ -346,7 +384,7 @@ ring_bytes() {
 nice_cnt() { cat "/proc/$1/task"/*/stat | sed 's/.*) //' | awk '$17 == -10' | wc -l; }
 look "$tpcheck" run --bitcoind="$bitcoind"
 kept=0
-for bit in 39 38 21 12 7 6 8 0 1 19 5 14 23; do kept=$((kept | 1 << bit)); done
+for bit in 39 38 21 12 7 6 8 0 1 2 19 5 14 23; do kept=$((kept | 1 << bit)); done
 kept=$(printf '%016x' $((kept & 0x$(set_of self CapBnd))))
 for set in CapPrm CapEff CapBnd; do
 	check "root keeps $kept in $set" [ "$(set_of $pid $set)" = "$kept" ]
@@ -368,19 +406,17 @@ rings=$(ring_bytes $pid)
 check "a thread of root goes before others" [ "$(nice_cnt $pid)" = 1 ]
 wait $pid
 check "that run passed" [ $? = 0 ]
+pids=
 look setpriv --bounding-set=-setpcap "$tpcheck" run --bitcoind="$bitcoind"
 check "without CAP_SETPCAP bitcoind's bounding set stays" [ "$(set_of "$node" CapBnd)" != 0000000000000000 ]
 check "but bitcoind has nothing" [ "$(set_of "$node" CapEff)" = 0000000000000000 ]
-kill -INT $pid
-wait $pid
+end_look
 look setpriv --bounding-set=-ipc_lock "$tpcheck" run --bitcoind="$bitcoind"
 check "without CAP_IPC_LOCK rings are smaller than $rings bytes" [ "$(ring_bytes $pid)" -lt "$rings" ]
-kill -INT $pid
-wait $pid
+end_look
 look setpriv --bounding-set=-sys_nice "$tpcheck" run --bitcoind="$bitcoind"
 check "without CAP_SYS_NICE no thread goes before others" [ "$(nice_cnt $pid)" = 0 ]
-kill -INT $pid
-wait $pid
+end_look
 
 # One less for root. Without CAP_SYS_ADMIN and BPF, as the first includes the second.
 some="utxocache.spent.inputs net.inbound_connection.networks"
@@ -388,7 +424,7 @@ while IFS='|' read -r less options code text; do
 	drop=
 	for word in $less; do drop=$drop,-$word; done
 	# shellcheck disable=SC2086 # several words
-	run "$code" timeout -k 5 60 setpriv "--bounding-set=${drop#,}" "$tpcheck" run --bitcoind="$bitcoind" $options $some
+	run "$code" timeout -k 5 300 setpriv "--bounding-set=${drop#,}" "$tpcheck" run --bitcoind="$bitcoind" $options $some
 	check "root without $less: $text" says "$text"
 done <<END
 sys_admin|--attach=multi|0|no network namespace: failed to make one
@@ -407,6 +443,34 @@ ipc_lock||0|2 passed
 sys_nice||0|2 passed
 setuid setgid chown dac_override sys_ptrace kill setpcap|--user=root|0|2 passed
 END
+# What a container's flags leave: docker's default set, and what is added.
+docker=-all,+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,+setgid,+setuid,+setfcap,+setpcap,+net_bind_service
+docker=$docker,+sys_chroot,+kill,+audit_write
+while IFS='|' read -r added options code text; do
+	# shellcheck disable=SC2086
+	run "$code" timeout -k 5 300 unshare --pid --fork --mount-proc setpriv "--bounding-set=$docker$added" \
+		"$tpcheck" run --bitcoind="$bitcoind" $options $some
+	check "root of a container with $added $options: $text" says "$text"
+done <<END
+||77|start the container with CAP_BPF and CAP_PERFMON
+,+bpf||77|but not CAP_PERFMON
+,+bpf,+perfmon||99|failed to open '/proc/[0-9]*/exe': Permission denied; .*--cap-add=SYS_PTRACE
+,+bpf,+perfmon,+sys_ptrace||0|1 passed, 0 failed, 1 skipped
+,+bpf,+perfmon|--user=root|0|1 passed, 0 failed, 1 skipped
+,+sys_admin,+sys_ptrace||0|1 passed, 0 failed, 1 skipped
+,+sys_admin,+net_admin,+sys_ptrace||0|2 passed, 0 failed, 0 skipped
+END
+if [ "$has_multi" = 1 ]; then
+	# shellcheck disable=SC2086
+	run 0 setpriv "--bounding-set=$docker,+bpf,+perfmon" "$scratch/as" +bpf,+perfmon "$tpcheck" run --bitcoind="$bitcoind" $some
+	check "an ordinary user of a container" says '1 passed, 0 failed, 1 skipped'
+	look "$scratch/as" +bpf,+perfmon "$tpcheck" run --bitcoind="$bitcoind"
+	for set in CapInh CapPrm CapEff CapAmb; do
+		check "an ordinary user's bitcoind has nothing in $set" [ "$(set_of "$node" $set)" = 0000000000000000 ]
+	done
+	check "and can get nothing" [ "$(set_of "$node" NoNewPrivs)" = 1 ]
+	end_look
+fi
 rm -rf "$scratch/tmp"/tpcheck-??????
 
 # Modules that a variable names; a proxy that a variable names.
