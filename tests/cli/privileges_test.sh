@@ -340,7 +340,8 @@ done
 # Whatever the sources read is on the list of what is kept, and nothing else is.
 sed -n '/^static const char \*const kept/,/^};/s/^\t"\([A-Z_]*\)".*/\1/p' "$sources/cli/environment.c" | sort >"$scratch/kept"
 # The shim looks whether there is a PATH, which it replaces.
-grep -rhoE 'getenv\("[A-Z_]+"\)' "$sources" | sed 's/.*"\(.*\)".*/\1/' | sort -u >"$scratch/read"
+# localtime_r reads TZ.
+{ grep -rhoE 'getenv\("[A-Z_]+"\)' "$sources"; echo '"TZ"'; } | sed 's/.*"\(.*\)".*/\1/' | sort -u >"$scratch/read"
 check "the list of what is kept is that of what is read" diff "$scratch/kept" "$scratch/read"
 
 if [ ! -x "$bitcoind" ]; then
