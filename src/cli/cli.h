@@ -4,6 +4,7 @@
 
 #include "probe/probe.h"
 
+#include <argp.h>
 #include <signal.h>
 #include <stdbool.h>
 
@@ -37,6 +38,9 @@ unsigned cli_release(const struct argp_state *state, const char *option, const c
 
 extern const char *const cli_attach_names[];  /* indices are enum probe_method */
 extern const char *const cli_headers_names[]; /* indices are enum probe_headers */
+
+/* --attach and --headers, for a command's argp: a child whose input is a struct probe_opts. */
+extern const struct argp cli_probe_argp;
 
 enum cli_format {
 	CLI_FORMAT_TEXT,

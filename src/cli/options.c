@@ -20,6 +20,39 @@ const char *const cli_format_names[] = {"text", "json", NULL};
 const char *const cli_attach_names[] = {"auto", "multi", "perf", "tracefs", NULL};
 const char *const cli_headers_names[] = {"builtin", "system", NULL};
 
+enum { OPTION_ATTACH = 768, OPTION_HEADERS };
+
+static error_t
+parse_probe(int key, char *arg, struct argp_state *state)
+{
+	struct probe_opts *opts = state->input;
+
+	switch (key) {
+	case OPTION_ATTACH:
+		opts->method = (enum probe_method)cli_choice(state, "attach", arg, cli_attach_names);
+		return 0;
+	case OPTION_HEADERS:
+		opts->headers = (enum probe_headers)cli_choice(state, "headers", arg, cli_headers_names);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp cli_probe_argp = {
+	.options =
+		(const struct argp_option[]){
+			{"attach", OPTION_ATTACH, "auto|multi|perf|tracefs", 0,
+			 "How to attach: one uprobe_multi link, a perf event for each probe, or an event of "
+			 "tracefs for each",
+			 0},
+			{"headers", OPTION_HEADERS, "builtin|system", 0,
+			 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
+			{0},
+		},
+	.parser = parse_probe,
+};
+
 void
 cli_set_up(int argc, char **argv)
 {

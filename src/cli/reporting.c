@@ -60,9 +60,9 @@ parse(int key, char *arg, struct argp_state *state)
 const struct argp reporting_argp = {
 	.options =
 		(const struct argp_option[]){
-			{"format", OPTION_FORMAT, "FORMAT", 0,
-			 "How to report: text (default), json, tap (tap13: for older consumers), junit, or "
-			 "github (text, and annotations for GitHub Actions)",
+			{"format", OPTION_FORMAT, "text|json|tap|tap13|junit|github", 0,
+			 "How to report (default text); tap13 is for older consumers of TAP, github is text "
+			 "and annotations for GitHub Actions",
 			 0},
 			{"output", OPTION_OUTPUT, "FILE", 0, "Where to report (default standard output)", 0},
 			{"report", OPTION_REPORT, "FORMAT=FILE", 0,

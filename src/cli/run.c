@@ -26,8 +26,6 @@ enum {
 	OPTION_REQUIRE,
 	OPTION_DETAILS,
 	OPTION_ARTIFACTS,
-	OPTION_ATTACH,
-	OPTION_HEADERS,
 	OPTION_RELEASE,
 	OPTION_USER,
 };
@@ -74,6 +72,7 @@ parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &arguments->reporting;
+		state->child_inputs[1] = &arguments->probe;
 		return 0;
 	case OPTION_BITCOIND:
 		arguments->bitcoind = arg;
@@ -94,14 +93,6 @@ parse(int key, char *arg, struct argp_state *state)
 		if (!*arg)
 			argp_error(state, "--artifacts needs the name of a folder");
 		arguments->artifacts = arg;
-		return 0;
-	case OPTION_ATTACH:
-		arguments->probe.method =
-			(enum probe_method)cli_choice(state, "attach", arg, cli_attach_names);
-		return 0;
-	case OPTION_HEADERS:
-		arguments->probe.headers =
-			(enum probe_headers)cli_choice(state, "headers", arg, cli_headers_names);
 		return 0;
 	case OPTION_RELEASE:
 		arguments->release = cli_release(state, "release", arg);
@@ -261,12 +252,6 @@ run(int argc, char **argv)
 		{"artifacts", OPTION_ARTIFACTS, "DIR", 0,
 		 "Where to keep what explains a failure (default: a new folder in the temporary directory)",
 		 0},
-		{"attach", OPTION_ATTACH, "auto|multi|perf|tracefs", 0,
-		 "How to attach: one uprobe_multi link, a perf event for each probe, or an event of tracefs "
-		 "for each",
-		 0},
-		{"headers", OPTION_HEADERS, "builtin|system", 0,
-		 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
 		{"release", OPTION_RELEASE, "RELEASE", 0,
 		 "The release of Bitcoin Core whose tracepoints are wanted: 23 to 31, or master (default: "
 		 "what the "
@@ -276,7 +261,8 @@ run(int argc, char **argv)
 		 "Whom bitcoind runs as when tpcheck is root (default: who called sudo, else nobody)", 0},
 		{0},
 	};
-	static const struct argp_child children[] = {{.argp = &reporting_argp}, {0}};
+	static const struct argp_child children[] = {
+		{.argp = &reporting_argp}, {.argp = &cli_probe_argp}, {0}};
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,

@@ -6,7 +6,6 @@
 #include <argp.h>
 #include <stdlib.h>
 
-enum { OPTION_ATTACH = 256, OPTION_HEADERS };
 static const char command_name[] = "tpcheck selftest";
 
 struct arguments {
@@ -18,18 +17,11 @@ static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
-	struct selftest_opts *opts = &arguments->selftest;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &arguments->reporting;
-		return 0;
-	case OPTION_ATTACH:
-		opts->probe.method = (enum probe_method)cli_choice(state, "attach", arg, cli_attach_names);
-		return 0;
-	case OPTION_HEADERS:
-		opts->probe.headers =
-			(enum probe_headers)cli_choice(state, "headers", arg, cli_headers_names);
+		state->child_inputs[1] = &arguments->selftest.probe;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is one too many: selftest takes no argument", arg);
@@ -42,18 +34,9 @@ parse(int key, char *arg, struct argp_state *state)
 static int
 run(int argc, char **argv)
 {
-	static const struct argp_option options[] = {
-		{"attach", OPTION_ATTACH, "auto|multi|perf|tracefs", 0,
-		 "How to attach: one uprobe_multi link, a perf event for each probe, or an event of tracefs "
-		 "for each",
-		 0},
-		{"headers", OPTION_HEADERS, "builtin|system", 0,
-		 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
-		{0},
-	};
-	static const struct argp_child children[] = {{.argp = &reporting_argp}, {0}};
+	static const struct argp_child children[] = {
+		{.argp = &reporting_argp}, {.argp = &cli_probe_argp}, {0}};
 	static const struct argp argp = {
-		.options = options,
 		.parser = parse,
 		.children = children,
 		.doc = "Runs the whole way (compile, attach, trap, ring, decode, match) on the built-in "

@@ -37,8 +37,6 @@ enum {
 	OPTION_OF,
 	OPTION_INTERVAL,
 	OPTION_PAYLOAD,
-	OPTION_ATTACH,
-	OPTION_HEADERS,
 	OPTION_RELEASE,
 	OPTION_USER,
 	OPTION_RING,
@@ -159,6 +157,9 @@ parse(int key, char *arg, struct argp_state *state)
 	struct arguments *arguments = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->probe;
+		return 0;
 	case OPTION_PID:
 		arguments->pid = (pid_t)cli_number(state, "pid", arg, 1, INT32_MAX);
 		return 0;
@@ -192,14 +193,6 @@ parse(int key, char *arg, struct argp_state *state)
 	case OPTION_PAYLOAD:
 		arguments->payload_bytes =
 			(uint32_t)cli_number(state, "payload", arg, 1, RECORD_PAYLOAD_BYTES);
-		return 0;
-	case OPTION_ATTACH:
-		arguments->probe.method =
-			(enum probe_method)cli_choice(state, "attach", arg, cli_attach_names);
-		return 0;
-	case OPTION_HEADERS:
-		arguments->probe.headers =
-			(enum probe_headers)cli_choice(state, "headers", arg, cli_headers_names);
 		return 0;
 	case OPTION_RELEASE:
 		arguments->release = cli_release(state, "release", arg);
@@ -777,32 +770,30 @@ run(int argc, char **argv)
 		 "Lines for people (default), or one JSON object for each event", 2},
 		{"payload", OPTION_PAYLOAD, "BYTES", 0,
 		 "Show the first bytes of messages, up to 32768, as hex", 2},
-		{"count", OPTION_COUNT, "N", 0, "End after N events", 2},
+		{"count", OPTION_COUNT, "COUNT", 0, "End after so many events", 2},
 		{"duration", OPTION_DURATION, "SECONDS", 0, "End after so many seconds", 2},
 		{"stats", OPTION_STATS, NULL, 0, "A table of counts, rates and quantiles instead of lines",
 		 3},
-		{"by", OPTION_BY, "ARGUMENT[,...]", 0,
+		{"by", OPTION_BY, "ARGUMENTS", 0,
 		 "With --stats: apart by the values of these, e.g. message_type", 3},
-		{"of", OPTION_OF, "ARGUMENT[,...]", 0,
+		{"of", OPTION_OF, "ARGUMENTS", 0,
 		 "With --stats: measure these (default: all durations, sizes and amounts)", 3},
 		{"interval", OPTION_INTERVAL, "SECONDS", 0,
 		 "With --stats: how often to show the table (default: each second on a terminal, else in the "
 		 "end)",
 		 3},
-		{"attach", OPTION_ATTACH, "auto|multi|perf", 0,
-		 "How to attach: one uprobe_multi link, or a perf event for each probe", 4},
-		{"headers", OPTION_HEADERS, "builtin|system", 0,
-		 "Kernel headers: the built-in ones (default), or those that libbcc finds", 4},
-		{"release", OPTION_RELEASE, "N", 0,
+		{"release", OPTION_RELEASE, "RELEASE", 0,
 		 "The release of Bitcoin Core whose names and types are used (default: what the binary says)",
 		 4},
 		{"ring", OPTION_RING, "KIB", 0, "Size of the buffer of each CPU between kernel and tpcheck",
 		 4},
 		{0},
 	};
+	static const struct argp_child children[] = {{.argp = &cli_probe_argp, .group = 4}, {0}};
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
+		.children = children,
 		.args_doc = "[TRACEPOINT...] [-- NODE ARGUMENT...]",
 		.doc = "Shows what a process's tracepoints tell, as it happens. TRACEPOINT is a name or a "
 		       "shell pattern: "

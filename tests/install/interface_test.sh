@@ -99,24 +99,24 @@ try() {
 		all=$(options "$command" | sed 's/ .*//')
 		# zsh adds the = when it inserts.
 		same "$1: options of $command" "$(sorted $(echo "$all" | sed 's/=.*//') --help --usage --version)" \
-			"$($offered "$command --" | sed 's/=$//')"
+			"$($offered "$command --" | sed 's/=$//' | sort)"
 		for option in $all; do
 			case $option in
 			*=*\|*) want=$(echo "${option#*=}" | tr '|' '\n' | sort) ;;
+			*=FORMAT=FILE) want=$(echo "$all" | sed -n 's/^--format=//p' | tr '|' '\n' | sort) ;;
 			*=PATH | *=FILE) want=$(sorted some-file sub) ;;
 			*=DIR) want=sub ;;
 			*=RELEASE) want=$(sorted $releases) ;;
 			*=NAME) want=root ;;
 			*=PID) want=1 ;;
-			*=FORMAT=FILE) want=$(echo "$all" | sed -n 's/^--format=//p' | tr '|' '\n' | sort) ;;
-			*=SECONDS | *=COUNT | *=BYTES) want= ;;
+			*=SECONDS | *=COUNT | *=BYTES | *=ARGUMENTS | *=KIB) want= ;;
 			*=*)
 				check "$1: what $command takes for $option is known" false
 				continue
 				;;
 			*) continue ;;
 			esac
-			got=$($offered "$command ${option%%=*}=" | sed 's/[=/]$//')
+			got=$($offered "$command ${option%%=*}=" | sed 's/[=/]$//' | sort)
 			# Of users and processes there are more than we know.
 			case $option in *=NAME | *=PID) got=$(echo "$got" | grep -x "$want") ;; esac
 			same "$1: $command $option" "$want" "$got"
