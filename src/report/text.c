@@ -1,5 +1,6 @@
 #include "report/text.h"
 
+#include "base/utf8.h"
 #include "base/xmem.h"
 #include "report/format.h"
 
@@ -28,14 +29,25 @@ report_text_start(struct report_text *text, const char *name, size_t number, siz
 		live_show(text->live, name, number, of);
 }
 
+/* What others said (a node's last words are in a reason) must not control the terminal. */
 void
 report_print_indented(FILE *out, const char *indent, const char *lines)
 {
-	while (*lines) {
-		size_t len = strcspn(lines, "\n");
+	size_t n;
 
-		fprintf(out, "%s%.*s\n", indent, (int)len, lines);
-		lines += len + (lines[len] == '\n');
+	for (const char *at = lines; *at; at += n) {
+		bool begins = at == lines || at[-1] == '\n';
+
+		if (begins)
+			fputs(indent, out);
+		utf8_first(at, &n);
+		if (*at == '\n' || *at == '\t' || (utf8_len(at, n) && utf8_is_plain(at, n)))
+			fwrite(at, 1, n, out);
+		else
+			for (size_t i = 0; i < n; i++)
+				fprintf(out, "\\x%02x", (unsigned char)at[i]);
+		if (!at[n] && *at != '\n')
+			fputc('\n', out);
 	}
 }
 

@@ -61,8 +61,15 @@ fi
 
 # Interrupted at any time: a valid report, the documented code, no process and no file left.
 for delay in 0.1 0.4 0.7 1.0; do
+	rm -f "$scratch/interrupted.json"
 	"$tpcheck" run --bitcoind="$bitcoind" --format=json --output="$scratch/interrupted.json" >"$scratch/out" 2>"$scratch/err" &
 	pid=$!
+	# The file is there when signals are caught; until then a shell's background job ignores them.
+	tries=0
+	until [ -e "$scratch/interrupted.json" ] || [ $tries = 600 ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
 	sleep $delay
 	# Twice, as impatient people do.
 	kill -INT $pid

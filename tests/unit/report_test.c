@@ -653,6 +653,26 @@ test_text_of_summary(void **state)
 	screen_close(&screen);
 }
 
+/* What a node said last is shown, and controls nothing. */
+static void
+test_text_hostile(void **state)
+{
+	struct report_result result = result_of(
+		"a.b.c", OUTCOME_ERROR,
+		"bitcoind said: \033[2Jgone\rnew\n\tna\xc3\xafve \xe2\x82\xbf \xff\xe2\x80\xaeturned", 5);
+	struct screen screen;
+
+	(void)state;
+	screen_open(&screen, false);
+	report_text_result(&screen.text, &result, false);
+	fclose(screen.text.out);
+	assert_string_equal(screen.bytes, "ERROR a.b.c (0.005 s)\n"
+					  "    bitcoind said: \\x1b[2Jgone\\x0dnew\n"
+					  "    \tna\xc3\xafve \xe2\x82\xbf \\xff\\xe2\\x80\\xaeturned\n");
+	free(screen.bytes);
+	report_result_fini(&result);
+}
+
 int
 main(void)
 {
@@ -665,6 +685,7 @@ main(void)
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_exit_codes),
 		cmocka_unit_test(test_version),
+		cmocka_unit_test(test_text_hostile),
 		cmocka_unit_test(test_text_of_a_failure),
 		cmocka_unit_test(test_text_of_bare_findings),
 		cmocka_unit_test(test_text_of_other_outcomes),
