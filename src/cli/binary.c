@@ -115,3 +115,15 @@ binary_close(struct binary *binary)
 	free(binary->reason);
 	*binary = (struct binary){0};
 }
+
+unsigned
+binary_find_release(const char *path, unsigned release)
+{
+	struct binary binary;
+
+	binary_open(&binary, path, release);
+	if (binary.outcome == OUTCOME_PASS)
+		release = binary.guess.release;
+	binary_close(&binary);
+	return release ? release : RELEASE_MASTER;
+}

@@ -21,4 +21,8 @@ struct binary {
 void binary_open(struct binary *binary, const char *path, unsigned release);
 void binary_close(struct binary *binary);
 
+/* The release of a file that is to be run or traced; master where nothing tells it: what is wrong with the file is told
+ * by who uses it then. A release that is given (not 0) is that. */
+unsigned binary_find_release(const char *path, unsigned release);
+
 #endif

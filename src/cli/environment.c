@@ -20,13 +20,15 @@ extern char **environ;
 
 /* tests/cli/privileges_test.sh compares these with what the sources read. */
 static const char *const kept[] = {
-	"PATH",             /* where bitcoind is looked for; it never runs with our privileges */
-	"BITCOIND",         /* the same */
-	"TMPDIR",           /* see environment_check_tmpdir */
-	"SUDO_UID",         /* whom bitcoind runs as, and whom what is kept belongs to; never root */
-	"SUDO_GID", "TERM", /* whether a terminal has colours and a cursor that moves */
-	"NO_COLOR",         /* https://no-color.org */
-	"TZ", /* the zone of the times that trace tells; the C library takes nothing else from it */
+	"PATH",     /* where bitcoind is looked for; it never runs with our privileges */
+	"BITCOIND", /* the same */
+	"TMPDIR",   /* see environment_check_tmpdir */
+	"SUDO_UID", /* whom bitcoind runs as, and whom what is kept belongs to; never root */
+	"SUDO_GID", /* the same */
+	"HOME",     /* where a bitcoind that trace starts as ourselves has its datadir */
+	"TERM",     /* whether a terminal has colours and a cursor that moves */
+	"NO_COLOR", /* https://no-color.org */
+	"TZ",       /* of the times that trace tells; the C library takes nothing else from it */
 };
 
 /* Those who may do no more than we can choose what is compiled. */

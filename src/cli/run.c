@@ -225,19 +225,6 @@ allow_files(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* What is wrong with the file is the runner's to tell. */
-static unsigned
-find_release(const char *bitcoind, unsigned release)
-{
-	struct binary binary;
-
-	binary_open(&binary, bitcoind, release);
-	if (binary.outcome == OUTCOME_PASS)
-		release = binary.guess.release;
-	binary_close(&binary);
-	return release ? release : RELEASE_MASTER;
-}
-
 static int
 run(int argc, char **argv)
 {
@@ -317,7 +304,7 @@ run(int argc, char **argv)
 		code = run_on_specimen(&arguments, reports, &report, diag.text, interrupted);
 	} else {
 		prefix = repeat_prefix(&arguments, bitcoind);
-		unsigned release = find_release(bitcoind, arguments.release);
+		unsigned release = binary_find_release(bitcoind, arguments.release);
 		notice = release == RELEASE_MASTER ? xasprintf("judging %s", bitcoind)
 						   : xasprintf("judging %s as v%u", bitcoind, release);
 		struct runner_opts opts = {

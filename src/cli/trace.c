@@ -414,18 +414,6 @@ tell_differences(const struct selection *selection)
 		say("note: and %zu more differences; 'tpcheck abi' tells them all", cnt - DIFFERENCES_MAX);
 }
 
-static unsigned
-find_release(const char *path, unsigned release)
-{
-	struct binary binary;
-
-	binary_open(&binary, path, release);
-	if (binary.outcome == OUTCOME_PASS)
-		release = binary.guess.release;
-	binary_close(&binary);
-	return release ? release : RELEASE_MASTER;
-}
-
 /* Makes the probes for a binary, unless it is the one of before. */
 static int
 load(struct session *session, const char *path, struct diag *diag)
@@ -433,15 +421,19 @@ load(struct session *session, const char *path, struct diag *diag)
 	struct stat st;
 
 	if (stat(path, &st))
-		return diag_fail(diag, -errno, "failed to look at '%s': %s%s", path, strerror(errno),
-				 errno == EACCES ? "; run tpcheck as the user of that process, or as root"
-						 : "");
+		return diag_fail(
+			diag, -errno, "failed to look at '%s': %s%s", path, strerror(errno),
+			errno == EACCES ? "; a process of another user, or one that may not be dumped, takes "
+					  "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH: run tpcheck as its user, "
+					  "with these two, or as root"
+					: "");
 	if (session->binary.st_ino == st.st_ino && session->binary.st_dev == st.st_dev &&
 	    session->binary.st_size == st.st_size && session->binary.st_mtim.tv_sec == st.st_mtim.tv_sec &&
 	    session->binary.st_mtim.tv_nsec == st.st_mtim.tv_nsec)
 		return 0;
 	session->binary = (struct stat){0};
-	int code = tracer_load(session->tracer, path, find_release(path, session->arguments->release), diag);
+	int code = tracer_load(session->tracer, path, binary_find_release(path, session->arguments->release),
+			       diag);
 	/* Of all that can fail there, this is a tracepoint that was named and is not there. */
 	session->is_usage = code == -ENOENT || code == -E2BIG;
 	if (code)
