@@ -85,6 +85,7 @@ end_specimen() {
 }
 # trace ARGUMENT...: in the background, attached when this returns.
 trace() {
+	# What the one before said is not for wait_for: a background job opens its files when it gets to it.
 	: >"$scratch/err"
 	"$tpcheck" trace "$@" >"$scratch/out" 2>"$scratch/err" 3>&- &
 	tracer=$!
@@ -179,6 +180,7 @@ check "and sums up" complains '1000 events in'
 mkfifo "$scratch/pipe"
 head -n 3 <"$scratch/pipe" >"$scratch/head" &
 reader=$!
+: >"$scratch/err"
 "$tpcheck" trace --pid=$specimen >"$scratch/pipe" 2>"$scratch/err" 3>&- &
 tracer=$!
 wait_for "$scratch/err" 'attached to'
@@ -191,6 +193,7 @@ check "a closed pipe is nothing to talk about" [ "$(wc -l <"$scratch/err")" = 1 
 # A reader that reads nothing.
 sleep 60 <"$scratch/pipe" 3>&- &
 sleeper=$!
+: >"$scratch/err"
 "$tpcheck" trace --pid=$specimen >"$scratch/pipe" 2>"$scratch/err" 3>&- &
 tracer=$!
 wait_for "$scratch/err" 'attached to'
@@ -199,6 +202,7 @@ kill -TERM $tracer
 ends 99
 check "what nobody read is told" complains '20000 events in .* s, none lost; of these, 1[0-9]* were not shown, as nobody read them'
 kill $sleeper
+: >"$scratch/err"
 "$tpcheck" trace --pid=$specimen >/dev/full 2>"$scratch/err" 3>&- &
 tracer=$!
 wait_for "$scratch/err" 'attached to'
@@ -292,6 +296,7 @@ check "no bitcoind left" not_alive
 run 99 "$tpcheck" trace --bitcoind="$bitcoind" -- -regtest "-datadir=$scratch/nowhere"
 check "how it ended" complains 'exited with status 1'
 check "and what it said" complains "Specified data directory \"$scratch/nowhere\" does not exist"
+: >"$scratch/err"
 "$tpcheck" trace --bitcoind="$bitcoind" >"$scratch/out" 2>"$scratch/err" &
 tracer=$!
 wait_for "$scratch/err" 'attached to'
