@@ -19,13 +19,13 @@ esac
 root=$(cd "$(dirname "$0")" && pwd)
 cd "$root"
 . tools/setup.sh
-setup_packages $BUILD_PACKAGES $TEST_PACKAGES
+setup_packages $BUILD_PACKAGES $TEST_PACKAGES || exit 99
 setup_optional $FUZZ_PACKAGES
 setup_optional $INSTALL_PACKAGES
 # Another compiler than the ones it was written with may know other warnings: only CI minds.
 werror=OFF
 [ "${CI-}" = true ] && werror=ON
-setup_build -DBUILD_TESTING=ON "-DWERROR=$werror"
+setup_build -DBUILD_TESTING=ON "-DWERROR=$werror" || exit 99
 set +e
 as_root ctest --test-dir build --output-on-failure --no-tests=error "$@" 2>&1 | tee build/ctest.log
 echo

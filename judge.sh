@@ -4,6 +4,6 @@
 set -eu
 root=$(cd "$(dirname "$0")" && pwd)
 . "$root/tools/setup.sh"
-setup_packages $BUILD_PACKAGES
-setup_build -DBUILD_TESTING=OFF -DWERROR=OFF
+# 1 would say that the bitcoind is wrong.
+{ setup_packages $BUILD_PACKAGES && setup_build -DBUILD_TESTING=OFF -DWERROR=OFF; } || exit 99
 as_root "$root/build/tpcheck" run "$@"

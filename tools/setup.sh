@@ -61,7 +61,7 @@ setup_build() {
 	if grep -qs llvm/Config /usr/include/bcc/bpf_module.h; then
 		setup_packages llvm-dev
 	fi
-	echo "setup: building in $dir"
+	echo "setup: building in $dir (a minute or so; $dir/build.log tells)"
 	{ cmake -S "$root" -B "$dir" "$@" && cmake --build "$dir" -j "$(nproc)"; } >"$dir/build.log" 2>&1 || {
 		tail -n 40 "$dir/build.log" >&2
 		return 1

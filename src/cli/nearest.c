@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct capability {
@@ -84,10 +86,11 @@ tell_how_to_give(FILE *out)
 	own_path(path, sizeof(path));
 	fprintf(out,
 		"  for one run: sudo setpriv --reuid=%u --regid=%u --init-groups --inh-caps=+bpf,+perfmon "
-		"--ambient-caps=+bpf,+perfmon tpcheck run\n"
-		"  for all who may execute it: sudo setcap cap_bpf,cap_perfmon+ep %s\n"
+		"--ambient-caps=+bpf,+perfmon %s run\n"
+		"  for the users of a group: sudo sh -c 'chgrp GROUP %s && chmod 750 %s && "
+		"setcap cap_bpf,cap_perfmon+ep %s'\n"
 		"  for a service of systemd: AmbientCapabilities=CAP_BPF CAP_PERFMON\n",
-		uid, gid, path);
+		uid, gid, path, path, path, path);
 }
 
 /* The capabilities are there, and still no way to attach. */
@@ -114,6 +117,23 @@ tell_how_to_attach(const struct probe_feature *features, size_t cnt, FILE *out)
 		(unsigned)getegid(), (unsigned)getegid());
 }
 
+/* Of a file that gives capabilities to whoever can execute it. */
+static void
+tell_open_file(FILE *out)
+{
+	struct stat st;
+	char path[4096];
+
+	if (!geteuid() || !getauxval(AT_SECURE) || stat("/proc/self/exe", &st) || !(st.st_mode & S_IXOTH))
+		return;
+	own_path(path, sizeof(path));
+	fprintf(out,
+		"  but everybody on this machine can execute '%s' and has its capabilities, which let one "
+		"read the memory of the kernel: take that right away (chmod 750), and see "
+		"doc/privileges.md\n",
+		path);
+}
+
 static void
 tell_more(struct buf *list, FILE *out)
 {
@@ -124,6 +144,7 @@ tell_more(struct buf *list, FILE *out)
 		      out);
 	else
 		fputs("Nearest: nothing is lacking to trace what this user runs\n", out);
+	tell_open_file(out);
 	if (*lacking(list, to_isolate, COUNT(to_isolate)))
 		fprintf(out, "  for scenarios that need a network of the node's own: %s, too\n", list->data);
 	if (geteuid() && *lacking(list, to_look, COUNT(to_look)))

@@ -74,6 +74,15 @@ wait_writable(struct output *output, size_t done)
 	}
 }
 
+/* Without writing anything: of a pipe without a reader, and of a terminal that was hung up. */
+static bool
+has_no_reader(const struct output *output)
+{
+	struct pollfd pollfd = {.fd = output->fd};
+
+	return output->may_block && poll(&pollfd, 1, 0) == 1 && pollfd.revents & (POLLERR | POLLHUP);
+}
+
 bool
 output_flush(struct output *output)
 {
@@ -81,6 +90,8 @@ output_flush(struct output *output)
 
 	if (output->state != OUTPUT_GOOD)
 		give_up(output, output->state, 0);
+	else if (!output->buf.len && has_no_reader(output))
+		output->state = OUTPUT_CLOSED;
 	while (output->state == OUTPUT_GOOD && done < output->buf.len) {
 		size_t some = output->buf.len - done;
 

@@ -30,7 +30,8 @@ struct output {
 
 void output_init(struct output *output, int fd, bool (*must_end)(void *cookie), void *cookie);
 void output_fini(struct output *output);
-/* Writes what is in buf, and empties it. False when the state is no longer good. */
+/* Writes what is in buf, and empties it. False when the state is no longer good; so it is also when there is nothing to
+ * write and the reader has gone. */
 bool output_flush(struct output *output);
 /* The same when there is much in it. */
 bool output_spill(struct output *output);

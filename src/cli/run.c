@@ -268,7 +268,7 @@ run(int argc, char **argv)
 	struct runner *runner = NULL;
 	struct reports *reports = NULL;
 	struct artifacts *artifacts = NULL;
-	char *bitcoind = NULL, *prefix = NULL, *notice = NULL;
+	char *bitcoind = NULL, *prefix = NULL, *notice = NULL, name[16];
 	struct diag diag;
 	int code = EXIT_ERROR;
 
@@ -322,6 +322,7 @@ run(int argc, char **argv)
 			.on_end = reporting_on_end,
 			.cookie = reports,
 		};
+		report.release = release_name(release, name);
 		reporting_begin(&arguments.reporting, reports, notice, arguments.chosen_cnt);
 		runner = runner_run(&opts, &report);
 		code = report_exit_code(&report, arguments.require);

@@ -4,6 +4,7 @@
 #include "probe/bcc_shim.h"
 #include "probe/internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -229,6 +230,20 @@ try_libbcc(struct probe_feature *feature)
 	TELL(feature, "%s", bcc_shim_version());
 }
 
+/* Without it libbcc makes room for one CPU's events alone. */
+static void
+try_cpus(struct probe_feature *feature)
+{
+	char line[64];
+	const char *possible = read_line("/sys/devices/system/cpu/possible", line, sizeof(line));
+
+	feature->ok = isdigit((unsigned char)*possible);
+	if (feature->ok)
+		TELL(feature, "numbered %s", possible);
+	else
+		TELL(feature, "/sys/devices/system/cpu cannot be read; mount it: mount -t sysfs sysfs /sys");
+}
+
 static void
 try_valgrind(struct probe_feature *feature)
 {
@@ -253,14 +268,21 @@ static const struct {
 	void (*try)(struct probe_feature *feature);
 } tries[] = {
 	/* The first EARLY_CNT are for probe_find_early_obstacle. */
-	{"machine", true, try_machine},    {"valgrind", true, try_valgrind},
-	{"lockdown", true, try_lockdown},  {"user", true, try_user},
-	{"libbcc", true, try_libbcc},      {"kernel headers", true, try_headers},
-	{"bpf maps", true, try_map},       {"bpf programs", true, try_program},
-	{"perf rings", true, try_ring},    {"attach: multi", false, try_multi},
-	{"attach: perf", false, try_perf}, {"attach: tracefs", false, try_tracefs},
+	{"machine", true, try_machine},
+	{"valgrind", true, try_valgrind},
+	{"lockdown", true, try_lockdown},
+	{"cpus", true, try_cpus},
+	{"user", true, try_user},
+	{"libbcc", true, try_libbcc},
+	{"kernel headers", true, try_headers},
+	{"bpf maps", true, try_map},
+	{"bpf programs", true, try_program},
+	{"perf rings", true, try_ring},
+	{"attach: multi", false, try_multi},
+	{"attach: perf", false, try_perf},
+	{"attach: tracefs", false, try_tracefs},
 };
-enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 4 };
+enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 5 };
 _Static_assert((int)TRIES_CNT <= (int)PROBE_FEATURES_MAX, "room for all");
 
 size_t

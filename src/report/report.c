@@ -191,6 +191,8 @@ report_json(const struct report_run *run)
 	} else {
 		json_writer_null(w);
 	}
+	json_writer_key(w, "release");
+	json_writer_string(w, run->release);
 	json_writer_key(w, "attach");
 	json_writer_string(w, run->attach);
 
@@ -212,6 +214,8 @@ report_json(const struct report_run *run)
 		report_write_findings(w, &result->findings);
 		json_writer_key(w, "artifacts");
 		json_writer_string(w, result->artifacts);
+		json_writer_key(w, "repeat");
+		json_writer_string(w, result->repeat);
 		json_writer_end_object(w);
 	}
 	json_writer_end_array(w);

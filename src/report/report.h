@@ -44,7 +44,8 @@ struct report_run {
 	const char *node_path;       /* NULL: none was found */
 	const char *node_subversion; /* "" when it did not start */
 	int node_version;            /* as getnetworkinfo says, e.g. 319900; 0: unknown */
-	const char *attach;          /* "multi", "perf" or NULL */
+	const char *release;         /* whose promise it was judged by: "v30", "master"; NULL */
+	const char *attach;          /* "multi", "perf", "tracefs" or NULL */
 	struct report_result *results;
 	size_t results_cnt;
 	uint64_t duration_ms;

@@ -182,6 +182,11 @@ report_text_summary(struct report_text *text, const struct report_run *run, bool
 	print_blame(text->out, run);
 	if (run->interrupted)
 		fputs("interrupted: what had not ended counts as an error\n", text->out);
+	if (summary.skipped && summary.skipped == run->results_cnt && run->results[0].reason) {
+		fputs("nothing could be judged:\n", text->out);
+		report_print_indented(text->out, "    ", run->results[0].reason);
+		fputs("'tpcheck doctor' tells more\n", text->out);
+	}
 	if (require && summary.skipped)
 		fprintf(text->out, "%zu skipped, which --require makes an error\n", summary.skipped);
 	fprintf(text->out, "%zu passed, %zu failed, %zu skipped, %zu errors in %.1f s", summary.passed,

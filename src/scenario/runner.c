@@ -508,13 +508,12 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 			&diag, -ECANCELED,
 			"not tried: the scenarios of this context before it ran out of time, one after the "
 			"other");
-	if (!code && scenario->needs_wallet)
-		code = need_wallet(runner, scenario, &scene, &diag);
-
-	if (!scenario_is_skip(code))
-		copy_findings(&result->findings, &runner->plan.findings[scenario->subject]);
 	if (!code && runner->plan.later & TP_BIT(scenario->subject))
 		code = skip_later(runner, scenario, &diag);
+	if (!code && scenario->needs_wallet)
+		code = need_wallet(runner, scenario, &scene, &diag);
+	if (!scenario_is_skip(code))
+		copy_findings(&result->findings, &runner->plan.findings[scenario->subject]);
 	if (!code && !(runner->plan.missing & TP_BIT(scenario->subject))) {
 		code = use_node(runner, scenario, &scene, &diag);
 		if (!code)

@@ -186,7 +186,7 @@ tracer=$!
 wait_for "$scratch/err" 'attached to'
 tell 'burst 10'
 wait $reader
-tell 'burst 10'
+# Nothing more comes that could not be written.
 ends 0
 check "three lines for the reader" [ "$(wc -l <"$scratch/head")" = 3 ]
 check "a closed pipe is nothing to talk about" [ "$(wc -l <"$scratch/err")" = 1 ]

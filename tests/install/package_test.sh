@@ -19,6 +19,7 @@ want_selftest=$?
 
 files() { (cd "$1" && find . ! -type d | sort); }
 probes() { (cd "$source" && find probes -type f | sed "s|^|./$1/|"); }
+for_cmake() { printf './share/cmake/tpcheck/%s\n' TpcheckTests.cmake tpcheck-config.cmake tpcheck-config-version.cmake; }
 documents() { (cd "$source" && find doc -name '*.md' | sed "s|^|./$1/|"); }
 
 # works FOLDER: the programs below it do what those that were built do.
@@ -36,6 +37,7 @@ check "it is installed" [ $? = 0 ]
 	printf './%s\n' bin/tpcheck libexec/tpcheck/tpcheck-full share/man/man1/tpcheck.1 \
 		share/bash-completion/completions/tpcheck share/zsh/site-functions/_tpcheck \
 		share/doc/tpcheck/README.md share/doc/tpcheck/CHANGELOG.md share/doc/tpcheck/LICENSE
+	for_cmake
 	probes share/tpcheck
 	documents share/doc/tpcheck
 } | sort >"$scratch/want"
@@ -76,6 +78,7 @@ else
 			share/bash-completion/completions/tpcheck share/zsh/vendor-completions/_tpcheck \
 			share/doc/tpcheck/README.md share/doc/tpcheck/changelog.gz \
 			share/doc/tpcheck/changelog.Debian.gz share/doc/tpcheck/copyright
+		for_cmake
 		probes share/tpcheck
 		documents share/doc/tpcheck
 	} | sort >"$scratch/want"

@@ -99,13 +99,14 @@ test_json_of_nothing(void **state)
 	bool interrupted;
 
 	(void)state;
-	assert_int_equal(json_cnt(doc), 4);
+	assert_int_equal(json_cnt(doc), 5);
 	assert_int_equal(json_cnt(json_get(doc, "summary")), 6);
 	assert_u64(json_get(doc, "summary"), "passed", 0);
 	assert_u64(json_get(doc, "summary"), "duration_ms", 0);
 	assert_true(json_bool(json_get(json_get(doc, "summary"), "interrupted"), &interrupted));
 	assert_false(interrupted);
 	assert_true(json_is_null(json_get(doc, "node")));
+	assert_text(doc, "release", NULL);
 	assert_text(doc, "attach", NULL);
 	assert_true(json_is_array(json_get(doc, "scenarios")));
 	assert_int_equal(json_cnt(json_get(doc, "scenarios")), 0);
@@ -133,6 +134,8 @@ test_json_of_outcomes(void **state)
 						    outcome >= OUTCOME_SKIP ? "because" : NULL, 10 + i);
 				if (outcome == OUTCOME_FAIL)
 					add_wrong_argument(result);
+				if (outcome == OUTCOME_FAIL)
+					result->repeat = dup_or_null("tpcheck run 'net.*.ping'");
 			}
 		struct json *doc = parse_report(&run);
 		const struct json *summary = json_get(doc, "summary"),
@@ -148,7 +151,7 @@ test_json_of_outcomes(void **state)
 		for (size_t i = 0; i < run.results_cnt; i++) {
 			const struct json *scenario = json_at(scenarios, i);
 
-			assert_int_equal(json_cnt(scenario), 6);
+			assert_int_equal(json_cnt(scenario), 7);
 			assert_text(scenario, "name", results[i].name);
 			assert_text(scenario, "outcome", names[results[i].outcome]);
 			assert_text(scenario, "reason", results[i].reason);
@@ -157,6 +160,7 @@ test_json_of_outcomes(void **state)
 			assert_int_equal(json_cnt(json_get(scenario, "findings")),
 					 results[i].outcome == OUTCOME_FAIL);
 			assert_text(scenario, "artifacts", NULL);
+			assert_text(scenario, "repeat", results[i].repeat);
 		}
 		json_free(doc);
 		fini(&run);
@@ -286,6 +290,7 @@ test_json_of_node(void **state)
 	struct report_run run = {.node_path = "/usr/bin/bitcoind",
 				 .node_subversion = "/Satoshi:31.99.0/",
 				 .node_version = 319900,
+				 .release = "v31",
 				 .attach = "multi"};
 	struct json *doc = parse_report(&run);
 
@@ -294,6 +299,7 @@ test_json_of_node(void **state)
 	assert_text(json_get(doc, "node"), "path", "/usr/bin/bitcoind");
 	assert_text(json_get(doc, "node"), "version", "v31.99.0");
 	assert_text(json_get(doc, "node"), "subversion", "/Satoshi:31.99.0/");
+	assert_text(doc, "release", "v31");
 	assert_text(doc, "attach", "multi");
 	json_free(doc);
 
