@@ -177,6 +177,9 @@ END
 	setcap cap_bpf,cap_perfmon+ep "$full"
 	run 77 plain setpriv --no-new-privs "$tpcheck" selftest
 	check "no new privileges: file capabilities do not count" says 'none of the capabilities'
+	# Whatever it finds else.
+	plain "$tpcheck" doctor >"$scratch/out"
+	check "doctor: everybody can execute it" says "everybody on this machine can execute '$full'"
 	run 99 setpriv --reuid=$uid --regid=$uid --clear-groups --bounding-set=-perfmon "$tpcheck" selftest
 	check "a container that lacks one that the file has" complains 'Operation not permitted; it has file capabilities'
 	chgrp $group "$full" && chmod 750 "$full" && setcap cap_bpf,cap_perfmon+ep "$full"
@@ -268,6 +271,11 @@ for method in multi perf; do
 	run 0 unshare --pid --fork --mount-proc "$tpcheck" selftest --attach=$method
 	check "root of a PID namespace, --attach=$method" says "$all_pass"
 done
+
+# Without /sys, as in a chroot, nobody knows how many CPUs there may be.
+# shellcheck disable=SC2016
+run 77 unshare --mount sh -c 'mount -t tmpfs none /sys && exec "$@"' sh "$tpcheck" selftest
+check "no /sys" says 'cpus: .*mount -t sysfs sysfs /sys'
 
 # Doctor names what is nearest.
 nearest() {
