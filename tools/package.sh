@@ -16,6 +16,7 @@
 # Everything that is mounted is mounted in a mount namespace of its own, and processes live in a PID namespace of their
 # own: whatever happens, nothing stays mounted and nothing goes on running.
 set -eu
+unset CDPATH
 root=$(cd "$(dirname "$0")/.." && pwd)
 mirror=
 options=
@@ -74,7 +75,7 @@ remove_tree() {
 }
 
 clean_up() {
-	for suite in "$@"; do
+	for suite in $suites; do
 		for name in base build clean log; do
 			remove_tree "$suite" $name
 		done
@@ -83,7 +84,9 @@ clean_up() {
 	rm -f "$work/$mark"
 	rmdir "$work" 2>/dev/null || true
 }
-[ -n "$keep" ] || trap 'clean_up "$@"' EXIT
+# Not "$@": where sh is bash, a trap has the arguments of the function that it comes in. The names were checked.
+suites="$*"
+[ -n "$keep" ] || trap clean_up EXIT
 trap 'exit 99' INT TERM HUP
 
 # inside CHROOT COMMAND...: runs it there, with /proc, /sys and /dev.

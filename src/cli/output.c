@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum {
-	BUF_BYTES = 4 << 20,
+	BUF_BYTES = 256 << 20, /* taken only when a table is that large */
 	SPILL_BYTES = 64 << 10,
 	PIPE_BYTES = 4096, /* so many fit when poll says that some do: PIPE_BUF */
 	LOOK_MS = 100,
@@ -88,10 +88,14 @@ output_flush(struct output *output)
 {
 	size_t done = 0;
 
-	if (output->state != OUTPUT_GOOD)
+	if (output->state != OUTPUT_GOOD) {
 		give_up(output, output->state, 0);
-	else if (!output->buf.len && has_no_reader(output))
+	} else if (output->buf.overflow) {
+		output->error = EOVERFLOW;
+		give_up(output, OUTPUT_BROKEN, 0);
+	} else if (!output->buf.len && has_no_reader(output)) {
 		output->state = OUTPUT_CLOSED;
+	}
 	while (output->state == OUTPUT_GOOD && done < output->buf.len) {
 		size_t some = output->buf.len - done;
 

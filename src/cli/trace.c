@@ -79,7 +79,8 @@ struct session {
 	pid_t pid;
 	struct stat binary; /* that is loaded; st_ino 0: none */
 	bool told_waiting;
-	bool is_usage; /* what failed is what the caller named */
+	bool is_usage;                /* what failed is what the caller named */
+	bool is_attached, has_failed; /* to the process of now; to one of those that a PID file named */
 };
 
 static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
@@ -435,7 +436,7 @@ load(struct session *session, const char *path, struct diag *diag)
 	int code = tracer_load(session->tracer, path, binary_find_release(path, session->arguments->release),
 			       diag);
 	/* Of all that can fail there, this is a tracepoint that was named and is not there. */
-	session->is_usage = code == -ENOENT || code == -E2BIG;
+	session->is_usage = (code == -ENOENT || code == -E2BIG) && !stat(path, &st);
 	if (code)
 		return code;
 	tell_differences(tracer_selection(session->tracer));
@@ -471,9 +472,11 @@ follow_pid(struct session *session, pid_t pid, int pidfd, enum tracer_end *end, 
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	session->is_attached = false;
 	int code = load(session, path, diag);
 	if (!code)
 		code = attach(session, pid, diag);
+	session->is_attached = !code;
 	if (!code)
 		code = tracer_follow(session->tracer, pidfd, end, diag);
 	tracer_detach(session->tracer);
@@ -543,12 +546,13 @@ trace_pid_file(struct session *session, struct diag *diag)
 		if (code)
 			return code == -EINTR ? 0 : code;
 		code = follow_pid(session, pid, pidfd, &end, diag);
-		bool first = !session->began_ns;
-		if (code && !pidfd_has_ended(pidfd)) {
-			if (first) {
+		/* One that ended before there was anything to see of it is no failure. */
+		if (code && (session->is_attached || !pidfd_has_ended(pidfd))) {
+			if (!session->began_ns) {
 				close(pidfd);
 				return code;
 			}
+			session->has_failed = true;
 			say("process %d cannot be traced: %s", (int)pid, diag->text);
 			wait_for_end(session, pidfd);
 		}
@@ -642,7 +646,7 @@ judge_end(struct child *child, struct diag *diag)
 	diag_fail(diag, -ECHILD, "%s%s%s", text, *output ? "; it said last:\n" : "", output);
 	/* A terminal is not to obey it. */
 	for (char *c = diag->text; *c; c++)
-		if ((*c < 0x20 && *c != '\n') || *c == 0x7f)
+		if (((unsigned char)*c < 0x20 && *c != '\n') || (unsigned char)*c >= 0x7f)
 			*c = '?';
 	return -ECHILD;
 }
@@ -675,10 +679,20 @@ trace_child(struct session *session, struct diag *diag)
 	if (!code)
 		code = tracer_follow(session->tracer, pidfd, &end, diag);
 	tracer_detach(session->tracer);
-	if (!child_is_alive(&child))
-		code = judge_end(&child, diag);
-	else
+	if (!child_is_alive(&child)) {
+		struct diag how;
+		int ended = judge_end(&child, &how);
+
+		/* That it ended badly explains whatever failed before. */
+		if (ended) {
+			code = ended;
+			*diag = how;
+		} else if (!session->began_ns) {
+			code = diag_fail(diag, -ECHILD, "bitcoind ended before it could be traced");
+		}
+	} else {
 		stop_child(&child);
+	}
 out:
 	if (pidfd >= 0)
 		close(pidfd);
@@ -739,7 +753,7 @@ finish(struct session *session, int error, struct diag *diag)
 		say("%s", diag->text);
 		return code;
 	}
-	return lost || session->output.unwritten_lines ? EXIT_ERROR : EXIT_PASSED;
+	return lost || session->output.unwritten_lines || session->has_failed ? EXIT_ERROR : EXIT_PASSED;
 }
 
 static int

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TAIL_BYTES = 1500 };
+enum { TAIL_BYTES = 1500, PIPE_BYTES = 64 << 10 };
 
 struct program {
 	struct process process;
@@ -37,7 +37,9 @@ read_output(void *arg)
 	struct pollfd fds[] = {{.fd = program->output_fd, .events = POLLIN},
 			       {.fd = program->stop_fd, .events = POLLIN}};
 
-	for (;;) {
+	size_t left = PIPE_BYTES; /* after the program's end; somebody else may go on writing */
+
+	while (left) {
 		if (poll(fds, 2, -1) < 0)
 			continue;
 		if (!fds[0].revents && fds[1].revents)
@@ -53,6 +55,8 @@ read_output(void *arg)
 		if (n <= 0)
 			break;
 		program->tail_len += (size_t)n;
+		if (fds[1].revents)
+			left -= (size_t)n < left ? (size_t)n : left;
 	}
 	return NULL;
 }
@@ -149,17 +153,6 @@ out:
 	else
 		*out = program;
 	return err;
-}
-
-void
-program_stop(struct program *program, struct deadline deadline)
-{
-	/* One that was stopped would not hear it. */
-	if (!process_signal(&program->process, SIGTERM))
-		process_signal(&program->process, SIGCONT);
-	process_wait(&program->process, deadline, NULL);
-	process_kill(&program->process);
-	end_reader(program);
 }
 
 void

@@ -21,8 +21,6 @@ struct program_opts {
  * ours. Its output is read and forgotten, but for the last lines: see program_output. It gets SIGKILL when the
  * thread that started it ends. *out is NULL on failure. */
 int program_start(struct program **out, const struct program_opts *opts, struct diag *diag);
-/* SIGTERM, and SIGKILL when it runs yet at the deadline; waits for its end. */
-void program_stop(struct program *program, struct deadline deadline);
 /* Kills it if it runs; NULL is fine. */
 void program_free(struct program *program);
 

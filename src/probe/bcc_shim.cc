@@ -247,7 +247,8 @@ bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cfl
 		std::vector<std::string> flags(cflags, cflags + cflags_cnt);
 		/* libbcc is told of a kernel tree by the environment only. */
 		Variable tree("BCC_KERNEL_SOURCE", kernel_tree);
-		Variable path("PATH", getenv("PATH") ? PROGRAMS_PATH : nullptr);
+		/* And it runs programs only when it looks for one itself. */
+		Variable path("PATH", !kernel_tree && getenv("PATH") ? PROGRAMS_PATH : nullptr);
 		Capture capture;
 
 		shim->bpf = std::make_unique<ebpf::BPF>(0, nullptr, false);

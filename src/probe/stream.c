@@ -102,8 +102,10 @@ count_open(const struct probe_set *set)
 static void
 tell_counts(struct probe_set *set, struct probe_counts *counts)
 {
+	pthread_mutex_lock(&set->lock);
 	set->counts.delivered = set->delivered;
 	set->counts.dropped = set->dropped;
+	pthread_mutex_unlock(&set->lock);
 	set->counts.late = set->late;
 	set->counts.missing = set->missing;
 	if (counts)
@@ -195,11 +197,14 @@ wait_for_records(struct probe_set *set, struct deadline deadline)
 }
 
 static int
-check_records(const struct probe_set *set, struct diag *diag)
+check_records(struct probe_set *set, struct diag *diag)
 {
-	if (!set->malformed)
+	pthread_mutex_lock(&set->lock);
+	uint64_t malformed = set->malformed;
+	pthread_mutex_unlock(&set->lock);
+	if (!malformed)
 		return 0;
-	return diag_fail(diag, -EBADMSG, "probe: %" PRIu64 " records are not as planned", set->malformed);
+	return diag_fail(diag, -EBADMSG, "probe: %" PRIu64 " records are not as planned", malformed);
 }
 
 /* Asks for the counts of a moment, if there is reason to; false when there is none. */
@@ -296,8 +301,10 @@ probe_set_finish(struct probe_set *set, struct deadline deadline, struct record_
 		}
 		clock_pause_ms(1, deadline);
 	}
+	/* What came since then as well; from now on nobody else empties the rings. */
 	pthread_mutex_lock(&set->lock);
 	set->draining = false;
+	move_arrived(set);
 	pthread_mutex_unlock(&set->lock);
 	set->is_asking = false;
 	lend(set, UINT64_MAX, out);

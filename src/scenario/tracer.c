@@ -21,7 +21,6 @@ struct tracer {
 	struct notes *notes;
 	struct selection selection;
 	struct probe_set *set;
-	pid_t pid;
 	struct probe_counts counts, before; /* of all; of the sets that are gone */
 	uint64_t told_lost, told_at_ns;
 };
@@ -98,7 +97,6 @@ tracer_attach(struct tracer *tracer, pid_t pid, struct diag *diag)
 {
 	int code = probe_set_attach(tracer->set, pid, diag);
 
-	tracer->pid = pid;
 	return code ? code : probe_set_arm(tracer->set, UINT64_MAX, diag);
 }
 
@@ -204,10 +202,10 @@ tracer_follow(struct tracer *tracer, int pidfd, enum tracer_end *end, struct dia
 	code = probe_set_finish(tracer->set, deadline_in_ms(FINISH_MS), &records, &counts, diag);
 	if (code == -ETIMEDOUT)
 		code = 0; /* told as missing */
-	if (!code && !enough)
-		code = hand_over(tracer, &records, &enough, diag);
 	if (!enough)
 		add_counts(tracer, &counts);
+	if (!code && !enough)
+		code = hand_over(tracer, &records, &enough, diag);
 	tell_loss(tracer, true);
 	pause_sink(tracer);
 	return code;

@@ -6,6 +6,14 @@ failures=0
 scratch=$(mktemp -d /tmp/tpcheck-clitest-XXXXXX) || exit 99
 chmod 755 "$scratch"
 trap 'rm -rf "$scratch"' EXIT
+trap 'exit 99' HUP INT TERM
+skipped_part=
+
+# skip_part TEXT: a part of the test that cannot run here, which makes the whole a skip.
+skip_part() {
+	echo "SKIP: $*"
+	skipped_part=yes
+}
 
 # check WHAT COMMAND...: the command must succeed.
 check() {
@@ -49,6 +57,7 @@ left_nothing() { [ -z "$(ls -A "$1")" ] || { ls -A "$1"; false; }; }
 
 finish() {
 	echo "$checks checks, $failures failed"
-	[ "$failures" = 0 ]
-	exit
+	[ "$failures" = 0 ] || exit 1
+	[ -z "$skipped_part" ] || exit 77
+	exit 0
 }

@@ -15,7 +15,7 @@ run 0 like_ci "$odd/bin/tpcheck" list scenarios
 check "nothing on stderr" quiet
 if ! "$tpcheck" selftest >/dev/null 2>&1; then
 	[ "$failures" = 0 ] || finish
-	echo "SKIP: the parts that trace: $("$tpcheck" doctor | tail -n 1)"
+	skip_part "the parts that trace: $("$tpcheck" doctor | tail -n 1)"
 	exit 77
 fi
 run 0 like_ci "$odd/bin/tpcheck" selftest
@@ -23,7 +23,7 @@ check "nothing on stderr" quiet
 check "nothing left behind" left_nothing "$odd/tmp"
 if [ ! -x "$bitcoind" ]; then
 	[ "$failures" = 0 ] || finish
-	echo "SKIP: the parts with a bitcoind: there is none; set BITCOIND, or put one into PATH"
+	skip_part "the parts with a bitcoind: there is none; set BITCOIND, or put one into PATH"
 	exit 77
 fi
 cp "$bitcoind" "$odd/node/"

@@ -72,8 +72,8 @@ ambient() {
 	while IFS='|' read -r method caps code text; do
 		[ -n "$method" ] || continue
 		case $method in
-		multi) [ "$has_multi" = 1 ] || { echo "SKIP: $method, $caps: no uprobe_multi link here"; continue; } ;;
-		perf) [ "$has_perf" = 1 ] || { echo "SKIP: $method, $caps: no uprobe PMU here"; continue; } ;;
+		multi) [ "$has_multi" = 1 ] || { skip_part "$method, $caps: no uprobe_multi link here"; continue; } ;;
+		perf) [ "$has_perf" = 1 ] || { skip_part "$method, $caps: no uprobe PMU here"; continue; } ;;
 		esac
 		run "$code" as "$caps" "$tpcheck" selftest "--attach=$method"
 		check "--attach=$method with $caps: $text" says "$text"
@@ -114,7 +114,7 @@ in_tracefs() {
 			chmod "$mode" /sys/kernel/tracing/uprobe_events && "$@"' sh "$@"
 }
 if ! was=$(unshare --mount sh -c "mount -t tracefs tracefs '$scratch/tracefs' && stat -c '%g %a' '$scratch/tracefs' '$scratch/tracefs/uprobe_events'" 2>/dev/null); then
-	echo "SKIP: tracefs: it cannot be mounted here"
+	skip_part "tracefs: it cannot be mounted here"
 else
 	set -- $was
 	was_options=gid=$1,mode=$2 was_mode=$4
@@ -147,7 +147,7 @@ if [ "$has_multi" = 1 ]; then
 			-p "CapabilityBoundingSet=CAP_BPF CAP_PERFMON" -p NoNewPrivileges=yes "$tpcheck" selftest
 		check "a service of systemd" says "$all_pass"
 	else
-		echo "SKIP: systemd itself: it does not run here"
+		echo "not tried: systemd itself: it does not run here"
 	fi
 fi
 run 77 $service "$tpcheck" selftest
@@ -156,9 +156,9 @@ check "a service without an ambient set" says 'none of the capabilities'
 # File capabilities: FILE CAPABILITIES CODE TEXT. They belong on the program that the other one starts.
 plain() { as - "$@"; }
 if ! command -v setcap >/dev/null; then
-	echo "SKIP: file capabilities: no setcap (package libcap2-bin)"
+	skip_part "file capabilities: no setcap (package libcap2-bin)"
 elif ! setcap cap_bpf+ep "$full" 2>/dev/null; then
-	echo "SKIP: file capabilities: $scratch cannot hold them"
+	skip_part "file capabilities: $scratch cannot hold them"
 elif [ "$has_multi" = 1 ]; then
 	while IFS='|' read -r file caps code text; do
 		setcap -r "$full" 2>/dev/null
@@ -351,7 +351,7 @@ sed -n '/^static const char \*const kept/,/^};/s/^\t"\([A-Z_]*\)".*/\1/p' "$sour
 check "the list of what is kept is that of what is read" diff "$scratch/kept" "$scratch/read"
 
 if [ ! -x "$bitcoind" ]; then
-	echo "SKIP: root with a bitcoind: set BITCOIND, or put one into PATH"
+	skip_part "root with a bitcoind: set BITCOIND, or put one into PATH"
 	finish
 fi
 
@@ -489,7 +489,7 @@ if command -v openssl >/dev/null; then
 	check "a program that heeds OPENSSL_CONF loads the module" [ -e "$scratch/module/hostile.so.loaded" ]
 	rm -f "$scratch/module/hostile.so.loaded"
 else
-	echo "SKIP: that OPENSSL_CONF loads a module at all: no openssl"
+	echo "not tried: that OPENSSL_CONF loads a module at all: no openssl"
 fi
 run 0 env OPENSSL_CONF="$scratch/openssl.cnf" http_proxy=http://127.0.0.1:1 ALL_PROXY=socks5://127.0.0.1:1 \
 	"$tpcheck" run --bitcoind="$bitcoind" 'net.inbound_message.*' 'utxocache.spent.*'
@@ -502,6 +502,9 @@ chmod 755 "$scratch/renamed"
 run 1 env SUDO_UID=$uid SUDO_GID=$group "$tpcheck" run --bitcoind="$scratch/renamed" utxocache.spent.inputs
 kept=$(sed -n 's/^ *kept: //p' "$scratch/out")
 check "what is kept is the caller's" [ -s "$kept/findings.json" -a -z "$(find "${kept%/*}" ! -user $uid)" ]
-rm -rf "${kept%/*}"
+case $kept in
+"$scratch/tmp"/tpcheck-*/*) rm -rf "${kept%/*}" ;;
+*) check "it was kept where it belongs: $kept" false ;;
+esac
 check "nothing left behind" left_nothing "$scratch/tmp"
 finish

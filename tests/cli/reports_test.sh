@@ -127,7 +127,7 @@ if "$tpcheck" selftest >/dev/null 2>&1; then
 	TERM=xterm on_terminal "'$tpcheck' selftest --output='$scratch/out.txt'"
 	check "nor is a file" lacks "$(printf '\033')" "$scratch/out.txt"
 else
-	echo "SKIP: the parts that trace: $("$tpcheck" doctor | tail -n 1)"
+	skip_part "the parts that trace: $("$tpcheck" doctor | tail -n 1)"
 fi
 
 if [ -x "$bitcoind" ] && BITCOIND=$bitcoind "$tpcheck" doctor >/dev/null; then
@@ -187,6 +187,6 @@ if [ -x "$bitcoind" ] && BITCOIND=$bitcoind "$tpcheck" doctor >/dev/null; then
 	TERM=xterm on_terminal "timeout --foreground -s INT 0.8 '$tpcheck' run --bitcoind='$bitcoind'"
 	check "an interrupt on a terminal leaves no line behind" sh -c "tail -n 3 '$scratch/log' | grep -q '^[0-9]* passed.* errors in '"
 else
-	echo "SKIP: verdicts and interrupts: no bitcoind that can be judged here: set BITCOIND, or put one into PATH"
+	skip_part "verdicts and interrupts: no bitcoind that can be judged here: set BITCOIND, or put one into PATH"
 fi
 finish

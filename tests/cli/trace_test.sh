@@ -164,7 +164,7 @@ if command -v script >/dev/null; then
 	check "over the one of before" grep -q "$(printf '\033\[3A\r\033\[J')[0-9:.]*  12 events in" "$scratch/typescript"
 	check "without the rate of the moment in the end" sh -c "grep 'sum/s' '$scratch/typescript' | tail -n 1 | grep -qv now/s"
 else
-	echo "SKIP: the table on a terminal: there is no script(1)"
+	skip_part "the table on a terminal: there is no script(1)"
 fi
 
 # Ends.
@@ -246,6 +246,24 @@ kill -INT $tracer
 ends 0
 check "all of them" json -s 'length == 24 and ([.[].pid] | unique | length == 4)' "$scratch/out"
 check "the count goes on" complains '24 events in'
+# One that cannot be traced is waited out, and not forgotten.
+: >"$scratch/err"
+rm "$scratch/pid"
+"$tpcheck" trace --pid-file="$scratch/pid" >"$scratch/out" 2>"$scratch/err" &
+tracer=$!
+wait_for "$scratch/err" "waiting for a PID in"
+begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
+tell 'burst 0'
+echo $specimen >"$scratch/pid"
+wait_for "$scratch/err" "attached to 20 tracepoints of process $specimen"
+end_specimen
+"$scratch/plain" 60 &
+plain=$!
+echo $plain >"$scratch/pid"
+wait_for "$scratch/err" "process $plain cannot be traced: .*no tracepoints"
+kill $plain
+kill -INT $tracer
+ends 99
 
 # What nobody documented.
 begin_specimen "$strange"
@@ -268,7 +286,7 @@ end_specimen
 
 # On a real bitcoind.
 if [ ! -x "$bitcoind" ]; then
-	echo "SKIP: the parts with a bitcoind: set BITCOIND, or put one into PATH"
+	skip_part "the parts with a bitcoind: set BITCOIND, or put one into PATH"
 	finish
 fi
 mkdir -m 1777 "$scratch/tmp"

@@ -121,7 +121,7 @@ if "$tpcheck" selftest >/dev/null 2>&1; then
 	# clang in libbcc must live with little stack, as some CI systems give it.
 	run 0 sh -c "ulimit -s 512; '$tpcheck' selftest"
 else
-	echo "SKIP: the parts that trace: $("$tpcheck" doctor | tail -n 1)"
+	skip_part "the parts that trace: $("$tpcheck" doctor | tail -n 1)"
 fi
 
 # An ordinary user without any capability is told what would help, and nothing is claimed.

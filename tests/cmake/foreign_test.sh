@@ -79,7 +79,7 @@ if [ -x "$bitcoind" ] && BITCOIND=$bitcoind "$tpcheck" doctor >/dev/null; then
 	check "with the reason" says 'utxocache:spent is not in the binary'
 	check "and that alone" says '67% tests passed, 1 tests failed out of 3'
 else
-	echo "SKIP: with a bitcoind: none that can be judged here: set BITCOIND, or put one into PATH"
+	skip_part "with a bitcoind: none that can be judged here: set BITCOIND, or put one into PATH"
 fi
 check "nothing left behind" left_nothing "$scratch/tmp"
 finish
