@@ -33,6 +33,9 @@ int cli_choice(const struct argp_state *state, const char *option, const char *v
 /* A whole number from lo to hi, or code 2. */
 long cli_number(const struct argp_state *state, const char *option, const char *value, long lo, long hi);
 
+/* The name or number of a user, for node_opts and its like; or code 2. */
+const char *cli_user(const struct argp_state *state, const char *value);
+
 /* A release of Bitcoin Core that has tracepoints, see release_parse; or code 2. */
 unsigned cli_release(const struct argp_state *state, const char *option, const char *value);
 

@@ -7,6 +7,7 @@
 #include "report/report.h"
 
 #include <argp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +110,14 @@ cli_number(const struct argp_state *state, const char *option, const char *value
 	if (!parse_i64(value, &n) || n < lo || n > hi)
 		argp_error(state, "--%s=%s is no whole number from %ld to %ld", option, value, lo, hi);
 	return (long)n;
+}
+
+const char *
+cli_user(const struct argp_state *state, const char *value)
+{
+	if (!getpwnam(value) && !parse_u64(value, &(uint64_t){0}))
+		argp_error(state, "--user=%s is no user of this machine", value);
+	return value;
 }
 
 unsigned

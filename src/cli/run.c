@@ -1,6 +1,5 @@
 #include "cli/cli.h"
 
-#include "base/text.h"
 #include "base/xmem.h"
 #include "cli/binary.h"
 #include "cli/reporting.h"
@@ -12,7 +11,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <fnmatch.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,9 +96,7 @@ parse(int key, char *arg, struct argp_state *state)
 		arguments->release = cli_release(state, "release", arg);
 		return 0;
 	case OPTION_USER:
-		if (!getpwnam(arg) && !parse_u64(arg, &(uint64_t){0}))
-			argp_error(state, "--user=%s is no user of this machine", arg);
-		arguments->user = arg;
+		arguments->user = cli_user(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		add_pattern(state, arguments, arg);

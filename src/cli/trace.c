@@ -1,6 +1,5 @@
 #include "cli/cli.h"
 
-#include "base/text.h"
 #include "base/xmem.h"
 #include "cli/binary.h"
 #include "cli/output.h"
@@ -16,7 +15,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,9 +197,7 @@ parse(int key, char *arg, struct argp_state *state)
 		arguments->release = cli_release(state, "release", arg);
 		return 0;
 	case OPTION_USER:
-		if (!getpwnam(arg) && !parse_u64(arg, &(uint64_t){0}))
-			argp_error(state, "--user=%s is no user of this machine", arg);
-		arguments->user = arg;
+		arguments->user = cli_user(state, arg);
 		return 0;
 	case OPTION_RING:
 		arguments->probe.ring_bytes = (size_t)cli_number(state, "ring", arg, 1, 16384) << 10;

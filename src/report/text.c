@@ -29,9 +29,10 @@ report_text_start(struct report_text *text, const char *name, size_t number, siz
 		live_show(text->live, name, number, of);
 }
 
-/* What others said (a node's last words are in a reason) must not control the terminal. */
-void
-report_print_indented(FILE *out, const char *indent, const char *lines)
+/* Prints lines, each behind an indent. What others said (a node's last words are in a reason) must not control the
+ * terminal. */
+static void
+print_indented(FILE *out, const char *indent, const char *lines)
 {
 	size_t n;
 
@@ -72,7 +73,7 @@ report_print_finding(FILE *out, const struct finding *finding, bool brief)
 		fprintf(out, "      got:  %s\n", finding->got);
 	if (finding->context && *finding->context) {
 		fputs("      events around it, in order:\n", out);
-		report_print_indented(out, "        ", finding->context);
+		print_indented(out, "        ", finding->context);
 	}
 }
 
@@ -95,7 +96,7 @@ report_text_result(struct report_text *text, const struct report_result *result,
 	if (result->reason && text->last_reason && !strcmp(result->reason, text->last_reason))
 		fputs("    (for the same reason)\n", out);
 	else if (result->reason)
-		report_print_indented(out, "    ", result->reason);
+		print_indented(out, "    ", result->reason);
 	text->last_reason = result->reason;
 	if (result->outcome == OUTCOME_SKIP && require)
 		fputs("    a skip counts as an error here (--require)\n", out);
@@ -184,7 +185,7 @@ report_text_summary(struct report_text *text, const struct report_run *run, bool
 		fputs("interrupted: what had not ended counts as an error\n", text->out);
 	if (summary.skipped && summary.skipped == run->results_cnt && run->results[0].reason) {
 		fputs("nothing could be judged:\n", text->out);
-		report_print_indented(text->out, "    ", run->results[0].reason);
+		print_indented(text->out, "    ", run->results[0].reason);
 		fputs("'tpcheck doctor' tells more\n", text->out);
 	}
 	if (require && summary.skipped)

@@ -25,8 +25,6 @@ void report_text_close(struct report_text *text);
 
 /* A finding, with or without what its message says already in short. */
 void report_print_finding(FILE *out, const struct finding *finding, bool brief);
-/* Prints lines, each behind an indent. */
-void report_print_indented(FILE *out, const char *indent, const char *lines);
 
 /* What is wrong, over all scenarios: the findings of one tracepoint and argument are one. */
 struct report_blame {
