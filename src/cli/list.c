@@ -1,7 +1,7 @@
 #include "cli/cli.h"
 
 #include "contract/contract.h"
-#include "scenario/scenario.h"
+#include "scenario/registry.h"
 
 #include <argp.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "base/privileges.h"
 #include "cli/environment.h"
 #include "report/report.h"
-#include "scenario/specimen.h"
+#include "run/specimen.h"
 
 #include <argp.h>
 #include <stdio.h>

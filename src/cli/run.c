@@ -5,8 +5,9 @@
 #include "cli/reporting.h"
 #include "node/node.h"
 #include "report/report.h"
-#include "scenario/runner.h"
-#include "scenario/selftest.h"
+#include "run/runner.h"
+#include "run/selftest.h"
+#include "scenario/registry.h"
 
 #include <argp.h>
 #include <errno.h>

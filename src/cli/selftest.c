@@ -1,7 +1,7 @@
 #include "cli/cli.h"
 
 #include "cli/reporting.h"
-#include "scenario/selftest.h"
+#include "run/selftest.h"
 
 #include <argp.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include "node/pid_file.h"
 #include "node/program.h"
 #include "report/report.h"
-#include "scenario/tracer.h"
+#include "run/tracer.h"
 #include "trace/line.h"
 #include "trace/stats.h"
 

@@ -2,7 +2,7 @@
  * coins of an address kept together. One is the beginning of an attempt and the other its end, so they are judged
  * together, and with them what comes before. */
 #include "scenario/registry.h"
-#include "scenario/wallets.h"
+#include "scene/wallets.h"
 
 /* The two coins of one address: the first alone is enough, and above the long-term rate it wastes less. */
 #define ONE_THEN_BOTH                                                                                        \

@@ -1,8 +1,8 @@
 /* coin_selection:normal_create_tx_internal: the position of change, what fails, and whose wallet it is. */
 #include "base/xmem.h"
-#include "scenario/blocks.h"
 #include "scenario/registry.h"
-#include "scenario/wallets.h"
+#include "scene/blocks.h"
+#include "scene/wallets.h"
 
 #include <stdlib.h>
 

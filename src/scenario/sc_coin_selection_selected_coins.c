@@ -3,7 +3,7 @@
  * A wallet tries all its algorithms and takes what wastes least; of equals the one with more inputs, else the first of
  * bnb, knapsack, cg and srd (ChooseSelectionResult in src/wallet/spend.cpp). So coins, payment and fee rate decide: */
 #include "scenario/registry.h"
-#include "scenario/wallets.h"
+#include "scene/wallets.h"
 
 /* manual: all of the inputs are given; first with each figure above 32 bits, then with all of them small */
 

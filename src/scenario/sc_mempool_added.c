@@ -1,8 +1,8 @@
 /* mempool:added, by each way into the mempool. All four tracepoints of the mempool are judged in one order, so that
  * each scenario also shows what does not fire. */
 #include "node/script.h"
-#include "scenario/pool.h"
 #include "scenario/registry.h"
+#include "scene/pool.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* mempool:added and mempool:rejected of transactions that a peer sends. */
 #include "base/buf.h"
-#include "scenario/peers.h"
-#include "scenario/pool.h"
 #include "scenario/registry.h"
+#include "scene/peers.h"
+#include "scene/pool.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
  * details behind a comma. */
 #include "base/buf.h"
 #include "node/script.h"
-#include "scenario/pool.h"
 #include "scenario/registry.h"
+#include "scene/pool.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #include "base/buf.h"
 #include "base/xmem.h"
 #include "node/script.h"
-#include "scenario/pool.h"
 #include "scenario/registry.h"
+#include "scene/pool.h"
 
 #include <errno.h>
 #include <inttypes.h>

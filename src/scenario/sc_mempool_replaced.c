@@ -1,7 +1,7 @@
 /* mempool:replaced. All four tracepoints are judged in one order: for what a transaction or package takes the place
  * of, first replaced for each, then removed for each with the reason "replaced", then added for the new. */
-#include "scenario/pool.h"
 #include "scenario/registry.h"
+#include "scene/pool.h"
 
 #include <errno.h>
 #include <string.h>

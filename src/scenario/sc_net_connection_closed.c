@@ -1,10 +1,10 @@
 /* net:closed_connection: once for each connection, whatever ends it, with the time at which it was established. That
  * time is the node's mocked one, which is another for each peer. */
-#include "scenario/blocks.h"
-#include "scenario/connections.h"
-#include "scenario/log.h"
-#include "scenario/payload.h"
 #include "scenario/registry.h"
+#include "scene/blocks.h"
+#include "scene/connections.h"
+#include "scene/log.h"
+#include "scene/payload.h"
 
 #include <errno.h>
 #include <inttypes.h>

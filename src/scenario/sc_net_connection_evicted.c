@@ -14,8 +14,8 @@
  * and else with peers that are noban, it is one of the late ones. Which one is seen by its connection's end. With one
  * candidate less all are protected, and the newcomer is refused. For the next network those of the late ones that are
  * left are the middle. */
-#include "scenario/connections.h"
 #include "scenario/registry.h"
+#include "scene/connections.h"
 
 #include <errno.h>
 #include <sys/socket.h>

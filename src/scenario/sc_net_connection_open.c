@@ -1,8 +1,8 @@
 /* net:inbound_connection and net:outbound_connection: who comes in, whom the node connects to, and how many there are
  * then. In each scenario there are connections of both directions, so that the number of one differs from that of the
  * other and from that of all. */
-#include "scenario/connections.h"
 #include "scenario/registry.h"
+#include "scene/connections.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

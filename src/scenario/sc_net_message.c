@@ -2,11 +2,11 @@
  * scenario judges both, and their order wherever it is defined; its name says which of them it is about. */
 #include "base/buf.h"
 #include "base/text.h"
-#include "scenario/blocks.h"
-#include "scenario/connections.h"
-#include "scenario/payload.h"
-#include "scenario/peers.h"
 #include "scenario/registry.h"
+#include "scene/blocks.h"
+#include "scene/connections.h"
+#include "scene/payload.h"
+#include "scene/peers.h"
 
 #include <errno.h>
 #include <stdlib.h>

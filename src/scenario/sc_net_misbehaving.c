@@ -3,11 +3,11 @@
  * which it saw: an event is expected for each of these, with the text that we know. Only where the log has another
  * text than that the text counts as a detail. */
 #include "node/script.h"
-#include "scenario/blocks.h"
-#include "scenario/log.h"
-#include "scenario/payload.h"
-#include "scenario/peers.h"
 #include "scenario/registry.h"
+#include "scene/blocks.h"
+#include "scene/log.h"
+#include "scene/payload.h"
+#include "scene/peers.h"
 
 #include <errno.h>
 #include <inttypes.h>

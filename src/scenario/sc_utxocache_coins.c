@@ -2,8 +2,8 @@
  * do. In each the events of both are judged in one order, and block_connected with them. */
 #include "base/text.h"
 #include "node/script.h"
-#include "scenario/blocks.h"
 #include "scenario/registry.h"
+#include "scene/blocks.h"
 
 #include <stdlib.h>
 #include <string.h>

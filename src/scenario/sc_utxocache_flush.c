@@ -1,9 +1,10 @@
 #include "base/text.h"
 #include "base/xmem.h"
 #include "node/script.h"
-#include "scenario/blocks.h"
-#include "scenario/log.h"
 #include "scenario/registry.h"
+#include "scene/blocks.h"
+#include "scene/log.h"
+#include "scene/profiles.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -453,27 +454,6 @@ const struct scenario sc_utxocache_flush_large = {
 
 /* prune: pruning flushes, and says so */
 
-/* With -fastprune a block file takes 64 KiB: one block that is larger fills it, and 288 blocks have to follow it. */
-enum { FILLING_BYTES = 65000, KEPT_BLOCKS = 288, FILLED_HEIGHT = ODD_BLOCKS + 1 };
-
-/* The filling block is the first that is mined here. */
-static int
-prune_warm(struct scene *scene, struct diag *diag)
-{
-	uint8_t *script = xcalloc(1, FILLING_BYTES);
-	struct block block = {0};
-	int code = blocks_begin(scene, &block, 0, diag);
-
-	script[0] = SCRIPT_OP_RETURN;
-	if (!code) {
-		block_add_output(&block, 0, script, FILLING_BYTES);
-		code = blocks_submit(scene, &block, diag);
-	}
-	free(script);
-	block_fini(&block);
-	return code ? code : blocks_mine(scene, KEPT_BLOCKS + 2, diag);
-}
-
 static int
 prune_prepare(struct scene *scene, struct diag *diag)
 {
@@ -490,12 +470,12 @@ static int
 prune_act(struct scene *scene, struct diag *diag)
 {
 	int code = node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]",
-			     FILLED_HEIGHT + 1);
+			     NARROW_FILLED_HEIGHT + 1);
 
 	/* There is nothing left to prune, and so nothing to write. */
 	if (!code)
 		code = node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]",
-				 FILLED_HEIGHT);
+				 NARROW_FILLED_HEIGHT);
 	/* On the same node, a flush that does not prune. */
 	return code ? code : gettxoutsetinfo_act(scene, diag);
 }
@@ -517,10 +497,6 @@ prune_expect(struct scene *scene, struct diag *diag)
 		    : expect_flush(scene, 1, sync_mode(scene), &after, false, FINDING_CONTRACT,
 				   "flush of a node that has pruned before", diag);
 }
-
-static const char *const narrow_args[] = {"-prune=1", "-fastprune", "-maxmempool=5", "-acceptnonstdtxn=1",
-					  NULL};
-const struct profile profile_narrow = {.name = "narrow", .args = narrow_args, .warm = prune_warm};
 
 const struct scenario sc_utxocache_flush_prune = {
 	.name = "utxocache.flush.prune",

@@ -1,7 +1,7 @@
 #include "base/buf.h"
 #include "base/text.h"
-#include "scenario/blocks.h"
 #include "scenario/registry.h"
+#include "scene/blocks.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #include "base/text.h"
 #include "base/xmem.h"
 #include "node/script.h"
-#include "scenario/blocks.h"
 #include "scenario/registry.h"
+#include "scene/blocks.h"
 
 #include <errno.h>
 #include <stdlib.h>

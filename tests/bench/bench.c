@@ -6,8 +6,8 @@
 #include "node/chain.h"
 #include "node/script.h"
 #include "probe/internal.h"
-#include "scenario/plan.h"
-#include "scenario/specimen.h"
+#include "run/plan.h"
+#include "run/specimen.h"
 
 #include <errno.h>
 #include <fcntl.h>

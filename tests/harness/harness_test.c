@@ -1,8 +1,8 @@
 /* The probes on specimens, with the kernel and libbcc as they are here: needs root or the capabilities that doctor
  * names, and is skipped, loudly, without them. */
 #include "base/xmem.h"
-#include "scenario/plan.h"
-#include "scenario/specimen.h"
+#include "run/plan.h"
+#include "run/specimen.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
  * Needs what harness_test.c needs. */
 #include "base/xmem.h"
 #include "probe/internal.h"
-#include "scenario/plan.h"
-#include "scenario/specimen.h"
+#include "run/plan.h"
+#include "run/specimen.h"
 
 #include <inttypes.h>
 #include <pthread.h>

@@ -79,8 +79,10 @@ check_code() {
 			may["base"] = ""
 			may["contract"] = may["notes"] = may["probe"] = may["node"] = may["report"] = "base"
 			may["trace"] = "base contract"
-			may["scenario"] = "base node probe notes contract report trace"
-			may["cli"] = "base node probe notes contract report trace scenario"
+			may["scene"] = "base node contract"
+			may["scenario"] = "base node contract scene"
+			may["run"] = "base node probe notes contract report trace scene"
+			may["cli"] = "base node probe notes contract report trace scene scenario run"
 			# Where each library is used, and nowhere else.
 			library["<bcc/"] = "^src/probe/bcc_shim\\.cc$"
 			library["<cap-ng.h>"] = "^src/base/privileges\\.c$"
@@ -271,7 +273,7 @@ check_registry() {
 				if (!(name in defined_at))
 					print list ":" listed_at[name] ": " name " is not defined"
 		}
-	' $(find src/scenario -type f -name '*.h' | sort) $(find src/scenario -type f -name '*.c' | sort) $list
+	' $(find src/scene src/scenario -type f -name '*.h' | sort) $(find src/scenario -type f -name '*.c' | sort) $list
 }
 
 # The checks report by printing; that one of them could not run must not look like "nothing found".

@@ -14,7 +14,7 @@ cases=0
 # The tree without offence. Its lines look like offences where that is allowed.
 good=$dir/good
 mkdir -p "$good/src/base" "$good/src/contract" "$good/src/notes" "$good/src/probe" "$good/src/node" \
-	"$good/src/report" "$good/src/trace" "$good/src/scenario" "$good/src/cli" "$good/tests/unit" "$good/probes" "$good/cmake"
+	"$good/src/report" "$good/src/trace" "$good/src/scene" "$good/src/scenario" "$good/src/run" "$good/src/cli" "$good/tests/unit" "$good/probes" "$good/cmake"
 (
 	cd "$good" || exit
 	cat >src/base/text.h <<'EOF'
@@ -68,9 +68,15 @@ EOF
 	printf '#include <openssl/evp.h>\n' >src/node/hash.c
 	printf '#include "base/text.h"\n' >src/report/report.c
 	printf '#include "base/text.h"\n#include "contract/contract.h"\n' >src/trace/line.c
-	for layer in base node probe notes contract report trace scenario; do
+	for layer in base node contract scene; do
+		echo "#include \"$layer/x.h\""
+	done >src/scene/pool.c
+	for layer in base node contract scene scenario; do
 		echo "#include \"$layer/x.h\""
 	done >src/scenario/sc_a.c
+	for layer in base node probe notes contract report trace scene run; do
+		echo "#include \"$layer/x.h\""
+	done >src/run/runner.c
 	cat >>src/scenario/sc_a.c <<'EOF'
 const struct scenario sc_a_b = {
 	.name = "a.b",
@@ -84,10 +90,10 @@ FLUSH("one", one);
 POOL(two);
 static const struct scenario *const used[] = {&sc_a_b};
 EOF
-	cat >src/scenario/pool.h <<'EOF'
+	cat >src/scene/pool.h <<'EOF'
 /* Shared by scenarios. */
-#ifndef TPCHECK_SCENARIO_POOL_H
-#define TPCHECK_SCENARIO_POOL_H
+#ifndef TPCHECK_SCENE_POOL_H
+#define TPCHECK_SCENE_POOL_H
 
 #define POOL(rpc)                                       \
 	const struct scenario sc_pool_##rpc = {         \
@@ -98,7 +104,7 @@ EOF
 EOF
 	printf '/* All. */\nSCENARIO(sc_a_b)\nSCENARIO(sc_flush_one_x)\nSCENARIO(sc_pool_two)\n' \
 		>src/scenario/scenarios.def
-	for layer in base node probe notes contract report trace scenario cli; do
+	for layer in base node probe notes contract report trace scene scenario run cli; do
 		echo "#include \"$layer/x.h\""
 	done >src/cli/main.c
 	printf '#include "base/text.h"\n#include <libelf.h>\nint x = system("rm");\n' >tests/unit/base_text_test.c
@@ -161,14 +167,16 @@ while read -r layer others; do
 			"printf '\n#include \"$other/x.h\"\n' >src/$layer/y.c"
 	done
 done <<'EOF'
-base contract notes probe node report trace scenario cli
-contract notes probe node report trace scenario cli
-notes contract probe node report trace scenario cli
-probe contract notes node report trace scenario cli
-node contract notes probe report trace scenario cli
-report contract notes probe node trace scenario cli
-trace notes probe node report scenario cli
-scenario cli
+base contract notes probe node report trace scene scenario run cli
+contract notes probe node report trace scene scenario run cli
+notes contract probe node report trace scene scenario run cli
+probe contract notes node report trace scene scenario run cli
+node contract notes probe report trace scene scenario run cli
+report contract notes probe node trace scene scenario run cli
+trace notes probe node report scene scenario run cli
+scene notes probe report trace scenario run cli
+scenario notes probe report trace run cli
+run scenario cli
 EOF
 names 'src/base/text.h:5: the layer base must not include "node/x.h"' \
 	"sed -i '5s/.*/#  include \"node\/x.h\"/' src/base/text.h"
@@ -223,11 +231,11 @@ names 'src/base/text.h:6: the include guard has to end with the file' \
 names 'src/node/p2p_peer.h:1: no include guard TPCHECK_NODE_P2P_PEER_H' "echo '/* A peer. */' >src/node/p2p_peer.h"
 
 # The list of scenarios
-names 'src/scenario/sc_a.c:9: sc_a_b is not in src/scenario/scenarios.def' "sed -i '/sc_a_b/d' src/scenario/scenarios.def"
-names 'src/scenario/sc_a.c:17: sc_flush_one_x is not in src/scenario/scenarios.def' \
+names 'src/scenario/sc_a.c:6: sc_a_b is not in src/scenario/scenarios.def' "sed -i '/sc_a_b/d' src/scenario/scenarios.def"
+names 'src/scenario/sc_a.c:14: sc_flush_one_x is not in src/scenario/scenarios.def' \
 	"sed -i '/sc_flush_one_x/d' src/scenario/scenarios.def"
-names 'src/scenario/sc_a.c:18: sc_flush_two_x is not in src/scenario/scenarios.def' \
-	"sed -i '17a FLUSH(\"two\", two);' src/scenario/sc_a.c"
+names 'src/scenario/sc_a.c:15: sc_flush_two_x is not in src/scenario/scenarios.def' \
+	"sed -i '14a FLUSH(\"two\", two);' src/scenario/sc_a.c"
 names 'src/scenario/sc_b.c:1: sc_b is not in src/scenario/scenarios.def' \
 	"echo 'static const struct scenario sc_b = {' >src/scenario/sc_b.c"
 names 'src/scenario/scenarios.def:5: sc_a_b is listed twice' "echo 'SCENARIO(sc_a_b)' >>src/scenario/scenarios.def"

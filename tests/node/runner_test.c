@@ -1,9 +1,9 @@
 /* The runner on a real bitcoind with scenarios that are wrong on purpose: each must end as its mistake deserves,
  * with the right words. Needs $BITCOIND or one in PATH, and what the probes need; is skipped, loudly, without. */
 #include "base/xmem.h"
-#include "scenario/blocks.h"
+#include "run/runner.h"
 #include "scenario/registry.h"
-#include "scenario/runner.h"
+#include "scene/blocks.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -5,7 +5,7 @@
  *   BREAK=never:ID:0    the tracepoint does not fire
  *   BREAK=twice:ID:0    it fires twice
  * Built with BROKEN_WIDTH, the int32 and uint32 arguments are passed with 8 bytes. */
-#include "scenario/specimen_values.h"
+#include "run/specimen_values.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +95,7 @@ broken_payload(enum tracepoint_id id, enum specimen_round round, uint8_t *out)
 #define specimen_hash    broken_hash
 #define specimen_string  broken_string
 #define specimen_payload broken_payload
-#include "../../src/scenario/specimen_fire.c"
+#include "../../src/run/specimen_fire.c"
 
 int
 main(void)

@@ -1,0 +1,34 @@
+/* The runner: the one place that wires notes, contract, probes, node and report together. */
+#ifndef TPCHECK_RUN_RUNNER_H
+#define TPCHECK_RUN_RUNNER_H
+
+#include "probe/probe.h"
+#include "report/report.h"
+#include "run/artifacts.h"
+#include "scene/scenario.h"
+
+#include <signal.h>
+
+struct runner_opts {
+	const char *bitcoind; /* absolute path */
+	unsigned release;     /* whose contract it is judged by; 0: master's */
+	const char *user;     /* whom bitcoind runs as when we are root; NULL: see struct node_opts */
+	const struct scenario *const *scenarios; /* in the order in which they run; NULL-terminated */
+	struct probe_opts probe;
+	unsigned timeout_ms;         /* of one scenario, its node's start included */
+	bool details_warn;           /* findings about details do not fail a scenario */
+	struct artifacts *artifacts; /* where to keep what explains a failure */
+	const char *repeat_prefix;   /* "tpcheck run --bitcoind=...", to which a scenario's name is added */
+	const volatile sig_atomic_t *interrupted;
+	void (*on_begin)(void *cookie, const char *name, size_t number, size_t of);
+	void (*on_end)(void *cookie, const struct report_result *result);
+	void *cookie;
+};
+
+/* Runs them. run->results gets one entry for each scenario whatever happens. All that was started has ended when it
+ * returns, except what runner_finish ends. */
+struct runner *runner_run(const struct runner_opts *opts, struct report_run *run);
+/* Detaches what takes long to detach; for after the verdict was told. NULL is fine. */
+void runner_finish(struct runner *runner);
+
+#endif

@@ -1,0 +1,35 @@
+/* Payloads of P2P messages, put together in a buffer. */
+#ifndef TPCHECK_SCENE_PAYLOAD_H
+#define TPCHECK_SCENE_PAYLOAD_H
+
+#include "base/buf.h"
+#include "node/block.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What an item of an inventory (inv, getdata, notfound) is. */
+enum payload_item {
+	ITEM_TX = 1,
+	ITEM_BLOCK = 2,
+	ITEM_FILTERED_BLOCK = 3,
+	ITEM_COMPACT_BLOCK = 4,
+	ITEM_WTX = 5,
+	ITEM_SZ = 36,
+};
+
+/* An empty one, with room for the largest. */
+void payload_init(struct buf *payload);
+void payload_add_le(struct buf *payload, uint64_t n, unsigned bytes);
+/* Bytes of which no part is like another; other ones for another seed. */
+void payload_add_noise(struct buf *payload, size_t len, uint32_t seed);
+void payload_add_item(struct buf *payload, enum payload_item item, const uint8_t hash_wire[32]);
+/* The header of a finished block as headers has it: with a count of transactions, which is 0. */
+void payload_add_header(struct buf *payload, const struct block *block);
+/* A cmpctblock: the block's coinbase if asked for, and so many short ids of transactions that there are not. */
+void payload_add_compact_block(struct buf *payload, const struct block *block, bool with_coinbase,
+			       unsigned short_ids);
+/* For getheaders and getblocks: what comes after that block. */
+void payload_add_locator(struct buf *payload, const uint8_t hash_wire[32]);
+
+#endif
