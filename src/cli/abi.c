@@ -78,16 +78,8 @@ run(int argc, char **argv)
 		.options = known,
 		.parser = parse,
 		.args_doc = "BINARY",
-		.doc = "Compares the tracepoints that a file's ELF notes tell of with what the document of "
-		       "its "
-		       "release promises: which there are, with how many arguments, of which width and sign, "
-		       "readable by whom, with a semaphore. Needs no privileges, runs nothing, and takes "
-		       "files of "
-		       "other machines.\v"
-		       "Where Bitcoin Core's document and code are known to differ, a note says how.\n"
-		       "Exit codes: 0 they agree, 1 they do not, 2 wrong usage, 77 the file has no "
-		       "tracepoints, 99 "
-		       "it could not be read as ELF.",
+		.doc = "Compares the tracepoints that a file's ELF notes tell of with what the document of its release promises: which there are, with how many arguments, of which width and sign, readable by whom, with a semaphore. Needs no privileges, runs nothing, and takes files of other machines.\vWhere Bitcoin Core's document and code are known to differ, a note says how.\n"
+		       "Exit codes: 0 they agree, 1 they do not, 2 wrong usage, 77 the file has no tracepoints, 99 it could not be read as ELF.",
 	};
 	struct abi_options options = {0};
 	struct judgement judgement = {0};

@@ -85,12 +85,9 @@ binary_open(struct binary *binary, const char *path, unsigned release)
 	fill_report(binary);
 	if (!notes_cnt(binary->notes) && !notes_problems_cnt(binary->notes)) {
 		binary->outcome = OUTCOME_SKIP;
-		binary->reason = xasprintf("'%s' has no tracepoints: it was built without USDT; build it "
-					   "with -DWITH_USDT=ON (before "
-					   "v29 with --enable-usdt) where <sys/sdt.h> is, which is in "
-					   "systemtap-sdt-dev on Debian and "
-					   "Ubuntu",
-					   path);
+		binary->reason = xasprintf(
+			"'%s' has no tracepoints: it was built without USDT; build it with -DWITH_USDT=ON (before v29 with --enable-usdt) where <sys/sdt.h> is, which is in systemtap-sdt-dev on Debian and Ubuntu",
+			path);
 		goto out;
 	}
 	err = find_release(binary, fd, release, &diag);

@@ -34,8 +34,9 @@ parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (options->paths_cnt + (options->release != 0) != 2)
-			argp_error(state, "what with what? tpcheck diff OLD NEW, or tpcheck diff "
-					  "--release=RELEASE NEW");
+			argp_error(
+				state,
+				"what with what? tpcheck diff OLD NEW, or tpcheck diff --release=RELEASE NEW");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -70,8 +71,8 @@ compare(const struct diff_side *before, const struct diff_side *after, struct re
 {
 	if (before->pointer_bytes != after->pointer_bytes) {
 		diff->outcome = OUTCOME_ERROR;
-		diff->reason = "one is a 32-bit binary and the other a 64-bit one: their arguments have "
-			       "other widths";
+		diff->reason =
+			"one is a 32-bit binary and the other a 64-bit one: their arguments have other widths";
 		return;
 	}
 	diff_interfaces(before, after, changes);
@@ -94,14 +95,7 @@ run(int argc, char **argv)
 		.options = known,
 		.parser = parse,
 		.args_doc = "OLD NEW\n--release=RELEASE NEW",
-		.doc = "Tells what became different between the tracepoints of two binaries, by their ELF "
-		       "notes and by "
-		       "what is known of the releases they are of, and whether it breaks those who read "
-		       "them. Needs "
-		       "no privileges, and runs nothing.\v"
-		       "Exit codes: 0 nothing breaks, 1 something does, 2 wrong usage, 77 one of the files "
-		       "has no "
-		       "tracepoints, 99 one of them could not be read as ELF.",
+		.doc = "Tells what became different between the tracepoints of two binaries, by their ELF notes and by what is known of the releases they are of, and whether it breaks those who read them. Needs no privileges, and runs nothing.\vExit codes: 0 nothing breaks, 1 something does, 2 wrong usage, 77 one of the files has no tracepoints, 99 one of them could not be read as ELF.",
 	};
 	struct diff_options options = {0};
 	struct binary binaries[2] = {0};

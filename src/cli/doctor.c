@@ -92,9 +92,7 @@ run(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
-		.doc = "Tries what tpcheck needs of this machine, and says for each thing what it found and "
-		       "what would help.\v"
-		       "Exit codes: 0 a bitcoind can be judged here, 77 it cannot.",
+		.doc = "Tries what tpcheck needs of this machine, and says for each thing what it found and what would help.\vExit codes: 0 a bitcoind can be judged here, 77 it cannot.",
 	};
 	struct probe_feature features[PROBE_FEATURES_MAX];
 	const char *bitcoind = NULL;
@@ -117,8 +115,7 @@ run(int argc, char **argv)
 	if (!can_probe)
 		printf("tpcheck cannot run here. %s\n", reason);
 	else if (!can_judge)
-		puts("This machine can run tpcheck ('tpcheck selftest' shows it), but there is no bitcoind "
-		     "to judge.");
+		puts("This machine can run tpcheck ('tpcheck selftest' shows it), but there is no bitcoind to judge.");
 	else
 		puts("This machine can judge that bitcoind: tpcheck run");
 	return can_probe && can_judge ? EXIT_PASSED : EXIT_SKIPPED;

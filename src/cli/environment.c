@@ -100,9 +100,7 @@ environment_check_tmpdir(struct diag *diag)
 		if (!stat(folder, &st) && !is_safe(&st))
 			code = diag_fail(
 				diag, -EPERM,
-				"failed to use '%s' for temporary files: others than root can change "
-				"'%s' (user %u, mode %04o), and root would use what they put there; "
-				"set TMPDIR to a folder like /tmp, with the sticky bit (chmod +t)",
+				"failed to use '%s' for temporary files: others than root can change '%s' (user %u, mode %04o), and root would use what they put there; set TMPDIR to a folder like /tmp, with the sticky bit (chmod +t)",
 				given && *given ? given : "/tmp", folder, (unsigned)st.st_uid,
 				(unsigned)(st.st_mode & 07777));
 		end = *path ? strrchr(path, '/') : NULL;

@@ -44,20 +44,16 @@ hand_over(char **argv)
 		if (errno != ENOENT) {
 			fprintf(stderr, "tpcheck: failed to run '%s': %s%s\n", path, strerror(errno),
 				errno == EPERM
-					? "; it has file capabilities (getcap) that nobody can have in "
-					  "this container: take them away (setcap -r), or allow them "
-					  "(--cap-add)"
-				: errno == EACCES ? "; if its file belongs to a group that may run it, you "
-						    "are not in it"
-						  : "");
+					? "; it has file capabilities (getcap) that nobody can have in this container: take them away (setcap -r), or allow them (--cap-add)"
+				: errno == EACCES
+					? "; if its file belongs to a group that may run it, you are not in it"
+					: "");
 			return EXIT_ERROR;
 		}
 		free(path);
 	}
 	fprintf(stderr,
-		"tpcheck: tpcheck-full is neither in '%s' nor in '%s%s', and only abi and diff work without; "
-		"install "
-		"both programs\n",
+		"tpcheck: tpcheck-full is neither in '%s' nor in '%s%s', and only abi and diff work without; install both programs\n",
 		folder, folder, TPCHECK_LIBEXEC);
 	free(folder);
 	return EXIT_ERROR;

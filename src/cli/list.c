@@ -148,10 +148,7 @@ run(int argc, char **argv)
 		.options = known,
 		.parser = parse,
 		.args_doc = "[tracepoints|scenarios|history]",
-		.doc = "Lists what the contract documents (tracepoints: arguments, types, units, first "
-		       "release), what can be run (scenarios), and what each release of Bitcoin Core added "
-		       "and "
-		       "changed (history). Without an argument, tracepoints and scenarios.",
+		.doc = "Lists what the contract documents (tracepoints: arguments, types, units, first release), what can be run (scenarios), and what each release of Bitcoin Core added and changed (history). Without an argument, tracepoints and scenarios.",
 	};
 	struct list_options options = {.release = RELEASE_MASTER};
 

@@ -84,8 +84,7 @@ help_filter(int key, const char *text, void *input)
 		fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fprintf(file,
 		"\n'tpcheck COMMAND --help' tells a command's options.\n"
-		"Exit codes: %d all passed, %d something failed, %d wrong usage, %d nothing could be judged, "
-		"%d a verdict could not be reached.",
+		"Exit codes: %d all passed, %d something failed, %d wrong usage, %d nothing could be judged, %d a verdict could not be reached.",
 		EXIT_PASSED, EXIT_FAILED, EXIT_USAGE, EXIT_SKIPPED, EXIT_ERROR);
 	fclose(file);
 	return out;
@@ -97,8 +96,7 @@ main(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse,
 		.args_doc = "COMMAND [ARGUMENT...]",
-		.doc = "Tells whether the USDT tracepoints of a Bitcoin Core binary still do what Bitcoin "
-		       "Core documents.\v",
+		.doc = "Tells whether the USDT tracepoints of a Bitcoin Core binary still do what Bitcoin Core documents.\v",
 		.help_filter = help_filter,
 	};
 	struct chosen chosen = {0};

@@ -85,10 +85,8 @@ tell_how_to_give(FILE *out)
 	}
 	own_path(path, sizeof(path));
 	fprintf(out,
-		"  for one run: sudo setpriv --reuid=%u --regid=%u --init-groups --inh-caps=+bpf,+perfmon "
-		"--ambient-caps=+bpf,+perfmon %s run\n"
-		"  for the users of a group: sudo sh -c 'chgrp GROUP %s && chmod 750 %s && "
-		"setcap cap_bpf,cap_perfmon+ep %s'\n"
+		"  for one run: sudo setpriv --reuid=%u --regid=%u --init-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon %s run\n"
+		"  for the users of a group: sudo sh -c 'chgrp GROUP %s && chmod 750 %s && setcap cap_bpf,cap_perfmon+ep %s'\n"
 		"  for a service of systemd: AmbientCapabilities=CAP_BPF CAP_PERFMON\n",
 		uid, gid, path, path, path, path);
 }
@@ -101,18 +99,13 @@ tell_how_to_attach(const struct probe_feature *features, size_t cnt, FILE *out)
 
 	for (size_t i = 0; i < COUNT(calls); i++)
 		if (!is_ok(features, cnt, calls[i])) {
-			fputs("Nearest: the capabilities are there, but something else forbids the system "
-			      "calls; in a container, let its seccomp profile allow bpf() and "
-			      "perf_event_open()\n",
+			fputs("Nearest: the capabilities are there, but something else forbids the system calls; in a container, let its seccomp profile allow bpf() and perf_event_open()\n",
 			      out);
 			return;
 		}
 	fprintf(out,
-		"Nearest: this kernel has no uprobe_multi link (Linux 6.6), so CAP_SYS_ADMIN, or tracefs for "
-		"the group %u:\n"
-		"  sudo mount -t tracefs -o gid=%u,mode=750 tracefs /sys/kernel/tracing (-o remount,... "
-		"where "
-		"it is mounted)\n"
+		"Nearest: this kernel has no uprobe_multi link (Linux 6.6), so CAP_SYS_ADMIN, or tracefs for the group %u:\n"
+		"  sudo mount -t tracefs -o gid=%u,mode=750 tracefs /sys/kernel/tracing (-o remount,... where it is mounted)\n"
 		"  sudo chmod g+w /sys/kernel/tracing/uprobe_events\n",
 		(unsigned)getegid(), (unsigned)getegid());
 }
@@ -128,9 +121,7 @@ tell_open_file(FILE *out)
 		return;
 	own_path(path, sizeof(path));
 	fprintf(out,
-		"  but everybody on this machine can execute '%s' and has its capabilities, which let one "
-		"read the memory of the kernel: take that right away (chmod 750), and see "
-		"doc/privileges.md\n",
+		"  but everybody on this machine can execute '%s' and has its capabilities, which let one read the memory of the kernel: take that right away (chmod 750), and see doc/privileges.md\n",
 		path);
 }
 
@@ -138,9 +129,7 @@ static void
 tell_more(struct buf *list, FILE *out)
 {
 	if (!geteuid() && !privileges_has(CAP_SYS_PTRACE))
-		fputs("Nearest: bitcoind runs as another user, and looking into it takes CAP_SYS_PTRACE: "
-		      "start "
-		      "the container with --cap-add=SYS_PTRACE, or say --user=root\n",
+		fputs("Nearest: bitcoind runs as another user, and looking into it takes CAP_SYS_PTRACE: start the container with --cap-add=SYS_PTRACE, or say --user=root\n",
 		      out);
 	else
 		fputs("Nearest: nothing is lacking to trace what this user runs\n", out);
@@ -159,8 +148,7 @@ nearest_tell(const struct probe_feature *features, size_t cnt, FILE *out)
 
 	buf_init(&list, 256);
 	if (privileges_are_confined()) {
-		fputs("Nearest: a run outside of this user namespace (a container that root started, not a "
-		      "rootless one)\n",
+		fputs("Nearest: a run outside of this user namespace (a container that root started, not a rootless one)\n",
 		      out);
 	} else if (!admin && *lacking(&list, to_trace, COUNT(to_trace))) {
 		fprintf(out, "Nearest: %s for user %u\n", list.data, (unsigned)geteuid());

@@ -44,8 +44,7 @@ const struct argp cli_probe_argp = {
 	.options =
 		(const struct argp_option[]){
 			{"attach", OPTION_ATTACH, "auto|multi|perf|tracefs", 0,
-			 "How to attach: one uprobe_multi link, a perf event for each probe, or an event of "
-			 "tracefs for each",
+			 "How to attach: one uprobe_multi link, a perf event for each probe, or an event of tracefs for each",
 			 0},
 			{"headers", OPTION_HEADERS, "builtin|system", 0,
 			 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},

@@ -26,10 +26,10 @@ add_report(struct argp_state *state, struct reporting *reporting, const char *ar
 	const char *equals = strchr(arg, '=');
 
 	if (!equals || !equals[1])
-		argp_error(state,
-			   "--report=%s names no file; FORMAT=FILE is wanted, such as junit=report.xml (- is "
-			   "standard output)",
-			   arg);
+		argp_error(
+			state,
+			"--report=%s names no file; FORMAT=FILE is wanted, such as junit=report.xml (- is standard output)",
+			arg);
 	char *format = xasprintf("%.*s", (int)(equals - arg), arg);
 	reporting->more = xreallocarray(reporting->more, reporting->more_cnt + 1, sizeof(*reporting->more));
 	reporting->more[reporting->more_cnt++] =
@@ -61,8 +61,7 @@ const struct argp reporting_argp = {
 	.options =
 		(const struct argp_option[]){
 			{"format", OPTION_FORMAT, "text|json|tap|tap13|junit|github", 0,
-			 "How to report (default text); tap13 is for older consumers of TAP, github is text "
-			 "and annotations for GitHub Actions",
+			 "How to report (default text); tap13 is for older consumers of TAP, github is text and annotations for GitHub Actions",
 			 0},
 			{"output", OPTION_OUTPUT, "FILE", 0, "Where to report (default standard output)", 0},
 			{"report", OPTION_REPORT, "FORMAT=FILE", 0,

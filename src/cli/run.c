@@ -54,10 +54,10 @@ add_pattern(struct argp_state *state, struct arguments *arguments, const char *p
 		matches |= !fnmatch(pattern, scenarios[i]->name, 0);
 	/* A pattern that matches nothing would make a run that looks at nothing. */
 	if (!matches)
-		argp_error(state,
-			   "no scenario matches '%s'; patterns are like 'utxocache.spent.*', and 'tpcheck "
-			   "list scenarios' shows all names",
-			   pattern);
+		argp_error(
+			state,
+			"no scenario matches '%s'; patterns are like 'utxocache.spent.*', and 'tpcheck list scenarios' shows all names",
+			pattern);
 	arguments->patterns =
 		xreallocarray(arguments->patterns, arguments->patterns_cnt + 1, sizeof(*arguments->patterns));
 	arguments->patterns[arguments->patterns_cnt++] = pattern;
@@ -183,8 +183,7 @@ run_on_specimen(struct arguments *arguments, struct reports *reports, struct rep
 				     .on_end = reporting_on_end,
 				     .cookie = reports};
 	char *notice = xasprintf(
-		"%s\nNo bitcoind is judged. This is the built-in specimen instead, which shows whether this "
-		"machine can run tpcheck:",
+		"%s\nNo bitcoind is judged. This is the built-in specimen instead, which shows whether this machine can run tpcheck:",
 		why);
 
 	reporting_begin(&arguments->reporting, reports, notice,
@@ -237,9 +236,7 @@ run(int argc, char **argv)
 		 "Where to keep what explains a failure (default: a new folder in the temporary directory)",
 		 0},
 		{"release", OPTION_RELEASE, "RELEASE", 0,
-		 "The release of Bitcoin Core whose tracepoints are wanted: 23 to 31, or master (default: "
-		 "what the "
-		 "bitcoind says)",
+		 "The release of Bitcoin Core whose tracepoints are wanted: 23 to 31, or master (default: what the bitcoind says)",
 		 0},
 		{"user", OPTION_USER, "NAME", 0,
 		 "Whom bitcoind runs as when tpcheck is root (default: who called sudo, else nobody)", 0},
@@ -252,13 +249,7 @@ run(int argc, char **argv)
 		.parser = parse,
 		.children = children,
 		.args_doc = "[PATTERN...]",
-		.doc = "Runs the scenarios whose names match (shell patterns; all when none is given) "
-		       "against a bitcoind on regtest, "
-		       "and tells whether its tracepoints do what Bitcoin Core documents.\v"
-		       "Exit codes: 0 all passed, 1 something failed, 2 wrong usage, 77 nothing could be "
-		       "judged, "
-		       "99 a verdict could not be reached (the harness, the node or the machine broke, or "
-		       "events were lost).",
+		.doc = "Runs the scenarios whose names match (shell patterns; all when none is given) against a bitcoind on regtest, and tells whether its tracepoints do what Bitcoin Core documents.\vExit codes: 0 all passed, 1 something failed, 2 wrong usage, 77 nothing could be judged, 99 a verdict could not be reached (the harness, the node or the machine broke, or events were lost).",
 	};
 	struct arguments arguments = {.timeout_s = DEFAULT_TIMEOUT_S};
 	struct report_run report = {0};

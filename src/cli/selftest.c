@@ -39,11 +39,7 @@ run(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse,
 		.children = children,
-		.doc = "Runs the whole way (compile, attach, trap, ring, decode, match) on the built-in "
-		       "specimen, a small process "
-		       "that fires every documented tracepoint with known values. Needs no bitcoind: it "
-		       "tells whether this machine "
-		       "can run tpcheck.",
+		.doc = "Runs the whole way (compile, attach, trap, ring, decode, match) on the built-in specimen, a small process that fires every documented tracepoint with known values. Needs no bitcoind: it tells whether this machine can run tpcheck.",
 	};
 	struct arguments arguments = {0};
 	struct report_run report = {0};

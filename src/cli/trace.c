@@ -115,11 +115,10 @@ add_names(const struct argp_state *state, const char *option, char *list, const 
 		if (next)
 			*next++ = '\0';
 		if (!*name || *cnt == STATS_NAMES_MAX)
-			argp_error(state,
-				   "--%s takes up to %d names of arguments with commas between, as 'tpcheck "
-				   "list' "
-				   "shows them",
-				   option, STATS_NAMES_MAX);
+			argp_error(
+				state,
+				"--%s takes up to %d names of arguments with commas between, as 'tpcheck list' shows them",
+				option, STATS_NAMES_MAX);
 		names[(*cnt)++] = name;
 	}
 }
@@ -420,10 +419,9 @@ load(struct session *session, const char *path, struct diag *diag)
 	if (stat(path, &st))
 		return diag_fail(
 			diag, -errno, "failed to look at '%s': %s%s", path, strerror(errno),
-			errno == EACCES ? "; a process of another user, or one that may not be dumped, takes "
-					  "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH: run tpcheck as its user, "
-					  "with these two, or as root"
-					: "");
+			errno == EACCES
+				? "; a process of another user, or one that may not be dumped, takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH: run tpcheck as its user, with these two, or as root"
+				: "");
 	if (session->binary.st_ino == st.st_ino && session->binary.st_dev == st.st_dev &&
 	    session->binary.st_size == st.st_size && session->binary.st_mtim.tv_sec == st.st_mtim.tv_sec &&
 	    session->binary.st_mtim.tv_nsec == st.st_mtim.tv_nsec)
@@ -602,8 +600,7 @@ static void
 say_how_to_reach(const struct child *child)
 {
 	if (child->node)
-		say("started bitcoind on a regtest of its own: bitcoin-cli -regtest -datadir=%s -rpcport=%u "
-		    "reaches it",
+		say("started bitcoind on a regtest of its own: bitcoin-cli -regtest -datadir=%s -rpcport=%u reaches it",
 		    node_datadir(child->node), node_rpc_port(child->node));
 }
 
@@ -762,8 +759,7 @@ run(int argc, char **argv)
 		 "Trace the process that this file names (bitcoind's -pid), and after its end the next one",
 		 1},
 		{"bitcoind", OPTION_BITCOIND, "PATH", 0,
-		 "Start this bitcoind, with the arguments behind --, or on a private regtest, and end it "
-		 "with the trace",
+		 "Start this bitcoind, with the arguments behind --, or on a private regtest, and end it with the trace",
 		 1},
 		{"user", OPTION_USER, "NAME", 0,
 		 "Whom that bitcoind runs as when tpcheck is root (default: who called sudo, else nobody)",
@@ -781,8 +777,7 @@ run(int argc, char **argv)
 		{"of", OPTION_OF, "ARGUMENTS", 0,
 		 "With --stats: measure these (default: all durations, sizes and amounts)", 3},
 		{"interval", OPTION_INTERVAL, "SECONDS", 0,
-		 "With --stats: how often to show the table (default: each second on a terminal, else in the "
-		 "end)",
+		 "With --stats: how often to show the table (default: each second on a terminal, else in the end)",
 		 3},
 		{"release", OPTION_RELEASE, "RELEASE", 0,
 		 "The release of Bitcoin Core whose names and types are used (default: what the binary says)",
@@ -797,12 +792,7 @@ run(int argc, char **argv)
 		.parser = parse,
 		.children = children,
 		.args_doc = "[TRACEPOINT...] [-- NODE ARGUMENT...]",
-		.doc = "Shows what a process's tracepoints tell, as it happens. TRACEPOINT is a name or a "
-		       "shell pattern: "
-		       "'utxocache:*', 'net:*_connection', '*' (default: all that Bitcoin Core documents).\v"
-		       "Exit codes: 0 all was shown, 2 wrong usage, 77 this machine or user cannot trace, or "
-		       "there are no "
-		       "tracepoints, 99 events were lost, or something broke.",
+		.doc = "Shows what a process's tracepoints tell, as it happens. TRACEPOINT is a name or a shell pattern: 'utxocache:*', 'net:*_connection', '*' (default: all that Bitcoin Core documents).\vExit codes: 0 all was shown, 2 wrong usage, 77 this machine or user cannot trace, or there are no tracepoints, 99 events were lost, or something broke.",
 	};
 	struct arguments arguments = {0};
 	struct session session = {.arguments = &arguments};

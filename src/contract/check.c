@@ -21,8 +21,7 @@ contract_bcc_effect(enum operand_bcc bcc)
 	case OPERAND_BCC_LEAVES:
 		return "; libbcc leaves it out, so that its users see the next argument in its place";
 	case OPERAND_BCC_STOPS:
-		return "; libbcc leaves out it and those behind it, and makes no program that reads one of "
-		       "them";
+		return "; libbcc leaves out it and those behind it, and makes no program that reads one of them";
 	case OPERAND_BCC_MISREADS:
 		return "; libbcc gives its users what is in another place";
 	case OPERAND_BCC_REFUSES:
@@ -78,11 +77,11 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 			continue;
 		contract_describe_operand(width, is_signed, want);
 		contract_describe_operand(operand->width_bytes, operand->is_signed, got);
-		snprintf(message, sizeof(message),
-			 "argument %u (%s) of %s is %s in the binary's note ('%s'), %s is %s: a consumer "
-			 "reads it wrongly",
-			 i + 1, arg->name, row->full_name, got, operand->text, arg_type_name(arg->code_type),
-			 want);
+		snprintf(
+			message, sizeof(message),
+			"argument %u (%s) of %s is %s in the binary's note ('%s'), %s is %s: a consumer reads it wrongly",
+			i + 1, arg->name, row->full_name, got, operand->text, arg_type_name(arg->code_type),
+			want);
 		findings_add(findings, FINDING_CONTRACT, row->full_name, i + 1, arg->name, want, got,
 			     "doc/tracing.md; .note.stapsdt", message);
 	}

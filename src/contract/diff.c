@@ -314,15 +314,11 @@ static void
 add_semaphores(const struct differ *differ, bool all)
 {
 	bool has = differ->after->has_semaphore;
-	struct change *change =
-		add(differ, CHANGE_SEMAPHORE, false, 0, NULL, has ? "none" : "a semaphore",
-		    has ? "a semaphore" : "none",
-		    has ? "has a semaphore now: a tracer has to raise it, as libbcc, bpftrace and libbpf do "
-			  "for a "
-			  "process that they are given; one that only sets a breakpoint sees nothing, and "
-			  "arguments "
-			  "are prepared only while somebody listens"
-			: "has no semaphore any more: its arguments are prepared while nobody listens");
+	struct change *change = add(
+		differ, CHANGE_SEMAPHORE, false, 0, NULL, has ? "none" : "a semaphore",
+		has ? "a semaphore" : "none",
+		has ? "has a semaphore now: a tracer has to raise it, as libbcc, bpftrace and libbpf do for a process that they are given; one that only sets a breakpoint sees nothing, and arguments are prepared only while somebody listens"
+		    : "has no semaphore any more: its arguments are prepared while nobody listens");
 
 	if (all) {
 		free(change->tracepoint);

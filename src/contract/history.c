@@ -30,8 +30,7 @@ static const char *const modes_before_31[] = {"NONE", "IF_NEEDED", "PERIODIC", "
 /* By release. Two changes of one argument: the older one first. */
 static const struct contract_change changes[] = {
 	{25, TP_VALIDATION_BLOCK_CONNECTED, 6, true,
-	 "the duration is in nanoseconds; it was in microseconds, and the document went on to say so until "
-	 "v29",
+	 "the duration is in nanoseconds; it was in microseconds, and the document went on to say so until v29",
 	 BEFORE(.name = "duration", .type = ARG_UINT64, .code_type = ARG_INT64, .unit = "us",
 		.meaning = "time it took to connect the block",
 		.difference = "documented as uint64; the code passes a signed 64-bit count of microseconds")},
@@ -46,8 +45,7 @@ static const struct contract_change changes[] = {
 	{27, TP_COIN_SELECTION_NORMAL_CREATE_TX_INTERNAL, 4, true, POSITION_CHANGE, POSITION_BEFORE},
 	{27, TP_COIN_SELECTION_APS_CREATE_TX_INTERNAL, 5, true, POSITION_CHANGE, POSITION_BEFORE},
 	{28, TP_MEMPOOL_REPLACED, 0, false,
-	 "it fires for replacements by packages too, with the first of the package's transactions as "
-	 "argument 5",
+	 "it fires for replacements by packages too, with the first of the package's transactions as argument 5",
 	 NULL},
 	{29, TP_VALIDATION_BLOCK_CONNECTED, 6, false,
 	 "the document says nanoseconds, which they had been since v25; the argument is signed",
@@ -59,9 +57,7 @@ static const struct contract_change changes[] = {
 		.meaning = "id of the replacement transaction")},
 	{29, TP_MEMPOOL_REPLACED, 6, false, "it is the total of the package, where a package replaces", NULL},
 	{29, TP_MEMPOOL_REPLACED, 7, true,
-	 "the fee is the modified one, prioritisetransaction included, and the total of the package, where a "
-	 "package "
-	 "replaces; it was the base fee",
+	 "the fee is the modified one, prioritisetransaction included, and the total of the package, where a package replaces; it was the base fee",
 	 BEFORE(.name = "replacement_fee", .type = ARG_INT64, .code_type = ARG_INT64, .unit = "sat",
 		.meaning = "base fee of the replacement")},
 	{29, TP_NET_INBOUND_MESSAGE, 2, false, ADDRESS_CHANGE, ADDRESS_BEFORE},
@@ -75,9 +71,7 @@ static const struct contract_change changes[] = {
 	 "reasons that began with mandatory- begin with block-, those with non-mandatory- with mempool-",
 	 NULL},
 	{31, TP_UTXOCACHE_FLUSH, 2, true,
-	 "mode 3, ALWAYS, is called FORCE_FLUSH, and FORCE_SYNC, 4, is new: gettxoutsetinfo, scantxoutset "
-	 "and "
-	 "dumptxoutset have it instead of 3",
+	 "mode 3, ALWAYS, is called FORCE_FLUSH, and FORCE_SYNC, 4, is new: gettxoutsetinfo, scantxoutset and dumptxoutset have it instead of 3",
 	 BEFORE(.name = "mode", .type = ARG_UINT32, .code_type = ARG_UINT32, .value_names = modes_before_31,
 		.meaning = "flush state mode")},
 	{31, TP_NET_OUTBOUND_CONNECTION, 3, false, "there is a new type, private-broadcast", NULL},

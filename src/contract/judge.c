@@ -121,10 +121,8 @@ check_readers(const struct contract_tracepoint *row, const struct site *site, st
 		if (operand->kind == OPERAND_UNREADABLE || operand->bcc == OPERAND_BCC_READS)
 			continue;
 		snprintf(message, sizeof(message),
-			 "argument %u (%s) of %s is in an operand ('%s') that libbcc does "
-			 "not read%s",
-			 i + 1, row->args[i].name, row->full_name, operand->text,
-			 contract_bcc_effect(operand->bcc));
+			 "argument %u (%s) of %s is in an operand ('%s') that libbcc does not read%s", i + 1,
+			 row->args[i].name, row->full_name, operand->text, contract_bcc_effect(operand->bcc));
 		add(findings, row->full_name, i + 1, row->args[i].name, "an operand that libbcc can read",
 		    operand->text, message);
 	}
@@ -159,11 +157,10 @@ check_known(const struct contract_tracepoint *row, const struct site *site, stru
 		contract_describe_operand(documented_width, documented_sign, want);
 		contract_describe_operand(width, is_signed, got);
 		if (width != documented_width)
-			snprintf(message, sizeof(message),
-				 "argument %u (%s) of %s: documented as %s; the code passes a size_t, which "
-				 "has %u "
-				 "bytes on this machine: a consumer has to read as many",
-				 i + 1, arg->name, row->full_name, arg_type_name(arg->type), width);
+			snprintf(
+				message, sizeof(message),
+				"argument %u (%s) of %s: documented as %s; the code passes a size_t, which has %u bytes on this machine: a consumer has to read as many",
+				i + 1, arg->name, row->full_name, arg_type_name(arg->type), width);
 		else
 			snprintf(message, sizeof(message), "argument %u (%s) of %s: %s", i + 1, arg->name,
 				 row->full_name,
@@ -236,21 +233,20 @@ check_semaphore(const struct contract_tracepoint *row, const struct site *site, 
 	char message[320];
 
 	if (!site->semaphore_address) {
-		snprintf(message, sizeof(message),
-			 "%s has no semaphore, which every tracepoint has since v%d: its arguments are "
-			 "prepared "
-			 "while nobody listens",
-			 row->full_name, RELEASE_SEMAPHORES);
+		snprintf(
+			message, sizeof(message),
+			"%s has no semaphore, which every tracepoint has since v%d: its arguments are prepared while nobody listens",
+			row->full_name, RELEASE_SEMAPHORES);
 		add(findings, row->full_name, 0, NULL, "a semaphore", "none", message);
 		return 1;
 	}
 	if (!site->semaphore_is_stray)
 		return 0;
-	snprintf(message, sizeof(message),
-		 "the semaphore of %s, at 0x%" PRIx64
-		 ", lies outside the section .probes, which is for them: "
-		 "tracers count up something else there",
-		 row->full_name, site->semaphore_address);
+	snprintf(
+		message, sizeof(message),
+		"the semaphore of %s, at 0x%" PRIx64
+		", lies outside the section .probes, which is for them: tracers count up something else there",
+		row->full_name, site->semaphore_address);
 	add(findings, row->full_name, 0, NULL, "a semaphore in .probes", "one elsewhere", message);
 	return 1;
 }
@@ -389,8 +385,7 @@ judge_row(const struct judged_binary *binary, const struct contract_tracepoint *
 			return;
 		}
 		say(&judgement->wrong, row->full_name,
-		    "%s is missing: the binary's notes have no tracepoint of that name, %s documents it "
-		    "(since v%u)",
+		    "%s is missing: the binary's notes have no tracepoint of that name, %s documents it (since v%u)",
 		    row->full_name, release_name(binary->release, name), row->since);
 		return;
 	}
@@ -414,8 +409,7 @@ say_halves(struct findings *remarks, const struct site *sites, size_t cnt)
 			halves += sites[i].args[k].is_half;
 	if (halves)
 		say(remarks, NULL,
-		    "%zu argument%s of 8 bytes %s in two registers, and the note names one: tracers see half "
-		    "of the value",
+		    "%zu argument%s of 8 bytes %s in two registers, and the note names one: tracers see half of the value",
 		    halves, halves == 1 ? "" : "s", halves == 1 ? "is" : "are");
 }
 
@@ -441,15 +435,12 @@ judge(const struct judged_binary *binary, struct judgement *judgement)
 	}
 	if (meanings)
 		say(&judgement->known, NULL,
-		    "%zu more known difference%s between document and code %s of meaning: tpcheck list "
-		    "tracepoints "
-		    "--release=%s",
+		    "%zu more known difference%s between document and code %s of meaning: tpcheck list tracepoints --release=%s",
 		    meanings, meanings == 1 ? "" : "s", meanings == 1 ? "is" : "are",
 		    release_name(binary->release, name) + (name[0] == 'v'));
 	if (early)
 		say(&judgement->remarks, NULL,
-		    "%zu of the tracepoints ha%s a semaphore, as all have since v%d: a tracer has to raise "
-		    "it",
+		    "%zu of the tracepoints ha%s a semaphore, as all have since v%d: a tracer has to raise it",
 		    early, early == 1 ? "s" : "ve", RELEASE_SEMAPHORES);
 	find_shared_semaphores(&judgement->wrong, binary->sites, cnt);
 	find_shared_places(&judgement->wrong, binary->sites, cnt);

@@ -56,8 +56,7 @@ static const char *const networks[] = {"unroutable", "IPv4",  "IPv6",     "Onion
 #define PEER_ID INT64("peer_id", NULL, "peer id")
 #define PEER_ADDRESS                                                                                         \
 	STRING("address", 68,                                                                                \
-	       "peer address and port (an Onion v3 address with port has 68 characters; host names may be "  \
-	       "longer)")
+	       "peer address and port (an Onion v3 address with port has 68 characters; host names may be longer)")
 #define CONNECTION_TYPE                                                                                      \
 	STRING("connection_type", 20, "connection type (inbound, feeler, outbound-full-relay, ...)")
 #define NETWORK                                                                                              \

@@ -29,17 +29,17 @@ datadir_make(struct datadir *datadir, const char *parent, uid_t uid, gid_t gid, 
 		parent = "/tmp";
 	char *parent_path = realpath(parent, NULL);
 	if (!parent_path)
-		return diag_fail(diag, -errno,
-				 "node: failed to make a datadir in '%s': %s; choose another place with "
-				 "TMPDIR",
-				 parent, strerror(errno));
+		return diag_fail(
+			diag, -errno,
+			"node: failed to make a datadir in '%s': %s; choose another place with TMPDIR",
+			parent, strerror(errno));
 
 	char *path = xasprintf("%s/tpcheck-node-XXXXXX", strcmp(parent_path, "/") ? parent_path : "");
 	if (!mkdtemp(path)) {
-		err = diag_fail(diag, -errno,
-				"node: failed to make a datadir in '%s': %s; choose another place with "
-				"TMPDIR",
-				parent_path, strerror(errno));
+		err = diag_fail(
+			diag, -errno,
+			"node: failed to make a datadir in '%s': %s; choose another place with TMPDIR",
+			parent_path, strerror(errno));
 		free(path);
 		goto out;
 	}

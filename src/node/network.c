@@ -105,8 +105,7 @@ configure(struct network *network)
 		err_ip6 = add_ip6(NODE_CJDNS);
 	if (err_ip6)
 		network->lack_ip6 = xasprintf(
-			"the machine has no IPv6: failed to add an address to a loopback device: %s; the "
-			"kernel needs it (no ipv6.disable=1 on its command line)",
+			"the machine has no IPv6: failed to add an address to a loopback device: %s; the kernel needs it (no ipv6.disable=1 on its command line)",
 			strerror(-err_ip6));
 	return 0;
 }
@@ -137,8 +136,7 @@ make_namespace(void *arg)
 		return NULL;
 	}
 	if (err == -EPERM)
-		help = "; run as root, in a container with CAP_SYS_ADMIN and CAP_NET_ADMIN (docker: "
-		       "--privileged)";
+		help = "; run as root, in a container with CAP_SYS_ADMIN and CAP_NET_ADMIN (docker: --privileged)";
 	else if (err == -ENOSPC)
 		help = "; raise user.max_net_namespaces (sysctl)";
 	else if (err == -EINVAL || err == -ENOSYS)

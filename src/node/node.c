@@ -117,19 +117,19 @@ check_binary(const char *path, const char *from, char **out, struct diag *diag)
 		char *inner = xasprintf("%s/bin/bitcoind", *out);
 		bool is_build = access(inner, X_OK) == 0;
 
-		err = diag_fail(diag, -EISDIR,
-				"node: failed to use bitcoind '%s'%s: it is a directory; give the path "
-				"of the program%s%s",
-				path, from, is_build ? ", which may be " : "", is_build ? inner : "");
+		err = diag_fail(
+			diag, -EISDIR,
+			"node: failed to use bitcoind '%s'%s: it is a directory; give the path of the program%s%s",
+			path, from, is_build ? ", which may be " : "", is_build ? inner : "");
 		free(inner);
 	} else if (!S_ISREG(st.st_mode)) {
 		err = diag_fail(diag, -EINVAL, "node: failed to use bitcoind '%s'%s: it is no regular file",
 				path, from);
 	} else if (access(*out, X_OK)) {
-		err = diag_fail(diag, -EACCES,
-				"node: failed to use bitcoind '%s'%s: it is not executable; "
-				"chmod a+x it, or give the path of another",
-				path, from);
+		err = diag_fail(
+			diag, -EACCES,
+			"node: failed to use bitcoind '%s'%s: it is not executable; chmod a+x it, or give the path of another",
+			path, from);
 	}
 	if (err) {
 		free(*out);
@@ -158,9 +158,9 @@ node_find_bitcoind(const char *given, char **path, struct diag *diag)
 		if (!err)
 			return 0;
 	}
-	return diag_fail(diag, -ENOENT,
-			 "node: failed to find bitcoind: there is none in PATH; give its path, or set "
-			 "BITCOIND to it");
+	return diag_fail(
+		diag, -ENOENT,
+		"node: failed to find bitcoind: there is none in PATH; give its path, or set BITCOIND to it");
 }
 
 /* Starting. */
@@ -718,10 +718,10 @@ check_pid(struct node *node, struct diag *diag)
 	text[len > 0 ? len : 0] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	if (parse_u64(text, &pid) && pid != (uint64_t)node->process.pid)
-		return diag_fail(diag, -EINVAL,
-				 "node: failed to use '%s': it is process %d and runs bitcoind as another, "
-				 "%s; a script has to exec bitcoind",
-				 node->binary, (int)node->process.pid, text);
+		return diag_fail(
+			diag, -EINVAL,
+			"node: failed to use '%s': it is process %d and runs bitcoind as another, %s; a script has to exec bitcoind",
+			node->binary, (int)node->process.pid, text);
 	return 0;
 }
 
@@ -814,10 +814,10 @@ node_wait_ready(struct node *node, struct deadline deadline, struct diag *diag)
 		err = look(node, deadline, &missing);
 		if (!err && lacks_p2p_port(node)) {
 			if (node->starts >= STARTS_MAX)
-				return diag_fail(diag, -EADDRINUSE,
-						 "node: failed to start bitcoind: %d ports for P2P "
-						 "were taken one after the other",
-						 STARTS_MAX);
+				return diag_fail(
+					diag, -EADDRINUSE,
+					"node: failed to start bitcoind: %d ports for P2P were taken one after the other",
+					STARTS_MAX);
 			err = start_anew(node, diag);
 			if (err)
 				return err;

@@ -159,8 +159,7 @@ take_message(struct p2p_peer *peer, size_t *from, int *code, struct diag *diag)
 	if (memcmp(header, magic, sizeof(magic)) != 0) {
 		*code = diag_fail(
 			diag, -EBADMSG,
-			"p2p: failed to read from the node: a message begins with %02x%02x%02x%02x, "
-			"not with the magic of regtest",
+			"p2p: failed to read from the node: a message begins with %02x%02x%02x%02x, not with the magic of regtest",
 			header[0], header[1], header[2], header[3]);
 		return false;
 	}
@@ -453,8 +452,7 @@ send_version(struct p2p_peer *peer, const struct p2p_version *version, struct de
 	int code = add_version(&payload, version)
 			   ? p2p_send(peer, "version", payload.data, payload.len, deadline, diag)
 			   : diag_fail(diag, -EINVAL,
-				       "p2p: failed to send 'version': the user agent is too "
-				       "long");
+				       "p2p: failed to send 'version': the user agent is too long");
 	buf_fini(&payload);
 	return code;
 }

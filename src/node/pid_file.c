@@ -118,8 +118,7 @@ pid_file_open(const char *path, pid_t *pid, int *pidfd, struct diag *diag)
 	else if (known && start > st.st_mtime + SLACK_S)
 		err = diag_fail(
 			diag, -EAGAIN,
-			"node: process %d is not the one that '%s' was written for: it began later, or the "
-			"clock was set since, and then --pid=%d traces it",
+			"node: process %d is not the one that '%s' was written for: it began later, or the clock was set since, and then --pid=%d traces it",
 			(int)*pid, path, (int)*pid);
 	if (err) {
 		close(*pidfd);

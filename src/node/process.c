@@ -95,10 +95,10 @@ process_find_user(struct process_user *user, const char *name, struct diag *diag
 		} else {
 			getpwnam_r(name, &entry, strings, sizeof(strings), &found);
 			if (!found)
-				return diag_fail(diag, -ENOENT,
-						 "node: failed to find user '%s'; choose one that "
-						 "getent passwd lists",
-						 name);
+				return diag_fail(
+					diag, -ENOENT,
+					"node: failed to find user '%s'; choose one that getent passwd lists",
+					name);
 			fill_user(user, found, 0, 0);
 		}
 		if (geteuid() != 0 && user->uid != geteuid())
@@ -222,16 +222,12 @@ explain(const struct process_opts *opts, struct failure failure, struct diag *di
 	if (failure.step == STEP_DIR && error == EACCES)
 		return diag_fail(
 			diag, -EACCES,
-			"node: failed to start '%s': user '%s' cannot enter '%s'; choose another "
-			"place with TMPDIR, or let the user pass every directory above it (chmod o+x)",
+			"node: failed to start '%s': user '%s' cannot enter '%s'; choose another place with TMPDIR, or let the user pass every directory above it (chmod o+x)",
 			opts->program, user, opts->dir);
 	if (failure.step == STEP_GROUPS || failure.step == STEP_GID || failure.step == STEP_UID)
-		help = "; this container or user namespace does not let root become that user: choose "
-		       "another one";
+		help = "; this container or user namespace does not let root become that user: choose another one";
 	if (failure.step == STEP_EXEC && error == EACCES)
-		help = "; the user must be able to execute it (chmod a+rx, a file system without noexec) "
-		       "and, for a "
-		       "script, to read it and pass the directories above it";
+		help = "; the user must be able to execute it (chmod a+rx, a file system without noexec) and, for a script, to read it and pass the directories above it";
 	if (failure.step == STEP_EXEC && error == EPERM)
 		help = "; if it has file capabilities (getcap), give it none: bitcoind needs none here";
 	if (failure.step == STEP_EXEC && error == ENOENT)
@@ -271,10 +267,10 @@ process_start(struct process *process, const struct process_opts *opts, struct d
 
 	*process = (struct process){.fd = -1};
 	if (opts->user->change && !privileges_has(CAP_KILL)) {
-		err = diag_fail(diag, -EPERM,
-				"node: failed to start '%s' as user '%s': it could not be ended without "
-				"CAP_KILL; start the container with --cap-add=KILL, or choose --user=root",
-				opts->program, opts->user->name);
+		err = diag_fail(
+			diag, -EPERM,
+			"node: failed to start '%s' as user '%s': it could not be ended without CAP_KILL; start the container with --cap-add=KILL, or choose --user=root",
+			opts->program, opts->user->name);
 		goto out;
 	}
 	fds[0] = open_high(opts->program, O_PATH);

@@ -219,8 +219,7 @@ read_answer(struct rpc *rpc, CURL *easy, unsigned id, const char *method, struct
 		rpc->message = xstrdup(message ? message : "");
 	} else if (!result || !json_i64(json_get(*doc, "id"), &got_id) || got_id != id) {
 		err = diag_fail(diag, -EBADMSG,
-				"node: rpc '%s' failed: HTTP status %ld and no answer to this call: "
-				"'%.200s'",
+				"node: rpc '%s' failed: HTTP status %ld and no answer to this call: '%.200s'",
 				method, status, text);
 	}
 	if (err) {

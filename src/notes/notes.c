@@ -274,10 +274,10 @@ read_note(const struct reader *reader, const uint8_t *bytes, size_t sz, uint64_t
 	while (operand_split(&rest, &text, &len))
 		args_cnt++;
 	if (args_cnt > SITE_ARGS_MAX) {
-		add_problem(notes, NULL,
-			    "notes: failed to read tracepoint '%s:%s' of '%s': it has %zu arguments, more "
-			    "than %d",
-			    description.provider, description.name, reader->label, args_cnt, SITE_ARGS_MAX);
+		add_problem(
+			notes, NULL,
+			"notes: failed to read tracepoint '%s:%s' of '%s': it has %zu arguments, more than %d",
+			description.provider, description.name, reader->label, args_cnt, SITE_ARGS_MAX);
 		return 0;
 	}
 	if (notes->cnt == SITES_MAX)
@@ -513,12 +513,12 @@ place_sites(const struct reader *reader)
 			err = diag_fail(&diag, -ERANGE, "it lies at an odd place, which the kernel refuses");
 		}
 		if (err)
-			add_problem(notes, site,
-				    "notes: failed to place the semaphore of tracepoint '%s:%s' of '%s' at "
-				    "address "
-				    "0x%" PRIx64 ": %s",
-				    site->provider, site->name, reader->label, site->semaphore_address,
-				    diag.text);
+			add_problem(
+				notes, site,
+				"notes: failed to place the semaphore of tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
+				": %s",
+				site->provider, site->name, reader->label, site->semaphore_address,
+				diag.text);
 	}
 }
 

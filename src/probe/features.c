@@ -124,10 +124,7 @@ try_map(struct probe_feature *feature)
 		return;
 	}
 	TELL(feature,
-	     "%s (kernel.unprivileged_bpf_disabled is %s); run as root or with CAP_BPF and CAP_PERFMON; in a "
-	     "container, start it "
-	     "with --cap-add=BPF --cap-add=PERFMON (or --privileged), which its seccomp profile has to allow "
-	     "too",
+	     "%s (kernel.unprivileged_bpf_disabled is %s); run as root or with CAP_BPF and CAP_PERFMON; in a container, start it with --cap-add=BPF --cap-add=PERFMON (or --privileged), which its seccomp profile has to allow too",
 	     strerror(-fd), read_line("/proc/sys/kernel/unprivileged_bpf_disabled", line, sizeof(line)));
 }
 
@@ -144,10 +141,10 @@ try_ring(struct probe_feature *feature)
 	char line[64], remedy[192];
 
 	/* Some distributions have more levels than the kernel's own, which ends at 2. */
-	snprintf(remedy, sizeof(remedy),
-		 "run as root or with CAP_PERFMON (kernel.perf_event_paranoid is %s; if that is more than 2, "
-		 "set it to 2)",
-		 read_line("/proc/sys/kernel/perf_event_paranoid", line, sizeof(line)));
+	snprintf(
+		remedy, sizeof(remedy),
+		"run as root or with CAP_PERFMON (kernel.perf_event_paranoid is %s; if that is more than 2, set it to 2)",
+		read_line("/proc/sys/kernel/perf_event_paranoid", line, sizeof(line)));
 	tell_result(feature, perf_try_ring(), "perf ring buffers can be opened", remedy);
 }
 
@@ -255,8 +252,8 @@ try_valgrind(struct probe_feature *feature)
 	while (file && feature->ok && fgets(line, sizeof(line), file))
 		if (strstr(line, "/valgrind/")) {
 			feature->ok = false;
-			TELL(feature, "running under it: a process under valgrind dies at a trap; run "
-				      "tpcheck and bitcoind without");
+			TELL(feature,
+			     "running under it: a process under valgrind dies at a trap; run tpcheck and bitcoind without");
 		}
 	if (file)
 		fclose(file);

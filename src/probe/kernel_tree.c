@@ -47,10 +47,10 @@ kernel_tree_write(char **path, struct diag *diag)
 
 	*path = NULL;
 	if (!mkdtemp(root)) {
-		int code = diag_fail(diag, -errno,
-				     "probe: failed to create directory '%s': %s; set TMPDIR to a directory "
-				     "that can be written to",
-				     root, strerror(errno));
+		int code = diag_fail(
+			diag, -errno,
+			"probe: failed to create directory '%s': %s; set TMPDIR to a directory that can be written to",
+			root, strerror(errno));
 		free(root);
 		return code;
 	}

@@ -97,9 +97,10 @@ multi_try(int prog_fd, int counters_fd, int *tried_fd, struct diag *diag)
 		return diag_fail(diag, result, "probe: failed to try a uprobe_multi link: %s",
 				 strerror(-result));
 	if (after.tried - before.tried != TRY_HITS)
-		return diag_fail(diag, -EOPNOTSUPP,
-				 "probe: this kernel's uprobe_multi link does not see all threads of a "
-				 "process (%" PRIu64 " of %d hits in a second thread)",
-				 after.tried - before.tried, TRY_HITS);
+		return diag_fail(
+			diag, -EOPNOTSUPP,
+			"probe: this kernel's uprobe_multi link does not see all threads of a process (%" PRIu64
+			" of %d hits in a second thread)",
+			after.tried - before.tried, TRY_HITS);
 	return 0;
 }

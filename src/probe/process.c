@@ -36,10 +36,7 @@ process_view_open(struct process_view **out, pid_t pid, struct diag *diag)
 		bool refused = errno == EACCES || errno == EPERM;
 		int code = diag_fail(
 			diag, -errno, "probe: failed to open '%s': %s%s", path, strerror(errno),
-			refused ? "; a process of another user, one that may not be dumped, and, where "
-				  "kernel.yama.ptrace_scope is not 0, one that tpcheck did not start, take "
-				  "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (in a container: "
-				  "--cap-add=SYS_PTRACE)"
+			refused ? "; a process of another user, one that may not be dumped, and, where kernel.yama.ptrace_scope is not 0, one that tpcheck did not start, take CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (in a container: --cap-add=SYS_PTRACE)"
 				: "");
 
 		process_view_close(view);

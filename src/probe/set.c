@@ -143,11 +143,10 @@ open_rings(struct probe_set *set, size_t ring_bytes, struct diag *diag)
 		if (code && bytes > RING_BYTES_MIN)
 			continue;
 		if (code)
-			return diag_fail(diag, code,
-					 "probe: failed to open the ring buffers: %s; needed is CAP_PERFMON "
-					 "(or CAP_SYS_ADMIN) and some "
-					 "lockable memory (ulimit -l)",
-					 error);
+			return diag_fail(
+				diag, code,
+				"probe: failed to open the ring buffers: %s; needed is CAP_PERFMON (or CAP_SYS_ADMIN) and some lockable memory (ulimit -l)",
+				error);
 		return 0;
 	}
 }
@@ -357,8 +356,7 @@ probe_set_free(struct probe_set *set)
 /* The kernel keeps one place for the semaphore with each point of a file, and refuses another; also none, as BCC's
  * Python scripts have it, which raise the semaphores by hand. */
 static const char busy_hint[] =
-	"; is another tracer attached to the same file, such as one of BCC's Python scripts, "
-	"which cannot share tracepoints with others? End it first";
+	"; is another tracer attached to the same file, such as one of BCC's Python scripts, which cannot share tracepoints with others? End it first";
 
 static int
 attach_multi(struct probe_set *set, pid_t pid, struct diag *diag)
@@ -400,10 +398,10 @@ attach_event(struct probe_set *set, size_t idx, const char *path, pid_t pid, str
 					   site->semaphore_file_offset, pid);
 		if (event->fd >= 0)
 			return 0;
-		return diag_fail(diag, event->fd,
-				 "probe: failed to attach %s:%s to process %d by the event '%s' of tracefs: "
-				 "%s; needed are CAP_BPF, CAP_PERFMON and the right to write uprobe_events",
-				 site->provider, site->name, (int)pid, event->name, strerror(-event->fd));
+		return diag_fail(
+			diag, event->fd,
+			"probe: failed to attach %s:%s to process %d by the event '%s' of tracefs: %s; needed are CAP_BPF, CAP_PERFMON and the right to write uprobe_events",
+			site->provider, site->name, (int)pid, event->name, strerror(-event->fd));
 	}
 	snprintf(event->name, sizeof(event->name), "tpcheck_%d_%zu", (int)pid, idx);
 	if (site->semaphore_file_offset > UINT32_MAX)
@@ -416,11 +414,11 @@ attach_event(struct probe_set *set, size_t idx, const char *path, pid_t pid, str
 		return 0;
 	/* libbcc may have left its name in tracefs on the way. */
 	bcc_shim_forget_event(event->name);
-	return diag_fail(diag, code,
-			 "probe: failed to attach %s:%s to process %d by a perf event: %s; "
-			 "needed is CAP_SYS_ADMIN%s",
-			 site->provider, site->name, (int)pid, error,
-			 code == -EINVAL || code == -ENOENT ? busy_hint : "");
+	return diag_fail(
+		diag, code,
+		"probe: failed to attach %s:%s to process %d by a perf event: %s; needed is CAP_SYS_ADMIN%s",
+		site->provider, site->name, (int)pid, error,
+		code == -EINVAL || code == -ENOENT ? busy_hint : "");
 }
 
 static int
@@ -457,10 +455,10 @@ check_program(struct probe_set *set, pid_t pid, struct diag *diag)
 
 		code = process_view_read_file(view, site->file_offset, &byte, 1, diag);
 		if (code || (byte != 0x90 && byte != 0x0f))
-			code = diag_fail(diag, -ENXIO,
-					 "probe: process %d does not run the program that was looked at: it "
-					 "has no %s:%s at offset 0x%" PRIx64,
-					 (int)pid, site->provider, site->name, site->file_offset);
+			code = diag_fail(
+				diag, -ENXIO,
+				"probe: process %d does not run the program that was looked at: it has no %s:%s at offset 0x%" PRIx64,
+				(int)pid, site->provider, site->name, site->file_offset);
 	}
 	process_view_close(view);
 	return code;
@@ -485,10 +483,10 @@ verify(struct probe_set *set, pid_t pid, struct diag *diag)
 		if (!code)
 			code = process_view_read_file(view, site->file_offset, &in_file, 1, diag);
 		if (!code && in_memory == in_file)
-			code = diag_fail(diag, -ENXIO,
-					 "probe: %s:%s is attached to process %d, but the kernel has set no "
-					 "trap there",
-					 site->provider, site->name, (int)pid);
+			code = diag_fail(
+				diag, -ENXIO,
+				"probe: %s:%s is attached to process %d, but the kernel has set no trap there",
+				site->provider, site->name, (int)pid);
 		if (code || !site->semaphore_file_offset)
 			continue;
 		code = process_view_address(view, site->semaphore_file_offset, true, &address, diag);
@@ -499,9 +497,9 @@ verify(struct probe_set *set, pid_t pid, struct diag *diag)
 				diag, -ENXIO,
 				"probe: %s:%s is attached to process %d, but its semaphore is still 0%s",
 				site->provider, site->name, (int)pid,
-				set->method == PROBE_METHOD_PERF ? " (libbcc's way through tracefs leaves it "
-								   "alone; needed is CAP_SYS_ADMIN)"
-								 : "");
+				set->method == PROBE_METHOD_PERF
+					? " (libbcc's way through tracefs leaves it alone; needed is CAP_SYS_ADMIN)"
+					: "");
 	}
 	process_view_close(view);
 	return code;

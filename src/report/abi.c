@@ -242,9 +242,7 @@ report_diff_text(FILE *out, const struct report_diff *diff)
 				i == 0 || !diff->before.path || diff->before.version ? "\n" : "",
 				binary->path, binary->release, binary->why);
 	}
-	fputs("\nELF notes tell names of tracepoints, and widths and signs of arguments; not what arguments "
-	      "mean, nor "
-	      "whether two of equal width and sign changed places.\n",
+	fputs("\nELF notes tell names of tracepoints, and widths and signs of arguments; not what arguments mean, nor whether two of equal width and sign changed places.\n",
 	      out);
 }
 

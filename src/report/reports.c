@@ -84,10 +84,10 @@ reports_add(struct reports *reports, const struct report_format *format, const c
 
 		report.out = fd < 0 ? NULL : fdopen(fd, "w");
 		if (!report.out)
-			return diag_fail(diag, -errno,
-					 "report: failed to open '%s' for the %s report: %s; name a file in "
-					 "a folder that exists and can be written to",
-					 path, format->name, strerror(errno));
+			return diag_fail(
+				diag, -errno,
+				"report: failed to open '%s' for the %s report: %s; name a file in a folder that exists and can be written to",
+				path, format->name, strerror(errno));
 	}
 	report.path = xstrdup(path);
 	reports->items = xreallocarray(reports->items, reports->cnt + 1, sizeof(*reports->items));
@@ -98,8 +98,7 @@ reports_add(struct reports *reports, const struct report_format *format, const c
 		if (other->out == report.out || is_same_file(fileno(other->out), fileno(report.out)))
 			return diag_fail(
 				diag, -EBUSY,
-				"report: failed to write two reports (%s and %s) to %s: each needs a "
-				"place of its own; give one of them another file",
+				"report: failed to write two reports (%s and %s) to %s: each needs a place of its own; give one of them another file",
 				other->format->name, format->name,
 				report.out == stdout ? "standard output" : path);
 	}

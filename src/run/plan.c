@@ -57,11 +57,11 @@ plan_make(struct plan *plan, const struct notes *notes, unsigned release, uint64
 		if (nth)
 			continue;
 		const char *unusable = unusable_note(notes);
-		snprintf(message, sizeof(message),
-			 "%s is not in the binary: its .note.stapsdt has no such probe, documented since "
-			 "v%u%s%s",
-			 row->full_name, row->since, unusable ? "; a note that cannot be used: " : "",
-			 unusable ? unusable : "");
+		snprintf(
+			message, sizeof(message),
+			"%s is not in the binary: its .note.stapsdt has no such probe, documented since v%u%s%s",
+			row->full_name, row->since, unusable ? "; a note that cannot be used: " : "",
+			unusable ? unusable : "");
 		findings_add(&plan->findings[id], FINDING_CONTRACT, row->full_name, 0, NULL,
 			     "a probe of that name", "none", "doc/tracing.md; .note.stapsdt", message);
 	}

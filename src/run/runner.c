@@ -306,11 +306,10 @@ check_resident(const struct scene *scene, struct diag *diag)
 
 			if (value->state == VALUE_BAD_POINTER && value->error == EFAULT &&
 			    node_is_alive(scene->node) && is_mapped(node_pid(scene->node), value->u))
-				return diag_fail(diag, -EFAULT,
-						 "argument %u of %s points at memory that was not resident "
-						 "when the probe read it; run it "
-						 "again, with more memory free",
-						 n + 1, contract_get(scene->events[i].tracepoint)->full_name);
+				return diag_fail(
+					diag, -EFAULT,
+					"argument %u of %s points at memory that was not resident when the probe read it; run it again, with more memory free",
+					n + 1, contract_get(scene->events[i].tracepoint)->full_name);
 		}
 	return 0;
 }
@@ -346,8 +345,8 @@ need_wallet(struct runner *runner, const struct scenario *scenario, struct scene
 	if (runner->next && runner->next->profile == scenario->profile)
 		session_end(runner, &runner->next);
 	return scenario_skip(
-		diag, "this bitcoind has no wallet: it does not know the RPC listwallets; build it with "
-		      "-DENABLE_WALLET=ON (before v29: ./configure --enable-wallet)");
+		diag,
+		"this bitcoind has no wallet: it does not know the RPC listwallets; build it with -DENABLE_WALLET=ON (before v29: ./configure --enable-wallet)");
 }
 
 /* Companions that the binary lacks, or whose notes are wrong already: their own scenarios tell. */
@@ -486,8 +485,7 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 	if (runner->given_up && is_same_context(runner->given_up, scenario->name))
 		code = diag_fail(
 			&diag, -ECANCELED,
-			"not tried: the scenarios of this context before it ran out of time, one after the "
-			"other");
+			"not tried: the scenarios of this context before it ran out of time, one after the other");
 	if (!code && runner->plan.later & TP_BIT(scenario->subject))
 		code = skip_later(runner, scenario, &diag);
 	if (!code && scenario->needs_wallet)
@@ -564,11 +562,9 @@ prepare(struct runner *runner)
 		return;
 	}
 	if (!notes_cnt(runner->notes)) {
-		set_broken(runner, true,
-			   "the bitcoind has no tracepoints at all: it was built without USDT support; build "
-			   "it with -DWITH_USDT=ON "
-			   "(before v29: ./configure --enable-usdt), with sys/sdt.h installed (Debian, "
-			   "Ubuntu: systemtap-sdt-dev)");
+		set_broken(
+			runner, true,
+			"the bitcoind has no tracepoints at all: it was built without USDT support; build it with -DWITH_USDT=ON (before v29: ./configure --enable-usdt), with sys/sdt.h installed (Debian, Ubuntu: systemtap-sdt-dev)");
 		return;
 	}
 	plan_make(&runner->plan, runner->notes, opts->release ? opts->release : RELEASE_MASTER,

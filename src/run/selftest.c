@@ -120,9 +120,9 @@ prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *pla
 			return diag_fail(diag, -EBADMSG,
 					 "selftest: the specimen's notes are not as documented: %s%s",
 					 plan->findings[id].items[0].message,
-					 plan->missing & TP_BIT(id) ? "; a new row needs its call in "
-								      "src/run/specimen_fire.c"
-								    : "");
+					 plan->missing & TP_BIT(id)
+						 ? "; a new row needs its call in src/run/specimen_fire.c"
+						 : "");
 	code = probe_set_new(set, plan->points, plan->points_cnt, &opts->probe, diag);
 	if (!code)
 		code = specimen_start(specimen, opts->program, diag);

@@ -75,11 +75,10 @@ tracer_load(struct tracer *tracer, const char *path, unsigned release, struct di
 	code = selection_make(&tracer->selection, notes_sites(tracer->notes), notes_cnt(tracer->notes), &opts,
 			      diag);
 	if (code == -ENODATA)
-		diag_fail(diag, code,
-			  "'%s' has no tracepoints: it was built without USDT; build it with "
-			  "-DWITH_USDT=ON "
-			  "(before v29 with --enable-usdt)",
-			  path);
+		diag_fail(
+			diag, code,
+			"'%s' has no tracepoints: it was built without USDT; build it with -DWITH_USDT=ON (before v29 with --enable-usdt)",
+			path);
 	if (code)
 		return code;
 	return probe_set_new(&tracer->set, tracer->selection.points, tracer->selection.points_cnt,

@@ -56,8 +56,8 @@ const struct selection *tracer_selection(const struct tracer *tracer);
 int tracer_attach(struct tracer *tracer, pid_t pid, struct diag *diag);
 
 enum tracer_end {
-	TRACER_ENOUGH,      /* the sink said so */
-	TRACER_TIME_OVER,   /* must_end said so */
+	TRACER_ENOUGH,    /* the sink said so */
+	TRACER_TIME_OVER, /* must_end said so */
 	TRACER_PROCESS_ENDED,
 };
 /* pidfd: of the process; borrowed. When the process has ended or it is time to end, all that was done until then

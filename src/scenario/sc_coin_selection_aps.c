@@ -112,8 +112,8 @@ used_prepare(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_coin_selection_aps_create_tx_internal_used = {
 	.name = "coin_selection.aps_create_tx_internal.used",
-	.summary = "a grouped transaction that costs less than -maxapsfee more is used; its fee and waste "
-		   "are its own",
+	.summary =
+		"a grouped transaction that costs less than -maxapsfee more is used; its fee and waste are its own",
 	.subject = TP_COIN_SELECTION_APS_CREATE_TX_INTERNAL,
 	.tracepoints = COIN_SELECTION_JUDGED,
 	.profile = &profile_wallet,

@@ -138,8 +138,8 @@ fails_prepare(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_coin_selection_normal_create_tx_internal_fails = {
 	.name = "coin_selection.normal_create_tx_internal.fails",
-	.summary = "too little money, dust, a fee too low, a fee too high: no success, no fee, no second "
-		   "attempt",
+	.summary =
+		"too little money, dust, a fee too low, a fee too high: no success, no fee, no second attempt",
 	.subject = TP_COIN_SELECTION_NORMAL_CREATE_TX_INTERNAL,
 	.tracepoints = COIN_SELECTION_JUDGED,
 	.profile = &profile_wallet,
@@ -154,9 +154,7 @@ const struct scenario sc_coin_selection_normal_create_tx_internal_fails = {
  * is long and has in it what names seldom have. The latter two own nothing: they pay with a coin of the purse's. */
 
 #define ODD_NAME                                                                                             \
-	"\xc3\xbcnusual \xe2\x82\xbf 'name' \"of\" 100% {\\} & <more>, which goes on and on, with a / in "   \
-	"it: "                                                                                               \
-	"01234567890123456789012345678901234567890123456789"
+	"\xc3\xbcnusual \xe2\x82\xbf 'name' \"of\" 100% {\\} & <more>, which goes on and on, with a / in it: 01234567890123456789012345678901234567890123456789"
 
 static int
 make_odd_wallets(struct scene *scene, struct diag *diag)

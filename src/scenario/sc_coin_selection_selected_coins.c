@@ -34,8 +34,8 @@ manual_prepare(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_coin_selection_selected_coins_manual = {
 	.name = "coin_selection.selected_coins.manual",
-	.summary = "inputs that are given: algorithm manual; target, waste, selected value and fee above 32 "
-		   "bits",
+	.summary =
+		"inputs that are given: algorithm manual; target, waste, selected value and fee above 32 bits",
 	.subject = TP_COIN_SELECTION_SELECTED_COINS,
 	.tracepoints = COIN_SELECTION_JUDGED,
 	.profile = &profile_wallet,

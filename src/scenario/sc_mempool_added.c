@@ -81,9 +81,9 @@ sizes_expect(struct scene *scene, struct diag *diag)
 	return code;
 }
 
-POOL_SCENARIO(added, TP_MEMPOOL_ADDED, sizes,
-	      "transactions by RPC: virtual size beside weight and bytes, of more than 16 bits, of "
-	      "signature operations, without a witness; a fee of more than 32 bits");
+POOL_SCENARIO(
+	added, TP_MEMPOOL_ADDED, sizes,
+	"transactions by RPC: virtual size beside weight and bytes, of more than 16 bits, of signature operations, without a witness; a fee of more than 32 bits");
 
 /* prioritised: what prioritisetransaction puts on a fee is not told, be it more, less or all of it */
 
@@ -116,9 +116,9 @@ prioritised_act(struct scene *scene, struct diag *diag)
 }
 
 #define prioritised_expect expect_three
-POOL_SCENARIO(added, TP_MEMPOOL_ADDED, prioritised,
-	      "prioritised transactions, one of them without a fee: the fee is their own; prioritised again, "
-	      "nothing");
+POOL_SCENARIO(
+	added, TP_MEMPOOL_ADDED, prioritised,
+	"prioritised transactions, one of them without a fee: the fee is their own; prioritised again, nothing");
 
 /* package: a parent without a fee and its child; two that could do without each other; one that is there already */
 
@@ -179,8 +179,8 @@ package_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_mempool_added_package = {
 	.name = "mempool.added.package",
-	.summary = "packages: the parent, then the child, each with its own fee; a parent that was there "
-		   "before is not told",
+	.summary =
+		"packages: the parent, then the child, each with its own fee; a parent that was there before is not told",
 	.subject = TP_MEMPOOL_ADDED,
 	.tracepoints = POOL_TRACEPOINTS,
 	.profile = &profile_default,
@@ -254,9 +254,9 @@ reorg_expect(struct scene *scene, struct diag *diag)
 	return pool_clear(scene, diag);
 }
 
-POOL_SCENARIO(added, TP_MEMPOOL_ADDED, reorg,
-	      "a branch takes the tip's place: what only the old tip had comes back, parent first, "
-	      "each with its own fee");
+POOL_SCENARIO(
+	added, TP_MEMPOOL_ADDED, reorg,
+	"a branch takes the tip's place: what only the old tip had comes back, parent first, each with its own fee");
 
 /* tried: trying a transaction adds nothing, nor does one that is there already */
 
@@ -303,6 +303,6 @@ tried_expect(struct scene *scene, struct diag *diag)
 	return pool_clear(scene, diag);
 }
 
-POOL_SCENARIO(added, TP_MEMPOOL_ADDED, tried,
-	      "transactions that are only tried, alone and together, are not told, nor is one that "
-	      "costs too much or is there already; one that is sent is told once");
+POOL_SCENARIO(
+	added, TP_MEMPOOL_ADDED, tried,
+	"transactions that are only tried, alone and together, are not told, nor is one that costs too much or is there already; one that is sent is told once");

@@ -182,9 +182,8 @@ rejected_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_mempool_rejected_p2p = {
 	.name = "mempool.rejected.p2p",
-	.summary = "transactions of a peer that are refused, and one that is not; what was refused before is "
-		   "not "
-		   "looked at again",
+	.summary =
+		"transactions of a peer that are refused, and one that is not; what was refused before is not looked at again",
 	.subject = TP_MEMPOOL_REJECTED,
 	.tracepoints = POOL_TRACEPOINTS,
 	.profile = &profile_default,

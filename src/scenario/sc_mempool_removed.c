@@ -88,9 +88,8 @@ block_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_mempool_removed_block = {
 	.name = "mempool.removed.block",
-	.summary = "a block's transactions leave after it was connected, in its order, each with its own "
-		   "fee, size "
-		   "and time; nothing is told of one that was not there, and of one that stays",
+	.summary =
+		"a block's transactions leave after it was connected, in its order, each with its own fee, size and time; nothing is told of one that was not there, and of one that stays",
 	.subject = TP_MEMPOOL_REMOVED,
 	.tracepoints = POOL_TRACEPOINTS | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
 	.profile = &profile_default,
@@ -154,9 +153,9 @@ conflict_expect(struct scene *scene, struct diag *diag)
 	return 0;
 }
 
-POOL_SCENARIO(removed, TP_MEMPOOL_REMOVED, conflict,
-	      "a block spends what two transactions spent: both go, and a child of one of them; the "
-	      "block's own leaves as that");
+POOL_SCENARIO(
+	removed, TP_MEMPOOL_REMOVED, conflict,
+	"a block spends what two transactions spent: both go, and a child of one of them; the block's own leaves as that");
 
 /* expiry: after two weeks a goes, and its child b, though it is younger; c stays, d is the one that brings it about */
 
@@ -206,9 +205,9 @@ expiry_expect(struct scene *scene, struct diag *diag)
 	return pool_clear(scene, diag);
 }
 
-POOL_SCENARIO(removed, TP_MEMPOOL_REMOVED, expiry,
-	      "what is older than two weeks goes when another comes, and its younger child with it; "
-	      "one that is younger stays");
+POOL_SCENARIO(
+	removed, TP_MEMPOOL_REMOVED, expiry,
+	"what is older than two weeks goes when another comes, and its younger child with it; one that is younger stays");
 
 /* reorg: the tip is taken back. a spends a coinbase that is too young then, b is its child, c may only be mined in the
  * block after that tip; d was in the tip and comes back, with e, its child, nothing happens */
@@ -272,9 +271,9 @@ reorg_expect(struct scene *scene, struct diag *diag)
 }
 
 #define reorg_act invalidate
-POOL_SCENARIO(removed, TP_MEMPOOL_REMOVED, reorg,
-	      "the tip is taken back: a transaction that spends a coinbase that is too young then goes, "
-	      "with its child, and one whose time has not come");
+POOL_SCENARIO(
+	removed, TP_MEMPOOL_REMOVED, reorg,
+	"the tip is taken back: a transaction that spends a coinbase that is too young then goes, with its child, and one whose time has not come");
 
 /* imported: transactions of a file keep their entry times, be they of more than 32 bits: b is replaced by c, then a
  * block takes a and c */
@@ -462,9 +461,8 @@ sizelimit_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_mempool_removed_sizelimit = {
 	.name = "mempool.removed.sizelimit",
-	.summary = "a full mempool: the cheapest ones go when one that is worth more comes, with their "
-		   "children; one "
-		   "that is not worth enough comes, goes and is refused",
+	.summary =
+		"a full mempool: the cheapest ones go when one that is worth more comes, with their children; one that is not worth enough comes, goes and is refused",
 	.subject = TP_MEMPOOL_REMOVED,
 	.tracepoints = POOL_TRACEPOINTS,
 	.profile = &profile_narrow,

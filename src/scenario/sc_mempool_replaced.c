@@ -84,10 +84,9 @@ one_prepare(struct scene *scene, struct diag *diag)
 
 #define one_act    send_replacement
 #define one_expect replacement_expect
-POOL_SCENARIO(replaced, TP_MEMPOOL_REPLACED, one,
-	      "one by one, then out, then in: both ids, sizes above 16 and fees above 32 bits, and when the "
-	      "old one "
-	      "had come");
+POOL_SCENARIO(
+	replaced, TP_MEMPOOL_REPLACED, one,
+	"one by one, then out, then in: both ids, sizes above 16 and fees above 32 bits, and when the old one had come");
 
 /* several: one transaction takes the place of two, and of a child of one of them */
 
@@ -110,9 +109,9 @@ several_prepare(struct scene *scene, struct diag *diag)
 
 #define several_act    send_replacement
 #define several_expect replacement_expect
-POOL_SCENARIO(replaced, TP_MEMPOOL_REPLACED, several,
-	      "one transaction takes the place of two and a child: once for each, with the "
-	      "same of the replacement");
+POOL_SCENARIO(
+	replaced, TP_MEMPOOL_REPLACED, several,
+	"one transaction takes the place of two and a child: once for each, with the same of the replacement");
 
 /* tried: a replacement that is only tried replaces nothing, nor does one that turns out to be wrong */
 
@@ -174,9 +173,9 @@ prioritised_prepare(struct scene *scene, struct diag *diag)
 
 #define prioritised_act    send_replacement
 #define prioritised_expect replacement_expect
-POOL_SCENARIO(replaced, TP_MEMPOOL_REPLACED, prioritised,
-	      "prioritised transactions: the replaced one's fee is its own, the replacement's has what was "
-	      "put on it");
+POOL_SCENARIO(
+	replaced, TP_MEMPOOL_REPLACED, prioritised,
+	"prioritised transactions: the replaced one's fee is its own, the replacement's has what was put on it");
 
 /* sibling: a transaction of version 3 takes the place of its parent's other child, with which it shares no coin */
 

@@ -130,8 +130,8 @@ remote_prepare(struct scene *scene, struct diag *diag)
 		{"block-relay-only", "[fc97:531:eca8::12]:3456"},
 		{"feeler", "22q6k7cjnebo6ki36g4hjrmz2fh3sktf6cqyjqgmig5vhzsek6ea.b32.i2p:0"},
 		{"addr-fetch", "[2a01:4f8:1:2:3:4:5:6]:7890"},
-		{"manual", "a-name-of-one-hundred-characters-which-is-more.than-any-address-has."
-			   "and-still-is-told-whole-to.the.last:1234"},
+		{"manual",
+		 "a-name-of-one-hundred-characters-which-is-more.than-any-address-has.and-still-is-told-whole-to.the.last:1234"},
 	};
 	int code = begin(scene, diag);
 
@@ -304,8 +304,7 @@ own_act(struct scene *scene, struct diag *diag)
 const struct scenario sc_net_closed_connection_own = {
 	.name = "net.closed_connection.own",
 	.summary =
-		"the node leaves a feeler and an addr-fetch when they have served, and a peer that sends no "
-		"messages",
+		"the node leaves a feeler and an addr-fetch when they have served, and a peer that sends no messages",
 	.subject = TP_NET_CLOSED_CONNECTION,
 	.tracepoints = CONNECTION_TRACEPOINTS,
 	.profile = &profile_network,
@@ -382,9 +381,8 @@ misbehaving_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_closed_connection_misbehaving = {
 	.name = "net.closed_connection.misbehaving",
-	.summary = "the node ends the connection of a peer that misbehaves, but not when it has the "
-		   "permission noban "
-		   "or was connected to by hand",
+	.summary =
+		"the node ends the connection of a peer that misbehaves, but not when it has the permission noban or was connected to by hand",
 	.subject = TP_NET_CLOSED_CONNECTION,
 	.tracepoints = CONNECTION_TRACEPOINTS,
 	.profile = &profile_network,
@@ -610,8 +608,7 @@ stop_expect(struct scene *scene, struct diag *diag)
 const struct scenario sc_net_closed_connection_stop = {
 	.name = "net.closed_connection.stop",
 	.summary =
-		"the node's end closes each connection once, that of a private broadcast among them, whose "
-		"messages are judged as well (from v31 on)",
+		"the node's end closes each connection once, that of a private broadcast among them, whose messages are judged as well (from v31 on)",
 	.subject = TP_NET_CLOSED_CONNECTION,
 	.tracepoints =
 		CONNECTION_TRACEPOINTS | TP_BIT(TP_NET_INBOUND_MESSAGE) | TP_BIT(TP_NET_OUTBOUND_MESSAGE),

@@ -262,9 +262,8 @@ expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_evicted_inbound_connection_full = {
 	.name = "net.evicted_inbound_connection.full",
-	.summary = "a full node makes room for newcomers, if somebody is not protected: eviction of a peer "
-		   "of each "
-		   "network, the newcomer, the end of the connection",
+	.summary =
+		"a full node makes room for newcomers, if somebody is not protected: eviction of a peer of each network, the newcomer, the end of the connection",
 	.subject = TP_NET_EVICTED_INBOUND_CONNECTION,
 	.tracepoints = CONNECTION_TRACEPOINTS,
 	.profile = &profile_network,

@@ -130,8 +130,8 @@ inbound_peers_act(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_inbound_connection_peers = {
 	.name = "net.inbound_connection.peers",
-	.summary = "peers of this machine, of Tor and of I2P come in, while others are connected in both "
-		   "directions",
+	.summary =
+		"peers of this machine, of Tor and of I2P come in, while others are connected in both directions",
 	.subject = TP_NET_INBOUND_CONNECTION,
 	.tracepoints = CONNECTION_TRACEPOINTS,
 	.profile = &profile_network,
@@ -331,8 +331,8 @@ outbound_names_act(struct scene *scene, struct diag *diag)
 {
 	static const struct call calls[] = {
 		{"manual", "a-peer-known-by-name-alone.example"},
-		{"manual", "a-name-of-one-hundred-characters-which-is-more.than-any-address-has."
-			   "and-still-is-told-whole-to.the.end.:54321"},
+		{"manual",
+		 "a-name-of-one-hundred-characters-which-is-more.than-any-address-has.and-still-is-told-whole-to.the.end.:54321"},
 		{"outbound-full-relay", "with-a-port.example:12"},
 		{"addr-fetch", "9.8.7.6"},
 	};
@@ -421,9 +421,8 @@ failed_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_outbound_connection_failed = {
 	.name = "net.outbound_connection.failed",
-	.summary = "nothing is told of a peer that cannot be reached or is connected already; one that has "
-		   "left is "
-		   "not counted",
+	.summary =
+		"nothing is told of a peer that cannot be reached or is connected already; one that has left is not counted",
 	.subject = TP_NET_OUTBOUND_CONNECTION,
 	.tracepoints = CONNECTION_TRACEPOINTS,
 	.profile = &profile_network,

@@ -171,9 +171,8 @@ requests_act(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_inbound_message_requests = {
 	.name = "net.inbound_message.requests",
-	.summary = "messages of many types, empty ones, unknown ones and a type of 12 characters among them, "
-		   "in one "
-		   "order with the answers",
+	.summary =
+		"messages of many types, empty ones, unknown ones and a type of 12 characters among them, in one order with the answers",
 	.subject = TP_NET_INBOUND_MESSAGE,
 	.tracepoints = MESSAGES,
 	.profile = &profile_default,
@@ -301,8 +300,8 @@ headers_act(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_inbound_message_headers = {
 	.name = "net.inbound_message.headers",
-	.summary = "2000 headers of an unknown chain, 162003 bytes, what the node asks then, and two pings "
-		   "at once",
+	.summary =
+		"2000 headers of an unknown chain, 162003 bytes, what the node asks then, and two pings at once",
 	.subject = TP_NET_INBOUND_MESSAGE,
 	.tracepoints = MESSAGES,
 	.profile = &profile_default,
@@ -374,8 +373,8 @@ networks_prepare(struct scene *scene, struct diag *diag)
 		const char *type, *address;
 	} calls[] = {
 		{"manual", "vww6ybal4bd7szmgncyruucpgfkqahzddi37ktceo3ah7ngmcopnpyyd.onion:54321"},
-		{"manual", "a-name-of-one-hundred-characters-which-is-longer-than.any-address-of."
-			   "the-networks-that-there-are.example:12345"},
+		{"manual",
+		 "a-name-of-one-hundred-characters-which-is-longer-than.any-address-of.the-networks-that-there-are.example:12345"},
 		{"manual", "with-the-usual-port.example"},
 		{"block-relay-only", "[2620:11c:5001::abcd]:4096"},
 		{"outbound-full-relay", "udhdrtrcetjm5sxzskjyr5ztpeszydbh4dpl3pl4utgqqw2v4jna.b32.i2p:0"},
@@ -444,8 +443,8 @@ networks_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_inbound_message_networks = {
 	.name = "net.inbound_message.networks",
-	.summary = "peers of IPv6, CJDNS, Tor and I2P, and such as the node knows by name, of up to 110 "
-		   "characters",
+	.summary =
+		"peers of IPv6, CJDNS, Tor and I2P, and such as the node knows by name, of up to 110 characters",
 	.subject = TP_NET_INBOUND_MESSAGE,
 	.tracepoints = MESSAGES,
 	.profile = &profile_network,
@@ -536,9 +535,8 @@ dropped_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_inbound_message_dropped = {
 	.name = "net.inbound_message.dropped",
-	.summary = "nothing fires for a wrong checksum, type, magic or size and for half a message; what is "
-		   "intact "
-		   "between them does",
+	.summary =
+		"nothing fires for a wrong checksum, type, magic or size and for half a message; what is intact between them does",
 	.subject = TP_NET_INBOUND_MESSAGE,
 	.tracepoints = MESSAGES,
 	.profile = &profile_default,
@@ -722,9 +720,8 @@ block_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_inbound_message_block = {
 	.name = "net.inbound_message.block",
-	.summary = "a block by headers, getdata and block; it is connected when it has come in, and before "
-		   "the next "
-		   "message",
+	.summary =
+		"a block by headers, getdata and block; it is connected when it has come in, and before the next message",
 	.subject = TP_NET_INBOUND_MESSAGE,
 	.tracepoints = MESSAGES | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
 	.profile = &profile_default,
@@ -972,8 +969,8 @@ types_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_outbound_message_connection_types = {
 	.name = "net.outbound_message.connection_types",
-	.summary = "the handshakes of a full relay, a block relay, an address fetch, a manual and a feeler "
-		   "connection",
+	.summary =
+		"the handshakes of a full relay, a block relay, an address fetch, a manual and a feeler connection",
 	.subject = TP_NET_OUTBOUND_MESSAGE,
 	.tracepoints = MESSAGES,
 	.profile = &profile_default,

@@ -147,8 +147,7 @@ logged_end(struct logged *logged, size_t least, struct diag *diag)
 		return 0;
 	return diag_fail(
 		diag, -EBADMSG,
-		"the peers misbehaved %zu times, at least %zu of them for any bitcoind; its debug.log "
-		"tells of %zu, %zu of which can be explained",
+		"the peers misbehaved %zu times, at least %zu of them for any bitcoind; its debug.log tells of %zu, %zu of which can be explained",
 		logged->cause, least, in_log, logged->expected);
 }
 
@@ -500,8 +499,8 @@ reasons_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_misbehaving_connection_reasons = {
 	.name = "net.misbehaving_connection.reasons",
-	.summary = "18 and more causes by a peer with the permission noban, each right behind the message "
-		   "that gave it",
+	.summary =
+		"18 and more causes by a peer with the permission noban, each right behind the message that gave it",
 	.subject = TP_NET_MISBEHAVING_CONNECTION,
 	.tracepoints = TP_BIT(TP_NET_MISBEHAVING_CONNECTION) | TP_BIT(TP_NET_INBOUND_MESSAGE),
 	.profile = &profile_default,
@@ -626,9 +625,8 @@ peers_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_net_misbehaving_connection_peers = {
 	.name = "net.misbehaving_connection.peers",
-	.summary = "four peers, inbound, manual and full relay, told apart by ids above 8 bits; none for a "
-		   "fifth that "
-		   "behaves",
+	.summary =
+		"four peers, inbound, manual and full relay, told apart by ids above 8 bits; none for a fifth that behaves",
 	.subject = TP_NET_MISBEHAVING_CONNECTION,
 	.tracepoints = TP_BIT(TP_NET_MISBEHAVING_CONNECTION),
 	.profile = &profile_default,

@@ -204,8 +204,7 @@ generate_prepare(struct scene *scene, struct diag *diag)
 	if (scene->release < 24)
 		return scenario_skip(
 			diag,
-			"v23 tries a mined block with another coinbase than it has in the end, which nobody "
-			"tells");
+			"v23 tries a mined block with another coinbase than it has in the end, which nobody tells");
 	tx_init(&tx);
 	int code = blocks_take_coin(scene, &coin, diag);
 	if (!code) {
@@ -290,8 +289,8 @@ inputs_prepare(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_utxocache_spent_inputs = {
 	.name = "utxocache.spent.inputs",
-	.summary = "several inputs per transaction, of coinbases and not, up to position 65599, each with "
-		   "the height it was made at",
+	.summary =
+		"several inputs per transaction, of coinbases and not, up to position 65599, each with the height it was made at",
 	.subject = TP_UTXOCACHE_SPENT,
 	.tracepoints = JUDGED,
 	.profile = &profile_default,
@@ -332,8 +331,8 @@ chain_prepare(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_utxocache_spent_chain = {
 	.name = "utxocache.spent.chain",
-	.summary = "a chain of four transactions in one block: each coin is added before it is spent, at the "
-		   "block's height",
+	.summary =
+		"a chain of four transactions in one block: each coin is added before it is spent, at the block's height",
 	.subject = TP_UTXOCACHE_SPENT,
 	.tracepoints = JUDGED,
 	.profile = &profile_default,

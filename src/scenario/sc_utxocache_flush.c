@@ -212,8 +212,9 @@ periodic_prepare(struct scene *scene, struct diag *diag)
 	struct state *state = scene->state;
 
 	if (scene->release >= 25 && scene->release < 30)
-		return scenario_skip(diag, "from v25 to v29 the periodic flush comes after 24 hours of a "
-					   "clock that cannot be set");
+		return scenario_skip(
+			diag,
+			"from v25 to v29 the periodic flush comes after 24 hours of a clock that cannot be set");
 	int code = mine_and_look(scene, diag);
 	if (!code)
 		code = blocks_begin(scene, &state->block, 0, diag);
@@ -404,8 +405,8 @@ if_needed_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_utxocache_flush_if_needed = {
 	.name = "utxocache.flush.if_needed",
-	.summary = "more coins than a small -dbcache holds are flushed after the block, told with exact "
-		   "number and memory",
+	.summary =
+		"more coins than a small -dbcache holds are flushed after the block, told with exact number and memory",
 	.subject = TP_UTXOCACHE_FLUSH,
 	.tracepoints = JUDGED | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
 	.profile = &small_cache,
@@ -500,8 +501,8 @@ prune_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_utxocache_flush_prune = {
 	.name = "utxocache.flush.prune",
-	.summary = "pruneblockchain flushes with mode NONE and the prune flag; another flush of that node is "
-		   "without it",
+	.summary =
+		"pruneblockchain flushes with mode NONE and the prune flag; another flush of that node is without it",
 	.subject = TP_UTXOCACHE_FLUSH,
 	.tracepoints = JUDGED,
 	.profile = &profile_narrow,

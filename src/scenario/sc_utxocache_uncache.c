@@ -132,8 +132,8 @@ rejected_act(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_utxocache_uncache_rejected = {
 	.name = "utxocache.uncache.rejected",
-	.summary = "a refused transaction's four coins are unloaded: of coinbases and not, of all positions, "
-		   "heights and values",
+	.summary =
+		"a refused transaction's four coins are unloaded: of coinbases and not, of all positions, heights and values",
 	.subject = TP_UTXOCACHE_UNCACHE,
 	.tracepoints = JUDGED,
 	.profile = &profile_default,
@@ -249,8 +249,8 @@ take_two_coins(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_utxocache_uncache_missing = {
 	.name = "utxocache.uncache.missing",
-	.summary = "a transaction refused for a missing coin: those that were loaded are unloaded, the "
-		   "missing one is not told",
+	.summary =
+		"a transaction refused for a missing coin: those that were loaded are unloaded, the missing one is not told",
 	.subject = TP_UTXOCACHE_UNCACHE,
 	.tracepoints = JUDGED,
 	.profile = &profile_default,

@@ -169,8 +169,8 @@ submit_act(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_validation_block_connected_submit = {
 	.name = "validation.block_connected.submit",
-	.summary = "a submitted block with five inputs in two transactions; its coins are spent and added "
-		   "before it is told",
+	.summary =
+		"a submitted block with five inputs in two transactions; its coins are spent and added before it is told",
 	.subject = TP_VALIDATION_BLOCK_CONNECTED,
 	.tracepoints = JUDGED_ALL,
 	.profile = &profile_default,
@@ -210,8 +210,8 @@ sigops_coinbase_prepare(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_validation_block_connected_sigops_coinbase = {
 	.name = "validation.block_connected.sigops_coinbase",
-	.summary = "the coinbase's own signature operations (P2PKH, bare multisig, 16484 in all) count, four "
-		   "times each",
+	.summary =
+		"the coinbase's own signature operations (P2PKH, bare multisig, 16484 in all) count, four times each",
 	.subject = TP_VALIDATION_BLOCK_CONNECTED,
 	.tracepoints = JUDGED_BLOCK,
 	.profile = &profile_default,
@@ -383,8 +383,8 @@ sigops_transactions_expect(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_validation_block_connected_sigops_transactions = {
 	.name = "validation.block_connected.sigops_transactions",
-	.summary = "mined transactions with legacy, P2SH and witness signature operations, counted as "
-		   "getblocktemplate does",
+	.summary =
+		"mined transactions with legacy, P2SH and witness signature operations, counted as getblocktemplate does",
 	.subject = TP_VALIDATION_BLOCK_CONNECTED,
 	.tracepoints = JUDGED_BLOCK,
 	.profile = &profile_default,
@@ -583,8 +583,8 @@ reorg_act(struct scene *scene, struct diag *diag)
 
 const struct scenario sc_validation_block_connected_reorg = {
 	.name = "validation.block_connected.reorg",
-	.summary = "a branch of two blocks replaces the tip: nothing for the first block until the second "
-		   "comes, then both",
+	.summary =
+		"a branch of two blocks replaces the tip: nothing for the first block until the second comes, then both",
 	.subject = TP_VALIDATION_BLOCK_CONNECTED,
 	.tracepoints = JUDGED_ALL,
 	.profile = &profile_default,

@@ -282,10 +282,11 @@ log_block_timing(struct scene *scene, const char *hash_hex, struct block_timing 
 	if (!code) {
 		timing->least_ns = sum_us > TIMING_SLACK_US ? (sum_us - TIMING_SLACK_US) * 1000 : 1;
 		timing->most_ns = (sum_us + TIMING_SLACK_US) * 1000;
-		snprintf(timing->source, sizeof(timing->source),
-			 "bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo "
-			 "data; in v23 index writing) sum up to %" PRId64 " us",
-			 sum_us);
+		snprintf(
+			timing->source, sizeof(timing->source),
+			"bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo data; in v23 index writing) sum up to %" PRId64
+			" us",
+			sum_us);
 	}
 	buf_fini(&log);
 	return code;

@@ -30,8 +30,7 @@ enum {
 
 /* The two purses' keys: of addresses, and of change. What they guard exists on our own regtest alone. */
 #define MASTER_KEY                                                                                           \
-	"tprv8ZgxMBicQKsPduh337P2rnUV2UoLF5arQ3Dz7fKw2BQZGkFbYwJUNpuoKmi7R4MHBqrPbNxXdTnsasYgaouLXoezj6d6x1" \
-	"qmaBwrCqpCCPK"
+	"tprv8ZgxMBicQKsPduh337P2rnUV2UoLF5arQ3Dz7fKw2BQZGkFbYwJUNpuoKmi7R4MHBqrPbNxXdTnsasYgaouLXoezj6d6x1qmaBwrCqpCCPK"
 #define ADDRESSES        "wpkh(" MASTER_KEY "/0/*)#zw3kl2w3"
 #define CHANGE           "wpkh(" MASTER_KEY "/1/*)#n65hzl7f"
 #define SECOND_ADDRESSES "wpkh(" MASTER_KEY "/2/*)#f0m5vf8g"
@@ -73,11 +72,10 @@ make_wallet(struct scene *scene, const char *name, bool avoid_reuse, const char 
 			     "[\"%s\", false, true, null, %s]", name, avoid_reuse ? "true" : "false");
 
 	if (!code)
-		code = node_wallet_call(scene->node, scene->deadline, name, NULL, diag, "importdescriptors",
-					"[[{\"desc\": \"%s\", \"timestamp\": \"now\", \"range\": [0, %u]}, "
-					"{\"desc\": \"%s\", \"timestamp\": \"now\", \"range\": [0, 1], "
-					"\"active\": true, \"internal\": true}]]",
-					addresses, last, change);
+		code = node_wallet_call(
+			scene->node, scene->deadline, name, NULL, diag, "importdescriptors",
+			"[[{\"desc\": \"%s\", \"timestamp\": \"now\", \"range\": [0, %u]}, {\"desc\": \"%s\", \"timestamp\": \"now\", \"range\": [0, 1], \"active\": true, \"internal\": true}]]",
+			addresses, last, change);
 	return code;
 }
 
@@ -519,8 +517,8 @@ pay(struct scene *scene, struct payment *payment, struct diag *diag)
 	if (code == -EREMOTEIO && payment->most_weight &&
 	    (rpc_code == RPC_TYPE_ERROR || rpc_code == RPC_INVALID_PARAMETER))
 		code = scenario_skip(
-			diag, "this bitcoind's fundrawtransaction does not know max_tx_weight; v29 and "
-			      "newer do");
+			diag,
+			"this bitcoind's fundrawtransaction does not know max_tx_weight; v29 and newer do");
 	else if (code == -EREMOTEIO && payment->is_refused &&
 		 (rpc_code == RPC_WALLET_ERROR || rpc_code == RPC_WALLET_INSUFFICIENT_FUNDS))
 		code = 0;

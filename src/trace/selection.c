@@ -174,11 +174,10 @@ add_sites(struct selection *selection, const struct site *const *sorted, size_t 
 		const struct contract_tracepoint *documented = find_row(first, opts->release);
 		id = documented ? documented->id : next++;
 		if (id >= SELECTION_MAX)
-			return diag_fail(diag, -E2BIG,
-					 "these are more tracepoints than can be traced at once (%d "
-					 "undocumented "
-					 "ones); name fewer",
-					 SELECTION_MAX - TRACEPOINTS_CNT);
+			return diag_fail(
+				diag, -E2BIG,
+				"these are more tracepoints than can be traced at once (%d undocumented ones); name fewer",
+				SELECTION_MAX - TRACEPOINTS_CNT);
 		struct contract_tracepoint *row = make_row(selection, first, id, opts);
 		/* Before the row is what the binary says. */
 		if (selection->is_documented[id])

@@ -32,7 +32,9 @@ scripts() {
 	done
 }
 
-# White space and line length. A line has 120 columns at most, where a tab goes to the next multiple of 8.
+# White space and line length. A line has 120 columns at most, where a tab goes to the next multiple of 8; what stands
+# between quotes does not count, so that a message can stay on one line and be found with grep. A string may continue
+# on the next line only after a newline or the end of a clause.
 check_text() {
 	{
 		sources src tests probes
@@ -50,8 +52,13 @@ check_text() {
 		function tell(text) { print FILENAME ":" FNR ": " text }
 		/[ \t\r]$/ { tell("blanks at the end of the line") }
 		FILENAME ~ /\.(c|h|cc)$/ {
-			if (length($0) > 15 && columns($0) > 120)
-				tell("the line has " columns($0) " columns, 120 are allowed")
+			bare = $0
+			gsub(/"([^"\\]|\\.)*"/, "\"\"", bare)
+			sub(/[ \t]*\\$/, "", bare)
+			if (length($0) > 15 && columns(bare) > 120)
+				tell("the line has " columns(bare) " columns, 120 are allowed")
+			if (FILENAME ~ /^src\// && /^[ \t]*"/ && before ~ /[^"]"[ \t\\]*$/ && before !~ /(\\n|[.;:] |\\x..)"[ \t\\]*$/)
+				tell("a string continues in the middle of a sentence")
 			# Blanks align what goes on from the line before, within the width of a tab.
 			goes_on = FNR > 1 && before !~ /[;{}:]$/ && before !~ /\*\/$/ && before != ""
 			if (FILENAME !~ /\.cc$/ && (/^        / || (/^ / && !/^ \*/ && !goes_on)))
@@ -208,9 +215,9 @@ check_registry() {
 	}
 	# shellcheck disable=SC2046 # names of ours, without blanks
 	awk -v list=$list '
-		function define(name) {
+		function define(name, at) {
 			if (!(name in defined_at)) {
-				defined_at[name] = FILENAME ":" FNR
+				defined_at[name] = at
 				names[++names_cnt] = name
 			}
 		}
@@ -248,7 +255,7 @@ check_registry() {
 			name = substr($0, RSTART, RLENGTH)
 			sub(/^.*scenario /, "", name)
 			sub(/ = $/, "", name)
-			define(name)
+			define(name, FILENAME ":" FNR)
 			next
 		}
 		match($0, /^[A-Z0-9_]+\(/) {
@@ -256,6 +263,9 @@ check_registry() {
 			if (!(macro in pasted_name))
 				next
 			args = substr($0, RLENGTH + 1)
+			at = FILENAME ":" FNR
+			while ((args ~ /(^|,)$/ || gsub(/,/, ",", args) < gsub(/,/, ",", pasted_params[macro])) && (getline more) > 0)
+				args = args trim(more)
 			sub(/\).*/, "", args)
 			n = split(pasted_params[macro], param, ",")
 			split(args, arg, ",")
@@ -263,7 +273,7 @@ check_registry() {
 			for (i = 1; i <= n; i++)
 				gsub("##" trim(param[i]), trim(arg[i]), name)
 			gsub(/##/, "", name)
-			define(name)
+			define(name, at)
 		}
 		END {
 			for (i = 1; i <= names_cnt; i++)

@@ -59,6 +59,16 @@ two_lines(int first,
 EOF
 	# 120 columns: 8 of the tab, the rest of characters, of which some take more than a byte.
 	printf '\t/* %0104d\303\244\342\202\254 */\n' 0 >>src/base/text.c
+	# A message of any length; strings that continue after a newline and after a clause.
+	cat >>src/base/text.c <<'EOT'
+static const char *const message =
+	"a message on one line, however long it is, because somebody will look for it with grep: that is what it is for; \"so\"";
+static const char help[] =
+	"usage: x\n"
+	"Does it. "
+	"Or not; "
+	"both";
+EOT
 	echo '#include <yajl/yajl_gen.h>' >src/base/json.c
 	printf '#include "base/text.h"\n#include "contract/contract.h"\n' >src/contract/decode.c
 	printf '#include "base/text.h"\n#include <elf.h>\n#include <gelf.h>\n#include <libelf.h>\n' >src/notes/notes.c
@@ -154,6 +164,9 @@ names 'src/base/text.h:7: indented with blanks instead of tabs' "sed -i '7s/^/ /
 names 'src/base/text.c:26: indented with blanks instead of tabs' "sed -i '26s/\t/        /' src/base/text.c"
 names 'src/base/text.c:11: a blank before a tab in the indentation' "sed -i '11s/\t/\t \t/' src/base/text.c"
 names 'src/base/text.c:28: the line has 121 columns, 120 are allowed' "sed -i '28s/0/00/' src/base/text.c"
+names 'src/base/text.c:30: the line has 121 columns, 120 are allowed' "sed -i '30s/^\t\(\".*\)/\tx = y(\1);$(printf %102s z)/' src/base/text.c"
+names 'src/base/text.c:34: a string continues in the middle of a sentence' "sed -i '33s/\. \"/, \"/' src/base/text.c"
+names 'src/base/text.c:34: a string continues in the middle of a sentence' "sed -i '33s/\. \"/\"/' src/base/text.c"
 names 'probes/prelude.bpf.c:2: the line has 128 columns, 120 are allowed' \
 	"printf '\t\t\t\t\t\t\t\t\t\t\t\t\t\t\tabcdefgh\n' >>probes/prelude.bpf.c"
 names 'src/report/report.c:2: no newline at the end of the file' "printf 'int x;' >>src/report/report.c"
@@ -236,6 +249,8 @@ names 'src/scenario/sc_a.c:14: sc_flush_one_x is not in src/scenario/scenarios.d
 	"sed -i '/sc_flush_one_x/d' src/scenario/scenarios.def"
 names 'src/scenario/sc_a.c:15: sc_flush_two_x is not in src/scenario/scenarios.def' \
 	"sed -i '14a FLUSH(\"two\", two);' src/scenario/sc_a.c"
+names 'src/scenario/sc_a.c:15: sc_flush_two_x is not in src/scenario/scenarios.def' \
+	"sed -i '14a FLUSH(\n\t\"two\",\n\ttwo);' src/scenario/sc_a.c"
 names 'src/scenario/sc_b.c:1: sc_b is not in src/scenario/scenarios.def' \
 	"echo 'static const struct scenario sc_b = {' >src/scenario/sc_b.c"
 names 'src/scenario/scenarios.def:5: sc_a_b is listed twice' "echo 'SCENARIO(sc_a_b)' >>src/scenario/scenarios.def"

@@ -45,12 +45,8 @@ parse(const char *text)
 	return doc;
 }
 
-static const char sample[] = "{\"result\": {\"txid\": \"ab\", \"vout\": [{\"value\": 12.50000000, \"n\": 0}, "
-			     "{\"value\": 0.00000001, \"n\": 1}],"
-			     " \"ok\": true, \"no\": false, \"nothing\": null, \"empty\": {}, \"none\": [], "
-			     "\"esc\": \"a\\\"\\u00e9\\ud83d\\ude00\\u0000b\","
-			     " \"big\": 18446744073709551615, \"least\": -9223372036854775808, \"exp\": "
-			     "1e-8},\n \"error\": null, \"id\": 1 }";
+static const char sample[] =
+	"{\"result\": {\"txid\": \"ab\", \"vout\": [{\"value\": 12.50000000, \"n\": 0}, {\"value\": 0.00000001, \"n\": 1}], \"ok\": true, \"no\": false, \"nothing\": null, \"empty\": {}, \"none\": [], \"esc\": \"a\\\"\\u00e9\\ud83d\\ude00\\u0000b\", \"big\": 18446744073709551615, \"least\": -9223372036854775808, \"exp\": 1e-8},\n \"error\": null, \"id\": 1 }";
 
 static void
 test_lookup(void **state)
@@ -322,9 +318,9 @@ test_write(void **state)
 	json_writer_begin_object(w);
 	json_writer_end_object(w);
 	json_writer_end_object(w);
-	assert_written(w, true,
-		       "{\"a\\\"b\":[-9223372036854775808,18446744073709551615,true,false,null,-0.50e+3,null,"
-		       "\"tab\\t nl\\n \\u0001 \x7f \\\\ / \xc3\xa9\",\"a\\u0000b\"],\"o\":{}}");
+	assert_written(
+		w, true,
+		"{\"a\\\"b\":[-9223372036854775808,18446744073709551615,true,false,null,-0.50e+3,null,\"tab\\t nl\\n \\u0001 \x7f \\\\ / \xc3\xa9\",\"a\\u0000b\"],\"o\":{}}");
 
 	w = json_writer_new(true);
 	json_writer_begin_array(w);

@@ -268,7 +268,7 @@ main(void)
 		cmocka_unit_test(test_u64),       cmocka_unit_test(test_i64),
 		cmocka_unit_test(test_btc),       cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_hash),      cmocka_unit_test(test_buf_grows),
-		cmocka_unit_test(test_buf_bound),  cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_buf_bound), cmocka_unit_test(test_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

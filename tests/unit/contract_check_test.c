@@ -243,10 +243,9 @@ test_effects(void **state)
 		 "the operand is in the SSE register %%xmm3");
 	site.args[1].bcc = OPERAND_BCC_ZERO;
 	struct finding *finding = check_gives_one(row, &site, 2, &findings);
-	assert_string_equal(finding->message,
-			    "argument 2 (vsize) of mempool:added cannot be read: the operand is in "
-			    "the SSE register %xmm3; libbcc gives its users 0 for it, without an "
-			    "error");
+	assert_string_equal(
+		finding->message,
+		"argument 2 (vsize) of mempool:added cannot be read: the operand is in the SSE register %xmm3; libbcc gives its users 0 for it, without an error");
 	findings_fini(&findings);
 	for (enum operand_bcc bcc = OPERAND_BCC_ZERO; bcc <= OPERAND_BCC_REFUSES; bcc++)
 		assert_non_null(strstr(contract_bcc_effect(bcc), "; libbcc "));

@@ -409,9 +409,9 @@ test_undocumented_arguments(void **state)
 	assert_int_equal(event.args[2].type, VALUE_UINT);
 	buf_init(&text, 4096);
 	contract_format_event(&event, &text);
-	assert_string_equal(text.data,
-			    "coin_selection:attempting_aps_create_tx(wallet='w', undocumented argument 2=-2, "
-			    "undocumented argument 3=7)");
+	assert_string_equal(
+		text.data,
+		"coin_selection:attempting_aps_create_tx(wallet='w', undocumented argument 2=-2, undocumented argument 3=7)");
 	buf_fini(&text);
 	free(record);
 	free(draft);
@@ -563,9 +563,9 @@ test_payload(void **state)
 	assert_int_equal(event.args[5].len, RECORD_PAYLOAD_BYTES);
 	assert_true(event.args[5].full_len == 4000000);
 	assert_memory_equal(event.args[5].bytes, payload, sizeof(payload));
-	assert_text(draft, &event, 5,
-		    "32768 bytes 00070e151c232a31383f464d545b626970777e858c939aa1... <cut: 4000000 bytes in "
-		    "full>");
+	assert_text(
+		draft, &event, 5,
+		"32768 bytes 00070e151c232a31383f464d545b626970777e858c939aa1... <cut: 4000000 bytes in full>");
 	free(record);
 	free(draft);
 }
@@ -886,8 +886,7 @@ test_format_event(void **state)
 	contract_format_event(&event, &text);
 	assert_string_equal(
 		text.data,
-		"> utxocache:spent(txid=201f1e1d1c1b1a191817161514131211100f0e0d0c0b0a090807060504030201, "
-		"vout=3, height=101, value=5000000000 sat, is_coinbase=true)");
+		"> utxocache:spent(txid=201f1e1d1c1b1a191817161514131211100f0e0d0c0b0a090807060504030201, vout=3, height=101, value=5000000000 sat, is_coinbase=true)");
 	buf_reset(&text);
 	event.args_cnt = 0;
 	contract_format_event(&event, &text);

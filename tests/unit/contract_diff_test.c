@@ -75,34 +75,26 @@ arguments(void **state)
 	assert_arguments("8 -4", "8", "a:b: argument removed! 2 removed, was 4 bytes, signed\n");
 	assert_arguments(
 		"8 -4 8", "8 8",
-		"a:b: argument removed! 2 removed, was 4 bytes, signed; the arguments behind it have other "
-		"numbers now\n");
+		"a:b: argument removed! 2 removed, was 4 bytes, signed; the arguments behind it have other numbers now\n");
 	assert_arguments(
 		"8 -4", "1 8 -4",
-		"a:b: argument added! 1 new: 1 byte, unsigned; the arguments behind it have other numbers "
-		"now\n");
+		"a:b: argument added! 1 new: 1 byte, unsigned; the arguments behind it have other numbers now\n");
 	assert_arguments(
 		"8 -4 1", "8 -8 1",
-		"a:b: retyped! 2 8 bytes, signed, was 4 bytes, signed: what reads it by its old width reads "
-		"nothing or something else\n");
+		"a:b: retyped! 2 8 bytes, signed, was 4 bytes, signed: what reads it by its old width reads nothing or something else\n");
 	assert_arguments(
 		"8 -4", "-8 -4",
-		"a:b: retyped 1 8 bytes, signed, was 8 bytes, unsigned: the same bytes are read; half of the "
-		"values mean another number\n");
-	assert_arguments("8 -4 1", "-4 8 1",
-			 "a:b: reordered! 0 the arguments have another order: by width and sign, argument 1 "
-			 "may be the "
-			 "one that was 2, argument 2 may be the one that was 1\n");
-	assert_arguments("8 -4 1", "1 8 -4",
-			 "a:b: reordered! 0 the arguments have another order: by width and sign, argument 1 "
-			 "may be the "
-			 "one that was 3, argument 2 may be the one that was 1, argument 3 may be the one "
-			 "that was 2\n");
+		"a:b: retyped 1 8 bytes, signed, was 8 bytes, unsigned: the same bytes are read; half of the values mean another number\n");
+	assert_arguments(
+		"8 -4 1", "-4 8 1",
+		"a:b: reordered! 0 the arguments have another order: by width and sign, argument 1 may be the one that was 2, argument 2 may be the one that was 1\n");
+	assert_arguments(
+		"8 -4 1", "1 8 -4",
+		"a:b: reordered! 0 the arguments have another order: by width and sign, argument 1 may be the one that was 3, argument 2 may be the one that was 1, argument 3 may be the one that was 2\n");
 	/* Two at once. */
 	assert_arguments(
 		"8 -4 8 8", "8 4 8 8 1",
-		"a:b: retyped 2 4 bytes, unsigned, was 4 bytes, signed: the same bytes are read; half of the "
-		"values mean another number\n"
+		"a:b: retyped 2 4 bytes, unsigned, was 4 bytes, signed: the same bytes are read; half of the values mean another number\n"
 		"a:b: argument added 5 new: 1 byte, unsigned, behind those that were there\n");
 }
 
@@ -159,14 +151,11 @@ tracepoints(void **state)
 		    "zmq:three: added 0 new, with 0 arguments\n");
 	assert_diff(&before, &before, "");
 	new[1].semaphore_address = 0x1000;
-	assert_diff(&before, &after,
-		    "net:one: semaphore 0 has a semaphore now: a tracer has to raise it, as libbcc, bpftrace "
-		    "and libbpf do "
-		    "for a process that they are given; one that only sets a breakpoint sees nothing, and "
-		    "arguments are "
-		    "prepared only while somebody listens\n"
-		    "net:two: removed! 0 removed, with 2 arguments: 8 bytes, unsigned; 4 bytes, signed\n"
-		    "zmq:three: added 0 new, with 0 arguments\n");
+	assert_diff(
+		&before, &after,
+		"net:one: semaphore 0 has a semaphore now: a tracer has to raise it, as libbcc, bpftrace and libbpf do for a process that they are given; one that only sets a breakpoint sees nothing, and arguments are prepared only while somebody listens\n"
+		"net:two: removed! 0 removed, with 2 arguments: 8 bytes, unsigned; 4 bytes, signed\n"
+		"zmq:three: added 0 new, with 0 arguments\n");
 	assert_diff(&after, &after, "");
 }
 
@@ -205,40 +194,24 @@ releases(void **state)
 	new = promise(27);
 	assert_diff(
 		&old, &new,
-		"coin_selection:aps_create_tx_internal: meaning! 5 change_position the change position is -1 "
-		"after a "
-		"failure; it was 0 (v27)\n"
-		"coin_selection:normal_create_tx_internal: meaning! 4 change_position the change position is "
-		"-1 after "
-		"a failure; it was 0 (v27)\n"
+		"coin_selection:aps_create_tx_internal: meaning! 5 change_position the change position is -1 after a failure; it was 0 (v27)\n"
+		"coin_selection:normal_create_tx_internal: meaning! 4 change_position the change position is -1 after a failure; it was 0 (v27)\n"
 		"coin_selection:selected_coins: meaning 2 algorithm there is a new algorithm, cg (v27)\n");
 	/* Back. */
-	assert_diff(&new, &old,
-		    "coin_selection:aps_create_tx_internal: meaning! 5 change_position goes back behind "
-		    "this: the change "
-		    "position is -1 after a failure; it was 0 (v27)\n"
-		    "coin_selection:normal_create_tx_internal: meaning! 4 change_position goes back behind "
-		    "this: the "
-		    "change position is -1 after a failure; it was 0 (v27)\n"
-		    "coin_selection:selected_coins: meaning 2 algorithm goes back behind this: there is a "
-		    "new algorithm, "
-		    "cg (v27)\n");
+	assert_diff(
+		&new, &old,
+		"coin_selection:aps_create_tx_internal: meaning! 5 change_position goes back behind this: the change position is -1 after a failure; it was 0 (v27)\n"
+		"coin_selection:normal_create_tx_internal: meaning! 4 change_position goes back behind this: the change position is -1 after a failure; it was 0 (v27)\n"
+		"coin_selection:selected_coins: meaning 2 algorithm goes back behind this: there is a new algorithm, cg (v27)\n");
 	/* A change of type is told once, with what the contract knows of it. */
 	old = promise(25);
 	new = promise(26);
-	assert_diff(&old, &new,
-		    "mempool:added: retyped! 2 vsize int32 (4 bytes, signed), was uint64 (8 bytes, "
-		    "unsigned): the virtual "
-		    "size is an int32; it was a uint64\n"
-		    "mempool:removed: retyped! 3 vsize int32 (4 bytes, signed), was uint64 (8 bytes, "
-		    "unsigned): the "
-		    "virtual size is an int32; it was a uint64\n"
-		    "mempool:replaced: retyped! 2 replaced_vsize int32 (4 bytes, signed), was uint64 (8 "
-		    "bytes, unsigned): "
-		    "the virtual size is an int32; it was a uint64\n"
-		    "mempool:replaced: retyped! 6 replacement_vsize int32 (4 bytes, signed), was uint64 (8 "
-		    "bytes, "
-		    "unsigned): the virtual size is an int32; it was a uint64\n");
+	assert_diff(
+		&old, &new,
+		"mempool:added: retyped! 2 vsize int32 (4 bytes, signed), was uint64 (8 bytes, unsigned): the virtual size is an int32; it was a uint64\n"
+		"mempool:removed: retyped! 3 vsize int32 (4 bytes, signed), was uint64 (8 bytes, unsigned): the virtual size is an int32; it was a uint64\n"
+		"mempool:replaced: retyped! 2 replaced_vsize int32 (4 bytes, signed), was uint64 (8 bytes, unsigned): the virtual size is an int32; it was a uint64\n"
+		"mempool:replaced: retyped! 6 replacement_vsize int32 (4 bytes, signed), was uint64 (8 bytes, unsigned): the virtual size is an int32; it was a uint64\n");
 	/* The duration's unit changed when its sign did: that breaks. */
 	old = promise(24);
 	new = promise(25);
@@ -268,10 +241,9 @@ names(void **state)
 	struct diff_side after = {.sites = &bad, .sites_cnt = 1, .pointer_bytes = 8, .release = 28};
 
 	(void)state;
-	assert_diff(&before, &after,
-		    "mempool:rejected: retyped! 2 reason 4 bytes, signed, was pointer to C string (8 bytes, "
-		    "unsigned): "
-		    "what reads it by its old width reads nothing or something else\n");
+	assert_diff(
+		&before, &after,
+		"mempool:rejected: retyped! 2 reason 4 bytes, signed, was pointer to C string (8 bytes, unsigned): what reads it by its old width reads nothing or something else\n");
 	after.release = 0;
 	assert_diff(&after, &after, "");
 }

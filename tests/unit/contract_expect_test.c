@@ -1473,9 +1473,9 @@ test_documented_type_counts(void **state)
 	x = expect_new();
 	e = expect_event(x, TP_VALIDATION_BLOCK_CONNECTED, FINDING_CONTRACT, "block");
 	want_int(e, "sigops", 4);
-	assert_unsound(x, TP_VALIDATION_BLOCK_CONNECTED,
-		       "expect: argument 'sigops' of validation:block_connected is uint64; something else is "
-		       "wanted of it");
+	assert_unsound(
+		x, TP_VALIDATION_BLOCK_CONNECTED,
+		"expect: argument 'sigops' of validation:block_connected is uint64; something else is wanted of it");
 }
 
 static void

@@ -137,8 +137,7 @@ known_differences(void **state)
 	struct judgement judgement = judge_fake(&fake);
 	assert_string_equal(
 		judgement.known.items[0].message,
-		"argument 5 (size) of net:inbound_message: documented as uint64; the code passes a size_t, "
-		"which has 4 bytes on this machine: a consumer has to read as many");
+		"argument 5 (size) of net:inbound_message: documented as uint64; the code passes a size_t, which has 4 bytes on this machine: a consumer has to read as many");
 	assert_string_equal(judgement.known.items[0].want, "8 bytes, unsigned");
 	assert_string_equal(judgement.known.items[0].got, "4 bytes, unsigned");
 	judgement_fini(&judgement);
@@ -151,8 +150,7 @@ known_differences(void **state)
 	assert_int_equal(judgement.known.cnt, 4);
 	assert_string_equal(
 		judgement.known.items[3].message,
-		"8 more known differences between document and code are of meaning: tpcheck list tracepoints "
-		"--release=master");
+		"8 more known differences between document and code are of meaning: tpcheck list tracepoints --release=master");
 	judgement_fini(&judgement);
 }
 
@@ -164,16 +162,14 @@ missing_ones(void **state)
 	(void)state;
 	make_clean(&fake, 28, 8);
 	snprintf(find(&fake, "utxocache", "spent")->name, sizeof(fake.sites[0].name), "spenX");
-	assert_one_wrong(&fake, "utxocache:spent", 0,
-			 "utxocache:spent is missing: the binary's notes have no tracepoint of that name, "
-			 "v28 documents "
-			 "it (since v23)");
+	assert_one_wrong(
+		&fake, "utxocache:spent", 0,
+		"utxocache:spent is missing: the binary's notes have no tracepoint of that name, v28 documents it (since v23)");
 	struct judgement judgement = judge_fake(&fake);
 	assert_int_equal(judgement.remarks.cnt, 1);
 	assert_string_equal(
 		judgement.remarks.items[0].message,
-		"utxocache:spenX is not documented in v28: 5 arguments (8 bytes, unsigned; 4 bytes, "
-		"unsigned; 4 bytes, unsigned; 8 bytes, signed; 1 byte, unsigned), 1 location");
+		"utxocache:spenX is not documented in v28: 5 arguments (8 bytes, unsigned; 4 bytes, unsigned; 4 bytes, unsigned; 8 bytes, signed; 1 byte, unsigned), 1 location");
 	judgement_fini(&judgement);
 
 	/* One that came later. */
@@ -183,8 +179,7 @@ missing_ones(void **state)
 	assert_int_equal(judgement.wrong.cnt, 0);
 	assert_string_equal(
 		judgement.remarks.items[0].message,
-		"net:misbehaving_connection is not documented in v28, but since v29: 2 arguments (8 bytes, "
-		"signed; 8 bytes, unsigned), 1 location");
+		"net:misbehaving_connection is not documented in v28, but since v29: 2 arguments (8 bytes, signed; 8 bytes, unsigned), 1 location");
 	judgement_fini(&judgement);
 
 	/* Without a wallet its tracepoints are not missed; others are. */
@@ -228,13 +223,10 @@ several_places(void **state)
 	assert_int_equal(judgement.wrong.cnt, 2);
 	assert_string_equal(
 		judgement.wrong.items[0].message,
-		"argument 5 (size) of net:outbound_message is 4 bytes, unsigned in the binary's note "
-		"('operand 5'), uint64 is 8 bytes, unsigned: a consumer reads it wrongly (at 1 of 6 "
-		"locations: 0x5400)");
+		"argument 5 (size) of net:outbound_message is 4 bytes, unsigned in the binary's note ('operand 5'), uint64 is 8 bytes, unsigned: a consumer reads it wrongly (at 1 of 6 locations: 0x5400)");
 	assert_string_equal(
 		judgement.wrong.items[1].message,
-		"the locations of net:outbound_message differ in argument 5: it is 8 bytes, unsigned at "
-		"0x1010 and 4 bytes, unsigned at 0x5400; a consumer reads all in one way");
+		"the locations of net:outbound_message differ in argument 5: it is 8 bytes, unsigned at 0x1010 and 4 bytes, unsigned at 0x5400; a consumer reads all in one way");
 	assert_int_equal(judgement.wrong.items[1].argument, 5);
 	judgement_fini(&judgement);
 
@@ -243,30 +235,25 @@ several_places(void **state)
 			fake.sites[i].args[4].width_bytes = 4;
 	assert_one_wrong(
 		&fake, "net:outbound_message", 5,
-		"argument 5 (size) of net:outbound_message is 4 bytes, unsigned in the binary's note "
-		"('operand 5'), uint64 is 8 bytes, unsigned: a consumer reads it wrongly (at 6 of 6 "
-		"locations: 0x1010, 0x5000, 0x5100, 0x5200, ...)");
+		"argument 5 (size) of net:outbound_message is 4 bytes, unsigned in the binary's note ('operand 5'), uint64 is 8 bytes, unsigned: a consumer reads it wrongly (at 6 of 6 locations: 0x1010, 0x5000, 0x5100, 0x5200, ...)");
 
 	for (size_t i = 0; i < fake.cnt; i++)
 		if (site_is_like(&fake.sites[i], last))
 			fake.sites[i].args[4].width_bytes = 8;
 	last->semaphore_address += 0x100;
-	assert_one_wrong(&fake, "net:outbound_message", 0,
-			 "the locations of net:outbound_message differ in their semaphores: 0x9002 at 0x1010 "
-			 "and 0x9102 "
-			 "at 0x5400; a tracer raises one of them");
+	assert_one_wrong(
+		&fake, "net:outbound_message", 0,
+		"the locations of net:outbound_message differ in their semaphores: 0x9002 at 0x1010 and 0x9102 at 0x5400; a tracer raises one of them");
 	last->semaphore_address -= 0x100;
 	last->args_cnt = 5;
 	judgement = judge_fake(&fake);
 	assert_int_equal(judgement.wrong.cnt, 2);
 	assert_string_equal(
 		judgement.wrong.items[0].message,
-		"net:outbound_message has 5 arguments in the binary's note, documented are 6 (at 1 of 6 "
-		"locations: 0x5400)");
+		"net:outbound_message has 5 arguments in the binary's note, documented are 6 (at 1 of 6 locations: 0x5400)");
 	assert_string_equal(
 		judgement.wrong.items[1].message,
-		"the locations of net:outbound_message differ in argument 6: it is 8 bytes, unsigned at "
-		"0x1010 and not there at 0x5400; a consumer reads all in one way");
+		"the locations of net:outbound_message differ in argument 6: it is 8 bytes, unsigned at 0x1010 and not there at 0x5400; a consumer reads all in one way");
 	judgement_fini(&judgement);
 }
 
@@ -308,22 +295,19 @@ semaphores(void **state)
 	site->semaphore_address = 0;
 	assert_one_wrong(
 		&fake, "mempool:added", 0,
-		"mempool:added has no semaphore, which every tracepoint has since v29: its arguments are "
-		"prepared while nobody listens");
+		"mempool:added has no semaphore, which every tracepoint has since v29: its arguments are prepared while nobody listens");
 	site->semaphore_address = address;
 	site->semaphore_is_stray = true;
 	assert_one_wrong(
 		&fake, "mempool:added", 0,
-		"the semaphore of mempool:added, at 0x9020, lies outside the section .probes, which is for "
-		"them: tracers count up something else there");
+		"the semaphore of mempool:added, at 0x9020, lies outside the section .probes, which is for them: tracers count up something else there");
 	site->semaphore_is_stray = false;
 	site->semaphore_address = other->semaphore_address;
 	struct judgement judgement = judge_fake(&fake);
 	assert_int_equal(judgement.wrong.cnt, 2);
 	assert_string_equal(
 		judgement.wrong.items[0].message,
-		"mempool:added has the semaphore of mempool:removed, at 0x9022: one of the two does not "
-		"activate what it should");
+		"mempool:added has the semaphore of mempool:removed, at 0x9022: one of the two does not activate what it should");
 	assert_string_equal(judgement.wrong.items[0].tracepoint, "mempool:added");
 	assert_string_equal(judgement.wrong.items[1].tracepoint, "mempool:removed");
 	judgement_fini(&judgement);
@@ -357,16 +341,14 @@ operands_for_some(void **state)
 	make_clean(&fake, RELEASE_MASTER, 8);
 	struct operand *operand = &find(&fake, "mempool", "added")->args[1];
 	operand->bcc = OPERAND_BCC_LEAVES;
-	assert_one_wrong(&fake, "mempool:added", 2,
-			 "argument 2 (vsize) of mempool:added is in an operand ('operand 2') that libbcc "
-			 "does not read; "
-			 "libbcc leaves it out, so that its users see the next argument in its place");
+	assert_one_wrong(
+		&fake, "mempool:added", 2,
+		"argument 2 (vsize) of mempool:added is in an operand ('operand 2') that libbcc does not read; libbcc leaves it out, so that its users see the next argument in its place");
 	operand->kind = OPERAND_UNREADABLE;
 	snprintf(operand->reason, sizeof(operand->reason), "why not");
-	assert_one_wrong(&fake, "mempool:added", 2,
-			 "argument 2 (vsize) of mempool:added cannot be read: why not; libbcc leaves it out, "
-			 "so that its "
-			 "users see the next argument in its place");
+	assert_one_wrong(
+		&fake, "mempool:added", 2,
+		"argument 2 (vsize) of mempool:added cannot be read: why not; libbcc leaves it out, so that its users see the next argument in its place");
 
 	/* Where libbcc knows nothing, that is said once. */
 	make_clean(&fake, RELEASE_MASTER, 4);

@@ -93,8 +93,7 @@ versions_in_code(void **state)
 		 "v28.0.0", ""},
 		{BYTES("\xc7\x00v25.\xc6\x40\x04\x30"), "", "v25"},
 		{BYTES("\xc7\x00v27.H.p.H.=.>..H...t.....t...0.0"), "v27.0.0", ""},
-		{BYTES("\xc7\x00v25.01234567890123456789012345678901234567890123456789012345678901234567.0."
-		       "0"),
+		{BYTES("\xc7\x00v25.01234567890123456789012345678901234567890123456789012345678901234567.0.0"),
 		 "", "v25"},
 		{BYTES("\xc7\x00v25"), "", ""},
 		{BYTES("\xc7\x00v25."), "", "v25"},
@@ -277,9 +276,8 @@ by_texts(void **state)
 	struct release_guess out = guess(&traces, &fake);
 	assert_int_equal(out.release, 27);
 	assert_string_equal(
-		out.why, "the file gives no version; its tracepoints fit v26 to v28 best, and the texts that "
-			 "it has and has not ('Invalid nblocks. Must be a positive number or -1.', ...) are "
-			 "those of v27");
+		out.why,
+		"the file gives no version; its tracepoints fit v26 to v28 best, and the texts that it has and has not ('Invalid nblocks. Must be a positive number or -1.', ...) are those of v27");
 	release_traces_feed_marks(&traces, &(struct chunk){.bytes = v28, .sz = sizeof(v28)});
 	assert_int_equal(guess(&traces, &fake).release, 28);
 
@@ -287,10 +285,10 @@ by_texts(void **state)
 	out = guess(&traces, &fake);
 	assert_int_equal(out.release, 29);
 	release_name(last_like_29(), last);
-	snprintf(why, sizeof(why),
-		 "the file gives no version; its tracepoints fit v29 to %s best, and the texts "
-		 "that it has and has not (none) are those of v29",
-		 last);
+	snprintf(
+		why, sizeof(why),
+		"the file gives no version; its tracepoints fit v29 to %s best, and the texts that it has and has not (none) are those of v29",
+		last);
 	assert_string_equal(out.why, why);
 	assert_int_equal(guess(&traces, &fake).release, 29);
 	release_traces_feed_marks(&traces, &(struct chunk){.bytes = v30, .sz = sizeof(v30)});
@@ -312,8 +310,9 @@ by_texts(void **state)
 
 	assert_false(traces.has_wallet_mark);
 	release_traces_feed_marks(
-		&traces, &(struct chunk){.bytes = BYTES("Transaction needs a change address, but we can't "
-							"generate it.")});
+		&traces,
+		&(struct chunk){
+			.bytes = BYTES("Transaction needs a change address, but we can't generate it.")});
 	assert_true(traces.has_wallet_mark);
 }
 

@@ -563,8 +563,7 @@ test_second_start(void **state)
 {
 	static const char *const texts[] = {
 		/* It ends for it. */
-		"if [ ! -e tried ]; then touch tried; echo 'Error: Unable to bind to 127.0.0.1:1' >&2; exit "
-		"1; fi\n"
+		"if [ ! -e tried ]; then touch tried; echo 'Error: Unable to bind to 127.0.0.1:1' >&2; exit 1; fi\n"
 		"exec \"$real\" \"$@\"\n",
 		/* It goes on without it. */
 		"mkdir -p regtest; for a; do case $a in -bind=*=onion) ;; -bind=*) [ -e tried ] ||\n"

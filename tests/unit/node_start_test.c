@@ -302,12 +302,11 @@ test_surroundings(void **state)
 	struct node *node;
 	char line[512];
 	static const char *const sets[] = {"Inh", "Prm", "Eff", "Bnd", "Amb"};
-	char *script = make_script("looks",
-				   "#!/bin/sh\n"
-				   "env; pwd; id -u; umask; ls /proc/self/fd | wc -w; cat; ps -o sid= -p $$; "
-				   "echo pid $$; grep -E '^(Uid|Gid|Groups|Cap|NoNew)' /proc/self/status | "
-				   "tr -s '\\t ' '  '; exit 1\n",
-				   0755);
+	char *script = make_script(
+		"looks",
+		"#!/bin/sh\n"
+		"env; pwd; id -u; umask; ls /proc/self/fd | wc -w; cat; ps -o sid= -p $$; echo pid $$; grep -E '^(Uid|Gid|Groups|Cap|NoNew)' /proc/self/status | tr -s '\\t ' '  '; exit 1\n",
+		0755);
 	int inherited = open("/dev/zero", O_RDONLY); /* without O_CLOEXEC */
 
 	(void)state;

@@ -791,8 +791,7 @@ places_without_a_nop(void **state)
 
 			assert_problem(
 				&image,
-				"notes: failed to place tracepoint 'a:b' of 'an image' at address "
-				"0x21404: the instruction there is not the nop that marks a tracepoint",
+				"notes: failed to place tracepoint 'a:b' of 'an image' at address 0x21404: the instruction there is not the nop that marks a tracepoint",
 				&site);
 			assert_non_null(site);
 		}
@@ -940,8 +939,7 @@ segments_that_lie(void **state)
 	assert_int_equal(notes_problems_cnt(notes), 2);
 	assert_string_equal(
 		notes_problem(notes, 0),
-		"notes: failed to place tracepoint 'a:b' of 'an image' at address 0x21404: it lies in a "
-		"segment that reaches beyond the end of the file");
+		"notes: failed to place tracepoint 'a:b' of 'an image' at address 0x21404: it lies in a segment that reaches beyond the end of the file");
 	assert_ptr_equal(notes_problem_site(notes, 0), notes_site(notes, 0));
 	assert_ptr_equal(notes_problem_site(notes, 1), notes_site(notes, 0));
 	notes_free(notes);
@@ -1062,10 +1060,10 @@ names_and_arguments_up_to_the_bounds(void **state)
 	snprintf(thirteen, sizeof(thirteen), "%s 1@$1", twelve);
 	add_note(&image, "net", "message", thirteen);
 	build(&image);
-	assert_problem(&image,
-		       "notes: failed to read tracepoint 'net:message' of 'an image': it has 13 arguments, "
-		       "more than 12",
-		       &site);
+	assert_problem(
+		&image,
+		"notes: failed to read tracepoint 'net:message' of 'an image': it has 13 arguments, more than 12",
+		&site);
 	assert_null(site);
 	end(&image);
 }
@@ -1193,8 +1191,7 @@ duplicates(void **state)
 		if (!same)
 			assert_string_equal(
 				notes_problem(notes, 0),
-				"notes: failed to read tracepoint 'net:message' of 'an image': two notes for "
-				"0x21404 contradict each other, the first is used");
+				"notes: failed to read tracepoint 'net:message' of 'an image': two notes for 0x21404 contradict each other, the first is used");
 		notes_free(notes);
 		end(&image);
 	}
@@ -1770,11 +1767,9 @@ huge_sparse_files(void **state)
 		const char *want;
 	} rows[] = {
 		{SECTION_NOTE,
-		 "notes: failed to read 'huge': .note.stapsdt claims to have 20401094656 bytes, 8388608 at "
-		 "most are read"},
+		 "notes: failed to read 'huge': .note.stapsdt claims to have 20401094656 bytes, 8388608 at most are read"},
 		{SECTION_NAMES,
-		 "notes: failed to read 'huge': the table of section names claims to have 20401094656 "
-		 "bytes, 4194304 at most are read"},
+		 "notes: failed to read 'huge': the table of section names claims to have 20401094656 bytes, 4194304 at most are read"},
 		{SECTION_TEXT, NULL},
 		{SECTION_BASE, NULL},
 	};
@@ -1805,8 +1800,7 @@ huge_sparse_files(void **state)
 	assert_int_equal(open_huge(fd, &notes, &diag), -EFBIG);
 	assert_string_equal(
 		diag.text,
-		"notes: failed to read 'huge': it claims to have 335540224 sections, 65536 at most "
-		"are read");
+		"notes: failed to read 'huge': it claims to have 335540224 sections, 65536 at most are read");
 	close(fd);
 	end(&image);
 }

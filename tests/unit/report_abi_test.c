@@ -187,16 +187,15 @@ diff(void **state)
 	char name[] = "a:b", arg[] = "txid", message[] = "another one";
 
 	(void)state;
-	assert_text(text_of(print_diff, &diff),
-		    "Tracepoints of `new` (master), compared with what v28 promises:\n"
-		    "\n"
-		    "No change.\n"
-		    "\n"
-		    "`new` was taken for master: a guess.\n"
-		    "\n"
-		    "ELF notes tell names of tracepoints, and widths and signs of arguments; not what "
-		    "arguments mean, nor "
-		    "whether two of equal width and sign changed places.\n");
+	assert_text(
+		text_of(print_diff, &diff),
+		"Tracepoints of `new` (master), compared with what v28 promises:\n"
+		"\n"
+		"No change.\n"
+		"\n"
+		"`new` was taken for master: a guess.\n"
+		"\n"
+		"ELF notes tell names of tracepoints, and widths and signs of arguments; not what arguments mean, nor whether two of equal width and sign changed places.\n");
 	changes_add(&changes, &(struct change){.kind = CHANGE_RETYPED,
 					       .breaks = true,
 					       .tracepoint = name,
@@ -206,20 +205,19 @@ diff(void **state)
 					       .message = message});
 	changes_add(&changes, &(struct change){.kind = CHANGE_SEMAPHORE, .message = message});
 	diff.after.version = "v31.99.0";
-	assert_text(text_of(print_diff, &diff),
-		    "Tracepoints of `new` (v31.99.0), compared with what v28 promises:\n"
-		    "\n"
-		    "Breaking for consumers:\n"
-		    "\n"
-		    "- `a:b` argument 2 (txid): another one\n"
-		    "\n"
-		    "Compatible:\n"
-		    "\n"
-		    "- every tracepoint: another one\n"
-		    "\n"
-		    "ELF notes tell names of tracepoints, and widths and signs of arguments; not what "
-		    "arguments mean, nor "
-		    "whether two of equal width and sign changed places.\n");
+	assert_text(
+		text_of(print_diff, &diff),
+		"Tracepoints of `new` (v31.99.0), compared with what v28 promises:\n"
+		"\n"
+		"Breaking for consumers:\n"
+		"\n"
+		"- `a:b` argument 2 (txid): another one\n"
+		"\n"
+		"Compatible:\n"
+		"\n"
+		"- every tracepoint: another one\n"
+		"\n"
+		"ELF notes tell names of tracepoints, and widths and signs of arguments; not what arguments mean, nor whether two of equal width and sign changed places.\n");
 	struct json *doc = parse(report_diff_json(&diff));
 	const struct json *first = json_at(json_get(doc, "changes"), 0);
 	assert_string_equal(json_number(json_get(doc, "breaking")), "1");

@@ -149,8 +149,7 @@ test_several_at_once(void **state)
 
 	(void)state;
 	put("tap",
-	    "a text that is longer than what comes, by far: 0123456789 0123456789 0123456789 0123456789"
-	    "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\n");
+	    "a text that is longer than what comes, by far: 0123456789 0123456789 0123456789 01234567890123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\n");
 	put("xml", "old");
 	struct reports *reports = reports_new();
 	assert_int_equal(add(reports, "tap", "tap", &diag), 0);
@@ -173,8 +172,7 @@ test_several_at_once(void **state)
 		text_of("xml"),
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<testsuites name=\"tpcheck\" tests=\"1\" failures=\"0\" errors=\"0\" time=\"0.034\">\n"
-		"  <testsuite name=\"tpcheck\" tests=\"1\" failures=\"0\" errors=\"0\" time=\"0.034\""
-		" skipped=\"0\" timestamp=\"2023-11-14T22:13:20\" hostname=\"here\">\n"
+		"  <testsuite name=\"tpcheck\" tests=\"1\" failures=\"0\" errors=\"0\" time=\"0.034\" skipped=\"0\" timestamp=\"2023-11-14T22:13:20\" hostname=\"here\">\n"
 		"    <properties>\n"
 		"      <property name=\"interrupted\" value=\"false\"/>\n"
 		"    </properties>\n"

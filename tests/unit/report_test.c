@@ -592,8 +592,9 @@ test_live_line(void **state)
 	report_text_start(&screen.text, "a.b.d", 2, 2);
 	report_text_summary(&screen.text, &run, false);
 	live_hide(screen.text.live);
-	assert_screen(&screen, "[1/2] a.b.c ... 0.0 s\r\033[K[2/2] a.b.d ... 0.0 s\r\033[K"
-			       "1 passed, 0 failed, 0 skipped, 0 errors in 0.0 s\n");
+	assert_screen(
+		&screen,
+		"[1/2] a.b.c ... 0.0 s\r\033[K[2/2] a.b.d ... 0.0 s\r\033[K1 passed, 0 failed, 0 skipped, 0 errors in 0.0 s\n");
 	report_text_start(&screen.text, "a.b.c", 1, 1);
 	live_hide(screen.text.live);
 	live_hide(screen.text.live);

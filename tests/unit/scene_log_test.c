@@ -19,122 +19,82 @@
 
 /* generateblock: an empty block and then the real one are checked (TestBlockValidity), then it is connected.
  */
-#define CHECKS_108                                                                                           \
-	"2026-11-23T14:38:12.227406Z CreateNewBlock(): block weight: 800 txs: 0 fees: 0 sigops 400\n"        \
-	"2026-11-23T14:38:12.227492Z [bench]     - Sanity checks: 0.00ms [0.00s (0.00ms/blk)]\n"             \
-	"2026-11-23T14:38:12.227519Z [bench]     - Fork checks: 0.04ms [0.04s (0.20ms/blk)]\n"               \
-	"2026-11-23T14:38:12.227528Z [bench]       - Connect 1 transactions: 0.01ms (0.006ms/tx, "           \
-	"0.000ms/txin) "                                                                                     \
-	"[0.02s (0.08ms/blk)]\n"                                                                             \
-	"2026-11-23T14:38:12.227534Z [bench]     - Verify 0 txins: 0.01ms (0.000ms/txin) [0.02s "            \
-	"(0.08ms/blk)]\n"                                                                                    \
-	"2026-11-23T14:38:12.227539Z [bench] CreateNewBlock() chunks: 0.01ms, validity: 0.17ms (total "      \
-	"0.18ms)\n"                                                                                          \
-	"2026-11-23T14:38:12.228165Z [bench]     - Sanity checks: 0.26ms [0.00s (0.00ms/blk)]\n"             \
-	"2026-11-23T14:38:12.241999Z [bench]     - Fork checks: 13.80ms [0.06s (0.26ms/blk)]\n"              \
-	"2026-11-23T14:38:12.247991Z [bench]       - Connect 2 transactions: 6.00ms (2.998ms/tx, "           \
-	"5.997ms/txin) "                                                                                     \
-	"[0.02s (0.10ms/blk)]\n"                                                                             \
-	"2026-11-23T14:38:12.248023Z [bench]     - Verify 1 txins: 6.05ms (6.053ms/txin) [0.02s "            \
-	"(0.11ms/blk)]\n"
+#define CHECKS_108                                                                                                                     \
+	"2026-11-23T14:38:12.227406Z CreateNewBlock(): block weight: 800 txs: 0 fees: 0 sigops 400\n"                                  \
+	"2026-11-23T14:38:12.227492Z [bench]     - Sanity checks: 0.00ms [0.00s (0.00ms/blk)]\n"                                       \
+	"2026-11-23T14:38:12.227519Z [bench]     - Fork checks: 0.04ms [0.04s (0.20ms/blk)]\n"                                         \
+	"2026-11-23T14:38:12.227528Z [bench]       - Connect 1 transactions: 0.01ms (0.006ms/tx, 0.000ms/txin) [0.02s (0.08ms/blk)]\n" \
+	"2026-11-23T14:38:12.227534Z [bench]     - Verify 0 txins: 0.01ms (0.000ms/txin) [0.02s (0.08ms/blk)]\n"                       \
+	"2026-11-23T14:38:12.227539Z [bench] CreateNewBlock() chunks: 0.01ms, validity: 0.17ms (total 0.18ms)\n"                       \
+	"2026-11-23T14:38:12.228165Z [bench]     - Sanity checks: 0.26ms [0.00s (0.00ms/blk)]\n"                                       \
+	"2026-11-23T14:38:12.241999Z [bench]     - Fork checks: 13.80ms [0.06s (0.26ms/blk)]\n"                                        \
+	"2026-11-23T14:38:12.247991Z [bench]       - Connect 2 transactions: 6.00ms (2.998ms/tx, 5.997ms/txin) [0.02s (0.10ms/blk)]\n" \
+	"2026-11-23T14:38:12.248023Z [bench]     - Verify 1 txins: 6.05ms (6.053ms/txin) [0.02s (0.11ms/blk)]\n"
 #define LOAD_108                                                                                             \
 	"2026-11-23T14:38:12.250723Z [bench]   - Using cached block\n"                                       \
 	"2026-11-23T14:38:12.250741Z [bench]   - Load block from disk: 0.02ms\n"
 #define SANITY_108 "2026-11-23T14:38:12.250750Z [bench]     - Sanity checks: 0.00ms [0.00s (0.00ms/blk)]\n"
 #define FORK_108   "2026-11-23T14:38:12.264481Z [bench]     - Fork checks: 13.71ms [0.07s (0.32ms/blk)]\n"
 #define CONNECT_108                                                                                          \
-	"2026-11-23T14:38:12.268924Z [bench]       - Connect 2 transactions: 4.45ms (2.225ms/tx, "           \
-	"4.451ms/txin) "                                                                                     \
-	"[0.03s (0.12ms/blk)]\n"
+	"2026-11-23T14:38:12.268924Z [bench]       - Connect 2 transactions: 4.45ms (2.225ms/tx, 4.451ms/txin) [0.03s (0.12ms/blk)]\n"
 #define VERIFY_108                                                                                           \
-	"2026-11-23T14:38:12.268948Z [bench]     - Verify 1 txins: 4.49ms (4.493ms/txin) [0.03s "            \
-	"(0.13ms/blk)]\n"
+	"2026-11-23T14:38:12.268948Z [bench]     - Verify 1 txins: 4.49ms (4.493ms/txin) [0.03s (0.13ms/blk)]\n"
 #define UNDO_108 "2026-11-23T14:38:12.269041Z [bench]     - Write undo data: 0.09ms [0.00s (0.01ms/blk)]\n"
 #define REST_108                                                                                             \
 	"2026-11-23T14:38:12.269046Z [bench]     - Index writing: 0.01ms [0.00s (0.00ms/blk)]\n"             \
 	"2026-11-23T14:38:12.269057Z [bench]   - Connect total: 18.32ms [0.05s (0.24ms/blk)]\n"              \
 	"2026-11-23T14:38:12.280399Z [bench]   - Flush: 11.32ms [0.03s (0.13ms/blk)]\n"
-#define FLUSH_108                                                                                            \
-	"2026-11-23T14:38:12.280444Z Cache size (8548096) exceeds total space (6835008)\n"                   \
-	"2026-11-23T14:38:12.280456Z [coindb] Writing chainstate to disk: flush mode=IF_NEEDED, prune=0, "   \
-	"large=0, "                                                                                          \
-	"critical=1, periodic=0\n"                                                                           \
-	"2026-11-23T14:38:12.280478Z [bench] FlushStateToDisk: write block and undo data to disk started\n"  \
-	"2026-11-23T14:38:12.282817Z [bench] FlushStateToDisk: write block and undo data to disk completed " \
-	"(2.33ms)\n"                                                                                         \
-	"2026-11-23T14:38:12.282835Z [bench] FlushStateToDisk: write block index to disk started\n"          \
-	"2026-11-23T14:38:12.283224Z [bench] FlushStateToDisk: write block index to disk completed "         \
-	"(0.38ms)\n"                                                                                         \
-	"2026-11-23T14:38:12.283249Z [bench] BatchWrite: write coins cache to disk (60108 out of 60108 "     \
-	"cached coins) "                                                                                     \
-	"started\n"                                                                                          \
-	"2026-11-23T14:38:12.295747Z [coindb] Writing final batch of 4.36 MiB\n"                             \
-	"2026-11-23T14:38:12.328209Z [coindb] Committed 60108 changed transaction outputs (out of 60108) "   \
-	"to coin "                                                                                           \
-	"database...\n"                                                                                      \
-	"2026-11-23T14:38:12.328252Z [bench] BatchWrite: write coins cache to disk (60108 out of 60108 "     \
-	"cached coins) "                                                                                     \
-	"completed (44.98ms)\n"                                                                              \
+#define FLUSH_108                                                                                                                           \
+	"2026-11-23T14:38:12.280444Z Cache size (8548096) exceeds total space (6835008)\n"                                                  \
+	"2026-11-23T14:38:12.280456Z [coindb] Writing chainstate to disk: flush mode=IF_NEEDED, prune=0, large=0, critical=1, periodic=0\n" \
+	"2026-11-23T14:38:12.280478Z [bench] FlushStateToDisk: write block and undo data to disk started\n"                                 \
+	"2026-11-23T14:38:12.282817Z [bench] FlushStateToDisk: write block and undo data to disk completed (2.33ms)\n"                      \
+	"2026-11-23T14:38:12.282835Z [bench] FlushStateToDisk: write block index to disk started\n"                                         \
+	"2026-11-23T14:38:12.283224Z [bench] FlushStateToDisk: write block index to disk completed (0.38ms)\n"                              \
+	"2026-11-23T14:38:12.283249Z [bench] BatchWrite: write coins cache to disk (60108 out of 60108 cached coins) started\n"             \
+	"2026-11-23T14:38:12.295747Z [coindb] Writing final batch of 4.36 MiB\n"                                                            \
+	"2026-11-23T14:38:12.328209Z [coindb] Committed 60108 changed transaction outputs (out of 60108) to coin database...\n"             \
+	"2026-11-23T14:38:12.328252Z [bench] BatchWrite: write coins cache to disk (60108 out of 60108 cached coins) completed (44.98ms)\n" \
 	"2026-11-23T14:38:12.333105Z [bench]   - Writing chainstate: 52.71ms [0.05s (0.24ms/blk)]\n"
-#define TIP_108                                                                                              \
-	"2026-11-23T14:38:12.333194Z UpdateTip: new best=" HASH_108                                          \
-	" height=108 version=0x20000000 log2_work=7.768184 "                                                 \
-	"tx=112 date='2026-11-23T14:38:28Z' progress=1.000000 cache=0.3MiB(0txo)\n"                          \
-	"2026-11-23T14:38:12.333201Z [bench]   - Connect postprocess: 0.12ms [0.01s (0.03ms/blk)]\n"         \
+#define TIP_108                                                                                                                       \
+	"2026-11-23T14:38:12.333194Z UpdateTip: new best=" HASH_108                                                                   \
+	" height=108 version=0x20000000 log2_work=7.768184 tx=112 date='2026-11-23T14:38:28Z' progress=1.000000 cache=0.3MiB(0txo)\n" \
+	"2026-11-23T14:38:12.333201Z [bench]   - Connect postprocess: 0.12ms [0.01s (0.03ms/blk)]\n"                                  \
 	"2026-11-23T14:38:12.333205Z [bench] - Connect block: 82.48ms [0.14s (0.65ms/blk)]\n"
 #define BLOCK_108 LOAD_108 SANITY_108 FORK_108 CONNECT_108 VERIFY_108 UNDO_108 REST_108 FLUSH_108 TIP_108
 enum { SUM_108_US = 0 + 13710 + 4490 + 90 };
 
-#define BLOCK_109                                                                                            \
-	"2026-11-23T14:38:12.747245Z CreateNewBlock(): block weight: 800 txs: 0 fees: 0 sigops 400\n"        \
-	"2026-11-23T14:38:12.748185Z [bench]     - Sanity checks: 0.36ms [0.00s (0.01ms/blk)]\n"             \
-	"2026-11-23T14:38:12.765777Z [bench]     - Fork checks: 17.56ms [0.09s (0.40ms/blk)]\n"              \
-	"2026-11-23T14:38:12.769597Z [bench]       - Connect 2 transactions: 3.83ms (1.917ms/tx, "           \
-	"3.834ms/txin) "                                                                                     \
-	"[0.03s (0.14ms/blk)]\n"                                                                             \
-	"2026-11-23T14:38:12.769621Z [bench]     - Verify 1 txins: 3.88ms (3.879ms/txin) [0.03s "            \
-	"(0.15ms/blk)]\n"                                                                                    \
-	"2026-11-23T14:38:12.772222Z [bench]   - Using cached block\n"                                       \
-	"2026-11-23T14:38:12.772234Z [bench]   - Load block from disk: 0.01ms\n"                             \
-	"2026-11-23T14:38:12.772241Z [bench]     - Sanity checks: 0.02ms [0.00s (0.01ms/blk)]\n"             \
-	"2026-11-23T14:38:12.781743Z [bench]     - Fork checks: 9.50ms [0.10s (0.44ms/blk)]\n"               \
-	"2026-11-23T14:38:12.785459Z [bench]       - Connect 2 transactions: 3.71ms (1.855ms/tx, "           \
-	"3.710ms/txin) "                                                                                     \
-	"[0.03s (0.16ms/blk)]\n"                                                                             \
-	"2026-11-23T14:38:12.785472Z [bench]     - Verify 1 txins: 3.73ms (3.735ms/txin) [0.04s "            \
-	"(0.16ms/blk)]\n"                                                                                    \
-	"2026-11-23T14:38:12.785533Z [bench]     - Write undo data: 0.06ms [0.00s (0.01ms/blk)]\n"           \
-	"2026-11-23T14:38:12.785537Z [bench]     - Index writing: 0.00ms [0.00s (0.00ms/blk)]\n"             \
-	"2026-11-23T14:38:12.785548Z [bench]   - Connect total: 13.32ms [0.07s (0.30ms/blk)]\n"              \
-	"2026-11-23T14:38:12.789770Z [bench]   - Flush: 4.21ms [0.03s (0.15ms/blk)]\n"                       \
-	"2026-11-23T14:38:12.789788Z [bench]   - Writing chainstate: 0.03ms [0.05s (0.24ms/blk)]\n"          \
-	"2026-11-23T14:38:12.789827Z UpdateTip: new best=" HASH_109                                          \
-	" height=109 version=0x20000000 log2_work=7.781360 "                                                 \
-	"tx=114 date='2026-11-23T14:38:28Z' progress=1.000000 cache=2.7MiB(20002txo)\n"                      \
-	"2026-11-23T14:38:12.789832Z [bench]   - Connect postprocess: 0.04ms [0.01s (0.03ms/blk)]\n"         \
+#define BLOCK_109                                                                                                                         \
+	"2026-11-23T14:38:12.747245Z CreateNewBlock(): block weight: 800 txs: 0 fees: 0 sigops 400\n"                                     \
+	"2026-11-23T14:38:12.748185Z [bench]     - Sanity checks: 0.36ms [0.00s (0.01ms/blk)]\n"                                          \
+	"2026-11-23T14:38:12.765777Z [bench]     - Fork checks: 17.56ms [0.09s (0.40ms/blk)]\n"                                           \
+	"2026-11-23T14:38:12.769597Z [bench]       - Connect 2 transactions: 3.83ms (1.917ms/tx, 3.834ms/txin) [0.03s (0.14ms/blk)]\n"    \
+	"2026-11-23T14:38:12.769621Z [bench]     - Verify 1 txins: 3.88ms (3.879ms/txin) [0.03s (0.15ms/blk)]\n"                          \
+	"2026-11-23T14:38:12.772222Z [bench]   - Using cached block\n"                                                                    \
+	"2026-11-23T14:38:12.772234Z [bench]   - Load block from disk: 0.01ms\n"                                                          \
+	"2026-11-23T14:38:12.772241Z [bench]     - Sanity checks: 0.02ms [0.00s (0.01ms/blk)]\n"                                          \
+	"2026-11-23T14:38:12.781743Z [bench]     - Fork checks: 9.50ms [0.10s (0.44ms/blk)]\n"                                            \
+	"2026-11-23T14:38:12.785459Z [bench]       - Connect 2 transactions: 3.71ms (1.855ms/tx, 3.710ms/txin) [0.03s (0.16ms/blk)]\n"    \
+	"2026-11-23T14:38:12.785472Z [bench]     - Verify 1 txins: 3.73ms (3.735ms/txin) [0.04s (0.16ms/blk)]\n"                          \
+	"2026-11-23T14:38:12.785533Z [bench]     - Write undo data: 0.06ms [0.00s (0.01ms/blk)]\n"                                        \
+	"2026-11-23T14:38:12.785537Z [bench]     - Index writing: 0.00ms [0.00s (0.00ms/blk)]\n"                                          \
+	"2026-11-23T14:38:12.785548Z [bench]   - Connect total: 13.32ms [0.07s (0.30ms/blk)]\n"                                           \
+	"2026-11-23T14:38:12.789770Z [bench]   - Flush: 4.21ms [0.03s (0.15ms/blk)]\n"                                                    \
+	"2026-11-23T14:38:12.789788Z [bench]   - Writing chainstate: 0.03ms [0.05s (0.24ms/blk)]\n"                                       \
+	"2026-11-23T14:38:12.789827Z UpdateTip: new best=" HASH_109                                                                       \
+	" height=109 version=0x20000000 log2_work=7.781360 tx=114 date='2026-11-23T14:38:28Z' progress=1.000000 cache=2.7MiB(20002txo)\n" \
+	"2026-11-23T14:38:12.789832Z [bench]   - Connect postprocess: 0.04ms [0.01s (0.03ms/blk)]\n"                                      \
 	"2026-11-23T14:38:12.789836Z [bench] - Connect block: 17.61ms [0.16s (0.72ms/blk)]\n"
 enum { SUM_109_US = 20 + 9500 + 3730 + 60 };
 
 /* With a mock time, which the stamps of the log do not follow. */
-#define FLUSH_MOCKED                                                                                         \
-	"2026-11-23T14:38:13.210034Z (mocktime: 2027-01-15T08:00:00Z) [coindb] Writing chainstate to disk: " \
-	"flush "                                                                                             \
-	"mode=PERIODIC, prune=0, large=0, critical=0, periodic=1\n"                                          \
-	"2026-11-23T14:38:13.210068Z (mocktime: 2027-01-15T08:00:00Z) [bench] FlushStateToDisk: write "      \
-	"block and undo "                                                                                    \
-	"data to disk started\n"                                                                             \
-	"2026-11-23T14:38:13.211918Z (mocktime: 2027-01-15T08:00:00Z) [bench] FlushStateToDisk: write "      \
-	"block and undo "                                                                                    \
-	"data to disk completed (1.84ms)\n"                                                                  \
-	"2026-11-23T14:38:13.212128Z (mocktime: 2027-01-15T08:00:00Z) [bench] BatchWrite: write coins "      \
-	"cache to disk "                                                                                     \
-	"(40005 out of 40005 cached coins) started\n"                                                        \
-	"2026-11-23T14:38:13.252457Z (mocktime: 2027-01-15T08:00:00Z) [coindb] Committed 40005 changed "     \
-	"transaction "                                                                                       \
-	"outputs (out of 40005) to coin database...\n"                                                       \
-	"2026-11-23T14:38:13.252495Z (mocktime: 2027-01-15T08:00:00Z) [bench] BatchWrite: write coins "      \
-	"cache to disk "                                                                                     \
-	"(40005 out of 40005 cached coins) completed (40.35ms)\n"
+#define FLUSH_MOCKED                                                                                                                                                        \
+	"2026-11-23T14:38:13.210034Z (mocktime: 2027-01-15T08:00:00Z) [coindb] Writing chainstate to disk: flush mode=PERIODIC, prune=0, large=0, critical=0, periodic=1\n" \
+	"2026-11-23T14:38:13.210068Z (mocktime: 2027-01-15T08:00:00Z) [bench] FlushStateToDisk: write block and undo data to disk started\n"                                \
+	"2026-11-23T14:38:13.211918Z (mocktime: 2027-01-15T08:00:00Z) [bench] FlushStateToDisk: write block and undo data to disk completed (1.84ms)\n"                     \
+	"2026-11-23T14:38:13.212128Z (mocktime: 2027-01-15T08:00:00Z) [bench] BatchWrite: write coins cache to disk (40005 out of 40005 cached coins) started\n"            \
+	"2026-11-23T14:38:13.252457Z (mocktime: 2027-01-15T08:00:00Z) [coindb] Committed 40005 changed transaction outputs (out of 40005) to coin database...\n"            \
+	"2026-11-23T14:38:13.252495Z (mocktime: 2027-01-15T08:00:00Z) [bench] BatchWrite: write coins cache to disk (40005 out of 40005 cached coins) completed (40.35ms)\n"
 
 /* The parts one behind the other. Two such texts live at a time. */
 #define LOG(...) join((const char *const[]){__VA_ARGS__, NULL})
@@ -230,12 +190,11 @@ cut(const char *log, size_t len)
 /* Block timing */
 
 /* v23 */
-#define BLOCK_359                                                                                            \
-	"2026-11-26T12:08:34.568442Z   - Load block from disk: 0.00ms [0.00s]\n"                             \
-	"2026-11-26T12:08:34.568451Z     - Sanity checks: 0.01ms [0.00s (0.00ms/blk)]\n"                     \
-	"2026-11-26T12:08:34.568457Z     - Fork checks: 0.02ms [0.01s (0.01ms/blk)]\n"                       \
-	"2026-11-26T12:08:34.568464Z       - Connect 1 transactions: 0.01ms (0.006ms/tx, 0.000ms/txin) "     \
-	"[0.00s (0.01ms/blk)]\n"                                                                             \
+#define BLOCK_359                                                                                                              \
+	"2026-11-26T12:08:34.568442Z   - Load block from disk: 0.00ms [0.00s]\n"                                               \
+	"2026-11-26T12:08:34.568451Z     - Sanity checks: 0.01ms [0.00s (0.00ms/blk)]\n"                                       \
+	"2026-11-26T12:08:34.568457Z     - Fork checks: 0.02ms [0.01s (0.01ms/blk)]\n"                                         \
+	"2026-11-26T12:08:34.568464Z       - Connect 1 transactions: 0.01ms (0.006ms/tx, 0.000ms/txin) [0.00s (0.01ms/blk)]\n" \
 	"2026-11-26T12:08:34.568469Z     - Verify 0 txins: 0.03ms (0.000ms/txin) [0.01s (0.01ms/blk)]\n"
 #define INDEX_359 "2026-11-26T12:08:34.568486Z     - Index writing: 0.05ms [0.01s (0.01ms/blk)]\n"
 #define TIP_359                                                                                              \
@@ -276,20 +235,14 @@ test_several_blocks(void **state)
 		LOG(BLOCK_108, BLOCK_109,
 		    "2026-11-23T14:38:20.811201Z [bench] - Disconnect block: 0.16ms\n"
 		    "2026-11-23T14:38:20.811244Z UpdateTip: new best=" HASH_NONE
-		    " height=108 version=0x20000000 "
-		    "log2_work=3.000000 tx=4 date='2026-11-23T14:37:48Z' progress=0.869565 "
-		    "cache=0.3MiB(4txo)\n"
+		    " height=108 version=0x20000000 log2_work=3.000000 tx=4 date='2026-11-23T14:37:48Z' progress=0.869565 cache=0.3MiB(4txo)\n"
 		    "2026-11-23T14:38:20.820745Z [bench]   - Load block from disk: 0.05ms\n"
 		    "2026-11-23T14:38:20.820777Z [bench]     - Sanity checks: 0.01ms [0.00s (0.00ms/blk)]\n"
 		    "2026-11-23T14:38:20.820797Z [bench]     - Fork checks: 0.02ms [0.00s (0.01ms/blk)]\n"
-		    "2026-11-23T14:38:20.820817Z [bench]     - Verify 0 txins: 1000.00ms (0.000ms/txin) "
-		    "[0.00s "
-		    "(0.02ms/blk)]\n"
+		    "2026-11-23T14:38:20.820817Z [bench]     - Verify 0 txins: 1000.00ms (0.000ms/txin) [0.00s (0.02ms/blk)]\n"
 		    "2026-11-23T14:38:20.820822Z [bench]     - Write undo data: 0.04ms [0.00s (0.04ms/blk)]\n"
 		    "2026-11-23T14:38:20.820879Z UpdateTip: new best=" HASH_109
-		    " height=109 version=0x20000000 "
-		    "log2_work=3.321928 tx=5 date='2026-11-23T14:37:49Z' progress=1.000000 "
-		    "cache=0.3MiB(4txo)\n"),
+		    " height=109 version=0x20000000 log2_work=3.321928 tx=5 date='2026-11-23T14:37:49Z' progress=1.000000 cache=0.3MiB(4txo)\n"),
 		HASH_109, 10 + 20 + 1000000 + 40);
 }
 
@@ -361,26 +314,19 @@ test_block_of_old_releases(void **state)
 		"2024-10-02T09:00:00.000001Z [bench]   - Using cached block\n"
 		"2024-10-02T09:00:00.000100Z [bench]     - Sanity checks: 0.01ms [0.00s (0.00ms/blk)]\n"
 		"2024-10-02T09:00:00.000200Z [bench]     - Fork checks: 0.03ms [0.00s (0.02ms/blk)]\n"
-		"2024-10-02T09:00:00.000300Z [bench]       - Connect 3 transactions: 0.25ms (0.083ms/tx, "
-		"0.125ms/txin) "
-		"[0.00s (0.08ms/blk)]\n"
-		"2024-10-02T09:00:00.000400Z [bench]     - Verify 2 txins: 0.31ms (0.155ms/txin) [0.00s "
-		"(0.09ms/blk)]\n"
+		"2024-10-02T09:00:00.000300Z [bench]       - Connect 3 transactions: 0.25ms (0.083ms/tx, 0.125ms/txin) [0.00s (0.08ms/blk)]\n"
+		"2024-10-02T09:00:00.000400Z [bench]     - Verify 2 txins: 0.31ms (0.155ms/txin) [0.00s (0.09ms/blk)]\n"
 		"2024-10-02T09:00:00.000500Z [bench]     - Write undo data: 12.50ms [0.01s (0.05ms/blk)]\n"
 		"2024-10-02T09:00:00.000600Z [bench]     - Index writing: 0.01ms [0.00s (0.01ms/blk)]\n"
-		"2024-10-02T09:00:00.000700Z UpdateTip: new best=" HASH_109 " height=109 version=0x20000000 "
-		"log2_work=7.781360 tx=114 date='2024-10-02T09:00:00Z' progress=1.000000 "
-		"cache=2.7MiB(20002txo) "
-		"warning='This is a pre-release test build - use at your own risk'\n";
+		"2024-10-02T09:00:00.000700Z UpdateTip: new best=" HASH_109
+		" height=109 version=0x20000000 log2_work=7.781360 tx=114 date='2024-10-02T09:00:00Z' progress=1.000000 cache=2.7MiB(20002txo) warning='This is a pre-release test build - use at your own risk'\n";
 	static const char v23[] =
 		"2022-04-25T09:00:00.000100Z     - Sanity checks: 0.01ms [0.00s (0.00ms/blk)]\n"
 		"2022-04-25T09:00:00.000200Z     - Fork checks: 0.03ms [0.00s (0.02ms/blk)]\n"
-		"2022-04-25T09:00:00.000400Z     - Verify 2 txins: 0.31ms (0.155ms/txin) [0.00s "
-		"(0.09ms/blk)]\n"
+		"2022-04-25T09:00:00.000400Z     - Verify 2 txins: 0.31ms (0.155ms/txin) [0.00s (0.09ms/blk)]\n"
 		"2022-04-25T09:00:00.000500Z     - Write undo data: 0.05ms [0.01s (0.05ms/blk)]\n"
-		"2022-04-25T09:00:00.000700Z UpdateTip: new best=" HASH_109 " height=109 version=0x20000000 "
-		"log2_work=7.781360 tx=114 date='2022-04-25T09:00:00Z' progress=1.000000 "
-		"cache=2.7MiB(20002txo)\n";
+		"2022-04-25T09:00:00.000700Z UpdateTip: new best=" HASH_109
+		" height=109 version=0x20000000 log2_work=7.781360 tx=114 date='2022-04-25T09:00:00Z' progress=1.000000 cache=2.7MiB(20002txo)\n";
 
 	(void)state;
 	assert_timing(v28, HASH_109, 10 + 30 + 310 + 12500);
@@ -399,13 +345,13 @@ test_block_figures(void **state)
 
 		snprintf(figures, sizeof(figures), "%lld.%02lldms", (long long)us / 1000,
 			 (long long)us % 1000 / 10);
-		snprintf(log, sizeof(log),
-			 "    - Sanity checks: %s [0.00s (0.00ms/blk)]\n    - Fork checks: %s [0.00s "
-			 "(0.00ms/blk)]\n"
-			 "    - Verify 12 txins: %s (0.155ms/txin) [0.00s (0.09ms/blk)]\n"
-			 "    - Write undo data: %s [0.01s (0.05ms/blk)]\nUpdateTip: new best=" HASH_109
-			 " height=109\n",
-			 figures, figures, figures, figures);
+		snprintf(
+			log, sizeof(log),
+			"    - Sanity checks: %s [0.00s (0.00ms/blk)]\n    - Fork checks: %s [0.00s (0.00ms/blk)]\n"
+			"    - Verify 12 txins: %s (0.155ms/txin) [0.00s (0.09ms/blk)]\n"
+			"    - Write undo data: %s [0.01s (0.05ms/blk)]\nUpdateTip: new best=" HASH_109
+			" height=109\n",
+			figures, figures, figures, figures);
 		assert_timing(log, HASH_109, 4 * us);
 	}
 }
@@ -415,11 +361,8 @@ static void
 test_block_with_prefixes(void **state)
 {
 	static const char log[] =
-		"2026-11-23T14:38:12.250750Z (mocktime: 2027-01-15T08:00:00Z) [http.1] [validation.cpp:2459] "
-		"[ConnectBlock] "
-		"[bench]     - Sanity checks: 0.01ms [0.00s (0.00ms/blk)]\n"
-		"2026-11-23T14:38:12.264481Z [msghand] [bench:debug]     - Fork checks: 0.02ms [0.07s "
-		"(0.32ms/blk)]\n"
+		"2026-11-23T14:38:12.250750Z (mocktime: 2027-01-15T08:00:00Z) [http.1] [validation.cpp:2459] [ConnectBlock] [bench]     - Sanity checks: 0.01ms [0.00s (0.00ms/blk)]\n"
+		"2026-11-23T14:38:12.264481Z [msghand] [bench:debug]     - Fork checks: 0.02ms [0.07s (0.32ms/blk)]\n"
 		"[bench]     - Verify 1 txins: 0.04ms (4.493ms/txin) [0.03s (0.13ms/blk)]\n"
 		"    - Write undo data: 0.08ms [0.00s (0.01ms/blk)]\n"
 		"UpdateTip: new best=" HASH_108 " height=108 version=0x20000000 cache=0.3MiB(0txo)";
@@ -517,26 +460,17 @@ test_flush_of_old_releases(void **state)
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		char log[4096];
 
-		snprintf(log, sizeof(log),
-			 "2023-05-25T11:10:39.100000Z [bench] FlushStateToDisk: write block and undo data to "
-			 "disk started\n"
-			 "2023-05-25T11:10:39.101000Z [bench] FlushStateToDisk: write block and undo data to "
-			 "disk completed "
-			 "(1.00ms)\n"
-			 "2023-05-25T11:10:39.101010Z [bench] FlushStateToDisk: write block index to disk "
-			 "started\n"
-			 "2023-05-25T11:10:39.102000Z [bench] FlushStateToDisk: write block index to disk "
-			 "completed (0.99ms)\n"
-			 "2023-05-25T11:10:39.102010Z [bench] FlushStateToDisk: write coins cache to disk "
-			 "(12 coins, %s) started\n"
-			 "2023-05-25T11:10:39.102500Z [coindb] Writing final batch of 0.00 MiB\n"
-			 "2023-05-25T11:10:39.102700Z [coindb] Committed 12 changed transaction outputs (out "
-			 "of 12) to coin "
-			 "database...\n"
-			 "2023-05-25T11:10:39.109000Z [bench] FlushStateToDisk: write coins cache to disk "
-			 "(12 coins, %s) "
-			 "completed (6.99ms)\n",
-			 units[i], units[i]);
+		snprintf(
+			log, sizeof(log),
+			"2023-05-25T11:10:39.100000Z [bench] FlushStateToDisk: write block and undo data to disk started\n"
+			"2023-05-25T11:10:39.101000Z [bench] FlushStateToDisk: write block and undo data to disk completed (1.00ms)\n"
+			"2023-05-25T11:10:39.101010Z [bench] FlushStateToDisk: write block index to disk started\n"
+			"2023-05-25T11:10:39.102000Z [bench] FlushStateToDisk: write block index to disk completed (0.99ms)\n"
+			"2023-05-25T11:10:39.102010Z [bench] FlushStateToDisk: write coins cache to disk (12 coins, %s) started\n"
+			"2023-05-25T11:10:39.102500Z [coindb] Writing final batch of 0.00 MiB\n"
+			"2023-05-25T11:10:39.102700Z [coindb] Committed 12 changed transaction outputs (out of 12) to coin database...\n"
+			"2023-05-25T11:10:39.109000Z [bench] FlushStateToDisk: write coins cache to disk (12 coins, %s) completed (6.99ms)\n",
+			units[i], units[i]);
 		assert_flush(log, 0, 2700, -1);
 		assert_no_flush(log, 1);
 		/* The same after one of master. */
@@ -546,30 +480,20 @@ test_flush_of_old_releases(void **state)
 		assert_flush(both, 2, 42427, -1);
 	}
 	/* Without -debug=coindb there is less to go by. */
-	assert_flush("2023-05-25T11:10:39.100000Z [bench] FlushStateToDisk: write block and undo data to "
-		     "disk started\n"
-		     "2023-05-25T11:10:39.102010Z [bench] FlushStateToDisk: write coins cache to disk (12 "
-		     "coins, 3.45kB) started\n"
-		     "2023-05-25T11:10:39.109000Z [bench] FlushStateToDisk: write coins cache to disk (12 "
-		     "coins, 3.45kB) completed "
-		     "(6.99ms)\n",
-		     0, 2010, -1);
+	assert_flush(
+		"2023-05-25T11:10:39.100000Z [bench] FlushStateToDisk: write block and undo data to disk started\n"
+		"2023-05-25T11:10:39.102010Z [bench] FlushStateToDisk: write coins cache to disk (12 coins, 3.45kB) started\n"
+		"2023-05-25T11:10:39.109000Z [bench] FlushStateToDisk: write coins cache to disk (12 coins, 3.45kB) completed (6.99ms)\n",
+		0, 2010, -1);
 	/* Before v28 the blocks alone were written as well: that is no flush, and the next one does not begin
 	 * there. */
 	assert_flush(
-		"2023-05-25T11:00:00.000000Z [bench] FlushStateToDisk: write block and undo data to disk "
-		"started\n"
-		"2023-05-25T11:00:00.100000Z [bench] FlushStateToDisk: write block and undo data to disk "
-		"completed "
-		"(100.00ms)\n"
+		"2023-05-25T11:00:00.000000Z [bench] FlushStateToDisk: write block and undo data to disk started\n"
+		"2023-05-25T11:00:00.100000Z [bench] FlushStateToDisk: write block and undo data to disk completed (100.00ms)\n"
 		"2023-05-25T11:10:39.100000Z FlushStateToDisk: write block and undo data to disk started\n"
-		"2023-05-25T11:10:39.102010Z FlushStateToDisk: write coins cache to disk (12 coins, 3.45kB) "
-		"started\n"
-		"2023-05-25T11:10:39.102700Z Committed 12 changed transaction outputs (out of 12) to coin "
-		"database...\n"
-		"2023-05-25T11:10:39.109000Z FlushStateToDisk: write coins cache to disk (12 coins, 3.45kB) "
-		"completed "
-		"(6.99ms)\n",
+		"2023-05-25T11:10:39.102010Z FlushStateToDisk: write coins cache to disk (12 coins, 3.45kB) started\n"
+		"2023-05-25T11:10:39.102700Z Committed 12 changed transaction outputs (out of 12) to coin database...\n"
+		"2023-05-25T11:10:39.109000Z FlushStateToDisk: write coins cache to disk (12 coins, 3.45kB) completed (6.99ms)\n",
 		0, 2700, -1);
 }
 
@@ -577,24 +501,18 @@ static void
 test_flush_over_midnight(void **state)
 {
 	(void)state;
-	assert_flush("2026-12-31T23:59:59.999990Z [bench] FlushStateToDisk: write block and undo data to "
-		     "disk started\n"
-		     "2027-01-01T00:00:00.000015Z [bench] BatchWrite: write coins cache to disk (3 out of 3 "
-		     "cached coins) "
-		     "completed (0.03ms)\n",
-		     0, 25, -1);
-	assert_flush("2026-12-31T00:00:00.000000Z [bench] FlushStateToDisk: write block and undo data to "
-		     "disk started\n"
-		     "2026-12-31T23:59:59.999999Z [bench] BatchWrite: write coins cache to disk (3 out of 3 "
-		     "cached coins) "
-		     "completed (0.03ms)\n",
-		     0, INT64_C(86399999999), -1);
-	assert_flush("2026-12-31T12:00:00.000001Z [bench] FlushStateToDisk: write block and undo data to "
-		     "disk started\n"
-		     "2026-12-31T12:00:00.000001Z [bench] BatchWrite: write coins cache to disk (3 out of 3 "
-		     "cached coins) "
-		     "completed (0.00ms)\n",
-		     0, 0, -1);
+	assert_flush(
+		"2026-12-31T23:59:59.999990Z [bench] FlushStateToDisk: write block and undo data to disk started\n"
+		"2027-01-01T00:00:00.000015Z [bench] BatchWrite: write coins cache to disk (3 out of 3 cached coins) completed (0.03ms)\n",
+		0, 25, -1);
+	assert_flush(
+		"2026-12-31T00:00:00.000000Z [bench] FlushStateToDisk: write block and undo data to disk started\n"
+		"2026-12-31T23:59:59.999999Z [bench] BatchWrite: write coins cache to disk (3 out of 3 cached coins) completed (0.03ms)\n",
+		0, INT64_C(86399999999), -1);
+	assert_flush(
+		"2026-12-31T12:00:00.000001Z [bench] FlushStateToDisk: write block and undo data to disk started\n"
+		"2026-12-31T12:00:00.000001Z [bench] BatchWrite: write coins cache to disk (3 out of 3 cached coins) completed (0.00ms)\n",
+		0, 0, -1);
 }
 
 /* Lines that lack, stamps without microseconds, and figures that are none. */
@@ -602,8 +520,7 @@ static void
 test_flush_rubbish(void **state)
 {
 	static const char completed[] =
-		"2026-11-23T14:38:12.328252Z [bench] BatchWrite: write coins cache to disk (3 out of 3 "
-		"cached coins) completed (0.03ms)\n";
+		"2026-11-23T14:38:12.328252Z [bench] BatchWrite: write coins cache to disk (3 out of 3 cached coins) completed (0.03ms)\n";
 	static const char *const stamps[] = {"",
 					     "2026-11-23T14:38:12Z ",
 					     "2026-11-23T14:38:12.Z ",
@@ -621,27 +538,22 @@ test_flush_rubbish(void **state)
 			 "%sFlushStateToDisk: write block and undo data to disk started\n%s", stamps[i],
 			 completed);
 		assert_no_flush(log, 0);
-		snprintf(log, sizeof(log),
-			 "2026-11-23T14:38:12.280478Z FlushStateToDisk: write block and undo data to disk "
-			 "started\n"
-			 "%sBatchWrite: write coins cache to disk (3 out of 3 cached coins) completed "
-			 "(0.03ms)\n",
-			 stamps[i]);
+		snprintf(
+			log, sizeof(log),
+			"2026-11-23T14:38:12.280478Z FlushStateToDisk: write block and undo data to disk started\n"
+			"%sBatchWrite: write coins cache to disk (3 out of 3 cached coins) completed (0.03ms)\n",
+			stamps[i]);
 		assert_no_flush(log, 0);
 	}
 	assert_flush(
 		"Cache size (many) exceeds total space (6835008)\n"
 		"2026-11-23T14:38:12.328000Z FlushStateToDisk: write block and undo data to disk started\n"
-		"2026-11-23T14:38:12.328252Z [bench] BatchWrite: write coins cache to disk (3 out of 3 "
-		"cached coins) completed "
-		"(0.03ms)\n",
+		"2026-11-23T14:38:12.328252Z [bench] BatchWrite: write coins cache to disk (3 out of 3 cached coins) completed (0.03ms)\n",
 		0, 252, -1);
 	assert_flush(
 		"Cache size (12) is fine\n"
 		"2026-11-23T14:38:12.328000Z FlushStateToDisk: write block and undo data to disk started\n"
-		"2026-11-23T14:38:12.328252Z [bench] BatchWrite: write coins cache to disk (3 out of 3 "
-		"cached coins) completed "
-		"(0.03ms)\n",
+		"2026-11-23T14:38:12.328252Z [bench] BatchWrite: write coins cache to disk (3 out of 3 cached coins) completed (0.03ms)\n",
 		0, 252, -1);
 }
 
@@ -747,11 +659,8 @@ test_selections(void **state)
 {
 	static const char log[] =
 		"2026-11-23T16:51:58.203133Z [purse] Coin Selection: Algorithm:bnb, Waste Metric Score:0\n"
-		"2026-11-23T16:51:58.203138Z [purse] Fee Calculation: Fee:1230 Bytes:123 Tgt:0 (requested 0) "
-		"Reason:\"None\" Decay 0.00000: Estimation: (0 - 0) 0.00% 0.0/(0.0 0 mem 0.0 out) Fail: (0 - "
-		"0)\n"
-		"2026-11-23T16:51:58.203200Z [a, b] Coin Selection: Algorithm:knapsack, Waste Metric "
-		"Score:-4304044020\n"
+		"2026-11-23T16:51:58.203138Z [purse] Fee Calculation: Fee:1230 Bytes:123 Tgt:0 (requested 0) Reason:\"None\" Decay 0.00000: Estimation: (0 - 0) 0.00% 0.0/(0.0 0 mem 0.0 out) Fail: (0 - 0)\n"
+		"2026-11-23T16:51:58.203200Z [a, b] Coin Selection: Algorithm:knapsack, Waste Metric Score:-4304044020\n"
 		"2026-11-23T16:51:58.203300Z [purse] Coin Selection: Algorithm:cg\n"
 		"2026-11-23T16:51:58.203400Z [purse] Fee non-grouped = 1, grouped = 2, using grouped\n"
 		"2026-11-23T16:51:58.203500Z [purse] Coin Selection: Algorithm:srd, Waste Metric Score:17";

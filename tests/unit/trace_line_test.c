@@ -217,8 +217,9 @@ test_whole_lines(void **state)
 	/* 12:34:56.789012 of the first day. */
 	event.time_ns = UINT64_C(45295789012999);
 	line_text(&clock, row, &event, &out);
-	assert_string_equal(out.data, "12:34:56.789012 net:inbound_message peer_id=3 address=127.0.0.1:8333 "
-				      "connection_type=inbound message_type=ping size=8 B\n");
+	assert_string_equal(
+		out.data,
+		"12:34:56.789012 net:inbound_message peer_id=3 address=127.0.0.1:8333 connection_type=inbound message_type=ping size=8 B\n");
 	buf_reset(&out);
 	event = message(payload, 2, VALUE_CUT);
 	event.time_ns = UINT64_C(45295789012999);
@@ -228,9 +229,7 @@ test_whole_lines(void **state)
 	line_json(&clock, row, &event, 4711, &out);
 	assert_string_equal(
 		out.data,
-		"{\"time_ns\":45296789012999,\"tracepoint\":\"net:inbound_message\",\"pid\":4711,\"tid\":17,"
-		"\"args\":{\"peer_id\":3,\"address\":\"127.0.0.1:8333\",\"connection_type\":\"inbound\","
-		"\"message_type\":\"ping\",\"size\":8,\"payload\":\"dead\"},\"cut\":[\"payload\"]}\n");
+		"{\"time_ns\":45296789012999,\"tracepoint\":\"net:inbound_message\",\"pid\":4711,\"tid\":17,\"args\":{\"peer_id\":3,\"address\":\"127.0.0.1:8333\",\"connection_type\":\"inbound\",\"message_type\":\"ping\",\"size\":8,\"payload\":\"dead\"},\"cut\":[\"payload\"]}\n");
 	buf_fini(&out);
 }
 
