@@ -1,17 +1,18 @@
-# The Debian package: 'cmake --build build --target package', on the release that it is for, as what it depends on is what
-# dpkg-shlibdeps finds there. tools/package.sh does it in clean chroots, and tries it.
+# The Debian package: 'cmake --build build --target package', on the release that it is for, since dpkg-shlibdeps finds its
+# dependencies there. tools/package.sh builds it in clean chroots and tries it.
 set(TPCHECK_MAINTAINER "The tpcheck developers <maintainers@tpcheck.invalid>" CACHE STRING "Maintainer of the package")
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "${TPCHECK_MAINTAINER}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "check of the USDT tracepoints of a Bitcoin Core binary")
-set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "tpcheck tells whether the tracepoints of a bitcoind still do what Bitcoin
+set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "tpcheck checks that the tracepoints of a bitcoind still do what Bitcoin
 Core documents. It starts the bitcoind on regtest, makes it do things, reads
 the tracepoints with BPF, and compares every argument of every event with
-what the node itself says.
+what the node itself reports.
 
-Two of its commands look at binaries alone, of any common architecture, and
-need no privileges: one compares the tracepoints of a file with what its
-release promises, the other tells what changed between two files.")
+Two of its commands read binaries without running them, of any common
+architecture and without privileges: one compares the tracepoints of a file
+with what its release documents, the other reports what changed between two
+files.")
 set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
     OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
@@ -22,7 +23,7 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS jq)
 
-# Packages of one version for two releases differ in their revision, and the newer release's sorts behind.
+# Packages of one version for two releases differ in their revision, and that of the newer release sorts later.
 cmake_host_system_information(RESULT distribution QUERY DISTRIB_INFO)
 if(distribution_ID STREQUAL debian)
   set(CPACK_DEBIAN_PACKAGE_RELEASE "1~deb${distribution_VERSION_ID}")
@@ -30,6 +31,6 @@ else()
   set(CPACK_DEBIAN_PACKAGE_RELEASE "1~${distribution_ID}${distribution_VERSION_ID}")
 endif()
 
-# What Debian wants otherwise than 'cmake --install' does it.
+# Where Debian differs from 'cmake --install'.
 set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_SOURCE_DIR}/cmake/package_files.cmake)
 include(CPack)
