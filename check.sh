@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what building and testing need (Debian, Ubuntu), builds tpcheck in build/ and runs all tests. Those that need
-# a real bitcoind use the one in $BITCOIND or PATH, and are skipped without; with --require a skip counts as a failure.
-# Ends with "N passed, N failed, N skipped".
+# a real bitcoind use the one in $BITCOIND or PATH, and are skipped if there is none; with --require a skip counts as a
+# failure. Ends with "N passed, N failed, N skipped".
 set -eu
 require=
 for argument in "$@"; do
@@ -21,15 +21,16 @@ cd "$root"
 . tools/setup.sh
 setup_packages $BUILD_PACKAGES $TEST_PACKAGES || exit 99
 setup_optional $FUZZ_PACKAGES
+setup_optional $FORMAT_PACKAGES
 setup_optional $INSTALL_PACKAGES
-# Another compiler than the ones it was written with may know other warnings: only CI minds.
+# Another compiler may know other warnings: they are errors only in CI.
 werror=OFF
 [ "${CI-}" = true ] && werror=ON
 setup_build -DBUILD_TESTING=ON "-DWERROR=$werror" || exit 99
 set +e
 as_root ctest --test-dir build --output-on-failure --no-tests=error "$@" 2>&1 | tee build/ctest.log
 echo
-# Of a skipped test the reason is what counts.
+# Why a test was skipped.
 for name in $(sed -n 's/^ *[0-9]*\/[0-9]* *Test *#[0-9]*: *\([^ ]*\) .*\*\*\*Skipped.*/\1/p' build/ctest.log); do
 	printf 'SKIPPED %s: ' "$name"
 	awk -v name="$name" '$2 == "Testing:" { here = $3 == name } here && sub(/^SKIP: /, "") { print; exit }' build/Testing/Temporary/LastTest.log
@@ -38,7 +39,7 @@ total=$(sed -n 's/.*tests passed, .* tests failed out of \([0-9]*\)$/\1/p; s/.*%
 failed=$(sed -n 's/.*% tests passed, \([0-9]*\) tests failed.*/\1/p' build/ctest.log | tail -n 1)
 skipped=$(grep -c '\*\*\*Skipped' build/ctest.log)
 if [ -z "$total" ] || [ -z "$failed" ]; then
-	echo "the tests did not run to their end" >&2
+	echo "the tests did not finish" >&2
 	exit 99
 fi
 echo "$((total - failed - skipped)) passed, $failed failed, $skipped skipped"

@@ -3,17 +3,18 @@
 BUILD_PACKAGES="cmake make gcc g++ libc6-dev libbpfcc-dev libelf-dev libcurl4-openssl-dev libyajl-dev libcap-ng-dev libssl-dev systemtap-sdt-dev"
 TEST_PACKAGES="libcmocka-dev jq procps util-linux binutils lld perl libyaml-libyaml-perl libxml2-utils libcap2-bin"
 PACKAGE_PACKAGES="dpkg-dev file"
-# Without these a test is skipped, or a part of it.
+# Without these a test, or a part of one, is skipped.
 FUZZ_PACKAGES="clang libclang-rt-dev"
+FORMAT_PACKAGES="clang-format-14"
 INSTALL_PACKAGES="$PACKAGE_PACKAGES bash-completion lintian mandoc zsh"
 
-# For what only root may do; nothing when we are root.
+# For what only root may do; empty if we are root.
 SUDO=
 if [ "$(id -u)" != 0 ] && command -v sudo >/dev/null 2>&1; then
 	SUDO=sudo
 fi
 
-# as_root COMMAND...: by sudo where we are not root; sudo would forget BITCOIND and PATH.
+# as_root COMMAND...: with sudo if we are not root; sudo would drop BITCOIND and PATH.
 as_root() {
 	if [ -n "$SUDO" ]; then
 		sudo env ${BITCOIND:+"BITCOIND=$BITCOIND"} "PATH=$PATH" "$@"
@@ -26,7 +27,7 @@ as_root() {
 setup_packages() {
 	missing=
 	command -v dpkg-query >/dev/null 2>&1 || {
-		echo "setup: this is no Debian or Ubuntu: make sure that these or their like are installed: $*" >&2
+		echo "setup: this is neither Debian nor Ubuntu: make sure that these packages, or their equivalents, are installed: $*" >&2
 		return 0
 	}
 	for package in "$@"; do
@@ -48,20 +49,20 @@ setup_packages() {
 	rm -f "$log"
 }
 
-# setup_optional NAME...: the same for what can be done without.
+# setup_optional NAME...: the same for packages that are not essential.
 setup_optional() {
-	setup_packages "$@" || echo "setup: going on without all of: $*" >&2
+	setup_packages "$@" || echo "setup: continuing without: $*" >&2
 }
 
-# setup_build OPTION...: configures and builds in $root/build, quietly unless something is wrong.
+# setup_build OPTION...: configures and builds in $root/build, quietly unless that fails.
 setup_build() {
 	dir=$root/build
 	mkdir -p "$dir"
-	# The headers of some releases of libbpfcc (0.29, in Ubuntu 24.04) include LLVM's.
+	# The headers of some releases of libbpfcc (0.29, in Ubuntu 24.04) include those of LLVM.
 	if grep -qs llvm/Config /usr/include/bcc/bpf_module.h; then
 		setup_packages llvm-dev
 	fi
-	echo "setup: building in $dir (a minute or so; $dir/build.log tells)"
+	echo "setup: building in $dir (about a minute; the log is $dir/build.log)"
 	{ cmake -S "$root" -B "$dir" "$@" && cmake --build "$dir" -j "$(nproc)"; } >"$dir/build.log" 2>&1 || {
 		tail -n 40 "$dir/build.log" >&2
 		return 1
