@@ -2,27 +2,27 @@
 #                   [LAUNCHER <command>...] [TPCHECK <path>] [LOCK <name>])
 #
 # Makes each scenario of tpcheck a test of CTest, "tpcheck.<scenario>", with the labels "tpcheck" and the scenario's
-# context. A test that cannot be judged here (no privileges, no tracepoints) is skipped. The tests of one LOCK (default
-# "tpcheck") run one after the other, and beside others.
+# context. A test that cannot run here (no privileges, no tracepoints) is skipped. The tests of one LOCK (default "tpcheck")
+# run one after the other, and beside others.
 #
-#   BITCOIND  what is judged: a file, or an executable target; default: $BITCOIND or the one in PATH when tests run
+#   BITCOIND  what is checked: a file, or an executable target; default: $BITCOIND or the one in PATH when tests run
 #   PATTERN   only scenarios that match, as in 'tpcheck run PATTERN'
-#   TIMEOUT   for one scenario, default 60; what explains a timeout is kept, as tpcheck ends before CTest would end it
+#   TIMEOUT   for one scenario, default 60; tpcheck ends before CTest would end it, and keeps what explains a timeout
 #   ARGS      more arguments for 'tpcheck run', such as --require, --artifacts=DIR
-#   LAUNCHER  what tpcheck is run by, such as sudo -n
+#   LAUNCHER  what runs tpcheck, such as sudo -n
 #   TPCHECK   the program; default: the one that find_package(tpcheck) found, else the one in PATH
 #
-# The scenarios are listed when CMake runs, and anew when the program has changed.
+# The scenarios are listed when CMake runs, and again when the program has changed.
 function(tpcheck_add_tests)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "BITCOIND;TIMEOUT;TPCHECK;LOCK" "PATTERN;ARGS;LAUNCHER")
   if(DEFINED arg_UNPARSED_ARGUMENTS OR DEFINED arg_KEYWORDS_MISSING_VALUES)
-    message(FATAL_ERROR "tpcheck_add_tests: these are not understood, or lack a value: "
+    message(FATAL_ERROR "tpcheck_add_tests: unknown arguments, or arguments without a value: "
       "${arg_UNPARSED_ARGUMENTS} ${arg_KEYWORDS_MISSING_VALUES}")
   endif()
   if(NOT DEFINED arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   elseif(NOT arg_TIMEOUT MATCHES "^[1-9][0-9]*$")
-    message(FATAL_ERROR "tpcheck_add_tests: TIMEOUT '${arg_TIMEOUT}' is no whole number of seconds")
+    message(FATAL_ERROR "tpcheck_add_tests: TIMEOUT '${arg_TIMEOUT}' is not a whole number of seconds")
   endif()
   if(NOT DEFINED arg_LOCK)
     set(arg_LOCK tpcheck)
@@ -35,7 +35,7 @@ function(tpcheck_add_tests)
     set(arg_TPCHECK "${TPCHECK_EXECUTABLE}")
   endif()
   if(NOT arg_TPCHECK)
-    message(FATAL_ERROR "tpcheck_add_tests: there is no tpcheck; install it, or name it by TPCHECK")
+    message(FATAL_ERROR "tpcheck_add_tests: there is no tpcheck; install it, or name it with TPCHECK")
   endif()
 
   set(bitcoind)

@@ -1,4 +1,4 @@
-# tpcheck_embed(target name dir): makes every file below dir a constant of the target, in one generated C
+# tpcheck_embed(target name dir): turns every file below dir into a constant of the target, in one generated C
 # file with the table that src/probe/embedded.h declares.
 function(tpcheck_embed target name dir)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${dir} ${dir}/*)

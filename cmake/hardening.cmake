@@ -1,5 +1,5 @@
-# What is expected of a program that may run as root: position independent, relocations fixed before it starts, copies and
-# stacks checked. The build's own folder does not get into it.
+# For a program that may run as root: position independent code, relocations made read-only before it starts, copies and
+# stacks checked. The path of the build stays out of it.
 include(CheckPIESupported)
 check_pie_supported()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)

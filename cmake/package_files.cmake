@@ -1,5 +1,5 @@
-# Run by CPack on the files of the package before it packs them: where Debian wants them, compressed as its policy says,
-# with changelog and copyright in its forms.
+# Run by CPack before it packs the files: moves them to where Debian has them, compresses them as its policy requires, and
+# writes changelog and copyright in its formats.
 set(share ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/usr/share)
 set(doc ${share}/doc/tpcheck)
 set(version ${CPACK_PACKAGE_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})
@@ -23,10 +23,10 @@ License: Expat
 License: Expat
  ${terms}
 ")
-string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC) # of SOURCE_DATE_EPOCH, when that is set
+string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC) # SOURCE_DATE_EPOCH, if it is set
 file(WRITE ${doc}/changelog.Debian "tpcheck (${version}) unstable; urgency=medium
 
-  * The changes are told in changelog.gz.
+  * See changelog.gz for the changes.
 
  -- ${CPACK_PACKAGE_CONTACT}  ${date}
 ")
@@ -34,5 +34,5 @@ file(GLOB compressed ${doc}/changelog* ${share}/man/*/*)
 file(CHMOD ${doc}/copyright ${doc}/changelog.Debian PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 execute_process(COMMAND gzip -9n ${compressed} COMMAND_ERROR_IS_FATAL ANY)
 
-# Debian's zsh looks there.
+# Where Debian's zsh looks.
 file(RENAME ${share}/zsh/site-functions ${share}/zsh/vendor-completions)

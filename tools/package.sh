@@ -1,20 +1,20 @@
 #!/bin/sh
-# Builds the Debian package in a clean chroot of each SUITE, and tries it in another one that has nothing but the package
-# and what that depends on: the programs, the man page's place, selftest, a bitcoind, and that removing it leaves nothing.
-# As root, with debootstrap.
+# Builds the Debian package in a clean chroot of each SUITE, and tries it in another one that has only the package and its
+# dependencies: the programs, the place of the man page, selftest, a bitcoind, and that removing it leaves nothing behind.
+# Needs root and debootstrap.
 #
 #	tools/package.sh [OPTION...] SUITE...        for example: tools/package.sh bookworm trixie
 #
 #	--mirror=URL      the archive (default: the first one that apt uses here)
 #	--debootstrap=OPTION   an option for debootstrap; for Ubuntu: --components=main,universe, and --keyring=FILE
-#	--bitcoind=PATH   judge this bitcoind there; what it links to is installed by the names of this machine's packages
+#	--bitcoind=PATH   check this bitcoind there; its libraries are installed by the names of this machine's packages
 #	--check           run check.sh in the chroot that the package is built in
 #	--into=DIR        where the packages go (default: build/packages)
 #	--work=DIR        where the chroots are made (default: a new folder in TMPDIR); 2 GB for a suite
-#	--keep            keep the chroots; with --work they are used again the next time
+#	--keep            keep the chroots; with --work they are used again next time
 #
-# Everything that is mounted is mounted in a mount namespace of its own, and processes live in a PID namespace of their
-# own: whatever happens, nothing stays mounted and nothing goes on running.
+# Mounts are made in a mount namespace and processes run in a PID namespace, so that whatever happens nothing stays mounted
+# and nothing keeps running.
 set -eu
 unset CDPATH
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -40,7 +40,7 @@ while [ $# -gt 0 ]; do
 	--into=?*) into=${1#*=} ;;
 	--work=?*) work=${1#*=} ;;
 	--keep) keep=yes ;;
-	-*) fail "unknown option '$1'; the top of $0 tells those that there are" ;;
+	-*) fail "unknown option '$1'; options are listed at the top of $0" ;;
 	*) break ;;
 	esac
 	shift
@@ -48,7 +48,7 @@ done
 [ $# -gt 0 ] || fail "which suites? for example: tools/package.sh bookworm trixie"
 [ "$(id -u)" = 0 ] || fail "chroots need root"
 for suite in "$@"; do
-	case $suite in *[!a-z0-9]*) fail "'$suite' is no name of a suite" ;; esac
+	case $suite in *[!a-z0-9]*) fail "'$suite' is not the name of a suite" ;; esac
 done
 for tool in debootstrap unshare chroot; do
 	command -v $tool >/dev/null || fail "there is no $tool; install it (Debian: apt-get install debootstrap util-linux coreutils)"
@@ -56,11 +56,11 @@ done
 [ -z "$bitcoind" ] || [ -x "$bitcoind" ] || fail "'$bitcoind' cannot be executed"
 [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | head -n 1)
 [ -n "$mirror" ] || fail "apt has no archive here; name one by --mirror"
-# Nothing is removed but what this script made: the folder is a new or empty one, or one that it has marked.
+# Only what this script made is removed: the folder is new, empty, or marked by an earlier run.
 mark=.made-by-tpcheck-package
 if [ -n "$work" ]; then
 	mkdir -p "$work"
-	[ -e "$work/$mark" ] || [ -z "$(ls -A "$work")" ] || fail "'$work' has other things in it; name a new or an empty folder"
+	[ -e "$work/$mark" ] || [ -z "$(ls -A "$work")" ] || fail "'$work' is not empty; name a new or an empty folder"
 else
 	work=$(mktemp -d "${TMPDIR:-/tmp}/tpcheck-package-XXXXXX")
 fi
@@ -84,7 +84,7 @@ clean_up() {
 	rm -f "$work/$mark"
 	rmdir "$work" 2>/dev/null || true
 }
-# Not "$@": where sh is bash, a trap has the arguments of the function that it comes in. The names were checked.
+# Not "$@": where sh is bash, a trap has the arguments of the function that it interrupts. The names were checked.
 suites="$*"
 [ -n "$keep" ] || trap clean_up EXIT
 trap 'exit 99' INT TERM HUP
@@ -103,7 +103,7 @@ inside() {
 			${http_proxy:+"http_proxy=$http_proxy"} chroot "$root" "$@"' inside "$@"
 }
 
-# step WHAT COMMAND...: says what is done; what the command says goes to the log, and is shown when it fails.
+# step WHAT COMMAND...: prints what is done; the output of the command goes to the log, and is shown if it fails.
 step() {
 	printf '%s: %s\n' "$suite" "$1"
 	shift
@@ -114,7 +114,7 @@ step() {
 	}
 }
 
-# fresh NAME: a new chroot of that name, from the base that was made once.
+# fresh NAME: a new chroot of that name, copied from the base.
 fresh() {
 	remove_tree "$suite" "$1"
 	cp -a "$work/$suite/base" "$work/$suite/$1"
@@ -136,7 +136,7 @@ copy_source() {
 	tar -C "$root" --exclude='./build*' --exclude=./.git -cf - . | tar -C "$work/$suite/build/src" -xf -
 }
 
-# Nothing of ours in the chroot.
+# Nothing of ours is left in the chroot.
 nothing_left() {
 	left=$(cd "$work/$suite/clean" && find . -xdev -path '*tpcheck*' ! -name '*.deb')
 	[ -z "$left" ] || {

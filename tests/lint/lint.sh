@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks what doc/design.md asks of the sources and a machine can see: layers, names, habits, white space.
+# Checks the rules for the sources that a machine can check: layers, names, habits, white space.
 #
 #	lint.sh <root of the source tree>
 #
@@ -22,7 +22,7 @@ sources() {
 	done | sort
 }
 
-# What people write besides C: the same rules for white space at a line's end.
+# Scripts and build files, to which the rules about white space at the end of a line apply as well.
 scripts() {
 	for dir in src tests probes cmake tools .ci; do
 		[ -d "$dir" ] && find "$dir" -type f \( -name '*.sh' -o -name '*.cmake' -o -name CMakeLists.txt \)
@@ -49,22 +49,22 @@ check_text() {
 			}
 			return width + length(parts[n])
 		}
-		function tell(text) { print FILENAME ":" FNR ": " text }
-		/[ \t\r]$/ { tell("blanks at the end of the line") }
+		function report(text) { print FILENAME ":" FNR ": " text }
+		/[ \t\r]$/ { report("blanks at the end of the line") }
 		FILENAME ~ /\.(c|h|cc)$/ {
 			bare = $0
 			gsub(/"([^"\\]|\\.)*"/, "\"\"", bare)
 			sub(/[ \t]*\\$/, "", bare)
 			if (length($0) > 15 && columns(bare) > 120)
-				tell("the line has " columns(bare) " columns, 120 are allowed")
+				report("the line has " columns(bare) " columns, 120 are allowed")
 			if (FILENAME ~ /^src\// && /^[ \t]*"/ && before ~ /[^"]"[ \t\\]*$/ && before !~ /(\\n|[.;:] |\\x..)"[ \t\\]*$/)
-				tell("a string continues in the middle of a sentence")
+				report("a string continues in the middle of a sentence")
 			# Blanks align what goes on from the line before, within the width of a tab.
 			goes_on = FNR > 1 && before !~ /[;{}:]$/ && before !~ /\*\/$/ && before != ""
 			if (FILENAME !~ /\.cc$/ && (/^        / || (/^ / && !/^ \*/ && !goes_on)))
-				tell("indented with blanks instead of tabs")
+				report("indented with blanks instead of tabs")
 			if (/^\t* +\t/)
-				tell("a blank before a tab in the indentation")
+				report("a blank before a tab in the indentation")
 			before = $0
 		}
 	' || return
@@ -101,7 +101,7 @@ check_code() {
 			# A test may run a command.
 			tests_may["system"] = tests_may["popen"] = 1
 		}
-		function tell(text) { print FILENAME ":" FNR ": " text }
+		function report(text) { print FILENAME ":" FNR ": " text }
 		function has_word(list, word) { return index(" " list " ", " " word " ") > 0 }
 		# The line without comments and without what stands between quotes.
 		function code_of(line,    out, c) {
@@ -138,26 +138,26 @@ check_code() {
 			if (header ~ /^</) {
 				for (prefix in library)
 					if (layer_is_src && index(header, prefix) == 1 && FILENAME !~ library[prefix])
-						tell("includes " header ", which is for " library[prefix] " alone")
+						report("includes " header ", which is only for " library[prefix])
 				return
 			}
 			target = substr(header, 2)
 			if (target !~ /^[a-z0-9_]+\//) {
 				if (layer_is_src)
-					tell("includes " header " without naming its layer")
+					report("includes " header " without naming its layer")
 				return
 			}
 			sub(/\/.*/, "", target)
 			if (!layer || target == layer)
 				return
 			if (!(layer in may))
-				tell("the layer " layer " is not known to lint.sh")
+				report("the layer " layer " is not known to lint.sh")
 			else if (!has_word(may[layer], target))
-				tell("the layer " layer " must not include " header)
+				report("the layer " layer " must not include " header)
 		}
 		FNR == 1 {
 			in_comment = 0
-			# src/<layer>/..., and tests/unit/<layer>_<what>_test.c, which links that layer alone.
+			# src/<layer>/..., and tests/unit/<layer>_<what>_test.c, which links only that layer.
 			layer = FILENAME
 			layer_is_src = sub(/^src\//, "", layer)
 			if (layer_is_src)
@@ -174,7 +174,7 @@ check_code() {
 				next
 			for (i = 1; i <= banned_cnt; i++)
 				if (code ~ ("(^|[^A-Za-z0-9_])" banned[i] "[ \t]*\\(") && !(FILENAME ~ /^tests\// && banned[i] in tests_may))
-					tell(banned[i] " is banned")
+					report(banned[i] " is banned")
 		}
 	'
 }
@@ -184,21 +184,21 @@ check_headers() {
 	sources src | grep '\.h$' | while read -r file; do
 		guard=TPCHECK_$(echo "${file#src/}" | tr 'a-z/.-' 'A-Z___')
 		awk -v guard="$guard" '
-			function tell(line, text) { print FILENAME ":" line ": " text }
-			FNR == 1 && !/^\/[*\/]/ { tell(1, "a header starts with a comment that says what it is for") }
+			function report(line, text) { print FILENAME ":" line ": " text }
+			FNR == 1 && !/^\/[*\/]/ { report(1, "a header starts with a comment that says what it is for") }
 			/^[ \t]*#/ {
 				directives++
 				if (directives == 1 && $0 != "#ifndef " guard)
-					tell(FNR, "the first directive has to be #ifndef " guard)
+					report(FNR, "the first directive has to be #ifndef " guard)
 				if (directives == 2 && $0 != "#define " guard)
-					tell(FNR, "the second directive has to be #define " guard)
+					report(FNR, "the second directive has to be #define " guard)
 			}
 			NF { last = $0; last_at = FNR }
 			END {
 				if (directives < 3)
-					tell(last_at + 0, "no include guard " guard)
+					report(last_at + 0, "no include guard " guard)
 				else if (last !~ /^#endif/)
-					tell(last_at, "the include guard has to end with the file")
+					report(last_at, "the include guard has to end with the file")
 			}
 		' "$file" || exit
 	done

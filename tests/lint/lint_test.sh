@@ -204,19 +204,19 @@ names 'src/wallet/y.c:1: the layer wallet is not known to lint.sh' \
 	"mkdir src/wallet && echo '#include \"base/text.h\"' >src/wallet/y.c"
 
 # Libraries, each where it belongs but for one file
-names 'src/probe/set.c:2: includes <bcc/BPF.h>, which is for ^src/probe/bcc_shim\.cc$ alone' \
+names 'src/probe/set.c:2: includes <bcc/BPF.h>, which is only for ^src/probe/bcc_shim\.cc$' \
 	"sed -i '2s/poll/bcc\/BPF/' src/probe/set.c"
-names 'src/node/hash.c:1: includes <cap-ng.h>, which is for ^src/base/privileges\.c$ alone' \
+names 'src/node/hash.c:1: includes <cap-ng.h>, which is only for ^src/base/privileges\.c$' \
 	"sed -i '1s/openssl.evp/cap-ng/' src/node/hash.c"
-names 'src/node/hash.c:1: includes <curl/curl.h>, which is for ^src/node/rpc\.c$ alone' \
+names 'src/node/hash.c:1: includes <curl/curl.h>, which is only for ^src/node/rpc\.c$' \
 	"sed -i '1s/openssl.evp/curl\/curl/' src/node/hash.c"
-names 'src/node/rpc.c:1: includes <yajl/yajl_gen.h>, which is for ^src/base/json\.c$ alone' \
+names 'src/node/rpc.c:1: includes <yajl/yajl_gen.h>, which is only for ^src/base/json\.c$' \
 	"sed -i '1s/curl.curl/yajl\/yajl_gen/' src/node/rpc.c"
-names 'src/node/rpc.c:1: includes <openssl/evp.h>, which is for ^src/node/hash\.c$ alone' \
+names 'src/node/rpc.c:1: includes <openssl/evp.h>, which is only for ^src/node/hash\.c$' \
 	"sed -i '1s/curl.curl/openssl\/evp/' src/node/rpc.c"
-names 'src/probe/set.c:2: includes <libelf.h>, which is for ^src/notes/ alone' \
+names 'src/probe/set.c:2: includes <libelf.h>, which is only for ^src/notes/' \
 	"sed -i '2s/poll/libelf/' src/probe/set.c"
-names 'src/probe/set.c:2: includes <gelf.h>, which is for ^src/notes/ alone' \
+names 'src/probe/set.c:2: includes <gelf.h>, which is only for ^src/notes/' \
 	"sed -i '2s/poll/gelf/' src/probe/set.c"
 
 # Banned functions, each in a source; and the ways in which a call can be written
@@ -258,7 +258,7 @@ names 'src/scenario/scenarios.def:5: sc_gone is not defined' "echo 'SCENARIO(sc_
 names 'src/scenario/scenarios.def:0: there is no list of the scenarios' "rm src/scenario/scenarios.def"
 names 'src/scenario/scenarios.def:2: blanks at the end of the line' "sed -i '2s/\$/ /' src/scenario/scenarios.def"
 
-# Several offences are all told, in order.
+# Several offences are all reported, in order.
 names 'CMakeLists.txt:1: blanks at the end of the line
 src/base/text.c:2: blanks at the end of the line
 src/base/text.c:12: sleep is banned' "sed -i '1s/\$/ /' CMakeLists.txt
