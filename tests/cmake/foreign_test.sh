@@ -55,7 +55,7 @@ check "limits" json '.tests[] | select(.name == "tpcheck.utxocache.spent.chain")
 run 1 configure wrong1 "-DMORE=PATTERN;no.such.*"
 check "a pattern that matches nothing" complains "no scenario matches 'no.such"
 run 1 configure wrong2 "-DMORE=TIMEOUT;soon"
-check "no number" complains "TIMEOUT 'soon' is no whole number"
+check "no number" complains "TIMEOUT 'soon' is not a whole number"
 run 1 configure wrong3 "-DMORE=BITCOIN;path"
 check "a word that it does not know" complains 'BITCOIN'
 run 1 configure wrong4 "-DMORE=TPCHECK;$scratch/nowhere/tpcheck"
