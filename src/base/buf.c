@@ -99,6 +99,15 @@ buf_printf(struct buf *buf, const char *fmt, ...)
 	return ok;
 }
 
+void
+buf_drop(struct buf *buf, size_t len)
+{
+	if (!len)
+		return;
+	buf->len -= len;
+	memmove(buf->data, buf->data + len, buf->len + 1);
+}
+
 char *
 buf_take(struct buf *buf)
 {

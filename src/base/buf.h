@@ -32,6 +32,9 @@ bool buf_vprintf(struct buf *buf, const char *fmt, va_list ap) __attribute__((fo
 char *buf_reserve(struct buf *buf, size_t len);
 void buf_commit(struct buf *buf, size_t len);
 
+/* Removes the first len bytes; len is at most buf->len. */
+void buf_drop(struct buf *buf, size_t len);
+
 /* Hands the string over (free it with free()); the buffer is empty afterwards. Never NULL. */
 char *buf_take(struct buf *buf);
 

@@ -1,7 +1,7 @@
 /* SAM 3.1 as an I2P router speaks it (geti2p.net/en/docs/api/samv3), as far as bitcoind needs it: lines of words and
- * KEY=VALUE. A destination is 387 bytes that nobody looks into but for the last two, the length of more, which is 0; a
- * private key begins with it. An address is the base 32 of a destination's SHA-256. */
-#include "node/stand_in.h"
+ * KEY=VALUE. A destination is 387 bytes, of which bitcoind reads only the last two: how many bytes of certificate
+ * follow, here 0. A private key begins with the destination. An address is the base 32 of a destination's SHA-256. */
+#include "node/stand_in_protocol.h"
 
 #include "node/hash.h"
 
@@ -41,7 +41,7 @@ format_base32(const uint8_t hash[32], char out[53])
 	*out = '\0';
 }
 
-/* As many bytes of a destination or key as there are; each number gives others. */
+/* Fills a destination or key; each number gives different bytes. */
 static void
 fill(uint8_t *bytes, size_t len, unsigned nth)
 {
@@ -63,7 +63,7 @@ sam_destination(unsigned nth, struct buf *line, char address[STAND_IN_ADDRESS_SZ
 	snprintf(address, STAND_IN_ADDRESS_SZ, "%s.b32.i2p:0", name);
 }
 
-/* The value of a key in a line, not ended; NULL. */
+/* The value of a key in a line: *len bytes, without NUL. NULL: the line does not have the key. */
 static const char *
 value_of(const char *line, const char *key, size_t *len)
 {
@@ -94,7 +94,7 @@ add_key(struct buf *out)
 	add_base64(out, key, sizeof(key));
 }
 
-static enum stand_in_verdict
+static enum stand_in_outcome
 feed_line(struct stand_in_client *client, const char *line)
 {
 	struct buf *out = &client->out;
@@ -116,7 +116,7 @@ feed_line(struct stand_in_client *client, const char *line)
 		buf_putc(out, '\n');
 	} else if (begins(line, "NAMING LOOKUP") && (value = value_of(line, "NAME", &len)) &&
 		   len < sizeof(client->host)) {
-		/* Whom the connect that follows is for. */
+		/* The destination of the STREAM CONNECT that follows. */
 		snprintf(client->host, sizeof(client->host), "%.*s", (int)len, value);
 		buf_printf(out, "NAMING REPLY RESULT=OK NAME=%s VALUE=destination\n", client->host);
 	} else if (begins(line, "STREAM CONNECT") && client->host[0]) {
@@ -132,17 +132,17 @@ feed_line(struct stand_in_client *client, const char *line)
 	return STAND_IN_MORE;
 }
 
-enum stand_in_verdict
+enum stand_in_outcome
 sam_feed(struct stand_in_client *client)
 {
-	enum stand_in_verdict verdict = STAND_IN_MORE;
+	enum stand_in_outcome outcome = STAND_IN_MORE;
 	char *end;
 
-	while (verdict == STAND_IN_MORE && client->in.len &&
+	while (outcome == STAND_IN_MORE && client->in.len &&
 	       (end = memchr(client->in.data, '\n', client->in.len))) {
 		*end = '\0';
-		verdict = feed_line(client, client->in.data);
-		stand_in_drop(client, (size_t)(end + 1 - client->in.data));
+		outcome = feed_line(client, client->in.data);
+		buf_drop(&client->in, (size_t)(end + 1 - client->in.data));
 	}
-	return verdict;
+	return outcome;
 }

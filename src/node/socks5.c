@@ -1,5 +1,5 @@
 /* SOCKS5 as a proxy speaks it (RFC 1928), without authentication: a greeting, a request to connect, success. */
-#include "node/stand_in.h"
+#include "node/stand_in_protocol.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -10,17 +10,17 @@ enum { IP4 = 1, NAME = 3, IP6 = 4 };
 enum { STEP_GREETING, STEP_REQUEST };
 enum { SUCCESS = 0, COMMAND_UNSUPPORTED = 7, ADDRESS_UNSUPPORTED = 8 };
 
-static enum stand_in_verdict
+static enum stand_in_outcome
 answer(struct stand_in_client *client, uint8_t reply)
 {
-	/* No address that would mean anything: 0.0.0.0:0. */
+	/* The bound address means nothing here: 0.0.0.0:0. */
 	const uint8_t bytes[] = {VERSION, reply, 0, IP4, 0, 0, 0, 0, 0, 0};
 
 	buf_add(&client->out, bytes, sizeof(bytes));
 	return reply == SUCCESS ? STAND_IN_CONNECTED : STAND_IN_REFUSED;
 }
 
-static enum stand_in_verdict
+static enum stand_in_outcome
 feed_greeting(struct stand_in_client *client)
 {
 	const uint8_t *in = (const uint8_t *)client->in.data;
@@ -33,12 +33,12 @@ feed_greeting(struct stand_in_client *client)
 	bool known = memchr(in + 2, NO_AUTHENTICATION, methods_cnt);
 	const uint8_t reply[] = {VERSION, known ? NO_AUTHENTICATION : NOT_ACCEPTABLE};
 	buf_add(&client->out, reply, sizeof(reply));
-	stand_in_drop(client, 2 + methods_cnt);
+	buf_drop(&client->in, 2 + methods_cnt);
 	client->step = STEP_REQUEST;
 	return known ? STAND_IN_MORE : STAND_IN_REFUSED;
 }
 
-static enum stand_in_verdict
+static enum stand_in_outcome
 feed_request(struct stand_in_client *client)
 {
 	enum { HEAD = 4, PORT = 2 };
@@ -73,18 +73,18 @@ feed_request(struct stand_in_client *client)
 	else
 		inet_ntop(in[3] == IP4 ? AF_INET : AF_INET6, host, client->host, sizeof(client->host));
 	client->port = (uint16_t)(host[host_len] << 8 | host[host_len + 1]);
-	stand_in_drop(client, len);
+	buf_drop(&client->in, len);
 	return answer(client, SUCCESS);
 }
 
-enum stand_in_verdict
+enum stand_in_outcome
 socks5_feed(struct stand_in_client *client)
 {
-	enum stand_in_verdict verdict = STAND_IN_MORE;
+	enum stand_in_outcome outcome = STAND_IN_MORE;
 
 	if (client->step == STEP_GREETING && client->in.len)
-		verdict = feed_greeting(client);
-	if (verdict == STAND_IN_MORE && client->step == STEP_REQUEST && client->in.len)
-		verdict = feed_request(client);
-	return verdict;
+		outcome = feed_greeting(client);
+	if (outcome == STAND_IN_MORE && client->step == STEP_REQUEST && client->in.len)
+		outcome = feed_request(client);
+	return outcome;
 }

@@ -1,7 +1,8 @@
-/* One thread a server, which waits for its listening socket, its clients and the word to end. Clients that were handed
- * over are nobody's here any more. The lock guards what both threads use: the two lists of such clients. A client's
- * last answer is sent and the client listed under the lock, so that whoever has seen the answer finds it listed. */
-#include "node/stand_in.h"
+/* Each server has a thread, which waits for the listening socket, the clients and stop_fd. A client that is handed over
+ * leaves the array and goes to one of two lists, from which the caller's thread takes it; the lock guards these. A
+ * client's last answer is sent under the same lock as the client is listed, so whoever has seen the answer finds the
+ * client in the list. */
+#include "node/stand_in_protocol.h"
 
 #include "base/xmem.h"
 
@@ -17,10 +18,10 @@
 #include <unistd.h>
 
 enum {
-	CLIENTS_MAX = 16, /* at the same time; of more, each is closed at once */
+	CLIENTS_MAX = 16, /* at the same time; any further one is closed at once */
 	READY_MAX = 64,
 	IN_MAX = 8192,
-	SLICE_MS = 50, /* how late an interrupt may be seen */
+	SLICE_MS = 50, /* how late an interrupt may be noticed */
 };
 
 struct client {
@@ -44,7 +45,7 @@ struct stand_in {
 	const volatile sig_atomic_t *interrupted;
 	bool (*has_gone)(void *cookie);
 	void *cookie;
-	int listen_fd, end_fd;
+	int listen_fd, stop_fd;
 	pthread_t thread;
 	struct client clients[CLIENTS_MAX]; /* the thread's */
 	size_t clients_cnt;
@@ -54,19 +55,12 @@ struct stand_in {
 	struct ready_list connected, accepting;
 };
 
-void
-stand_in_drop(struct stand_in_client *client, size_t len)
-{
-	client->in.len -= len;
-	memmove(client->in.data, client->in.data + len, client->in.len + 1);
-}
-
 /* The thread. */
 
 static bool
 send_all(int fd, const struct buf *out)
 {
-	/* A few bytes: they fit into the socket's buffer, or the other side does not play by the rules. */
+	/* A few bytes: they fit into the socket's buffer, unless the client reads nothing. */
 	return !out->len || send(fd, out->data, out->len, MSG_NOSIGNAL) == (ssize_t)out->len;
 }
 
@@ -79,7 +73,7 @@ free_client(struct client *client, bool close_fd)
 	buf_fini(&client->state.out);
 }
 
-/* False when the client is handed over or at its end. */
+/* False once the client is handed over or closed. */
 static bool
 serve(struct stand_in *server, struct client *client)
 {
@@ -93,16 +87,16 @@ serve(struct stand_in *server, struct client *client)
 		return false;
 	}
 	buf_reset(&client->state.out);
-	enum stand_in_verdict verdict =
+	enum stand_in_outcome outcome =
 		server->kind == STAND_IN_SOCKS5 ? socks5_feed(&client->state) : sam_feed(&client->state);
-	struct ready_list *list = verdict == STAND_IN_ACCEPTING ? &server->accepting : &server->connected;
+	struct ready_list *list = outcome == STAND_IN_ACCEPTING ? &server->accepting : &server->connected;
 	pthread_mutex_lock(&server->lock);
 	bool sent = send_all(client->fd, &client->state.out);
-	if (verdict == STAND_IN_MORE && sent) {
+	if (outcome == STAND_IN_MORE && sent) {
 		pthread_mutex_unlock(&server->lock);
 		return true;
 	}
-	bool hand_over = sent && (verdict == STAND_IN_CONNECTED || verdict == STAND_IN_ACCEPTING) &&
+	bool hand_over = sent && (outcome == STAND_IN_CONNECTED || outcome == STAND_IN_ACCEPTING) &&
 			 !client->state.in.len && list->cnt < READY_MAX;
 	if (hand_over) {
 		struct ready *ready = &list->items[list->cnt++];
@@ -123,7 +117,7 @@ accept_client(struct stand_in *server)
 	int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0) {
-		/* Without a file to spare, the one who waits is there again at once. */
+		/* Out of descriptors: poll would return at once, as the client still waits. */
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
 			clock_pause_ms(SLICE_MS, deadline_in_ms(SLICE_MS));
 		return;
@@ -145,7 +139,7 @@ run(void *arg)
 
 	for (;;) {
 		struct pollfd fds[CLIENTS_MAX + 2] = {
-			{.fd = server->end_fd, .events = POLLIN},
+			{.fd = server->stop_fd, .events = POLLIN},
 			{.fd = server->listen_fd, .events = POLLIN},
 		};
 		size_t clients_cnt = server->clients_cnt;
@@ -180,24 +174,24 @@ stand_in_start(struct stand_in **out, enum stand_in_kind kind, int listen_fd,
 	server->interrupted = interrupted;
 	server->listen_fd = listen_fd;
 	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
-	server->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&server->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&server->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	/* Signals are for the thread that looks at them. */
+	/* Signals are for the threads that handle them. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int err = server->end_fd < 0 ? errno : pthread_create(&server->thread, NULL, run, server);
+	int err = server->stop_fd < 0 ? -errno : -pthread_create(&server->thread, NULL, run, server);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err) {
 		close(listen_fd);
-		if (server->end_fd >= 0)
-			close(server->end_fd);
+		if (server->stop_fd >= 0)
+			close(server->stop_fd);
 		free(server);
-		return diag_fail(diag, -err, "node: failed to start a server that stands in: %s",
-				 strerror(err));
+		return diag_fail(diag, err, "node: failed to start a %s server: %s",
+				 kind == STAND_IN_SOCKS5 ? "SOCKS5" : "SAM", strerror(-err));
 	}
 	*out = server;
 	return 0;
@@ -216,14 +210,14 @@ stand_in_free(struct stand_in *server)
 {
 	if (!server)
 		return;
-	eventfd_write(server->end_fd, 1);
+	eventfd_write(server->stop_fd, 1);
 	pthread_join(server->thread, NULL);
 	for (size_t i = 0; i < server->clients_cnt; i++)
 		free_client(&server->clients[i], true);
 	close_list(&server->connected);
 	close_list(&server->accepting);
 	close(server->listen_fd);
-	close(server->end_fd);
+	close(server->stop_fd);
 	pthread_cond_destroy(&server->changed);
 	pthread_mutex_destroy(&server->lock);
 	free(server);
@@ -245,7 +239,7 @@ pop(struct ready_list *list)
 	return first;
 }
 
-/* Those at the front whose node has gone: an accept of before the node was started again. */
+/* Drops those at the front whose node has hung up: it asked before it was restarted. */
 static void
 drop_gone(struct ready_list *list)
 {
@@ -260,7 +254,7 @@ drop_gone(struct ready_list *list)
 	}
 }
 
-/* Waits until the list has something. 0: it has, and the lock is held. */
+/* Waits until the list is not empty; the lock is held if 0 is returned. */
 static int
 lock_when_ready(struct stand_in *server, struct ready_list *list, const char *doing, struct deadline deadline,
 		struct diag *diag)
@@ -289,7 +283,8 @@ int
 stand_in_take(struct stand_in *server, char host[STAND_IN_HOST_SZ], uint16_t *port, struct deadline deadline,
 	      struct diag *diag)
 {
-	const char *doing = server->kind == STAND_IN_SOCKS5 ? "connect through the proxy" : "connect by I2P";
+	const char *doing =
+		server->kind == STAND_IN_SOCKS5 ? "connect through the proxy" : "connect over I2P";
 	int err = lock_when_ready(server, &server->connected, doing, deadline, diag);
 
 	if (err)
@@ -306,7 +301,7 @@ stand_in_take(struct stand_in *server, char host[STAND_IN_HOST_SZ], uint16_t *po
 int
 stand_in_wait_accepting(struct stand_in *server, struct deadline deadline, struct diag *diag)
 {
-	int err = lock_when_ready(server, &server->accepting, "accept by I2P", deadline, diag);
+	int err = lock_when_ready(server, &server->accepting, "accept over I2P", deadline, diag);
 
 	if (!err)
 		pthread_mutex_unlock(&server->lock);
@@ -327,7 +322,7 @@ stand_in_connect(struct stand_in *server, unsigned nth, char address[STAND_IN_AD
 {
 	struct buf line;
 
-	int err = lock_when_ready(server, &server->accepting, "accept by I2P", deadline, diag);
+	int err = lock_when_ready(server, &server->accepting, "accept over I2P", deadline, diag);
 	if (err)
 		return err;
 	struct ready ready = pop(&server->accepting);
@@ -336,7 +331,7 @@ stand_in_connect(struct stand_in *server, unsigned nth, char address[STAND_IN_AD
 	sam_destination(nth, &line, address);
 	buf_putc(&line, '\n');
 	if (!send_all(ready.fd, &line)) {
-		err = diag_fail(diag, -ECONNRESET, "node: failed to connect by I2P: the node has gone");
+		err = diag_fail(diag, -ECONNRESET, "node: failed to connect over I2P: the node hung up");
 		close(ready.fd);
 	}
 	buf_fini(&line);

@@ -1,4 +1,4 @@
-/* The servers that stand in for other networks, asked as bitcoind asks them, and otherwise. */
+/* The SOCKS5 proxy and the SAM bridge, with clients that behave like bitcoind and clients that don't. */
 #include "node/stand_in.h"
 
 #include <arpa/inet.h>
@@ -124,7 +124,7 @@ test_socks5(void **state)
 	int fd = dial();
 
 	(void)state;
-	/* A name, as bitcoind asks: two methods, and all in two parts. */
+	/* A name, the way bitcoind asks: two methods, greeting and request apart. */
 	SAY(fd, "\5\2\0\2");
 	HEAR(fd, "\5\0");
 	SAY(fd, "\5\1\0\3\13example.org\x20\x8d");
@@ -140,7 +140,7 @@ test_socks5(void **state)
 	char host[STAND_IN_HOST_SZ] = "";
 	memcpy(host, name, sizeof(name));
 	assert_taken(server, fd, host, 0x102);
-	/* Addresses as bytes, in one piece with the greeting; two clients at once. */
+	/* Binary addresses, in one piece with the greeting; two clients at once. */
 	fd = dial();
 	int other = dial();
 	SAY(fd, "\5\1\0\5\1\0\1\1\2\3\4\xff\xfe");
@@ -164,7 +164,7 @@ test_socks5_bad(void **state)
 	SAY(fd, "\4\1\0");
 	hear_end(fd);
 	fd = dial();
-	SAY(fd, "\5\1\2"); /* nothing but a password */
+	SAY(fd, "\5\1\2"); /* only with a password */
 	HEAR(fd, "\5\377");
 	hear_end(fd);
 	fd = dial();
@@ -193,7 +193,7 @@ test_socks5_bad(void **state)
 	assert_int_equal(stand_in_take(server, NULL, NULL, deadline_in_ms(20), &diag), -ETIMEDOUT);
 	shutdown(fd, SHUT_WR);
 	hear_end(fd);
-	/* More clients than it takes: those beyond are closed, and there is room again when they have gone. */
+	/* One client too many: it is closed, and there is room again once the others have gone. */
 	int fds[17];
 	for (int i = 0; i < 17; i++)
 		fds[i] = dial();
@@ -214,7 +214,7 @@ test_socks5_bad(void **state)
 	hear_end(fd);
 }
 
-/* Answers up to the end of the line, which is not in the answer. */
+/* Reads a line, without the newline. */
 static void
 hear_line(int fd, char *line, size_t sz)
 {
@@ -235,13 +235,12 @@ test_sam(void **state)
 {
 	static const char create[] =
 		"SESSION CREATE STYLE=STREAM ID=abc DESTINATION=%s i2cp.leaseSetEncType=4,0\n";
-	char line[4096], request[4096], first[STAND_IN_ADDRESS_SZ], second[STAND_IN_ADDRESS_SZ];
+	char line[4096], request[4096];
 	struct stand_in *server = start(STAND_IN_SAM, NULL);
-	struct diag diag;
 	int control = dial();
 
 	(void)state;
-	/* A session with a key of its own, and one with a key that it gave. */
+	/* A session with a new key, and one with a key that the bridge made earlier. */
 	SAY(control, HELLO);
 	HEAR(control, HELLO_OK);
 	snprintf(request, sizeof(request), create, "TRANSIENT SIGNATURE_TYPE=7");
@@ -262,7 +261,7 @@ test_sam(void **state)
 	HEAR(other, "SESSION STATUS RESULT=OK DESTINATION=");
 	hear(other, line, strlen(line));
 	HEAR(other, "\n");
-	/* Out. */
+	/* Outbound. */
 	int out = dial();
 	SAY(out, HELLO);
 	HEAR(out, HELLO_OK);
@@ -271,7 +270,20 @@ test_sam(void **state)
 	SAY(out, "STREAM CONNECT ID=abc DESTINATION=destination SILENT=false\n");
 	HEAR(out, "STREAM STATUS RESULT=OK\n");
 	assert_taken(server, out, "example.b32.i2p", 0);
-	/* In; one that waits and leaves does not count. */
+	stand_in_free(server);
+	hear_end(control);
+	hear_end(other);
+}
+
+/* A client that waits and leaves does not count. */
+static void
+test_sam_accept(void **state)
+{
+	char line[4096], first[STAND_IN_ADDRESS_SZ], second[STAND_IN_ADDRESS_SZ];
+	struct stand_in *server = start(STAND_IN_SAM, NULL);
+	struct diag diag;
+
+	(void)state;
 	assert_int_equal(stand_in_wait_accepting(server, deadline_in_ms(1), &diag), -ETIMEDOUT);
 	for (unsigned nth = 0; nth < 3; nth++) {
 		char *got = nth == 2 ? second : first;
@@ -304,8 +316,6 @@ test_sam(void **state)
 	hear_end(in);
 	assert_int_equal(stand_in_wait_accepting(server, deadline_in_ms(1), &diag), -ETIMEDOUT);
 	stand_in_free(server);
-	hear_end(control);
-	hear_end(other);
 }
 
 static void
@@ -331,7 +341,7 @@ test_sam_bad(void **state)
 		hear_end(fd);
 	}
 	int fd = dial();
-	memset(line, 'x', sizeof(line)); /* without an end */
+	memset(line, 'x', sizeof(line)); /* a line without an end */
 	send(fd, line, sizeof(line), MSG_NOSIGNAL);
 	hear_end(fd);
 	fd = dial();
@@ -347,7 +357,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unused),     cmocka_unit_test(test_socks5),
 		cmocka_unit_test(test_socks5_bad), cmocka_unit_test(test_sam),
-		cmocka_unit_test(test_sam_bad),
+		cmocka_unit_test(test_sam_accept), cmocka_unit_test(test_sam_bad),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
