@@ -1,4 +1,4 @@
-/* A P2P peer against a scripted node on a socket pair, and against a real bitcoind: $BITCOIND or the one in PATH. */
+/* A P2P peer of a scripted node on a socket pair, and of a real bitcoind: $BITCOIND or the one in PATH. */
 #include "base/buf.h"
 #include "node/node.h"
 #include "node/p2p.h"
@@ -73,7 +73,7 @@ say(struct script *script, const char *type, const void *payload, size_t size)
 	buf_reset(&script->out);
 }
 
-/* What the peer sent next must be this. */
+/* The next message of the peer must be this. */
 static void
 hear(struct script *script, const char *type, const void *payload, size_t size)
 {
@@ -124,7 +124,7 @@ test_transcript(void **state)
 	assert_int_equal(p2p_at(script->peer, 0).direction, P2P_RECEIVED);
 	hear(script, "gamma", "mine", 4);
 
-	/* A message of our own is not waited for. */
+	/* Our own messages don't end a wait. */
 	assert_int_equal(p2p_wait(script->peer, "gamma", 0, NULL, deadline_in_ms(1), &diag), -ETIMEDOUT);
 	assert_string_equal(diag.text, "p2p: failed to receive 'gamma' in time");
 	assert_int_equal(p2p_send(script->peer, "thirteenchars", NULL, 0, soon(), &diag), -EINVAL);
@@ -203,9 +203,9 @@ test_large(void **state)
 	free(payload);
 }
 
-/* The peer must refuse these bytes, for this reason. */
+/* The peer must reject these bytes, for this reason. */
 static void
-refuse(struct script *script, const char *reason)
+reject(struct script *script, const char *reason)
 {
 	struct diag diag = {0};
 
@@ -222,7 +222,7 @@ test_bad_magic(void **state)
 
 	p2p_format("any", "abc", 3, &script->out);
 	script->out.data[3] ^= 1;
-	refuse(script, "begins with fabfb5db, not with the magic");
+	reject(script, "begins with fabfb5db, not with the magic");
 }
 
 static void
@@ -232,7 +232,7 @@ test_bad_checksum(void **state)
 
 	p2p_format("any", "abc", 3, &script->out);
 	script->out.data[P2P_HEADER_SZ + 1] ^= 1;
-	refuse(script, "failed to read 'any' from the node: its checksum is wrong");
+	reject(script, "failed to read 'any' from the node: its checksum is wrong");
 }
 
 static void
@@ -242,7 +242,7 @@ test_oversized(void **state)
 
 	p2p_format("any", NULL, 0, &script->out);
 	memcpy(script->out.data + 16, "\x01\x09\x3d\x00", 4);
-	refuse(script, "it is said to have 4000001 bytes");
+	reject(script, "its header announces 4000001 bytes");
 }
 
 static void
@@ -252,7 +252,7 @@ test_bad_type(void **state)
 
 	p2p_format("any", NULL, 0, &script->out);
 	script->out.data[4 + 11] = 'x'; /* behind the NUL */
-	refuse(script, "type is no text");
+	reject(script, "the type of a message is not printable text");
 }
 
 static void
@@ -274,7 +274,7 @@ test_closed_midway(void **state)
 	assert_int_equal(p2p_cnt(script->peer), 1);
 }
 
-/* What the node said before it closed is there even when our answer comes too late. */
+/* What the node sent before it closed is there even if our answer comes too late. */
 static void
 test_last_words(void **state)
 {
@@ -296,7 +296,7 @@ test_ping_answered(void **state)
 	struct diag diag = {0};
 
 	say(script, "ping", "12345678", 8);
-	say(script, "ping", NULL, 0); /* of old; has no answer */
+	say(script, "ping", NULL, 0); /* from before BIP31; gets no answer */
 	say(script, "any", NULL, 0);
 	check(p2p_wait(script->peer, "any", 0, NULL, soon(), &diag), diag);
 	hear(script, "pong", "12345678", 8);
@@ -320,7 +320,7 @@ test_silent(void **state)
 	assert_int_equal(p2p_cnt(script->peer), 2);
 }
 
-/* Answers pings, each after a pong that is not wanted. */
+/* Answers pings, each after two wrong pongs. */
 static void *
 answer(void *arg)
 {
@@ -369,7 +369,7 @@ test_handshake(void **state)
 				      .height = -2,
 				      .user_agent = "/a/"};
 
-	/* As the node begins it, its messages can be there at once. */
+	/* The node begins the handshake, so its messages can be there already. */
 	say(script, "version", "x", 1);
 	say(script, "verack", NULL, 0);
 	check(p2p_handshake(script->peer, &version, soon(), &diag), diag);
