@@ -1,9 +1,9 @@
 #include "cli/cli.h"
 
 #include "base/buf.h"
+#include "cli/bitcoind.h"
 #include "cli/nearest.h"
 #include "contract/contract.h"
-#include "node/node.h"
 #include "notes/notes.h"
 #include "report/report.h"
 
@@ -45,7 +45,7 @@ look_at_bitcoind(const char *given)
 	char *path = NULL;
 	bool ok = false;
 
-	if (node_find_bitcoind(given, &path, &diag)) {
+	if (bitcoind_find(given, &path, &diag)) {
 		tell("bitcoind", "LACKS", diag.text);
 		return false;
 	}

@@ -73,6 +73,18 @@ environment_reduce(void)
 		*to = NULL;
 }
 
+struct environment
+environment_read(void)
+{
+	return (struct environment){
+		.bitcoind = getenv("BITCOIND"),
+		.path = getenv("PATH"),
+		.tmpdir = getenv("TMPDIR"),
+		.home = getenv("HOME"),
+		.sudo_uid = getenv("SUDO_UID"),
+	};
+}
+
 /* Root's, and nobody else can rename what root made in it. */
 static bool
 is_safe(const struct stat *st)

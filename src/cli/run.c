@@ -2,8 +2,9 @@
 
 #include "base/xmem.h"
 #include "cli/binary.h"
+#include "cli/bitcoind.h"
+#include "cli/environment.h"
 #include "cli/reporting.h"
-#include "node/node.h"
 #include "report/report.h"
 #include "run/runner.h"
 #include "run/selftest.h"
@@ -270,7 +271,7 @@ run(int argc, char **argv)
 	}
 	const volatile sig_atomic_t *interrupted = cli_catch_signals();
 	allow_files();
-	int found = node_find_bitcoind(arguments.bitcoind, &bitcoind, &diag);
+	int found = bitcoind_find(arguments.bitcoind, &bitcoind, &diag);
 	/* One that was named and is not there is a mistake; only when nobody named one does the specimen step in. */
 	if (found && (arguments.bitcoind || (getenv("BITCOIND") && *getenv("BITCOIND")))) {
 		fprintf(stderr, "%s: %s\n", command_name, diag.text);
@@ -295,10 +296,13 @@ run(int argc, char **argv)
 		unsigned release = binary_find_release(bitcoind, arguments.release);
 		notice = release == RELEASE_MASTER ? xasprintf("judging %s", bitcoind)
 						   : xasprintf("judging %s as v%u", bitcoind, release);
+		struct environment environment = environment_read();
 		struct runner_opts opts = {
 			.bitcoind = bitcoind,
 			.release = release,
 			.user = arguments.user,
+			.sudo_uid = environment.sudo_uid,
+			.tmpdir = environment.tmpdir,
 			.scenarios = arguments.chosen,
 			.probe = arguments.probe,
 			.timeout_ms = 1000 * arguments.timeout_s,

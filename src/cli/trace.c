@@ -2,6 +2,8 @@
 
 #include "base/xmem.h"
 #include "cli/binary.h"
+#include "cli/bitcoind.h"
+#include "cli/environment.h"
 #include "cli/output.h"
 #include "node/node.h"
 #include "node/pid_file.h"
@@ -570,18 +572,25 @@ static int
 start_child(struct session *session, const char *bitcoind, struct child *child, pid_t *pid, struct diag *diag)
 {
 	const struct arguments *arguments = session->arguments;
+	struct environment environment = environment_read();
 	int code;
 
 	if (arguments->node_args_cnt) {
-		struct program_opts opts = {
-			.bitcoind = bitcoind, .args = arguments->node_args, .user = arguments->user};
+		struct program_opts opts = {.bitcoind = bitcoind,
+					    .args = arguments->node_args,
+					    .user = arguments->user,
+					    .sudo_uid = environment.sudo_uid,
+					    .home = environment.home};
 
 		code = program_start(&child->program, &opts, diag);
 		*pid = code ? 0 : program_pid(child->program);
 		return code;
 	}
-	struct node_opts opts = {
-		.bitcoind = bitcoind, .user = arguments->user, .interrupted = session->interrupted};
+	struct node_opts opts = {.bitcoind = bitcoind,
+				 .parent_dir = environment.tmpdir,
+				 .user = arguments->user,
+				 .sudo_uid = environment.sudo_uid,
+				 .interrupted = session->interrupted};
 	code = node_start(&child->node, &opts, diag);
 	*pid = code ? 0 : node_pid(child->node);
 	return code;
@@ -650,7 +659,7 @@ trace_child(struct session *session, struct diag *diag)
 	enum tracer_end end = TRACER_TIME_OVER;
 	struct child child = {0};
 	char *bitcoind = NULL;
-	int pidfd = -1, code = node_find_bitcoind(session->arguments->bitcoind, &bitcoind, diag);
+	int pidfd = -1, code = bitcoind_find(session->arguments->bitcoind, &bitcoind, diag);
 	pid_t pid = 0;
 
 	session->is_usage = code != 0;

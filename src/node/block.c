@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint8_t commitment_head[6] = {SCRIPT_OP_RETURN, 0x24, 0xaa, 0x21, 0xa9, 0xed};
+static const uint8_t commitment_tag[4] = {0xaa, 0x21, 0xa9, 0xed}; /* BIP141 */
 
 enum {
-	COMMITMENT_SZ = sizeof(commitment_head) + 32,
+	COMMITMENT_SZ = sizeof(commitment_tag) + 32,
+	PUSH_SZ = 2, /* OP_RETURN and the length */
 	NONCE_OFFSET = 76,
 };
 
@@ -29,9 +30,8 @@ block_init(struct block *block, const struct block_draft *draft)
 	tx_init(&block->txs[0]);
 	struct tx_input *input = tx_add_input(&block->txs[0], null_txid, UINT32_MAX, TX_SEQUENCE_FINAL);
 
-	/* The height as consensus wants it, and a push that also brings it to two bytes at heights up to
-	 * 16.
-	 *	 */
+	/* The height as consensus requires it (BIP34), then a push, which makes the script long enough (two bytes) even
+	 * at heights up to 16. */
 	for (int i = 0; i < 4; i++)
 		extra[i] = (uint8_t)(draft->extra_nonce >> 8 * i);
 	buf_init(&script, 100);
@@ -72,7 +72,7 @@ block_merkle_root(uint8_t (*hashes_wire)[32], size_t cnt, uint8_t root_wire[32])
 		for (size_t i = 0; i < cnt; i += 2) {
 			memcpy(pair, hashes_wire[i], 32);
 			memcpy(pair + 32, hashes_wire[i + 1 < cnt ? i + 1 : i],
-			       32); /* an odd one is doubled */
+			       32); /* the last one of an odd number is paired with itself */
 			hash_sha256d(pair, sizeof(pair), hashes_wire[i / 2]);
 		}
 	}
@@ -87,7 +87,7 @@ txs_root(const struct block *block, bool witness, uint8_t root_wire[32])
 	for (size_t i = 0; i < block->txs_cnt; i++) {
 		if (!witness)
 			tx_txid(&block->txs[i], hashes[i]);
-		else if (i > 0) /* the coinbase counts as zeros */
+		else if (i > 0) /* BIP141: the coinbase's is zero */
 			tx_wtxid(&block->txs[i], hashes[i]);
 	}
 	block_merkle_root(hashes, block->txs_cnt, root_wire);
@@ -100,8 +100,9 @@ has_commitment(const struct tx *coinbase)
 	for (size_t i = 0; i < coinbase->outputs_cnt; i++) {
 		const struct tx_bytes *script = &coinbase->outputs[i].script;
 
-		if (script->len >= COMMITMENT_SZ &&
-		    !memcmp(script->data, commitment_head, sizeof(commitment_head)))
+		if (script->len >= PUSH_SZ + COMMITMENT_SZ && script->data[0] == SCRIPT_OP_RETURN &&
+		    script->data[1] == COMMITMENT_SZ &&
+		    !memcmp(script->data + PUSH_SZ, commitment_tag, sizeof(commitment_tag)))
 			return true;
 	}
 	return false;
@@ -111,7 +112,8 @@ static void
 add_commitment(struct block *block)
 {
 	struct tx *coinbase = &block->txs[0];
-	uint8_t root_and_reserved[64] = {0}, script[COMMITMENT_SZ];
+	uint8_t root_and_reserved[64] = {0}, commitment[COMMITMENT_SZ];
+	struct buf script;
 	bool needed = false;
 
 	for (size_t i = 1; i < block->txs_cnt; i++)
@@ -119,9 +121,12 @@ add_commitment(struct block *block)
 	if (!needed || has_commitment(coinbase))
 		return;
 	txs_root(block, true, root_and_reserved);
-	memcpy(script, commitment_head, sizeof(commitment_head));
-	hash_sha256d(root_and_reserved, sizeof(root_and_reserved), script + sizeof(commitment_head));
-	tx_add_output(coinbase, 0, script, sizeof(script));
+	memcpy(commitment, commitment_tag, sizeof(commitment_tag));
+	hash_sha256d(root_and_reserved, sizeof(root_and_reserved), commitment + sizeof(commitment_tag));
+	buf_init(&script, PUSH_SZ + COMMITMENT_SZ);
+	script_add_op_return(&script, commitment, sizeof(commitment));
+	tx_add_output(coinbase, 0, script.data, script.len);
+	buf_fini(&script);
 	if (!tx_has_witness(coinbase))
 		tx_add_witness(&coinbase->inputs[0], root_and_reserved + 32, 32);
 }
@@ -184,7 +189,7 @@ block_finish(struct block *block, struct diag *diag)
 	uint8_t target_wire[32], header[BLOCK_HEADER_SZ];
 
 	if (!block_target(block->draft.bits, target_wire))
-		return diag_fail(diag, -EINVAL, "block: failed to find a nonce: bits %08x are no target",
+		return diag_fail(diag, -EINVAL, "block: failed to find a nonce: bits %08x are not a target",
 				 block->draft.bits);
 	add_commitment(block);
 	txs_root(block, false, block->merkle_root_wire);
@@ -201,22 +206,16 @@ block_finish(struct block *block, struct diag *diag)
 			 block->draft.bits, BLOCK_TRIES_MAX);
 }
 
-static bool
-serialize(const struct block *block, bool with_witness, struct buf *out)
+bool
+block_serialize(const struct block *block, struct buf *out)
 {
 	uint8_t header[BLOCK_HEADER_SZ];
 
 	block_format_header(block, header);
 	bool ok = buf_add(out, header, sizeof(header)) && tx_add_compact_size(out, block->txs_cnt);
 	for (size_t i = 0; ok && i < block->txs_cnt; i++)
-		ok = tx_serialize(&block->txs[i], with_witness, out);
+		ok = tx_serialize(&block->txs[i], true, out);
 	return ok;
-}
-
-bool
-block_serialize(const struct block *block, struct buf *out)
-{
-	return serialize(block, true, out);
 }
 
 char *
@@ -225,27 +224,11 @@ block_hex(const struct block *block)
 	struct buf out;
 
 	buf_init(&out, SIZE_MAX / 4);
-	serialize(block, true, &out);
+	block_serialize(block, &out);
 	char *hex = xmalloc(2 * out.len + 1);
 	format_hex((const uint8_t *)out.data, out.len, hex);
 	buf_fini(&out);
 	return hex;
-}
-
-size_t
-block_weight(const struct block *block)
-{
-	size_t weight = 0;
-
-	for (int with_witness = 0; with_witness < 2; with_witness++) {
-		struct buf out;
-
-		buf_init(&out, SIZE_MAX / 4);
-		serialize(block, with_witness, &out);
-		weight += with_witness ? out.len : 3 * out.len;
-		buf_fini(&out);
-	}
-	return weight;
 }
 
 int64_t

@@ -1,5 +1,5 @@
-/* The chain of a node: what one asks it over RPC to build transactions and blocks of one's own. Errors as
- * with node_call, and -EBADMSG when an answer lacks what it has to have. */
+/* The chain of a node: the RPC calls that are needed to build transactions and blocks. Errors are those of node_call,
+ * and -EBADMSG when something is missing in an answer. */
 #ifndef TPCHECK_NODE_CHAIN_H
 #define TPCHECK_NODE_CHAIN_H
 
@@ -24,24 +24,24 @@ struct chain_coin {
 
 int chain_tip(struct node *node, struct deadline deadline, struct chain_tip *tip, struct diag *diag);
 
-/* The draft of a block on top of the tip: its time is now, or as much later as the median time asks for; a
- * mocktime that was set is not known here. */
+/* The draft of a block on top of the tip. Its time is now, or later if the median time requires it; a mocktime is not
+ * considered. */
 int chain_draft(struct node *node, struct deadline deadline, struct block_draft *draft, struct diag *diag);
 
-/* Submits a finished block. *reason is NULL when it was accepted, else bitcoind's reason ("bad-cb-amount",
- * "inconclusive", ...), the caller's to free. When reason is NULL, a refusal is the error -EREMOTEIO. */
+/* Submits a finished block. *reason is NULL if it was accepted, else bitcoind's reason ("bad-cb-amount",
+ * "inconclusive", ...), the caller's to free. If reason is NULL, a rejected block is the error -EREMOTEIO. */
 int chain_submit(struct node *node, struct deadline deadline, const struct block *block, char **reason,
 		 struct diag *diag);
 
-/* Lets bitcoind mine cnt blocks that pay to the script. */
+/* Makes bitcoind mine cnt blocks that pay to the script. */
 int chain_generate(struct node *node, struct deadline deadline, unsigned cnt, const void *script, size_t len,
 		   struct diag *diag);
 
-/* The first output of the coinbase at that height; does not say whether it was spent. */
+/* The first output of the coinbase at that height, spent or not. */
 int chain_coinbase(struct node *node, struct deadline deadline, uint32_t height, struct chain_coin *coin,
 		   struct diag *diag);
 
-/* sendrawtransaction without a limit on the fee; -EREMOTEIO with bitcoind's reason when it is refused. */
+/* sendrawtransaction without a fee limit; -EREMOTEIO with bitcoind's reason if it is rejected. */
 int chain_send(struct node *node, struct deadline deadline, const struct tx *tx, struct diag *diag);
 
 #endif

@@ -13,9 +13,20 @@
 
 enum {
 	DEPTH_MAX = 64,
-	REMOVE_ROUNDS = 20, /* a child of bitcoind may die a little later, and write until then */
+	REMOVE_ROUNDS = 20, /* a child of bitcoind may end a little later, and write until then */
 	ROUND_MS = 5,
 };
+
+static void
+close_and_free(struct datadir *datadir)
+{
+	if (datadir->fd >= 0)
+		close(datadir->fd);
+	if (datadir->parent_fd >= 0)
+		close(datadir->parent_fd);
+	free(datadir->path);
+	*datadir = (struct datadir){.parent_fd = -1, .fd = -1};
+}
 
 int
 datadir_make(struct datadir *datadir, const char *parent, uid_t uid, gid_t gid, struct diag *diag)
@@ -24,21 +35,19 @@ datadir_make(struct datadir *datadir, const char *parent, uid_t uid, gid_t gid, 
 
 	*datadir = (struct datadir){.parent_fd = -1, .fd = -1};
 	if (!parent || !*parent)
-		parent = getenv("TMPDIR");
-	if (!parent || !*parent)
 		parent = "/tmp";
 	char *parent_path = realpath(parent, NULL);
 	if (!parent_path)
 		return diag_fail(
 			diag, -errno,
-			"node: failed to make a datadir in '%s': %s; choose another place with TMPDIR",
+			"node: failed to make a datadir in '%s': %s; set TMPDIR to choose another place",
 			parent, strerror(errno));
 
 	char *path = xasprintf("%s/tpcheck-node-XXXXXX", strcmp(parent_path, "/") ? parent_path : "");
 	if (!mkdtemp(path)) {
 		err = diag_fail(
 			diag, -errno,
-			"node: failed to make a datadir in '%s': %s; choose another place with TMPDIR",
+			"node: failed to make a datadir in '%s': %s; set TMPDIR to choose another place",
 			parent_path, strerror(errno));
 		free(path);
 		goto out;
@@ -53,7 +62,7 @@ datadir_make(struct datadir *datadir, const char *parent, uid_t uid, gid_t gid, 
 		err = diag_fail(diag, -errno, "node: failed to hand over the datadir '%s': %s", path,
 				strerror(errno));
 		rmdir(path);
-		datadir_end(datadir, true);
+		close_and_free(datadir);
 		goto out;
 	}
 	err = 0;
@@ -92,28 +101,19 @@ remove_content(int fd, unsigned depth)
 	closedir(dir);
 }
 
-int
-datadir_end(struct datadir *datadir, bool keep)
+void
+datadir_remove_all(struct datadir *datadir)
 {
-	int err = 0;
-
-	for (int round = 0; !keep && datadir->fd >= 0 && round < REMOVE_ROUNDS; round++) {
+	for (int round = 0; datadir->fd >= 0 && round < REMOVE_ROUNDS; round++) {
 		int fd = open_dir(datadir->fd, ".");
 
 		if (fd >= 0)
 			remove_content(fd, 0);
-		err = unlinkat(datadir->parent_fd, datadir->name, AT_REMOVEDIR) ? -errno : 0;
-		if (!err || err == -ENOENT)
+		if (!unlinkat(datadir->parent_fd, datadir->name, AT_REMOVEDIR) || errno == ENOENT)
 			break;
 		clock_pause_ms(ROUND_MS, deadline_in_ms(ROUND_MS));
 	}
-	if (datadir->fd >= 0)
-		close(datadir->fd);
-	if (datadir->parent_fd >= 0)
-		close(datadir->parent_fd);
-	free(datadir->path);
-	*datadir = (struct datadir){.parent_fd = -1, .fd = -1};
-	return err;
+	close_and_free(datadir);
 }
 
 int
@@ -124,7 +124,7 @@ datadir_open(const struct datadir *datadir, const char *dir, const char *name, i
 
 	if (dir_fd < 0)
 		return -errno;
-	/* O_NONBLOCK: a FIFO in its place shall not hold us up. */
+	/* O_NONBLOCK: a FIFO in its place must not block us. */
 	int fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	int err = fd < 0 ? -errno : 0;
 	if (dir)

@@ -8,7 +8,7 @@
 void
 hash_sha256(const void *data, size_t len, uint8_t out[32])
 {
-	/* Fails only without memory or without SHA-256 in libcrypto. */
+	/* Fails only when out of memory or if libcrypto was built without SHA-256. */
 	if (!EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL)) {
 		fputs("tpcheck: libcrypto has no SHA-256\n", stderr);
 		_Exit(99);

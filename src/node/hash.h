@@ -1,4 +1,4 @@
-/* The hashes that transactions and blocks are named by. Out is in wire order. */
+/* The hashes that identify transactions and blocks; out is in wire order. */
 #ifndef TPCHECK_NODE_HASH_H
 #define TPCHECK_NODE_HASH_H
 

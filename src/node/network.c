@@ -20,7 +20,7 @@
 
 enum {
 	LOOPBACK_INDEX = 1, /* of the first device of every namespace */
-	ADDRESS_MS = 2000,  /* until an address can be used */
+	ADDRESS_MS = 2000,  /* until an address can be used, at most */
 };
 
 static int
@@ -42,7 +42,7 @@ bring_up(int fd)
 	return ioctl(fd, SIOCSIFFLAGS, &request) ? -errno : 0;
 }
 
-/* Under a label, so that it stands beside 127.0.0.1. The kernel takes its whole network, /8, as local. */
+/* The label keeps 127.0.0.1 beside it. The kernel treats its whole network, /8, as local. */
 static int
 add_ip4(int fd)
 {
@@ -54,7 +54,7 @@ add_ip4(int fd)
 	return ioctl(fd, SIOCSIFADDR, &request) ? -errno : 0;
 }
 
-/* A new address cannot be used until a worker of the kernel has found that nobody else has it, or need not look. */
+/* Waits until a new address can be used: the kernel checks asynchronously whether another machine has it. */
 static int
 wait_ip6(const struct in6_addr *ip6)
 {
@@ -104,22 +104,22 @@ configure(struct network *network)
 	if (!err_ip6)
 		err_ip6 = add_ip6(NODE_CJDNS);
 	if (err_ip6)
-		network->lack_ip6 = xasprintf(
+		network->obstacle_ip6 = xasprintf(
 			"the machine has no IPv6: failed to add an address to a loopback device: %s; the kernel needs it (no ipv6.disable=1 on its command line)",
 			strerror(-err_ip6));
 	return 0;
 }
 
-/* Runs in a thread of its own, so that ours stays where it is. */
+/* Runs in a thread of its own: unshare moves only the thread that calls it. */
 static void *
 make_namespace(void *arg)
 {
 	struct network *network = arg;
 	const char *step = "open /proc/thread-self/ns/net", *help = "";
-	int err = open_own_namespace();
+	int fd = open_own_namespace(), err = fd < 0 ? fd : 0;
 
-	if (err >= 0) {
-		network->home_fd = err;
+	if (!err) {
+		network->home_fd = fd;
 		step = "make one (unshare)";
 		err = unshare(CLONE_NEWNET) ? -errno : 0;
 	}
@@ -129,10 +129,11 @@ make_namespace(void *arg)
 	}
 	if (!err) {
 		step = "open it";
-		err = open_own_namespace();
+		fd = open_own_namespace();
+		err = fd < 0 ? fd : 0;
 	}
-	if (err >= 0) {
-		network->fd = err;
+	if (!err) {
+		network->fd = fd;
 		return NULL;
 	}
 	if (err == -EPERM)
@@ -141,8 +142,8 @@ make_namespace(void *arg)
 		help = "; raise user.max_net_namespaces (sysctl)";
 	else if (err == -EINVAL || err == -ENOSYS)
 		help = "; the kernel needs CONFIG_NET_NS";
-	network->lack = xasprintf("the machine allows no network namespace: failed to %s: %s%s", step,
-				  strerror(-err), help);
+	network->obstacle = xasprintf("the machine allows no network namespace: failed to %s: %s%s", step,
+				      strerror(-err), help);
 	return NULL;
 }
 
@@ -150,7 +151,7 @@ void
 network_init(struct network *network)
 {
 	*network = (struct network){.fd = -1, .home_fd = -1};
-	network->lack = xstrdup("the node shares the machine's network");
+	network->obstacle = xstrdup("the node shares the machine's network");
 }
 
 void
@@ -159,12 +160,12 @@ network_make(struct network *network)
 	pthread_t thread;
 
 	*network = (struct network){.fd = -1, .home_fd = -1};
-	int err = pthread_create(&thread, NULL, make_namespace, network);
+	int err = -pthread_create(&thread, NULL, make_namespace, network);
 	if (!err)
 		pthread_join(thread, NULL);
 	else
-		network->lack = xasprintf("no thread could be started to make a network namespace: %s",
-					  strerror(err));
+		network->obstacle = xasprintf("failed to start a thread that makes a network namespace: %s",
+					      strerror(-err));
 }
 
 static void
@@ -179,8 +180,8 @@ network_fini(struct network *network)
 {
 	close_fd(network->fd);
 	close_fd(network->home_fd);
-	free(network->lack);
-	free(network->lack_ip6);
+	free(network->obstacle);
+	free(network->obstacle_ip6);
 	*network = (struct network){.fd = -1, .home_fd = -1};
 }
 
@@ -192,7 +193,7 @@ network_socket(const struct network *network, int domain, int type)
 	int fd = socket(domain, type | SOCK_CLOEXEC, 0);
 	int err = fd < 0 ? -errno : 0;
 	if (network->fd >= 0 && setns(network->home_fd, CLONE_NEWNET)) {
-		/* We were there a moment ago; whoever took the right to go back took it from all that follows. */
+		/* Somebody took our privileges meanwhile; nothing that follows could work either. */
 		err = err ? err : -errno;
 		close_fd(fd);
 	}

@@ -1,9 +1,9 @@
-/* A bitcoind on regtest that is started, spoken to and ended without leaving a trace.
+/* A bitcoind on regtest that is started, called and ended without leaving traces.
  *
- * The order of use: node_start, node_wait_ready, node_call..., node_stop, (node_restart, node_wait_ready,
- * ...,) node_free. node_free is enough at any point: it kills what runs and removes the datadir. A node
- * belongs to the thread that started it, which has to live as long as the node does: bitcoind gets SIGKILL
- * when that thread ends. There may be any number of nodes. */
+ * Use in this order: node_start, node_wait_ready, node_call..., node_stop, (node_restart, node_wait_ready, ...,)
+ * node_free. node_free is enough at any point: it kills what runs and removes the datadir. A node belongs to the thread
+ * that started it, which must live as long as the node: bitcoind gets SIGKILL when that thread ends. There may be any
+ * number of nodes. */
 #ifndef TPCHECK_NODE_NODE_H
 #define TPCHECK_NODE_NODE_H
 
@@ -20,119 +20,121 @@
 struct node;
 struct stand_in; /* node/stand_in.h */
 
-/* What a node's own network has besides 127.0.0.0/8 and ::1, which are not routable: */
-#define NODE_IPV4  "1.2.3.4" /* and everything else in 1.0.0.0/8 */
+/* The addresses of a node's own network besides 127.0.0.0/8 and ::1, which are not routable. */
+#define NODE_IPV4  "1.2.3.4" /* and the rest of 1.0.0.0/8 */
 #define NODE_IPV6  "1111:1111::5"
 #define NODE_CJDNS "fc00::5"
 
 struct node_opts {
-	const char *bitcoind;    /* path, as node_find_bitcoind gives it; never NULL */
-	const char *parent_dir;  /* where the datadir is made; NULL: $TMPDIR, else /tmp */
-	const char *const *args; /* more arguments, ended by NULL; may be NULL. They come last and win */
-	/* Likewise, but one that this bitcoind does not know is left out: see node_has_arg. */
+	const char *bitcoind;    /* path, from node_find_bitcoind; never NULL */
+	const char *parent_dir;  /* where the datadir is made; NULL or "": /tmp */
+	const char *const *args; /* more arguments, NULL-terminated; may be NULL. They override all others */
+	/* The same, but those that this bitcoind does not know are left out: see node_has_arg. */
 	const char *const *args_if_known;
-	/* Whom bitcoind runs as when we are root: a name or a uid. NULL: who called sudo, else nobody.
-	 * "root" is taken at its word. When we are not root it has to be NULL or ourselves. */
+	/* The user to run bitcoind as when we are root: a name or a uid; "root" is allowed. NULL: who called sudo, else
+	 * nobody. When we are not root it has to be NULL or ourselves. */
 	const char *user;
+	const char *
+		sudo_uid; /* who called sudo: $SUDO_UID. NULL, or anything but an ordinary user's uid: nobody did */
 	bool listen; /* for P2P on a free port of 127.0.0.1; else -listen=0 */
-	/* In a network of its own, with nothing but the addresses above; with listen on ::1 as well. Where the machine
-	 * does not allow it the node is in the machine's: see node_network_lack. */
+	/* In a network of its own, which has only the addresses above; with listen, on ::1 as well. Where the machine
+	 * does not allow that, the node uses the machine's network: see node_network_lack. */
 	bool own_network;
-	/* It may look for peers by itself; else -connect=0. There are none to find unless it is told of them: it knows
+	/* bitcoind may look for peers by itself; else -connect=0. It finds none unless it is given addresses: it knows
 	 * no seeds. */
 	bool finds_peers;
-	bool proxy; /* -proxy names one of our own, node_proxy, through which all that is routable goes */
-	bool i2p;   /* -i2psam names one of our own, node_i2p */
-	/* When it becomes non-zero, everything that waits returns -EINTR within 0.1 s; may be NULL. */
+	bool proxy; /* -proxy names a proxy of ours, node_proxy, through which all routable connections go */
+	bool i2p;   /* -i2psam names a bridge of ours, node_i2p */
+	/* Once it is non-zero, everything that waits returns -EINTR within 0.1 s; may be NULL. */
 	const volatile sig_atomic_t *interrupted;
 };
 
-/* The bitcoind to use: given, else $BITCOIND, else the first in $PATH. *path is absolute, without symbolic
- * links, and the caller's to free. -ENOENT: there is none; -EISDIR, -EINVAL (no regular file), -EACCES
- * (not executable). */
-int node_find_bitcoind(const char *given, char **path, struct diag *diag);
+/* Where to look for bitcoind: the first that is set. */
+struct node_search {
+	const char *given;        /* by the user; NULL: not given */
+	const char *bitcoind_env; /* $BITCOIND; NULL or "": not set */
+	const char *path_env;     /* $PATH, whose relative folders are skipped; may be NULL */
+};
 
-/* Makes the datadir and starts bitcoind; does not wait for it. *out is NULL on failure, and nothing is
- * left over. Copies what it needs of opts except interrupted. -EPERM, -EACCES, -ENOENT, -ENOEXEC and
- * others as the step that failed gave them. */
+/* The bitcoind to use. *path is absolute, without symbolic links, and the caller's to free. -ENOENT: there is none;
+ * -EISDIR, -EINVAL (not a regular file), -EACCES (not executable). */
+int node_find_bitcoind(const struct node_search *search, char **path, struct diag *diag);
+
+/* Makes the datadir and starts bitcoind; does not wait until it is ready. On failure *out is NULL and nothing is left
+ * behind. Copies what it needs of opts except interrupted. -EPERM, -EACCES, -ENOENT, -ENOEXEC and others, depending on
+ * the step that failed. */
 int node_start(struct node **out, const struct node_opts *opts, struct diag *diag);
 
-/* Returns when RPC answers, the warm-up is over and the mempool is loaded. Starts bitcoind anew, up to 5
- * times, if it ended because one of its ports had been taken meanwhile: so the pid is only sure
- * afterwards. -ECHILD: bitcoind ended, the text says how and what it printed last; -EINVAL: the program is
- * a script that runs bitcoind as a child; -EADDRINUSE; -ETIMEDOUT; -EINTR. */
+/* Returns when RPC answers, the warm-up is over and the mempool is loaded. Starts bitcoind again, up to 5 times, if it
+ * ended because one of its ports was taken meanwhile: the pid is final only afterwards. -ECHILD: bitcoind ended, and
+ * the text has how, and what it wrote last; -EINVAL: the program is a script that runs bitcoind as a child;
+ * -EADDRINUSE; -ETIMEDOUT; -EINTR. */
 int node_wait_ready(struct node *node, struct deadline deadline, struct diag *diag);
 
-/* Ends bitcoind by the RPC stop (by SIGTERM where RPC does not answer) and waits for its end. -EIO: it
- * ended with an exit status other than 0 or by a signal; -ECHILD: it had ended before; -ETIMEDOUT, -EINTR:
- * it may run yet. */
+/* Ends bitcoind by the RPC stop (by SIGTERM where RPC does not answer) and waits for its end. -EIO: it ended with an
+ * exit status other than 0 or by a signal; -ECHILD: it had ended already; -ETIMEDOUT, -EINTR: it may still run. */
 int node_stop(struct node *node, struct deadline deadline, struct diag *diag);
 
-/* Starts a node that has ended again on the same datadir and, if they are free, ports; node_wait_ready has
- * to follow. args replaces those of the options; NULL keeps them. -EBUSY: it runs. */
+/* Starts a node that has ended again on the same datadir and, if they are free, the same ports; call node_wait_ready
+ * next. args replaces that of the options; NULL leaves it. -EBUSY: bitcoind runs. */
 int node_restart(struct node *node, const char *const *args, struct diag *diag);
 
-/* SIGKILL, and waits for the end. Nothing happens when it has ended. */
+/* Kills bitcoind, if it runs, and waits for the end. */
 void node_kill(struct node *node);
 
-/* Kills it if it runs, removes the datadir (see node_set_keep) and frees all; NULL is fine. */
+/* Kills bitcoind, if it runs, removes the datadir and frees everything; NULL is fine. */
 void node_free(struct node *node);
-
-/* Whether node_free leaves the datadir where it is. */
-void node_set_keep(struct node *node, bool keep);
 
 /* Sends a signal to bitcoind. -ESRCH: it has ended. */
 int node_signal(struct node *node, int signo, struct diag *diag);
-/* Whether it runs at this moment. */
 bool node_is_alive(struct node *node);
-/* How it ended, e.g. "bitcoind (pid 17) was killed by signal 9 (SIGKILL)"; "" while it runs. Lent. */
+/* How bitcoind ended, e.g. "bitcoind (pid 17) was killed by signal 9 (SIGKILL)"; "" while it runs. Lent. */
 const char *node_end_text(struct node *node);
 
-pid_t node_pid(const struct node *node);           /* of bitcoind; the last one when it has ended */
+pid_t node_pid(const struct node *node);           /* of bitcoind; of the last one when it has ended */
 const char *node_datadir(const struct node *node); /* absolute path; chain data is in its regtest/ */
-uid_t node_uid(const struct node *node);           /* whom it runs as */
 uint16_t node_p2p_port(const struct node *node);   /* on 127.0.0.1, host order; 0 without listen */
-uint16_t node_onion_port(const struct node *node); /* likewise; for peers that come by way of Tor */
+uint16_t node_onion_port(const struct node *node); /* the same, for peers that connect through Tor */
 uint16_t node_rpc_port(const struct node *node);
-/* Whether its options' interrupted is non-zero. */
+/* Whether interrupted of the options is non-zero. */
 bool node_is_interrupted(const struct node *node);
-/* A socket in the node's network, non-blocking and not inherited; or a negative errno value. */
+/* A socket in the node's network, non-blocking and close-on-exec; or a negative errno value. */
 int node_socket(const struct node *node, int domain, int type);
 /* Why the node's network has no routable addresses of that domain (AF_INET, AF_INET6), and what helps; NULL when it
  * has. Lent. */
 const char *node_network_lack(const struct node *node, int domain);
-/* Whether an argument of args_if_known, as it stands there, is in use; known after node_wait_ready. */
+/* Whether an argument of args_if_known, spelled as there, is in use; valid after node_wait_ready. */
 bool node_has_arg(const struct node *node, const char *arg);
 /* The servers of the options proxy and i2p, else NULL; lent. */
 struct stand_in *node_proxy(const struct node *node);
 struct stand_in *node_i2p(const struct node *node);
-/* Known after node_wait_ready, else 0 and "". E.g. 319900 for 31.99.0, and "/Satoshi:31.99.0/". */
+/* 319900 for 31.99.0, and "/Satoshi:31.99.0/"; 0 and "" before node_wait_ready. */
 int node_version(const struct node *node);
 const char *node_subversion(const struct node *node);
 
-/* Calls a method. params_fmt makes the JSON text of the params array, "[]" or "[\"%s\", %d]"; strings that
- * may hold a quote or a backslash go through json_quote. *result (NULL when not wanted) is the member
- * "result", the caller's to json_free; NULL on failure. -EREMOTEIO: bitcoind answered with an error, see
- * node_rpc_code; -ECONNREFUSED, -ECONNRESET, -EACCES (cookie), -ETIMEDOUT, -EINTR, -EMSGSIZE (answer above
- * 256 MiB), -EBADMSG; -ECHILD: bitcoind ended, and the text says how. */
+/* Calls a method. params_fmt makes the JSON text of the params array, "[]" or "[\"%s\", %d]"; strings that may contain
+ * a quote or a backslash go through json_quote. *result is the member "result", the caller's to json_free, and NULL on
+ * failure; result may be NULL. -EREMOTEIO: bitcoind answered with an error, see node_rpc_code; -ECONNREFUSED,
+ * -ECONNRESET, -EACCES (cookie), -ETIMEDOUT, -EINTR, -EMSGSIZE (answer above 256 MiB), -EBADMSG; -ECHILD: bitcoind
+ * ended, and the text has how. */
 int node_call(struct node *node, struct deadline deadline, struct json **result, struct diag *diag,
 	      const char *method, const char *params_fmt, ...) __attribute__((format(printf, 6, 7)));
-/* The same for a wallet that is loaded, by its name, which may be any; "" is the unnamed one. */
+/* The same for a loaded wallet, by its name, which may contain any character; "" is the unnamed wallet. */
 int node_wallet_call(struct node *node, struct deadline deadline, const char *wallet, struct json **result,
 		     struct diag *diag, const char *method, const char *params_fmt, ...)
 	__attribute__((format(printf, 7, 8)));
 enum { NODE_RPC_NO_METHOD = -32601 };
-/* The error code of the last of these calls that gave -EREMOTEIO, e.g. NODE_RPC_NO_METHOD; 0 after any other. */
+/* If the last of these calls failed with -EREMOTEIO: the code and the message of bitcoind's error; else 0 and "". The
+ * message is lent until the next call. */
 int node_rpc_code(const struct node *node);
-/* Its message, as bitcoind gave it; "" after any other. Lent until the next call. */
 const char *node_rpc_message(const struct node *node);
 
 /* The size of debug.log now, in bytes; 0 when there is none. */
 uint64_t node_log_mark(struct node *node);
-/* Adds what was logged since a mark, in whole what is there now; when the bound of out is less, its first
- * bytes, and out->overflow is set. */
+/* Adds what was logged since a mark. If that exceeds the bound of out, its first bytes are added and out->overflow is
+ * set. */
 int node_log_read(struct node *node, uint64_t from, struct buf *out, struct diag *diag);
-/* Makes or overwrites a file for bitcoind to read, in the datadir: its path is node_datadir()/name. */
+/* Makes or overwrites a file for bitcoind to read: node_datadir()/name. */
 int node_write_file(struct node *node, const char *name, const void *bytes, size_t len, struct diag *diag);
 /* Copies debug.log to dest_path, which is made or overwritten. */
 int node_save_log(struct node *node, const char *dest_path, struct diag *diag);

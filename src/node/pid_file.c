@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Clocks of files are coarse, and the time that the machine started at is rounded. */
+/* File times are coarse, and so is the start time of a process. */
 enum { SLACK_S = 2 };
 
 int
@@ -22,7 +22,7 @@ pid_open(pid_t pid, int *pidfd, struct diag *diag)
 {
 	*pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (*pidfd < 0 && errno == EINVAL)
-		errno = ESRCH; /* a thread's number, or none that can be one */
+		errno = ESRCH; /* the number of a thread, or of no process at all */
 	return *pidfd < 0 ? diag_fail(diag, -errno, "node: failed to find process %d: %s", (int)pid,
 				      strerror(errno))
 			  : 0;
@@ -36,10 +36,10 @@ pidfd_has_ended(int pidfd)
 	return poll(&pollfd, 1, 0) > 0 && pollfd.revents;
 }
 
-/* The 22nd word of /proc/PID/stat, behind the name in parentheses, which may hold anything; in ticks since the
- * machine started, as CLOCK_BOOTTIME counts. */
+/* The start time is the 22nd word of /proc/PID/stat, in ticks of CLOCK_BOOTTIME. The 2nd is the name in parentheses,
+ * which may contain anything. */
 static bool
-started_at(pid_t pid, time_t *out)
+read_start_time(pid_t pid, time_t *out)
 {
 	char path[64], text[1024];
 	struct timespec real, boot;
@@ -68,7 +68,7 @@ read_pid(const char *path, pid_t *pid, struct stat *st, struct diag *diag)
 {
 	char text[32];
 	uint64_t n;
-	/* Never waits, not even for a FIFO. */
+	/* O_NONBLOCK: does not wait for the writer of a FIFO. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	*pid = 0;
@@ -84,7 +84,7 @@ read_pid(const char *path, pid_t *pid, struct stat *st, struct diag *diag)
 	if (!S_ISREG(st->st_mode)) {
 		close(fd);
 		return diag_fail(diag, -EINVAL,
-				 "node: '%s' is no regular file; give the file that bitcoind's -pid names",
+				 "node: '%s' is not a regular file; give the file that bitcoind's -pid names",
 				 path);
 	}
 	ssize_t len = read(fd, text, sizeof(text) - 1);
@@ -110,15 +110,15 @@ pid_file_open(const char *path, pid_t *pid, int *pidfd, struct diag *diag)
 	if (pid_open(*pid, pidfd, NULL))
 		return diag_fail(diag, -EAGAIN, "node: process %d, which '%s' names, does not run", (int)*pid,
 				 path);
-	/* Whose number it is by now: asked while the pidfd holds the process. */
-	bool known = started_at(*pid, &start);
+	/* If the process has not ended after this, the start time was its own. */
+	bool known = read_start_time(*pid, &start);
 	if (pidfd_has_ended(*pidfd))
 		err = diag_fail(diag, -EAGAIN, "node: process %d, which '%s' names, has ended", (int)*pid,
 				path);
 	else if (known && start > st.st_mtime + SLACK_S)
 		err = diag_fail(
 			diag, -EAGAIN,
-			"node: process %d is not the one that '%s' was written for: it began later, or the clock was set since, and then --pid=%d traces it",
+			"node: process %d is not the one that '%s' was written for: it started later; if only the clock was set since, use --pid=%d",
 			(int)*pid, path, (int)*pid);
 	if (err) {
 		close(*pidfd);

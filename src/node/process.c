@@ -1,3 +1,6 @@
+/* Between fork and exec only async-signal-safe calls are allowed, as another thread may have held any lock at the fork;
+ * so everything that the child needs is in struct plan before. A step that fails in the child goes to the parent by a
+ * pipe, which the exec closes. */
 #include "node/process.h"
 
 #include "base/privileges.h"
@@ -48,14 +51,14 @@ static const char *const step_names[] = {
 
 struct failure {
 	enum step step;
-	int error;
+	int errno_value;
 };
 
-/* What the child needs; all of it is ready before the fork. */
 struct plan {
 	const struct process_opts *opts;
 	pid_t parent;
-	int program_fd, null_fd, output_fd, report_fd, network_fd; /* all above 2 and close-on-exec, or -1 */
+	/* All above 2 and close-on-exec, or -1. */
+	int program_fd, null_fd, output_fd, report_fd, network_fd;
 };
 
 static void
@@ -80,49 +83,65 @@ parse_id(const char *s, uint32_t *id)
 	return true;
 }
 
-int
-process_find_user(struct process_user *user, const char *name, struct diag *diag)
+static int
+find_named_user(struct process_user *user, const char *name, struct diag *diag)
 {
 	struct passwd entry, *found = NULL;
 	char strings[16384];
 	uint32_t uid;
 
-	*user = (struct process_user){0};
-	if (name) {
-		if (parse_id(name, &uid)) {
-			getpwuid_r(uid, &entry, strings, sizeof(strings), &found);
-			fill_user(user, found, uid, uid);
-		} else {
-			getpwnam_r(name, &entry, strings, sizeof(strings), &found);
-			if (!found)
-				return diag_fail(
-					diag, -ENOENT,
-					"node: failed to find user '%s'; choose one that getent passwd lists",
-					name);
-			fill_user(user, found, 0, 0);
-		}
-		if (geteuid() != 0 && user->uid != geteuid())
-			return diag_fail(diag, -EPERM,
-					 "node: failed to run as user '%s': only root can choose a user",
-					 name);
-	} else if (geteuid() != 0) {
+	if (parse_id(name, &uid)) {
+		getpwuid_r(uid, &entry, strings, sizeof(strings), &found);
+		fill_user(user, found, uid, uid);
+	} else {
+		getpwnam_r(name, &entry, strings, sizeof(strings), &found);
+		if (!found)
+			return diag_fail(
+				diag, -ENOENT,
+				"node: failed to find user '%s'; choose one that getent passwd lists", name);
+		fill_user(user, found, 0, 0);
+	}
+	if (geteuid() != 0 && user->uid != geteuid())
+		return diag_fail(diag, -EPERM,
+				 "node: failed to run as user '%s': only root can choose a user", name);
+	return 0;
+}
+
+static void
+find_default_user(struct process_user *user, const char *sudo_uid)
+{
+	struct passwd entry, *found = NULL;
+	char strings[16384];
+	uint32_t uid;
+
+	if (geteuid() != 0) {
 		getpwuid_r(geteuid(), &entry, strings, sizeof(strings), &found);
 		fill_user(user, found, geteuid(), getegid());
-	} else if (parse_id(getenv("SUDO_UID"), &uid) && uid &&
+	} else if (parse_id(sudo_uid, &uid) && uid &&
 		   !getpwuid_r(uid, &entry, strings, sizeof(strings), &found) && found && found->pw_gid) {
-		/* Not SUDO_GID: a variable shall not give a user another's group. */
+		/* Not SUDO_GID: a variable must not give a user another group. */
 		fill_user(user, found, uid, 0);
 	} else {
 		getpwnam_r("nobody", &entry, strings, sizeof(strings), &found);
 		fill_user(user, found, 65534, 65534);
 	}
-	user->change = geteuid() == 0 && user->uid != 0;
-	return 0;
 }
 
-/* In the child only async-signal-safe calls are allowed: another thread may have held any lock at the
- * fork.
- * */
+int
+process_find_user(struct process_user *user, const char *name, const char *sudo_uid, struct diag *diag)
+{
+	int err = 0;
+
+	*user = (struct process_user){0};
+	if (name)
+		err = find_named_user(user, name, diag);
+	else
+		find_default_user(user, sudo_uid);
+	user->change = geteuid() == 0 && user->uid != 0;
+	return err;
+}
+
+/* In the child. */
 
 static void
 reset_signals(void)
@@ -130,7 +149,7 @@ reset_signals(void)
 	struct sigaction action = {.sa_handler = SIG_DFL};
 
 	for (int signo = 1; signo < _NSIG; signo++)
-		sigaction(signo, &action, NULL); /* fails for the few that cannot be set; these are default */
+		sigaction(signo, &action, NULL); /* fails for those that always have the default */
 }
 
 static void
@@ -140,7 +159,8 @@ mark_close_on_exec(void)
 	if (syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */) == 0)
 		return;
 #endif
-	struct rlimit limit; /* before Linux 5.11 */
+	/* Before Linux 5.11. */
+	struct rlimit limit;
 	int end =
 		getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536;
 	for (int fd = 3; fd < end; fd++)
@@ -156,7 +176,7 @@ fail_child(const struct plan *plan, enum step step)
 	_exit(n == sizeof(failure) ? 127 : 126);
 }
 
-/* The raw calls: glibc's would tell the other threads, which a fork leaves behind. */
+/* The raw calls: glibc's signal all threads of the process, of which the fork left only this one. */
 static int
 change_user(const struct plan *plan, enum step *step)
 {
@@ -192,7 +212,7 @@ run_child(const struct plan *plan)
 		fail_child(plan, step);
 	if (privileges_drop())
 		fail_child(plan, STEP_PRIVILEGES);
-	/* Changing the user clears it, so it comes after; and the parent may have ended before it. */
+	/* After the user, as changing it clears this. The parent may have ended before. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
 		fail_child(plan, STEP_DEATH_SIGNAL);
 	if (getppid() != plan->parent)
@@ -202,8 +222,8 @@ run_child(const struct plan *plan)
 	mark_close_on_exec();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* By its path first, which gives it its name in ps and lets scripts run; by the open file when the
-	 * user cannot get to that path. */
+	/* By its path first, which gives it its name in ps and lets scripts run; by the open file when the user cannot
+	 * reach that path. */
 	execve(opts->program, opts->argv, opts->envp);
 	if (errno == EACCES) {
 		syscall(SYS_execveat, plan->program_fd, "", opts->argv, opts->envp, AT_EMPTY_PATH);
@@ -217,110 +237,149 @@ static int
 explain(const struct process_opts *opts, struct failure failure, struct diag *diag)
 {
 	const char *user = opts->user->name, *help = "";
-	int error = failure.error;
+	int err = -failure.errno_value;
 
-	if (failure.step == STEP_DIR && error == EACCES)
+	if (failure.step == STEP_DIR && err == -EACCES)
 		return diag_fail(
 			diag, -EACCES,
-			"node: failed to start '%s': user '%s' cannot enter '%s'; choose another place with TMPDIR, or let the user pass every directory above it (chmod o+x)",
+			"node: failed to start '%s': user '%s' cannot enter '%s'; set TMPDIR to choose another place, or let the user pass every directory above it (chmod o+x)",
 			opts->program, user, opts->dir);
 	if (failure.step == STEP_GROUPS || failure.step == STEP_GID || failure.step == STEP_UID)
 		help = "; this container or user namespace does not let root become that user: choose another one";
-	if (failure.step == STEP_EXEC && error == EACCES)
+	if (failure.step == STEP_EXEC && err == -EACCES)
 		help = "; the user must be able to execute it (chmod a+rx, a file system without noexec) and, for a script, to read it and pass the directories above it";
-	if (failure.step == STEP_EXEC && error == EPERM)
-		help = "; if it has file capabilities (getcap), give it none: bitcoind needs none here";
-	if (failure.step == STEP_EXEC && error == ENOENT)
+	if (failure.step == STEP_EXEC && err == -EPERM)
+		help = "; if it has file capabilities (getcap), remove them: bitcoind needs none here";
+	if (failure.step == STEP_EXEC && err == -ENOENT)
 		help = "; the file is there, but the loader or interpreter that it names is not";
-	if (failure.step == STEP_EXEC && error == ENOEXEC)
-		help = "; it is no program for this machine";
-	return diag_fail(diag, -error, "node: failed to start '%s' as user '%s': %s: %s%s", opts->program,
-			 user, step_names[failure.step], strerror(error), help);
+	if (failure.step == STEP_EXEC && err == -ENOEXEC)
+		help = "; it is not a program for this machine";
+	return diag_fail(diag, err, "node: failed to start '%s' as user '%s': %s: %s%s", opts->program, user,
+			 step_names[failure.step], strerror(-err), help);
 }
 
+/* An inherited descriptor 0, 1 or 2 may be closed, so that open could return one of these. */
 static int
-open_high(const char *path, int flags)
+move_high(int low)
 {
-	int low = open(path, flags | O_CLOEXEC);
 	int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, 3);
+	int errno_value = errno;
 
 	if (low >= 0)
 		close(low);
+	errno = errno_value;
 	return fd;
 }
 
 static void
-close_all(int *fds, size_t cnt)
+close_fd(int *fd)
 {
-	for (size_t i = 0; i < cnt; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void
+close_plan(struct plan *plan)
+{
+	close_fd(&plan->program_fd);
+	close_fd(&plan->null_fd);
+	close_fd(&plan->output_fd);
+	close_fd(&plan->network_fd);
+	close_fd(&plan->report_fd);
+}
+
+/* Opens what the child needs. *result_fd is the reading end of report_fd. */
+static int
+open_plan(struct plan *plan, int *result_fd, const struct process_opts *opts, struct diag *diag)
+{
+	int report[2] = {-1, -1};
+
+	*plan = (struct plan){opts, getpid(), -1, -1, -1, -1, -1};
+	*result_fd = -1;
+	plan->program_fd = move_high(open(opts->program, O_PATH | O_CLOEXEC));
+	if (plan->program_fd < 0)
+		return diag_fail(diag, -errno, "node: failed to open '%s': %s", opts->program,
+				 strerror(errno));
+	plan->null_fd = move_high(open("/dev/null", O_RDWR | O_CLOEXEC));
+	bool ok = plan->null_fd >= 0;
+	if (ok) {
+		plan->output_fd = fcntl(opts->output_fd, F_DUPFD_CLOEXEC, 3);
+		ok = plan->output_fd >= 0;
+	}
+	if (ok && opts->network_fd >= 0) {
+		plan->network_fd = fcntl(opts->network_fd, F_DUPFD_CLOEXEC, 3);
+		ok = plan->network_fd >= 0;
+	}
+	if (ok && !pipe2(report, O_CLOEXEC)) {
+		*result_fd = report[0];
+		plan->report_fd = move_high(report[1]);
+	}
+	if (plan->report_fd < 0)
+		return diag_fail(diag, -errno, "node: failed to prepare the start of '%s': %s", opts->program,
+				 strerror(errno));
+	return 0;
+}
+
+/* Forks with all signals blocked: no handler of ours may run in the child. */
+static pid_t
+fork_child(const struct plan *plan)
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pid_t pid = fork();
+	if (pid == 0)
+		run_child(plan);
+	int errno_value = errno;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	errno = errno_value;
+	return pid;
+}
+
+/* Waits until the child's end of the pipe is closed, by the exec or by its end; true if a step failed. */
+static bool
+read_failure(int result_fd, struct failure *failure)
+{
+	ssize_t n;
+
+	do
+		n = read(result_fd, failure, sizeof(*failure));
+	while (n < 0 && errno == EINTR);
+	return n == sizeof(*failure);
 }
 
 int
 process_start(struct process *process, const struct process_opts *opts, struct diag *diag)
 {
-	/* program, null, output, both ends of the report pipe as made, its writing end moved up, network */
-	int fds[7] = {-1, -1, -1, -1, -1, -1, -1};
-	sigset_t all, old;
-	int err;
+	struct failure failure;
+	struct plan plan;
+	int result_fd;
 
 	*process = (struct process){.fd = -1};
-	if (opts->user->change && !privileges_has(CAP_KILL)) {
-		err = diag_fail(
+	if (opts->user->change && !privileges_has(CAP_KILL))
+		return diag_fail(
 			diag, -EPERM,
 			"node: failed to start '%s' as user '%s': it could not be ended without CAP_KILL; start the container with --cap-add=KILL, or choose --user=root",
 			opts->program, opts->user->name);
-		goto out;
-	}
-	fds[0] = open_high(opts->program, O_PATH);
-	if (fds[0] < 0) {
-		err = diag_fail(diag, -errno, "node: failed to open '%s': %s", opts->program,
-				strerror(errno));
-		goto out;
-	}
-	fds[1] = open_high("/dev/null", O_RDWR);
-	fds[2] = fcntl(opts->output_fd, F_DUPFD_CLOEXEC, 3);
-	if (opts->network_fd >= 0)
-		fds[6] = fcntl(opts->network_fd, F_DUPFD_CLOEXEC, 3);
-	if (fds[1] < 0 || fds[2] < 0 || (opts->network_fd >= 0 && fds[6] < 0) || pipe2(&fds[3], O_CLOEXEC) ||
-	    (fds[5] = fcntl(fds[4], F_DUPFD_CLOEXEC, 3)) < 0) {
-		err = diag_fail(diag, -errno, "node: failed to prepare the start of '%s': %s", opts->program,
-				strerror(errno));
-		goto out;
-	}
-	struct plan plan = {opts, getpid(), fds[0], fds[1], fds[2], fds[5], fds[6]};
+	int err = open_plan(&plan, &result_fd, opts, diag);
+	if (!err) {
+		pid_t pid = fork_child(&plan);
 
-	/* No handler of ours shall run in the child. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid_t pid = fork();
-	if (pid == 0)
-		run_child(&plan);
-	err = pid < 0 ? -errno : 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err) {
-		diag_fail(diag, err, "node: failed to start '%s': fork: %s", opts->program, strerror(-err));
-		goto out;
+		if (pid < 0)
+			err = diag_fail(diag, -errno, "node: failed to start '%s': fork: %s", opts->program,
+					strerror(errno));
+		else
+			*process = (struct process){.pid = pid, .fd = (int)syscall(SYS_pidfd_open, pid, 0)};
 	}
-	process->pid = pid;
-	process->fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	close(fds[4]);
-	close(fds[5]);
-	fds[4] = fds[5] = -1;
-
-	struct failure failure;
-	ssize_t n;
-	do
-		n = read(fds[3], &failure, sizeof(failure));
-	while (n < 0 && errno == EINTR);
-	if (n == sizeof(failure)) {
+	close_plan(&plan);
+	if (!err && read_failure(result_fd, &failure)) {
 		process_kill(process);
 		err = explain(opts, failure, diag);
 		*process = (struct process){.fd = -1};
 	}
-out:
-	close_all(fds, sizeof(fds) / sizeof(fds[0]));
+	close_fd(&result_fd);
 	return err;
 }
 
@@ -331,7 +390,7 @@ process_has_ended(struct process *process)
 
 	if (process->ended || !process->pid)
 		return true;
-	/* While it is not reaped its id cannot mean anyone else. */
+	/* As long as it is not reaped its pid belongs to no other process. */
 	int rc = waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT);
 	if (rc == 0 && info.si_pid == 0)
 		return false;

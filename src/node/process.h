@@ -1,5 +1,5 @@
-/* One child process: started without anything of ours but what it needs, watched, and reaped exactly once.
- * Below node.h. */
+/* One child process: it inherits nothing of ours but what it needs, is watched, and is reaped exactly once. Below
+ * node.h. */
 #ifndef TPCHECK_NODE_PROCESS_H
 #define TPCHECK_NODE_PROCESS_H
 
@@ -13,17 +13,17 @@
 
 struct process {
 	pid_t pid; /* 0: never started */
-	int fd;    /* pidfd, readable when it ended; -1 */
+	int fd;    /* pidfd, readable once it has ended; -1: none */
 	bool ended;
 	bool status_known; /* false when someone else reaped it */
-	int status;        /* as waitpid gives it */
+	int status;        /* from waitpid */
 };
 
 struct process_user {
-	bool change; /* we are root and it shall not be */
-	uid_t uid;   /* whom it runs as, also when nothing changes */
+	bool change; /* we are root and it must not be */
+	uid_t uid;   /* valid whether or not it changes */
 	gid_t gid;
-	char name[64]; /* for texts; the number when there is no name */
+	char name[64]; /* for messages; the uid when there is no name */
 };
 
 struct process_opts {
@@ -35,21 +35,21 @@ struct process_opts {
 	const struct process_user *user;
 };
 
-/* Whom to run as: see struct node_opts. */
-int process_find_user(struct process_user *user, const char *name, struct diag *diag);
+/* The user to run as; name and sudo_uid are user and sudo_uid of struct node_opts. */
+int process_find_user(struct process_user *user, const char *name, const char *sudo_uid, struct diag *diag);
 
-/* Starts it in a session of its own, with SIGKILL to come when our thread ends. Returns when the program
- * runs, or with the step that failed and what helps. */
+/* Starts it in a session of its own; it is killed with SIGKILL when our thread ends. Returns once the program runs, or
+ * with the step that failed and what helps. */
 int process_start(struct process *process, const struct process_opts *opts, struct diag *diag);
 
-/* Whether it has ended; reaps it then, and kills what is left of its process group. */
+/* Whether it has ended. If so, it is reaped and what is left of its process group is killed. */
 bool process_has_ended(struct process *process);
-/* Waits for its end; false when the deadline passed or *interrupted (may be NULL) was set before. */
+/* Waits for its end; false if the deadline passes or *interrupted (may be NULL) is set first. */
 bool process_wait(struct process *process, struct deadline deadline,
 		  const volatile sig_atomic_t *interrupted);
 /* -ESRCH when it has ended. */
 int process_signal(struct process *process, int signo);
-/* Kills it if it runs, reaps it, closes fd. */
+/* Kills it, if it runs, reaps it and closes fd. */
 void process_kill(struct process *process);
 
 /* Adds "bitcoind (pid 17) exited with status 1", name first. */

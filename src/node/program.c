@@ -1,5 +1,5 @@
-/* The output is read by a thread, so that bitcoind never waits for whoever reads the trace. The thread ends with the
- * pipe's last writer; a child of bitcoind that outlives it is not waited for. */
+/* A thread reads the output, so bitcoind never waits for whoever reads the trace. The thread ends with the last writer
+ * of the pipe or, where a child of bitcoind outlives it, once stop_fd is readable. */
 #include "node/program.h"
 
 #include "base/xmem.h"
@@ -21,11 +21,10 @@ enum { TAIL_BYTES = 1500, PIPE_BYTES = 64 << 10 };
 struct program {
 	struct process process;
 	struct process_user user;
-	int output_fd, stop_fd; /* what it prints; readable when the reader is to end */
-	int stop_write_fd;
+	int output_fd, stop_fd, stop_write_fd; /* the reading end of its output; both ends of a pipe */
 	pthread_t reader;
 	bool reader_runs;
-	char tail[2 * TAIL_BYTES + 1]; /* the reader's, until it ended */
+	char tail[2 * TAIL_BYTES + 1]; /* the reader's while it runs */
 	size_t tail_len;
 	char *end_text;
 };
@@ -36,8 +35,7 @@ read_output(void *arg)
 	struct program *program = arg;
 	struct pollfd fds[] = {{.fd = program->output_fd, .events = POLLIN},
 			       {.fd = program->stop_fd, .events = POLLIN}};
-
-	size_t left = PIPE_BYTES; /* after the program's end; somebody else may go on writing */
+	size_t left = PIPE_BYTES; /* to read after the stop, as a child may go on writing for ever */
 
 	while (left) {
 		if (poll(fds, 2, -1) < 0)
@@ -66,7 +64,7 @@ end_reader(struct program *program)
 {
 	if (!program->reader_runs)
 		return;
-	/* What it said last is in the pipe; it is read before the reader looks at this. */
+	/* The reader empties the pipe before it obeys. */
 	if (write(program->stop_write_fd, "x", 1) == 1)
 		pthread_join(program->reader, NULL);
 	program->reader_runs = false;
@@ -90,64 +88,68 @@ open_pipes(struct program *program, int *write_fd, struct diag *diag)
 	return err ? diag_fail(diag, err, "node: failed to start a thread: %s", strerror(-err)) : 0;
 }
 
-/* The datadir is looked for in the user's home. */
+/* Where bitcoind looks for its datadir. */
 static char *
-home_of(const struct process_user *user)
+find_home(const struct process_user *user, const char *own_home)
 {
 	struct passwd entry, *found = NULL;
 	char strings[16384];
 
-	if (!user->change && getenv("HOME"))
-		return xstrdup(getenv("HOME"));
+	if (!user->change && own_home)
+		return xstrdup(own_home);
 	getpwuid_r(user->uid, &entry, strings, sizeof(strings), &found);
 	return xstrdup(found ? found->pw_dir : "/");
+}
+
+static int
+start_process(struct program *program, const struct program_opts *opts, int output_fd, struct diag *diag)
+{
+	char *dir = getcwd(NULL, 0);
+	size_t args_cnt = 0;
+
+	if (!dir)
+		return diag_fail(diag, -errno, "node: failed to find the working directory: %s",
+				 strerror(errno));
+	char *home = find_home(&program->user, opts->home), *home_env = xasprintf("HOME=%s", home);
+	while (opts->args[args_cnt])
+		args_cnt++;
+	const char **argv = xcalloc(args_cnt + 2, sizeof(*argv));
+	argv[0] = opts->bitcoind;
+	memcpy(argv + 1, opts->args, args_cnt * sizeof(*argv));
+	const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", home_env, NULL};
+	int err = process_start(&program->process,
+				&(struct process_opts){
+					.program = opts->bitcoind,
+					.argv = (char *const *)(uintptr_t)argv,
+					.envp = (char *const *)(uintptr_t)env,
+					.dir = dir,
+					.output_fd = output_fd,
+					.network_fd = -1,
+					.user = &program->user,
+				},
+				diag);
+	free(argv);
+	free(home_env);
+	free(home);
+	free(dir);
+	return err;
 }
 
 int
 program_start(struct program **out, const struct program_opts *opts, struct diag *diag)
 {
 	struct program *program = xcalloc(1, sizeof(*program));
-	char *dir = getcwd(NULL, 0), *home = NULL, *home_env = NULL;
-	const char **argv = NULL;
-	size_t args_cnt = 0;
 	int write_fd = -1;
 
 	*out = NULL;
 	program->process.fd = program->output_fd = program->stop_fd = program->stop_write_fd = -1;
-	int err = process_find_user(&program->user, opts->user, diag);
-	if (!err && !dir)
-		err = diag_fail(diag, -errno, "node: failed to find the working directory: %s",
-				strerror(errno));
+	int err = process_find_user(&program->user, opts->user, opts->sudo_uid, diag);
 	if (!err)
 		err = open_pipes(program, &write_fd, diag);
-	if (err)
-		goto out;
-	home = home_of(&program->user);
-	home_env = xasprintf("HOME=%s", home);
-	while (opts->args[args_cnt])
-		args_cnt++;
-	argv = xcalloc(args_cnt + 2, sizeof(*argv));
-	argv[0] = opts->bitcoind;
-	memcpy(argv + 1, opts->args, args_cnt * sizeof(*argv));
-	const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", home_env, NULL};
-	err = process_start(&program->process,
-			    &(struct process_opts){
-				    .program = opts->bitcoind,
-				    .argv = (char *const *)(uintptr_t)argv,
-				    .envp = (char *const *)(uintptr_t)env,
-				    .dir = dir,
-				    .output_fd = write_fd,
-				    .network_fd = -1,
-				    .user = &program->user,
-			    },
-			    diag);
-out:
+	if (!err)
+		err = start_process(program, opts, write_fd, diag);
 	if (write_fd >= 0)
 		close(write_fd);
-	free(argv);
-	free(home_env);
-	free(home);
-	free(dir);
 	if (err)
 		program_free(program);
 	else

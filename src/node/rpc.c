@@ -1,3 +1,9 @@
+/* libcurl's multi interface with one transfer: unlike curl_easy_perform it can wait for the end of the process as well,
+ * and lets us check the interrupt flag between two waits.
+ *
+ * Calls alternate between two connections. The HTTP server of Bitcoin Core v32 sends an answer before it marks the
+ * connection as free (HTTPRequest::WriteReply, m_req_busy); a call that arrives in between waits until the I/O loop
+ * wakes up again, which takes 50 ms. Over the other connection no call is that early. */
 #include "node/rpc.h"
 
 #include "base/buf.h"
@@ -10,17 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* libcurl's multi interface with one transfer: unlike curl_easy_perform it lets us wait for the end of the
- * process and look at the interrupt flag without waiting for libcurl's progress timer.
- *
- * Calls go over two connections by turns. The HTTP server of Bitcoin Core v32 sends an answer before it marks the
- * connection as free (HTTPRequest::WriteReply, m_req_busy); a call that arrives in between is looked at when its I/O
- * loop next wakes up, which takes 50 ms. Over the other connection no call is that early. */
-
 enum {
 	ANSWER_MAX = 256 << 20,
-	SLICE_MS = 50,        /* how late an interrupt may be seen that came just before the wait */
-	LAST_WORDS_MS = 1000, /* for what the process sent before it ended */
+	SLICE_MS = 50,        /* how late an interrupt just before the wait may be noticed */
+	LAST_WORDS_MS = 1000, /* to read what the process sent before it ended */
 	CONNECTIONS_CNT = 2,
 };
 
@@ -125,7 +124,7 @@ rpc_free(struct rpc *rpc)
 }
 
 static int
-errno_of(CURLcode code)
+err_of_curl(CURLcode code)
 {
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
@@ -142,7 +141,7 @@ errno_of(CURLcode code)
 	}
 }
 
-/* Runs the transfer that is set up to its end. */
+/* Runs the prepared transfer to its end. */
 static int
 perform(struct rpc *rpc, const struct connection *connection, struct deadline deadline, const char *method,
 	struct diag *diag)
@@ -183,14 +182,14 @@ perform(struct rpc *rpc, const struct connection *connection, struct deadline de
 		return diag_fail(diag, -EMSGSIZE, "node: rpc '%s' failed: the answer is longer than %d MiB",
 				 method, ANSWER_MAX >> 20);
 	if (code != CURLE_OK)
-		return diag_fail(diag, errno_of(code), "node: rpc '%s' failed: %s", method,
+		return diag_fail(diag, err_of_curl(code), "node: rpc '%s' failed: %s", method,
 				 curl_easy_strerror(code));
 	return 0;
 }
 
-/* The answer to the call with that id; *doc is its member "result" when 0 is returned. */
+/* Reads the answer to the call with that id; *doc is its member "result". */
 static int
-read_answer(struct rpc *rpc, CURL *easy, unsigned id, const char *method, struct json **doc, int *code,
+read_answer(struct rpc *rpc, CURL *easy, unsigned id, const char *method, struct json **doc, int *rpc_code,
 	    struct diag *diag)
 {
 	long status = 0;
@@ -200,7 +199,7 @@ read_answer(struct rpc *rpc, CURL *easy, unsigned id, const char *method, struct
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status == 401 || status == 403)
 		return diag_fail(diag, -EACCES,
-				 "node: rpc '%s' failed: HTTP status %ld, the cookie was not taken", method,
+				 "node: rpc '%s' failed: HTTP status %ld, the cookie was rejected", method,
 				 status);
 	const char *text = rpc->answer.data ? rpc->answer.data : "";
 	if (json_parse(doc, text, rpc->answer.len, diag))
@@ -212,9 +211,9 @@ read_answer(struct rpc *rpc, CURL *easy, unsigned id, const char *method, struct
 	if (error && !json_is_null(error)) {
 		const char *message = json_string(json_get(error, "message"));
 
-		*code = json_i64(json_get(error, "code"), &got_code) ? (int)got_code : 0;
+		*rpc_code = json_i64(json_get(error, "code"), &got_code) ? (int)got_code : 0;
 		err = diag_fail(diag, -EREMOTEIO, "node: rpc '%s' failed: %s (code %d)", method,
-				message ? message : "no message", *code);
+				message ? message : "no message", *rpc_code);
 		free(rpc->message);
 		rpc->message = xstrdup(message ? message : "");
 	} else if (!result || !json_i64(json_get(*doc, "id"), &got_id) || got_id != id) {
@@ -250,7 +249,7 @@ set_url(const struct rpc *rpc, CURL *easy, const char *wallet)
 
 int
 rpc_call(struct rpc *rpc, struct deadline deadline, const char *wallet, const char *method,
-	 const char *params, struct json **result, int *code, struct diag *diag)
+	 const char *params, struct json **result, int *rpc_code, struct diag *diag)
 {
 	unsigned id = ++rpc->last_id;
 	const struct connection *connection = &rpc->connections[id % CONNECTIONS_CNT];
@@ -258,7 +257,7 @@ rpc_call(struct rpc *rpc, struct deadline deadline, const char *wallet, const ch
 
 	if (result)
 		*result = NULL;
-	*code = 0;
+	*rpc_code = 0;
 	char *body = xasprintf("{\"jsonrpc\":\"1.0\",\"id\":%u,\"method\":\"%s\",\"params\":%s}", id, method,
 			       params);
 	set_url(rpc, connection->easy, wallet);
@@ -267,11 +266,11 @@ rpc_call(struct rpc *rpc, struct deadline deadline, const char *wallet, const ch
 	buf_reset(&rpc->answer);
 	int err = perform(rpc, connection, deadline, method, diag);
 	if (!err)
-		err = read_answer(rpc, connection->easy, id, method, &doc, code, diag);
+		err = read_answer(rpc, connection->easy, id, method, &doc, rpc_code, diag);
 	curl_easy_setopt(connection->easy, CURLOPT_POSTFIELDS, "");
 	free(body);
 	if (rpc->answer.cap > 1 << 20)
-		buf_fini(&rpc->answer); /* one large answer is not kept for ever */
+		buf_fini(&rpc->answer); /* don't hold the memory of one large answer */
 	if (result)
 		*result = doc;
 	else

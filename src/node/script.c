@@ -55,7 +55,7 @@ script_add_number(struct buf *script, int64_t n)
 	if (n >= 1 && n <= 16)
 		return script_add_op(script, (uint8_t)(SCRIPT_OP_1 + n - 1));
 
-	/* Sign and magnitude, least byte first; the sign is the highest bit of the last byte. */
+	/* Sign and magnitude, least significant byte first; the sign is the highest bit of the last byte. */
 	uint64_t magnitude = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
 	for (; magnitude; magnitude >>= 8)
 		bytes[len++] = (uint8_t)magnitude;
@@ -72,12 +72,6 @@ script_add_p2pkh(struct buf *script, const uint8_t pubkey_hash[20])
 	return script_add_op(script, SCRIPT_OP_DUP) && script_add_op(script, SCRIPT_OP_HASH160) &&
 	       script_add_push(script, pubkey_hash, 20) && script_add_op(script, SCRIPT_OP_EQUALVERIFY) &&
 	       script_add_op(script, SCRIPT_OP_CHECKSIG);
-}
-
-bool
-script_add_p2wpkh(struct buf *script, const uint8_t pubkey_hash[20])
-{
-	return script_add_op(script, SCRIPT_OP_0) && script_add_push(script, pubkey_hash, 20);
 }
 
 bool

@@ -65,7 +65,7 @@ tx_copy(struct tx *dst, const struct tx *src)
 			      src->outputs[i].script.len);
 }
 
-/* Room for one more: arrays grow at each power of two, so their capacity need not be kept. */
+/* Makes room for one more element. Arrays grow at each power of two, so their capacity need not be stored. */
 static void *
 grow(void *array, size_t cnt, size_t elem_sz)
 {
@@ -188,7 +188,7 @@ tx_serialize(const struct tx *tx, bool with_witness, struct buf *out)
 	return ok && add_uint(out, tx->lock_time, 4);
 }
 
-/* The serialization as a whole; the caller ends it with buf_fini. */
+/* The whole serialization; the caller's to buf_fini. */
 static struct buf
 serialized(const struct tx *tx, bool with_witness)
 {
@@ -242,12 +242,6 @@ size_bytes(const struct tx *tx, bool with_witness)
 }
 
 size_t
-tx_size_bytes(const struct tx *tx)
-{
-	return size_bytes(tx, true);
-}
-
-size_t
 tx_weight(const struct tx *tx)
 {
 	return 3 * size_bytes(tx, false) + size_bytes(tx, true);
@@ -263,7 +257,7 @@ tx_vsize(const struct tx *tx)
 
 struct reader {
 	const uint8_t *data, *end;
-	bool ok; /* false once something was missing; then all reads give 0 */
+	bool ok; /* false once a read has failed; all further reads give 0 */
 };
 
 static bool
@@ -286,31 +280,34 @@ read_uint(struct reader *reader, size_t width)
 	return n;
 }
 
-static uint64_t
-read_compact_size(struct reader *reader)
-{
-	static const uint64_t least[] = {0xfd, 0x10000, 0x100000000};
-	uint64_t n = read_uint(reader, 1);
-
-	if (n >= 0xfd) {
-		unsigned class = (unsigned)n - 0xfd;
-
-		n = read_uint(reader, (size_t)2 << class);
-		if (n < least[class])
-			reader->ok = false;
-	}
-	return reader->ok ? n : 0;
-}
-
 bool
 tx_read_compact_size(const uint8_t **data, const uint8_t *end, uint64_t *n)
 {
+	static const uint64_t least[] = {0xfd, 0x10000, 0x100000000};
 	struct reader reader = {*data, end, true};
 
-	*n = read_compact_size(&reader);
+	*n = read_uint(&reader, 1);
+	if (*n >= 0xfd) {
+		unsigned class = (unsigned)*n - 0xfd;
+
+		*n = read_uint(&reader, (size_t)2 << class);
+		if (*n < least[class])
+			reader.ok = false;
+	}
 	if (reader.ok)
 		*data = reader.data;
+	else
+		*n = 0;
 	return reader.ok;
+}
+
+static uint64_t
+read_compact_size(struct reader *reader)
+{
+	uint64_t n = 0;
+
+	reader->ok = reader->ok && tx_read_compact_size(&reader->data, reader->end, &n);
+	return n;
 }
 
 static void
@@ -378,7 +375,7 @@ tx_parse(struct tx *tx, const uint8_t *data, size_t len, size_t *used, struct di
 	tx->version = (int32_t)read_uint(&reader, 4);
 	uint64_t cnt = read_compact_size(&reader);
 	if (reader.ok && cnt == 0 && reader.end - reader.data >= 2 && reader.data[0] == 1) {
-		with_witness = true; /* BIP144: marker 0 where the count is, then flag 1 */
+		with_witness = true; /* BIP144: a marker 0 in place of the count, then a flag 1 */
 		reader.data++;
 		cnt = read_compact_size(&reader);
 	}
@@ -388,7 +385,7 @@ tx_parse(struct tx *tx, const uint8_t *data, size_t len, size_t *used, struct di
 		read_witness(&reader, &tx->inputs[i]);
 	tx->lock_time = (uint32_t)read_uint(&reader, 4);
 	if (with_witness && !tx_has_witness(tx))
-		reader.ok = false; /* no other encoding of the same */
+		reader.ok = false; /* there must be one encoding only */
 
 	size_t taken = (size_t)(reader.data - data);
 	if (used)
@@ -397,7 +394,7 @@ tx_parse(struct tx *tx, const uint8_t *data, size_t len, size_t *used, struct di
 		tx_fini(tx);
 		return diag_fail(diag, -EBADMSG,
 				 "tx: failed to parse a transaction of %zu bytes: %s at byte %zu", len,
-				 reader.ok ? "something is left" : "cut off or malformed", taken);
+				 reader.ok ? "it ends" : "it is cut off or malformed", taken);
 	}
 	return 0;
 }

@@ -160,6 +160,7 @@ session_start(struct runner *runner, struct session **out, const struct profile 
 {
 	struct node_opts opts = {
 		.bitcoind = runner->opts->bitcoind,
+		.parent_dir = runner->opts->tmpdir,
 		.args = profile->args,
 		.args_if_known = profile->args_if_known,
 		.listen = profile->listen,
@@ -168,6 +169,7 @@ session_start(struct runner *runner, struct session **out, const struct profile 
 		.proxy = profile->proxy,
 		.i2p = profile->i2p,
 		.user = runner->opts->user,
+		.sudo_uid = runner->opts->sudo_uid,
 		.interrupted = runner->opts->interrupted,
 	};
 	struct node *node;

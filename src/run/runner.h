@@ -13,6 +13,8 @@ struct runner_opts {
 	const char *bitcoind; /* absolute path */
 	unsigned release;     /* whose contract it is judged by; 0: master's */
 	const char *user;     /* whom bitcoind runs as when we are root; NULL: see struct node_opts */
+	const char *sudo_uid; /* $SUDO_UID, see struct node_opts */
+	const char *tmpdir;   /* where the node's datadir is made; NULL or "": /tmp */
 	const struct scenario *const *scenarios; /* in the order in which they run; NULL-terminated */
 	struct probe_opts probe;
 	unsigned timeout_ms;         /* of one scenario, its node's start included */

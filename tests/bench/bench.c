@@ -290,9 +290,12 @@ main(int argc, char **argv)
 		printf("SKIP: %s\n", reason);
 		return 77;
 	}
+	const struct node_search search = {.given = argc > 1 ? argv[1] : NULL,
+					   .bitcoind_env = getenv("BITCOIND"),
+					   .path_env = getenv("PATH")};
 	printf("medians of %d (least to greatest)\n", RUNS);
 	measure_hits();
-	if (node_find_bitcoind(argc > 1 ? argv[1] : NULL, &bitcoind, &diag)) {
+	if (node_find_bitcoind(&search, &bitcoind, &diag)) {
 		printf("SKIP: the rest: %s\n", diag.text);
 		return 77;
 	}

@@ -451,10 +451,11 @@ main(void)
 		cmocka_unit_test(test_the_documents_example),
 		cmocka_unit_test(test_another_order),
 	};
+	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
 	char reason[600];
 	struct diag diag;
 
-	if (node_find_bitcoind(NULL, &bitcoind, &diag)) {
+	if (node_find_bitcoind(&search, &bitcoind, &diag)) {
 		printf("SKIP: %s\n", diag.text);
 		return 77;
 	}

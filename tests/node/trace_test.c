@@ -356,10 +356,11 @@ main(void)
 		cmocka_unit_test(test_messages_as_the_peer_has_them),
 		cmocka_unit_test(test_a_restart_is_followed),
 	};
+	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
 	struct diag diag;
 	char reason[600];
 
-	if (node_find_bitcoind(NULL, &bitcoind, &diag)) {
+	if (node_find_bitcoind(&search, &bitcoind, &diag)) {
 		printf("SKIP: %s\n", diag.text);
 		return 77;
 	}

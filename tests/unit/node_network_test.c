@@ -1,4 +1,4 @@
-/* Networks of their own, without a node in them. */
+/* Networks of their own, without a node. */
 #include "node/network.h"
 #include "node/node.h"
 
@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-/* Whether a socket of that network can be bound to the address: 0 or a negative errno value. */
+/* Binds a socket of that network to the address: 0 or a negative errno value. */
 static int
 bind_to(const struct network *network, int domain, const char *address)
 {
@@ -51,7 +51,7 @@ test_machine(void **state)
 
 	(void)state;
 	network_init(&network);
-	assert_non_null(network.lack);
+	assert_non_null(network.obstacle);
 	assert_int_equal(bind_to(&network, AF_INET, "127.0.0.1"), 0);
 	network_fini(&network);
 	network_fini(&network);
@@ -65,8 +65,8 @@ test_own(void **state)
 
 	(void)state;
 	network_make(&network);
-	if (network.lack) {
-		print_message("%s\n", network.lack);
+	if (network.obstacle) {
+		print_message("%s\n", network.obstacle);
 		network_fini(&network);
 		skip();
 	}
@@ -81,7 +81,7 @@ test_own(void **state)
 		assert_int_equal(bind_to(own, AF_INET, NODE_IPV4), 0);
 		assert_int_equal(bind_to(own, AF_INET, "1.250.251.252"), 0);
 		assert_int_equal(bind_to(own, AF_INET, "2.3.4.5"), -EADDRNOTAVAIL);
-		if (!own->lack_ip6) {
+		if (!own->obstacle_ip6) {
 			assert_int_equal(bind_to(own, AF_INET6, "::1"), 0);
 			assert_int_equal(bind_to(own, AF_INET6, NODE_IPV6), 0);
 			assert_int_equal(bind_to(own, AF_INET6, NODE_CJDNS), 0);
@@ -94,7 +94,7 @@ test_own(void **state)
 	network_fini(&machine);
 }
 
-/* Without the privilege it is the machine's, and the text says what helps. */
+/* Without the privilege it is the machine's network, and the text says what helps. */
 static void
 test_unprivileged(void **state)
 {
@@ -108,7 +108,7 @@ test_unprivileged(void **state)
 		if (geteuid() == 0 && setuid(65534))
 			_exit(1);
 		network_make(&network);
-		if (!network.lack || !strstr(network.lack, "run as root"))
+		if (!network.obstacle || !strstr(network.obstacle, "run as root"))
 			_exit(2);
 		int err = bind_to(&network, AF_INET, "127.0.0.1");
 		network_fini(&network);

@@ -541,10 +541,11 @@ main(void)
 		cmocka_unit_test(test_real_inbound),
 		cmocka_unit_test(test_real_outbound),
 	};
+	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
 	struct diag diag;
 
 	int failed = cmocka_run_group_tests(scripted, NULL, NULL);
-	if (node_find_bitcoind(NULL, &bitcoind, &diag))
+	if (node_find_bitcoind(&search, &bitcoind, &diag))
 		print_message("without a bitcoind: %s\n", diag.text);
 	else
 		failed += cmocka_run_group_tests(real, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Which process a PID file is of, and whether it is of any. */
+/* From PID files to processes. */
 #include "node/pid_file.h"
 
 #include <errno.h>
@@ -78,7 +78,7 @@ test_the_process_of_a_file(void **state)
 	assert_int_equal(pid, child);
 	assert_false(pidfd_has_ended(pidfd));
 	kill(child, SIGKILL);
-	/* A zombie has ended, too. */
+	/* A zombie counts as ended. */
 	siginfo_t info;
 	assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
 	assert_true(pidfd_has_ended(pidfd));
@@ -106,7 +106,7 @@ test_files_that_name_nobody(void **state)
 	assert_not_now("no PID");
 }
 
-/* The file was left by a crash, and its number is another process's by now. */
+/* The file was left by a crash, and its number belongs to another process now. */
 static void
 test_a_number_in_use_again(void **state)
 {
@@ -119,13 +119,13 @@ test_a_number_in_use_again(void **state)
 	times[0].tv_sec -= 10;
 	times[1] = times[0];
 	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
-	assert_not_now("it began later");
+	assert_not_now("it started later");
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 }
 
 static void
-test_files_that_will_never_do(void **state)
+test_files_that_never_work(void **state)
 {
 	struct diag diag;
 	int pidfd;
@@ -147,14 +147,14 @@ main(void)
 		cmocka_unit_test(test_the_process_of_a_file),
 		cmocka_unit_test(test_files_that_name_nobody),
 		cmocka_unit_test(test_a_number_in_use_again),
-		cmocka_unit_test(test_files_that_will_never_do),
+		cmocka_unit_test(test_files_that_never_work),
 	};
 
 	if (!mkdtemp(dir))
 		return 99;
 	snprintf(path, sizeof(path), "%s/pid", dir);
-	int code = cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(path);
 	rmdir(dir);
-	return code;
+	return failed;
 }

@@ -1,4 +1,4 @@
-/* The node layer against a real bitcoind: $BITCOIND or the one in PATH. */
+/* The node layer with a real bitcoind: $BITCOIND or the one in PATH. */
 #include "base/text.h"
 #include "node/block.h"
 #include "node/chain.h"
@@ -82,11 +82,13 @@ assert_unprivileged(struct node *node)
 {
 	char value[256], want[64];
 	static const char *const caps[] = {"CapInh", "CapPrm", "CapEff", "CapAmb"};
+	struct stat st;
 
+	/* The datadir belongs to bitcoind's user. */
+	assert_int_equal(stat(node_datadir(node), &st), 0);
 	if (geteuid() == 0)
-		assert_int_not_equal(node_uid(node), 0);
-	snprintf(want, sizeof(want), "%u\t%u\t%u\t%u", node_uid(node), node_uid(node), node_uid(node),
-		 node_uid(node));
+		assert_int_not_equal(st.st_uid, 0);
+	snprintf(want, sizeof(want), "%u\t%u\t%u\t%u", st.st_uid, st.st_uid, st.st_uid, st.st_uid);
 	proc_status(node_pid(node), "Uid", value, sizeof(value));
 	assert_string_equal(value, want);
 	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
@@ -103,34 +105,13 @@ assert_unprivileged(struct node *node)
 	}
 }
 
+/* bitcoind must not have the file that our descriptor is open on. */
 static void
-test_life(void **state)
+assert_not_inherited(struct node *node, int inheritable)
 {
-	struct diag diag = {0};
-	struct block_draft draft;
-	struct chain_coin coin;
-	struct chain_tip tip;
-	struct block block;
-	struct json *result;
-	struct buf log;
-	struct tx tx;
-	uint8_t txid_wire[32];
-	char txid_hex[65], *reason, path[64];
-	int fds[2];
+	char path[64], target[64] = "";
 
-	(void)state;
-	assert_int_equal(pipe(fds), 0); /* inheritable on purpose */
-	uint64_t began = clock_now_ns();
-	struct node *node = start_ready(&(struct node_opts){.bitcoind = bitcoind});
-	print_message("start to ready: %.0f ms, %s\n", (double)(clock_now_ns() - began) / 1e6,
-		      node_subversion(node));
-	assert_true(node_is_alive(node));
-	assert_string_equal(node_end_text(node), "");
-	assert_true(node_version(node) >= 230000);
-	assert_int_equal(node_p2p_port(node), 0);
-	assert_unprivileged(node);
-	char target[64] = "";
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", inheritable);
 	assert_true(readlink(path, target, sizeof(target) - 1) > 0);
 	for (int fd = 0; fd < 256; fd++) {
 		char got[64] = "";
@@ -139,10 +120,14 @@ test_life(void **state)
 		if (readlink(path, got, sizeof(got) - 1) > 0)
 			assert_string_not_equal(got, target);
 	}
-	close(fds[0]);
-	close(fds[1]);
+}
 
-	/* Errors of RPC. */
+static void
+assert_rpc_errors(struct node *node)
+{
+	struct diag diag = {0};
+	struct json *result;
+
 	assert_int_equal(node_call(node, soon(), &result, &diag, "nosuchmethod", "[]"), -EREMOTEIO);
 	assert_int_equal(node_rpc_code(node), -32601);
 	assert_null(result);
@@ -154,47 +139,81 @@ test_life(void **state)
 	assert_int_equal(node_rpc_code(node), 0);
 	assert_int_equal(node_call(node, deadline_in_ms(100), NULL, &diag, "waitfornewblock", "[0]"),
 			 -ETIMEDOUT);
+}
 
-	began = clock_now_ns();
-	for (int i = 0; i < 1000; i++)
-		check(node_call(node, soon(), NULL, &diag, "getblockcount", "[]"), diag);
-	print_message("a call: %.0f us\n", (double)(clock_now_ns() - began) / 1e6);
+/* Sends a transaction that spends the first coinbase, with a fee of 10000 sat; bitcoind must see it as we do. */
+static void
+send_tx(struct node *node, struct tx *tx)
+{
+	uint8_t txid_wire[32], wtxid_wire[32], got_wire[32];
+	struct diag diag = {0};
+	struct chain_coin coin;
+	struct json *result;
+	char txid_hex[65];
+	int64_t n;
 
-	/* A transaction of our own. */
-	uint64_t mark = node_log_mark(node);
-	assert_true(mark > 0);
 	check(chain_generate(node, soon(), 101, script_p2wsh_op_true, SCRIPT_P2WSH_SZ, &diag), diag);
 	check(chain_coinbase(node, soon(), 1, &coin, &diag), diag);
 	assert_int_equal(coin.value_sat, 5000000000);
-	tx_init(&tx);
-	tx_add_input_op_true(&tx, coin.txid_wire, coin.idx, TX_SEQUENCE_RBF);
-	tx_add_output(&tx, 4999990000, script_p2wsh_op_true, SCRIPT_P2WSH_SZ);
-	check(chain_send(node, soon(), &tx, &diag), diag);
-	tx_txid(&tx, txid_wire);
+	tx_init(tx);
+	tx_add_input_op_true(tx, coin.txid_wire, coin.idx, TX_SEQUENCE_RBF);
+	tx_add_output(tx, 4999990000, script_p2wsh_op_true, SCRIPT_P2WSH_SZ);
+	check(chain_send(node, soon(), tx, &diag), diag);
+	tx_txid(tx, txid_wire);
 	format_hash(txid_wire, txid_hex);
 	check(node_call(node, soon(), &result, &diag, "getmempoolentry", "[\"%s\"]", txid_hex), diag);
-	int64_t n;
 	assert_true(json_i64(json_get(result, "vsize"), &n));
-	assert_int_equal(n, tx_vsize(&tx));
+	assert_int_equal(n, tx_vsize(tx));
 	assert_true(json_i64(json_get(result, "weight"), &n));
-	assert_int_equal(n, tx_weight(&tx));
+	assert_int_equal(n, tx_weight(tx));
 	assert_true(json_sat(json_get(json_get(result, "fees"), "base"), &n));
 	assert_int_equal(n, 10000);
 	const char *wtxid_hex = json_string(json_get(result, "wtxid"));
-	uint8_t wtxid_wire[32], got_wire[32];
-	tx_wtxid(&tx, wtxid_wire);
+	tx_wtxid(tx, wtxid_wire);
 	assert_true(wtxid_hex && parse_hash(wtxid_hex, got_wire));
 	assert_memory_equal(got_wire, wtxid_wire, 32);
 	json_free(result);
+}
 
-	/* A block of our own; one with too much money first. */
+/* A finished block with the transaction, whose coinbase pays value_sat. */
+static void
+make_block(struct block *block, const struct block_draft *draft, const struct tx *tx, int64_t value_sat)
+{
+	struct diag diag = {0};
+
+	block_init(block, draft);
+	block_add_output(block, value_sat, script_p2wsh_op_true, SCRIPT_P2WSH_SZ);
+	block_add_tx(block, tx);
+	check(block_finish(block, &diag), diag);
+}
+
+/* The header and the count of transactions weigh four units a byte. */
+static int64_t
+weight_of(const struct block *block)
+{
+	int64_t weight = 4 * (BLOCK_HEADER_SZ + 1);
+
+	assert_true(block->txs_cnt < 0xfd);
+	for (size_t i = 0; i < block->txs_cnt; i++)
+		weight += (int64_t)tx_weight(&block->txs[i]);
+	return weight;
+}
+
+/* Submits a block with the transaction, after one that pays too much. */
+static void
+submit_blocks(struct node *node, const struct tx *tx, struct chain_tip *tip)
+{
+	struct block_draft draft;
+	struct diag diag = {0};
+	struct block block;
+	struct json *result;
+	char hash_hex[65], *reason;
+	int64_t n;
+
 	check(chain_draft(node, soon(), &draft, &diag), diag);
 	assert_int_equal(draft.height, 102);
 	assert_int_equal(draft.bits, 0x207fffff);
-	block_init(&block, &draft);
-	block_add_output(&block, 5000010001, script_p2wsh_op_true, SCRIPT_P2WSH_SZ);
-	block_add_tx(&block, &tx);
-	check(block_finish(&block, &diag), diag);
+	make_block(&block, &draft, tx, 5000010001);
 	check(chain_submit(node, soon(), &block, &reason, &diag), diag);
 	assert_non_null(reason);
 	assert_string_equal(reason, "bad-cb-amount");
@@ -203,25 +222,26 @@ test_life(void **state)
 	block_fini(&block);
 
 	draft.extra_nonce = 1;
-	block_init(&block, &draft);
-	block_add_output(&block, 5000010000, script_p2wsh_op_true, SCRIPT_P2WSH_SZ);
-	block_add_tx(&block, &tx);
-	check(block_finish(&block, &diag), diag);
+	make_block(&block, &draft, tx, 5000010000);
 	check(chain_submit(node, soon(), &block, &reason, &diag), diag);
 	assert_null(reason);
-	check(chain_tip(node, soon(), &tip, &diag), diag);
-	assert_int_equal(tip.height, 102);
-	assert_memory_equal(tip.hash_wire, block.hash_wire, 32);
-	check(node_call(node, soon(), &result, &diag, "getblock", "[\"%s\", 1]",
-			(format_hash(block.hash_wire, txid_hex), txid_hex)),
-	      diag);
+	check(chain_tip(node, soon(), tip, &diag), diag);
+	assert_int_equal(tip->height, 102);
+	assert_memory_equal(tip->hash_wire, block.hash_wire, 32);
+	format_hash(block.hash_wire, hash_hex);
+	check(node_call(node, soon(), &result, &diag, "getblock", "[\"%s\", 1]", hash_hex), diag);
 	assert_true(json_i64(json_get(result, "weight"), &n));
-	assert_int_equal(n, block_weight(&block));
+	assert_int_equal(n, weight_of(&block));
 	json_free(result);
 	block_fini(&block);
-	tx_fini(&tx);
+}
 
-	/* What was logged meanwhile. */
+static void
+assert_log_since(struct node *node, uint64_t mark)
+{
+	struct diag diag = {0};
+	struct buf log;
+
 	buf_init(&log, 1 << 24);
 	check(node_log_read(node, mark, &log, &diag), diag);
 	assert_non_null(strstr(log.data, "UpdateTip"));
@@ -231,13 +251,20 @@ test_life(void **state)
 	assert_int_equal(log.len, 10);
 	assert_true(log.overflow);
 	buf_fini(&log);
+}
 
-	/* Again on the same datadir. */
+/* Stops the node and starts it again: the same ports, the same tip. */
+static void
+restart(struct node *node, const struct chain_tip *tip)
+{
+	struct diag diag = {0};
+	struct chain_tip again;
 	pid_t first = node_pid(node);
+
 	assert_int_equal(node_restart(node, NULL, &diag), -EBUSY);
-	began = clock_now_ns();
+	uint64_t start_ns = clock_now_ns();
 	check(node_stop(node, soon(), &diag), diag);
-	print_message("stop: %.0f ms\n", (double)(clock_now_ns() - began) / 1e6);
+	print_message("stop: %.0f ms\n", (double)(clock_now_ns() - start_ns) / 1e6);
 	assert_false(node_is_alive(node));
 	assert_int_equal(node_stop(node, soon(), &diag), -ECHILD);
 	assert_int_equal(node_call(node, soon(), NULL, &diag, "getblockcount", "[]"), -ECHILD);
@@ -247,28 +274,73 @@ test_life(void **state)
 	check(node_wait_ready(node, soon(), &diag), diag);
 	assert_int_equal(node_rpc_port(node), port);
 	assert_int_not_equal(node_pid(node), first);
-	struct chain_tip again;
 	check(chain_tip(node, soon(), &again, &diag), diag);
-	assert_memory_equal(again.hash_wire, tip.hash_wire, 32);
+	assert_memory_equal(again.hash_wire, tip->hash_wire, 32);
+}
+
+static void
+assert_log_can_be_saved(struct node *node, uint64_t least_size)
+{
+	struct diag diag = {0};
+	char *copy = NULL;
+	struct stat st;
+
+	assert_true(asprintf(&copy, "%s.log", node_datadir(node)) > 0);
+	check(node_save_log(node, copy, &diag), diag);
+	assert_int_equal(stat(copy, &st), 0);
+	assert_true((uint64_t)st.st_size > least_size);
+	unlink(copy);
+	free(copy);
+	assert_int_equal(node_save_log(node, "/nonexistent/x", &diag), -ENOENT);
+}
+
+static void
+test_life(void **state)
+{
+	struct diag diag = {0};
+	struct chain_tip tip;
+	struct tx tx;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0); /* inheritable on purpose */
+	uint64_t start_ns = clock_now_ns();
+	struct node *node = start_ready(&(struct node_opts){.bitcoind = bitcoind});
+	print_message("start to ready: %.0f ms, %s\n", (double)(clock_now_ns() - start_ns) / 1e6,
+		      node_subversion(node));
+	assert_true(node_is_alive(node));
+	assert_string_equal(node_end_text(node), "");
+	assert_true(node_version(node) >= 230000);
+	assert_int_equal(node_p2p_port(node), 0);
+	assert_unprivileged(node);
+	assert_not_inherited(node, fds[0]);
+	close(fds[0]);
+	close(fds[1]);
+	assert_rpc_errors(node);
+
+	start_ns = clock_now_ns();
+	for (int i = 0; i < 1000; i++)
+		check(node_call(node, soon(), NULL, &diag, "getblockcount", "[]"), diag);
+	print_message("a call: %.0f us\n", (double)(clock_now_ns() - start_ns) / 1e6);
+
+	uint64_t mark = node_log_mark(node);
+	assert_true(mark > 0);
+	send_tx(node, &tx);
+	submit_blocks(node, &tx, &tip);
+	tx_fini(&tx);
+	assert_log_since(node, mark);
+	restart(node, &tip);
+	assert_log_can_be_saved(node, mark);
 
 	char *datadir = strdup(node_datadir(node));
-	char *copy = NULL;
-	assert_true(asprintf(&copy, "%s.log", datadir) > 0);
-	check(node_save_log(node, copy, &diag), diag);
-	struct stat st;
-	assert_int_equal(stat(copy, &st), 0);
-	assert_true((uint64_t)st.st_size > mark);
-	unlink(copy);
-	assert_int_equal(node_save_log(node, "/nonexistent/x", &diag), -ENOENT);
 	pid_t pid = node_pid(node);
 	check(node_stop(node, soon(), &diag), diag);
 	node_free(node);
 	assert_gone(datadir, pid);
-	free(copy);
 	free(datadir);
 }
 
-/* Blocks from the first height on, without any transaction, and a chain of spends within one block. */
+/* Blocks from height 1 on, without any transaction, and a chain of spends within one block. */
 static void
 test_own_chain(void **state)
 {
@@ -304,14 +376,14 @@ test_own_chain(void **state)
 		block_add_tx(&block, &tx);
 		tx_fini(&tx);
 	}
-	uint64_t began = clock_now_ns();
+	uint64_t start_ns = clock_now_ns();
 	check(block_finish(&block, &diag), diag);
-	print_message("finishing a block of 2000: %.0f ms\n", (double)(clock_now_ns() - began) / 1e6);
+	print_message("finishing a block of 2000: %.0f ms\n", (double)(clock_now_ns() - start_ns) / 1e6);
 	check(chain_submit(node, soon(), &block, NULL, &diag), diag);
 	check(chain_tip(node, soon(), &tip, &diag), diag);
 	assert_memory_equal(tip.hash_wire, block.hash_wire, 32);
 
-	/* An answer of some MiB: the block with all its transactions. */
+	/* An answer of several MiB: the block with all its transactions. */
 	struct json *result;
 	char hash_hex[65];
 	format_hash(block.hash_wire, hash_hex);
@@ -348,7 +420,7 @@ test_listen(void **state)
 	node_free(b);
 }
 
-/* Nobody outside reaches it, peers have routable addresses, and both stays so when it is started again. */
+/* Nobody outside reaches it, peers have routable addresses, and both are still true after a restart. */
 static void
 test_own_network(void **state)
 {
@@ -419,16 +491,14 @@ test_killed_from_outside(void **state)
 	assert_non_null(strstr(diag.text, "debug.log:"));
 	assert_int_equal(node_signal(node, SIGTERM, &diag), -ESRCH);
 
-	/* It can be started again, a cookie of before notwithstanding; and while it is being asked
-	 * something.
-	 *	 */
+	/* It can be restarted despite the old cookie; then it is killed during a call. */
 	check(node_restart(node, NULL, &diag), diag);
 	check(node_wait_ready(node, soon(), &diag), diag);
 	pid = node_pid(node);
 	pid_t killer = fork();
 	if (killer == 0) {
-		poll(NULL, 0,
-		     100); /* by then it waits; were it earlier, the call would fail in the same way */
+		/* The call waits by then; if it did not, it would fail in the same way. */
+		poll(NULL, 0, 100);
 		kill(pid, SIGABRT);
 		_exit(0);
 	}
@@ -459,9 +529,9 @@ test_interrupt(void **state)
 	(void)state;
 	signal(SIGALRM, on_alarm);
 	alarm(1);
-	uint64_t began = clock_now_ns();
+	uint64_t start_ns = clock_now_ns();
 	assert_int_equal(node_call(node, soon(), NULL, &diag, "waitfornewblock", "[0]"), -EINTR);
-	assert_true(clock_now_ns() - began < 1300000000);
+	assert_true(clock_now_ns() - start_ns < 1300000000);
 	assert_int_equal(node_wait_ready(node, soon(), &diag), -EINTR);
 	assert_int_equal(node_stop(node, soon(), &diag), -EINTR);
 	interrupted = 0;
@@ -487,7 +557,7 @@ test_bad_argument(void **state)
 	node_free(node);
 }
 
-/* Arguments that it need not know. */
+/* Arguments that bitcoind may not know. */
 static void
 test_args_if_known(void **state)
 {
@@ -517,7 +587,7 @@ test_args_if_known(void **state)
 	node_free(node);
 }
 
-/* Ports that are taken: first by an argument that always names a taken one, so that all five starts fail. */
+/* An argument names a port that is taken, so all five starts fail. */
 static void
 test_port_taken(void **state)
 {
@@ -535,7 +605,7 @@ test_port_taken(void **state)
 	assert_int_equal(node_wait_ready(node, soon(), &diag), -ECHILD);
 	assert_int_not_equal(node_pid(node), first);
 	print_message("%s\n", diag.text);
-	/* Then it is let go: the next one succeeds. */
+	/* Once the port is free, the next start succeeds. */
 	check(node_stop(holder, soon(), &diag), diag);
 	check(node_restart(node, (const char *const[]){NULL}, &diag), diag);
 	check(node_wait_ready(node, soon(), &diag), diag);
@@ -543,7 +613,7 @@ test_port_taken(void **state)
 	node_free(holder);
 }
 
-/* A script that stands before bitcoind; the caller frees the path and removes the file. */
+/* A script to be started in place of bitcoind; the caller frees the path and removes the file. */
 static char *
 make_script(const char *text)
 {
@@ -562,10 +632,10 @@ static void
 test_second_start(void **state)
 {
 	static const char *const texts[] = {
-		/* It ends for it. */
+		/* bitcoind ends. */
 		"if [ ! -e tried ]; then touch tried; echo 'Error: Unable to bind to 127.0.0.1:1' >&2; exit 1; fi\n"
 		"exec \"$real\" \"$@\"\n",
-		/* It goes on without it. */
+		/* bitcoind goes on without the port. */
 		"mkdir -p regtest; for a; do case $a in -bind=*=onion) ;; -bind=*) [ -e tried ] ||\n"
 		"echo \"Unable to bind to ${a#-bind=} on this computer\" >> regtest/debug.log;; esac; done\n"
 		"touch tried; exec \"$real\" \"$@\"\n",
@@ -592,7 +662,7 @@ test_second_start(void **state)
 	}
 }
 
-/* A script that runs bitcoind as a child is refused, and both end. */
+/* A script that runs bitcoind as a child is rejected, and both end. */
 static void
 test_wrapped(void **state)
 {
@@ -631,7 +701,7 @@ test_wrapped(void **state)
 	free(script);
 }
 
-/* Wallets by their names, which may be all that a file's name may be. */
+/* Wallets by their names, which may contain anything that a file's name may. */
 static void
 test_wallets(void **state)
 {
@@ -644,7 +714,7 @@ test_wallets(void **state)
 	(void)state;
 	if (node_call(node, soon(), NULL, &diag, "listwallets", "[]")) {
 		assert_int_equal(node_rpc_code(node), -32601);
-		print_message("not tried: this bitcoind has no wallet\n");
+		print_message("not tested: this bitcoind has no wallet\n");
 		node_free(node);
 		return;
 	}
@@ -657,15 +727,16 @@ test_wallets(void **state)
 		json_free(info);
 	}
 	assert_int_equal(node_wallet_call(node, soon(), "", NULL, &diag, "getwalletinfo", "[]"), -EREMOTEIO);
-	assert_int_equal(node_rpc_code(node), -18); /* it is not loaded */
+	assert_int_equal(node_rpc_code(node), -18); /* not loaded */
 	assert_int_equal(node_call(node, soon(), NULL, &diag, "getwalletinfo", "[]"), -EREMOTEIO);
-	assert_int_equal(node_rpc_code(node), -19); /* which one? */
+	assert_int_equal(node_rpc_code(node), -19); /* wallet not specified */
 	node_free(node);
 }
 
 int
 main(void)
 {
+	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
 	struct diag diag;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life),          cmocka_unit_test(test_own_chain),
@@ -676,7 +747,7 @@ main(void)
 		cmocka_unit_test(test_args_if_known), cmocka_unit_test(test_wallets),
 	};
 
-	if (node_find_bitcoind(NULL, &bitcoind, &diag)) {
+	if (node_find_bitcoind(&search, &bitcoind, &diag)) {
 		puts("SKIP: no bitcoind (set BITCOIND)");
 		return 77;
 	}

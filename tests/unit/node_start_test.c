@@ -1,6 +1,7 @@
-/* What goes wrong before there is a bitcoind to speak to; scripts stand in for it. */
+/* Starting and ending, with scripts in place of bitcoind. */
 #include "base/xmem.h"
 #include "node/node.h"
+#include "node/program.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +19,7 @@
 
 #include <cmocka.h>
 
-static char *work; /* passable for everyone; the datadirs are made in it */
+static char *work; /* everybody may enter it; the datadirs are made in it */
 
 static char *
 in_work(const char *name)
@@ -60,6 +61,27 @@ start(struct node **node, const char *bitcoind, struct diag *diag)
 	return node_start(node, &(struct node_opts){.bitcoind = bitcoind, .parent_dir = work}, diag);
 }
 
+/* The user that its process runs as, while it is not reaped. */
+static uid_t
+uid_of(struct node *node)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)node_pid(node));
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_uid;
+}
+
+static int
+find(const char *given, const char *bitcoind_env, const char *path_env, char **path, struct diag *diag)
+{
+	const struct node_search search = {
+		.given = given, .bitcoind_env = bitcoind_env, .path_env = path_env};
+
+	return node_find_bitcoind(&search, path, diag);
+}
+
 static void
 assert_says(const struct diag *diag, const char *text)
 {
@@ -71,62 +93,53 @@ static void
 test_find(void **state)
 {
 	struct diag diag;
-	char *path, *script = make_script("bitcoind", "#!/bin/sh\n", 0755),
-		    *old_path = xstrdup(getenv("PATH"));
+	char *path, *script = make_script("bitcoind", "#!/bin/sh\n", 0755);
 	char *plain = make_script("plain", "", 0644), *link = in_work("link"), *missing = in_work("missing");
 
 	(void)state;
-	unsetenv("BITCOIND");
-	assert_int_equal(node_find_bitcoind(script, &path, &diag), 0);
+	assert_int_equal(find(script, NULL, NULL, &path, &diag), 0);
 	assert_string_equal(path, script);
 	free(path);
 	assert_int_equal(symlink(script, link), 0);
-	assert_int_equal(node_find_bitcoind(link, &path, &diag), 0);
+	assert_int_equal(find(link, NULL, NULL, &path, &diag), 0);
 	assert_string_equal(path, script);
 	free(path);
 
-	assert_int_equal(node_find_bitcoind(missing, &path, &diag), -ENOENT);
+	assert_int_equal(find(missing, script, work, &path, &diag), -ENOENT);
 	assert_null(path);
 	assert_says(&diag, missing);
-	assert_int_equal(node_find_bitcoind(work, &path, &diag), -EISDIR);
+	assert_int_equal(find(work, NULL, NULL, &path, &diag), -EISDIR);
 	assert_says(&diag, "it is a directory");
-	assert_int_equal(node_find_bitcoind("/dev/null", &path, &diag), -EINVAL);
-	assert_int_equal(node_find_bitcoind(plain, &path, &diag), -EACCES);
+	assert_int_equal(find("/dev/null", NULL, NULL, &path, &diag), -EINVAL);
+	assert_int_equal(find(plain, NULL, NULL, &path, &diag), -EACCES);
 	assert_says(&diag, "not executable");
-	assert_int_equal(node_find_bitcoind("", &path, &diag), -ENOENT);
+	assert_int_equal(find("", script, work, &path, &diag), -ENOENT);
 
-	setenv("BITCOIND", missing, 1);
-	assert_int_equal(node_find_bitcoind(NULL, &path, &diag), -ENOENT);
+	assert_int_equal(find(NULL, missing, work, &path, &diag), -ENOENT);
 	assert_says(&diag, "(from $BITCOIND)");
-	setenv("BITCOIND", script, 1);
-	assert_int_equal(node_find_bitcoind(NULL, &path, &diag), 0);
+	assert_int_equal(find(NULL, script, NULL, &path, &diag), 0);
 	free(path);
 
-	setenv("BITCOIND", "", 1);
-	setenv("PATH", "", 1);
-	assert_int_equal(node_find_bitcoind(NULL, &path, &diag), -ENOENT);
+	assert_int_equal(find(NULL, NULL, NULL, &path, &diag), -ENOENT);
+	assert_int_equal(find(NULL, "", "", &path, &diag), -ENOENT);
 	assert_says(&diag, "set BITCOIND");
 	char *dirs = xasprintf("/nonexistent::relative:%s", work);
-	setenv("PATH", dirs, 1);
-	assert_int_equal(node_find_bitcoind(NULL, &path, &diag), 0);
+	assert_int_equal(find(NULL, "", dirs, &path, &diag), 0);
 	assert_string_equal(path, script);
 	free(path);
 	free(dirs);
-	setenv("PATH", old_path, 1);
-	unsetenv("BITCOIND");
 
-	/* The build directory, given in place of the program. */
+	/* The build directory instead of the program. */
 	char *build = in_work("build"), *bin = in_work("build/bin");
 	mkdir(build, 0755);
 	mkdir(bin, 0755);
 	char *inner = make_script("build/bin/bitcoind", "", 0755);
-	assert_int_equal(node_find_bitcoind(build, &path, &diag), -EISDIR);
+	assert_int_equal(find(build, NULL, NULL, &path, &diag), -EISDIR);
 	assert_says(&diag, inner);
 	free(build);
 	free(bin);
 	free(inner);
 	free(script);
-	free(old_path);
 	free(plain);
 	free(link);
 	free(missing);
@@ -147,7 +160,7 @@ test_cannot_start(void **state)
 	assert_int_equal(start(&node, work, &diag), -EISDIR);
 	assert_int_equal(start(&node, plain, &diag), -EACCES);
 	assert_int_equal(start(&node, empty, &diag), -ENOEXEC);
-	assert_says(&diag, "no program for this machine");
+	assert_says(&diag, "not a program for this machine");
 	assert_int_equal(start(&node, no_loader, &diag), -ENOENT);
 	assert_says(&diag, "loader or interpreter");
 	assert_null(node);
@@ -228,6 +241,20 @@ test_exits(void **state)
 	assert_int_equal(cnt_of_datadirs(work), 0);
 }
 
+/* An orphan stays a zombie where no init reaps it. */
+static bool
+is_zombie(pid_t pid)
+{
+	char *name = xasprintf("/proc/%d/stat", (int)pid), state_char = 0;
+	FILE *file = fopen(name, "r");
+	bool is_read = file && fscanf(file, "%*d (%*[^)]) %c", &state_char) == 1;
+
+	if (file)
+		fclose(file);
+	free(name);
+	return is_read && state_char == 'Z';
+}
+
 static void
 test_never_answers(void **state)
 {
@@ -239,16 +266,16 @@ test_never_answers(void **state)
 	(void)state;
 	assert_int_equal(start(&node, script, &diag), 0);
 	assert_true(node_is_alive(node));
-	uint64_t began = clock_now_ns();
+	uint64_t start_ns = clock_now_ns();
 	assert_int_equal(node_wait_ready(node, deadline_in_ms(300), &diag), -ETIMEDOUT);
-	assert_true(clock_now_ns() - began >= 300000000);
-	assert_true(clock_now_ns() - began < 5000000000);
+	assert_true(clock_now_ns() - start_ns >= 300000000);
+	assert_true(clock_now_ns() - start_ns < 5000000000);
 	assert_says(&diag, "cookie");
 	assert_int_equal(node_call(node, deadline_in_ms(100), NULL, &diag, "getblockcount", "[]"),
 			 -ECONNREFUSED);
 	assert_int_equal(node_restart(node, NULL, &diag), -EBUSY);
 
-	/* Nothing is left of it, nor of what it started. */
+	/* Neither it nor its child is left. */
 	char *name = xasprintf("%s/child", node_datadir(node));
 	int child = 0;
 	FILE *file = fopen(name, "r");
@@ -260,29 +287,27 @@ test_never_answers(void **state)
 	node_free(node);
 	assert_int_equal(kill(pid, 0), -1);
 	struct deadline deadline = deadline_in_ms(5000);
-	while (kill(child, 0) == 0 && !deadline_has_passed(deadline)) {
-		/* An orphan stays a zombie where no init reaps it. */
-		char *stat_name = xasprintf("/proc/%d/stat", child), state_char = 0;
-		file = fopen(stat_name, "r");
-		free(stat_name);
-		bool zombie = file && fscanf(file, "%*d (%*[^)]) %c", &state_char) == 1 && state_char == 'Z';
-		if (file)
-			fclose(file);
-		if (zombie)
-			break;
+	while (kill(child, 0) == 0 && !is_zombie(child) && !deadline_has_passed(deadline))
 		clock_pause_ms(1, deadline);
-	}
 	assert_false(deadline_has_passed(deadline));
 	assert_int_equal(cnt_of_datadirs(work), 0);
 	free(name);
 	free(script);
+}
 
-	/* What does not react to SIGTERM is not stopped in time, and killed. */
-	script = make_script("deaf", "#!/bin/sh\ntrap '' TERM\ntouch deaf\nwhile :; do sleep 0.01; done\n",
-			     0755);
+/* A process that ignores SIGTERM is not stopped in time; it can be killed. */
+static void
+test_ignores_sigterm(void **state)
+{
+	struct diag diag;
+	struct node *node;
+	char *script = make_script(
+		"deaf", "#!/bin/sh\ntrap '' TERM\ntouch deaf\nwhile :; do sleep 0.01; done\n", 0755);
+
+	(void)state;
 	assert_int_equal(start(&node, script, &diag), 0);
-	name = xasprintf("%s/deaf", node_datadir(node));
-	deadline = deadline_in_ms(5000);
+	char *name = xasprintf("%s/deaf", node_datadir(node));
+	struct deadline deadline = deadline_in_ms(5000);
 	while (access(name, F_OK) && !deadline_has_passed(deadline))
 		clock_pause_ms(1, deadline);
 	assert_int_equal(node_stop(node, deadline_in_ms(100), &diag), -ETIMEDOUT);
@@ -294,7 +319,7 @@ test_never_answers(void **state)
 	free(script);
 }
 
-/* What the process gets and does not get from us. */
+/* What the process inherits from us and what it does not. */
 static void
 test_surroundings(void **state)
 {
@@ -312,6 +337,7 @@ test_surroundings(void **state)
 	(void)state;
 	setenv("TPCHECK_SECRET", "leaked", 1);
 	assert_int_equal(start(&node, script, &diag), 0);
+	unsigned uid = uid_of(node);
 	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
 	assert_null(strstr(diag.text, "leaked"));
 	snprintf(line, sizeof(line), "HOME=%s\n", node_datadir(node));
@@ -320,10 +346,9 @@ test_surroundings(void **state)
 	assert_says(&diag, line);
 	snprintf(line, sizeof(line), "    %s\n", node_datadir(node));
 	assert_says(&diag, line);
-	snprintf(line, sizeof(line), "    %u\n    0077\n    4\n",
-		 node_uid(node)); /* 0, 1, 2 and that of ls */
+	snprintf(line, sizeof(line), "    %u\n    0077\n    4\n", uid); /* 0, 1, 2 and that of ls */
 	assert_says(&diag, line);
-	/* No privilege at all, and no way to get one. */
+	/* No privileges, and no way to get any. */
 	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
 		snprintf(line, sizeof(line), "Cap%s: 0000000000000000\n", sets[i]);
 		if (geteuid() == 0 || strcmp(sets[i], "Bnd"))
@@ -331,7 +356,6 @@ test_surroundings(void **state)
 	}
 	assert_says(&diag, "NoNewPrivs: 1");
 	if (geteuid() == 0) {
-		unsigned uid = node_uid(node);
 		snprintf(line, sizeof(line), "Uid: %u %u %u %u\n", uid, uid, uid, uid);
 		assert_says(&diag, line);
 		assert_says(&diag, "Groups: \n");
@@ -342,7 +366,7 @@ test_surroundings(void **state)
 	free(script);
 }
 
-/* The file of a script that shall be run by someone who may not read the directory. */
+/* A program in a directory that its user cannot enter. */
 static void
 test_no_way_to_program(void **state)
 {
@@ -353,7 +377,7 @@ test_no_way_to_program(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	/* A program is started through the open file ... */
+	/* It is started through the open file ... */
 	mkdir(secret, 0700);
 	char *copy = xasprintf("cp /bin/true '%s'", program);
 	assert_int_equal(system(copy), 0);
@@ -363,7 +387,7 @@ test_no_way_to_program(void **state)
 	assert_says(&diag, "exited with status 0 and left no output");
 	node_free(node);
 
-	/* ... a script cannot be, nor what only root may execute. */
+	/* ... unless it is a script, or only root may execute it. */
 	char *script = make_script("secret/script", "#!/bin/sh\n", 0755);
 	assert_int_equal(start(&node, script, &diag), -EACCES);
 	assert_says(&diag, "nobody");
@@ -394,10 +418,11 @@ test_users(void **state)
 	const struct passwd *daemon = getpwnam("daemon");
 	assert_non_null(daemon);
 	char *uid = xasprintf("%u", daemon->pw_uid);
-	setenv("SUDO_UID", uid, 1);
-	setenv("SUDO_GID", "42", 1); /* the group is the user's own, whatever the variable says */
-	assert_int_equal(start(&node, "/bin/true", &diag), 0);
-	assert_int_equal(node_uid(node), daemon->pw_uid);
+	struct node_opts opts = {.bitcoind = "/bin/true", .parent_dir = work, .sudo_uid = uid};
+	setenv("SUDO_UID", "4711", 1); /* the environment is not read here */
+	setenv("SUDO_GID", "42", 1);
+	assert_int_equal(node_start(&node, &opts, &diag), 0);
+	assert_int_equal(uid_of(node), daemon->pw_uid);
 	struct stat st;
 	assert_int_equal(stat(node_datadir(node), &st), 0);
 	assert_int_equal(st.st_uid, daemon->pw_uid);
@@ -405,11 +430,11 @@ test_users(void **state)
 	free(uid);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	node_free(node);
-	static const char *const bad[] = {"0", "-1", "", "x", "4294967295", "99999999999", "987654"};
+	static const char *const bad[] = {"0", "-1", "", "x", "4294967295", "99999999999", "987654", NULL};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		setenv("SUDO_UID", bad[i], 1);
-		assert_int_equal(start(&node, "/bin/true", &diag), 0);
-		assert_int_equal(node_uid(node), 65534);
+		opts.sudo_uid = bad[i];
+		assert_int_equal(node_start(&node, &opts, &diag), 0);
+		assert_int_equal(uid_of(node), 65534);
 		node_free(node);
 	}
 	unsetenv("SUDO_UID");
@@ -419,9 +444,9 @@ test_users(void **state)
 			   &(struct node_opts){.bitcoind = "/bin/true", .parent_dir = work, .user = "root"},
 			   &diag),
 		0);
-	assert_int_equal(node_uid(node), 0);
+	assert_int_equal(uid_of(node), 0);
 	node_free(node);
-	/* Not even root has a capability there. */
+	/* Even root has no capability there. */
 	char *caps = make_script("caps", "#!/bin/sh\ngrep ^Cap /proc/self/status; exit 1\n", 0755);
 	assert_int_equal(node_start(&node,
 				    &(struct node_opts){.bitcoind = caps, .parent_dir = work, .user = "root"},
@@ -437,11 +462,11 @@ test_users(void **state)
 			   &(struct node_opts){.bitcoind = "/bin/true", .parent_dir = work, .user = "4711"},
 			   &diag),
 		0);
-	assert_int_equal(node_uid(node), 4711);
+	assert_int_equal(uid_of(node), 4711);
 	node_free(node);
 }
 
-/* Symbolic links in the datadir lead nowhere, and what they point at stays. */
+/* Symbolic links in the datadir are not followed, and what they point at stays. */
 static void
 test_links(void **state)
 {
@@ -471,22 +496,75 @@ test_links(void **state)
 	free(script);
 }
 
+/* The datadir is made where the options say, whatever TMPDIR is. */
 static void
-test_keep(void **state)
+test_parent_dir(void **state)
 {
+	static const char *const defaults[] = {NULL, ""};
+	const char *tmp = getenv("TMPDIR");
+	char *old = tmp ? xstrdup(tmp) : NULL;
 	struct diag diag;
 	struct node *node;
 
 	(void)state;
+	setenv("TMPDIR", "/nonexistent", 1);
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+		struct node_opts opts = {.bitcoind = "/bin/true", .parent_dir = defaults[i]};
+
+		assert_int_equal(node_start(&node, &opts, &diag), 0);
+		assert_int_equal(strncmp(node_datadir(node), "/tmp/tpcheck-node-", 18), 0);
+		node_free(node);
+	}
 	assert_int_equal(start(&node, "/bin/true", &diag), 0);
-	char *datadir = xstrdup(node_datadir(node));
-	node_set_keep(node, true);
+	assert_int_equal(strncmp(node_datadir(node), work, strlen(work)), 0);
 	node_free(node);
-	assert_int_equal(access(datadir, F_OK), 0);
-	char *remove = xasprintf("rm -r '%s'", datadir);
-	assert_int_equal(system(remove), 0);
-	free(remove);
-	free(datadir);
+	if (old)
+		setenv("TMPDIR", old, 1);
+	else
+		unsetenv("TMPDIR");
+	free(old);
+}
+
+static void
+assert_printed(const struct program_opts *opts, const char *want)
+{
+	struct deadline deadline = deadline_in_ms(10000);
+	struct program *program;
+	struct diag diag;
+
+	assert_int_equal(program_start(&program, opts, &diag), 0);
+	while (program_is_alive(program) && !deadline_has_passed(deadline))
+		clock_pause_ms(1, deadline);
+	assert_true(program_ended_well(program));
+	assert_string_equal(program_output(program), want);
+	program_free(program);
+}
+
+/* HOME is the one that is given for ourselves, and another user's own. */
+static void
+test_program_home(void **state)
+{
+	char *script = make_script("home", "#!/bin/sh\necho \"$HOME\"\n", 0755), *want;
+	const char *const args[] = {NULL};
+	struct program_opts opts = {.bitcoind = script, .args = args, .home = "/some/where"};
+
+	(void)state;
+	opts.user = geteuid() == 0 ? "root" : NULL;
+	assert_printed(&opts, "/some/where\n");
+	opts.home = NULL;
+	const struct passwd *entry = getpwuid(geteuid());
+	want = xasprintf("%s\n", entry ? entry->pw_dir : "/");
+	assert_printed(&opts, want);
+	free(want);
+	entry = getpwnam("daemon");
+	if (geteuid() == 0 && entry) {
+		opts.user = "daemon";
+		opts.home = "/some/where";
+		want = xasprintf("%s\n", entry->pw_dir);
+		assert_printed(&opts, want);
+		free(want);
+	}
+	free(script);
 }
 
 /* It ends with the thread that started it. */
@@ -512,17 +590,17 @@ test_ends_with_us(void **state)
 	assert_int_equal(read(fds[0], &pid, sizeof(pid)), sizeof(pid));
 	assert_true(pid > 0);
 	struct deadline deadline = deadline_in_ms(5000);
-	bool gone = false;
-	while (!gone && !deadline_has_passed(deadline)) {
+	bool has_ended = false;
+	while (!has_ended && !deadline_has_passed(deadline)) {
 		char *name = xasprintf("/proc/%d/cmdline", (int)pid);
 		FILE *file = fopen(name, "r");
-		gone = !file || fgetc(file) == EOF; /* a zombie has none */
+		has_ended = !file || fgetc(file) == EOF; /* a zombie has none */
 		if (file)
 			fclose(file);
 		free(name);
 		clock_pause_ms(1, deadline);
 	}
-	assert_true(gone);
+	assert_true(has_ended);
 	close(fds[0]);
 	close(fds[1]);
 	free(script);
@@ -539,7 +617,8 @@ main(void)
 		cmocka_unit_test(test_exits),        cmocka_unit_test(test_never_answers),
 		cmocka_unit_test(test_surroundings), cmocka_unit_test(test_no_way_to_program),
 		cmocka_unit_test(test_users),        cmocka_unit_test(test_links),
-		cmocka_unit_test(test_keep),         cmocka_unit_test(test_ends_with_us),
+		cmocka_unit_test(test_parent_dir),   cmocka_unit_test(test_program_home),
+		cmocka_unit_test(test_ends_with_us), cmocka_unit_test(test_ignores_sigterm),
 	};
 	const char *tmp = getenv("TMPDIR");
 	char *made = xasprintf("%s/tpcheck-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
@@ -547,8 +626,6 @@ main(void)
 	if (!mkdtemp(made) || chmod(made, 0755))
 		return 1;
 	work = realpath(made, NULL);
-	unsetenv("SUDO_UID");
-	unsetenv("SUDO_GID");
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	char *remove = xasprintf("chmod -R u+rwx '%s'; rm -rf '%s'", work, work);
 	failed += system(remove) != 0;

@@ -1,0 +1,92 @@
+/* Between the files of node.h. Each may call those above it:
+ *
+ *	node_files.c  the files that bitcoind reads and writes
+ *	node_state.c  what is known of the node; how it ended
+ *	node_call.c   calls by RPC
+ *	node_spawn.c  ports, arguments and environment; one start of the process
+ *	node_ready.c  from a started process to a ready node
+ *	node.c        start, restart, stop and free
+ *
+ * and node_find.c, which needs no node. */
+#ifndef TPCHECK_NODE_NODE_INTERNAL_H
+#define TPCHECK_NODE_NODE_INTERNAL_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/diag.h"
+#include "node/datadir.h"
+#include "node/network.h"
+#include "node/node.h"
+#include "node/process.h"
+#include "node/rpc.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NODE_CHAIN_DIR   "regtest"
+#define NODE_LOG_FILE    "debug.log"  /* in NODE_CHAIN_DIR */
+#define NODE_OUTPUT_FILE "output.txt" /* stdout and stderr of bitcoind */
+
+enum node_port {
+	PORT_RPC,
+	PORT_P2P,
+	PORT_ONION, /* bitcoind before v28 binds one in any case; a fixed one unless given */
+	PORT_CNT,
+};
+
+/* A server of ours that bitcoind is configured to use. */
+struct node_server {
+	struct stand_in *stand_in; /* NULL: none */
+	uint16_t port;
+};
+
+struct node {
+	char *binary;
+	char **args,
+		**args_if_known; /* of the options, NULL-terminated; args_if_known without the unknown ones */
+	bool listen, finds_peers;
+	const volatile sig_atomic_t *interrupted;
+	struct process_user user;
+	struct network network;
+	struct node_server proxy, i2p;
+	struct datadir datadir;
+	struct process process;
+	struct rpc *rpc; /* NULL until there is a cookie */
+	uint16_t ports[PORT_CNT];
+	uint64_t log_start; /* the size of debug.log when bitcoind was started */
+	unsigned starts;    /* since node_start or node_restart */
+	int version;
+	char *subversion;
+	int rpc_code;
+	char end_text[160];
+};
+
+/* node_files.c */
+/* Opens a file in the datadir, made for bitcoind's user if it is missing; a descriptor or a negative errno value. */
+int node_open_file(struct node *node, const char *name);
+/* Adds the last lines of bitcoind's output and of its log, each under the file's name, if there are any. */
+void node_add_tails(struct node *node, struct buf *out);
+/* Whether bitcoind wrote the phrase since it was started: among the last 512 KiB of its output or of its log. */
+bool node_wrote(struct node *node, const char *phrase);
+
+/* node_state.c */
+/* Fails with -ECHILD: how bitcoind ended, and what it wrote last. */
+int node_fail_ended(struct node *node, const char *doing, struct diag *diag);
+
+/* node_call.c */
+void node_close_rpc(struct node *node); /* for when there is a new cookie, or the node ends */
+
+/* node_spawn.c */
+char **node_copy_args(const char *const *args); /* NULL-terminated; args may be NULL */
+void node_free_args(char **args);               /* NULL is fine */
+/* Makes the datadir's files and starts bitcoind once, on the ports that the node has if they are free. */
+int node_spawn(struct node *node, struct diag *diag);
+/* Starts the stand-ins that opts ask for. */
+int node_start_servers(struct node *node, const struct node_opts *opts, struct diag *diag);
+
+/* node_find.c */
+/* The absolute path of a bitcoind, without symbolic links. from is added to messages: " (from $BITCOIND)". */
+int node_check_binary(const char *path, const char *from, char **out, struct diag *diag);
+
+#endif
