@@ -1,5 +1,5 @@
 # tpcheck_embed(target name dir): turns every file below dir into a constant of the target, in one generated C
-# file with the table that src/probe/embedded.h declares.
+# file with the table that src/probe/bpf/embedded.h declares.
 function(tpcheck_embed target name dir)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${dir} ${dir}/*)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/${name}.c)

@@ -12,5 +12,5 @@ foreach(file IN LISTS FILES)
   string(APPEND table "\t{\"${file}\", file_${i}},\n")
   math(EXPR i "${i} + 1")
 endforeach()
-file(WRITE ${OUT} "#include \"probe/embedded.h\"\n#include <stddef.h>\n${arrays}
+file(WRITE ${OUT} "#include \"probe/bpf/embedded.h\"\n#include <stddef.h>\n${arrays}
 const struct embedded_file embedded_files[] = {\n${table}\t{NULL, NULL},\n};\n")

@@ -1,13 +1,14 @@
-/* What runs in the kernel at each hit of a tracepoint. tpcheck puts a function for each probe point behind
- * this text (src/probe/text.c), made of the TP_ macros below, and has libbcc compile the whole.
+/* What runs in the kernel at each hit of a tracepoint. tpcheck appends a function for each probe point, made of the TP_
+ * macros below (src/probe/bpf/program_text.c), and has libbcc compile it all.
  *
- * A hit becomes a record (src/base/record.h) that is built in the memory of the thread that hit, never in
- * memory of the CPU: a uprobe's program can be preempted, and another thread's hit on the same CPU would
- * write over it. The same holds for the counters: each thread counts its own attempts and failures, without
- * atomics and without gaps, so that the host can prove that nothing was lost, the last record included.
+ * A hit becomes a record (src/base/record.h). It is built in memory of the thread that hit, not of the CPU: a uprobe's
+ * program can be preempted, and another thread's hit on the same CPU would overwrite it. The same goes for the counts:
+ * each thread counts its own attempts and failures, without atomics and without gaps, so that the host can prove that
+ * nothing was lost, not even the last record.
  *
- * No helper is called by the names bpf_probe_read_user and bpf_probe_read_user_str: for each call by these
- * names libbcc hashes all of /proc/kallsyms anew (0.1 s each). Same helpers, names that it does not know. */
+ * No helper is called by the names bpf_probe_read_user and bpf_probe_read_user_str: for each such call libbcc hashes
+ * all of /proc/kallsyms anew (0.1 s each). The pointers below are the same helpers under names that libbcc does not
+ * know. */
 
 #define TP_RECORD_OPERAND_FAILED 1
 #define TP_RECORD_POINTER_FAILED 2
@@ -29,7 +30,7 @@ struct tp_arg {
 };
 struct tp_thread {
 	u64 attempts; /* hits while recording */
-	u64 failed;   /* of these, records that did not fit into the ring */
+	u64 failed;   /* of these, hits whose record did not fit into the ring */
 	struct tp_head head;
 	char rest[TP_RECORD_BYTES - sizeof(struct tp_head)];
 };
@@ -40,10 +41,27 @@ struct tp_control { /* written by the host only */
 };
 struct tp_counters { /* written here only */
 	u64 no_memory; /* hits lost because there were more threads than TP_THREADS */
-	u64 tried;     /* hits of tpcheck's own code, see src/probe/multi.c */
+	u64 tried;     /* hits of tpcheck's own code, see src/probe/bpf/multi.c */
 };
-_Static_assert(sizeof(struct tp_head) == 32, "src/base/record.h says the same");
-_Static_assert(sizeof(struct tp_arg) == 16, "src/base/record.h says the same");
+
+/* As in src/base/record.h. There the state of an argument is three members: error, flags and len. */
+#define TP_ASSERT_OFFSET(type, member, offset) \
+	_Static_assert(__builtin_offsetof(struct type, member) == (offset), #type "." #member)
+_Static_assert(sizeof(struct tp_head) == 32, "size of struct record_head");
+TP_ASSERT_OFFSET(tp_head, time_ns, 0);
+TP_ASSERT_OFFSET(tp_head, seq, 8);
+TP_ASSERT_OFFSET(tp_head, tid, 16);
+TP_ASSERT_OFFSET(tp_head, generation, 20);
+TP_ASSERT_OFFSET(tp_head, point, 24);
+TP_ASSERT_OFFSET(tp_head, args_cnt, 26);
+TP_ASSERT_OFFSET(tp_head, size, 28);
+_Static_assert(sizeof(struct tp_arg) == 16, "size of struct record_arg");
+TP_ASSERT_OFFSET(tp_arg, value, 0);
+TP_ASSERT_OFFSET(tp_arg, state, 8);
+/* The host reads both counts of a thread from the start of its entry. */
+TP_ASSERT_OFFSET(tp_thread, attempts, 0);
+TP_ASSERT_OFFSET(tp_thread, failed, 8);
+TP_ASSERT_OFFSET(tp_thread, head, 16);
 
 BPF_PERF_OUTPUT(events);
 BPF_ARRAY(control, struct tp_control, 1);
@@ -65,15 +83,15 @@ static __always_inline int tp_tried(void)
 	return 0;
 }
 
-/* What is known of a probe point before it is hit, in the cookie that the kernel keeps with it:
- * bits 0 to 15 its index, 16 to 23 the tracepoint, 24 to 31 the number of arguments, 32 to 63 the size of a record
- * without payload. */
+/* What is known of a probe point before it is hit, in the cookie that the kernel keeps with it: bits 0 to 15 are its
+ * index, 16 to 23 the tracepoint, 24 to 31 the number of arguments, 32 to 63 the size of a record without its
+ * payload. */
 #define TP_POINT(cookie) ((u16)(cookie))
 #define TP_TRACEPOINT(cookie) ((u8)((cookie) >> 16))
 #define TP_ARGS_CNT(cookie) ((u8)((cookie) >> 24))
 #define TP_FIXED_BYTES(cookie) ((u32)((cookie) >> 32))
 
-/* Begins a record; 0 when the hit is not to be recorded. */
+/* Begins a record; 0 if the hit is not to be recorded. */
 static __always_inline struct tp_thread *tp_begin(u64 cookie)
 {
 	u32 zero = 0;
@@ -108,10 +126,10 @@ static __always_inline struct tp_thread *tp_begin(u64 cookie)
 
 #define TP_AT(offset) ((char *)&t->head + (offset))
 #define TP_ARG(n) ((struct tp_arg *)TP_AT(sizeof(struct tp_head) + (n) * sizeof(struct tp_arg)))
-/* What is known of an argument besides its value: 0 when all went well. */
+/* What is known of an argument besides its value; 0 if it was read without error. */
 #define TP_STATE(error, flag, len) ((u64)(u16)(error) | (u64)(flag) << 16 | (u64)(len) << 32)
 
-/* Argument n is a number that is at hand: a register's part or a constant. */
+/* Argument n is at hand: a constant, or in a register. */
 #define TP_VALUE(n, v) (TP_ARG(n)->value = (v), TP_ARG(n)->state = 0)
 /* Argument n is at an address in the traced process. */
 #define TP_LOAD(n, address, bytes)                                                            \
@@ -120,12 +138,12 @@ static __always_inline struct tp_thread *tp_begin(u64 cookie)
 		long tp_e = tp_read(&TP_ARG(n)->value, (bytes), (const void *)(address));     \
 		TP_ARG(n)->state = tp_e ? TP_STATE(tp_e, TP_RECORD_OPERAND_FAILED, 0) : 0;    \
 	} while (0)
-/* Argument n is known to be unreadable before it is tried. */
+/* Argument n is known in advance to be unreadable. */
 #define TP_UNREADABLE(n) \
 	(TP_ARG(n)->value = 0, TP_ARG(n)->state = TP_STATE(-TP_ENODATA, TP_RECORD_OPERAND_FAILED, 0))
 
-/* Argument n, which could be read, points at bytes bytes, which go to offset at of the record. (If it could not
- * be read, it is 0, and the state tells that instead.) */
+/* Argument n points at that many bytes, which go to offset at of the record. (If the argument itself could not be
+ * read, it is 0 and its state keeps that error.) */
 #define TP_BLOCK(n, at, bytes)                                                                               \
 	do {                                                                                                 \
 		long tp_e = tp_read(TP_AT(at), (bytes), (const void *)TP_ARG(n)->value);                     \
@@ -133,14 +151,14 @@ static __always_inline struct tp_thread *tp_begin(u64 cookie)
 			TP_ARG(n)->state = tp_e ? TP_STATE(tp_e, TP_RECORD_POINTER_FAILED, 0)                \
 						: TP_STATE(0, 0, bytes);                                     \
 	} while (0)
-/* The same for a C string; room for bytes bytes, the NUL included. */
+/* The same for a C string of at most that many bytes, including its NUL. */
 #define TP_STRING(n, at, bytes)                                                                              \
 	do {                                                                                                 \
 		long tp_e = tp_read_str(TP_AT(at), (bytes), (const void *)TP_ARG(n)->value);                 \
 		if (!TP_ARG(n)->state)                                                                       \
 			TP_ARG(n)->state = tp_string_state(tp_e, TP_ARG(n)->value, (bytes));                 \
 	} while (0)
-/* The same for as many bytes as argument size_n says; they end the record. */
+/* The same for as many bytes as argument size_n says, at most bytes; they end the record. */
 #define TP_PAYLOAD(n, at, bytes, size_n)                                                                     \
 	do {                                                                                                 \
 		u64 tp_len = TP_ARG(size_n)->value;                                                          \
@@ -160,7 +178,7 @@ static __always_inline u64 tp_string_state(long result, u64 address, u32 bytes)
 {
 	if (result < 0)
 		return TP_STATE(result, TP_RECORD_POINTER_FAILED, 0);
-	if (result == bytes) { /* all the room was taken: is the string longer? */
+	if (result == bytes) { /* the string may be longer */
 		char last = 1;
 		if (tp_read(&last, 1, (const void *)(address + bytes - 1)) || last)
 			return TP_STATE(0, TP_RECORD_CUT, result);
@@ -173,7 +191,7 @@ static __always_inline int tp_submit(struct pt_regs *ctx, struct tp_thread *t, u
 	u64 size = (u64)TP_FIXED_BYTES(cookie) + payload;
 
 	t->head.size = size;
-	asm volatile("" : "+r"(size)); /* keep the bound below in the register that the kernel looks at */
+	asm volatile("" : "+r"(size)); /* keep the bound below in the register that the verifier checks */
 	if (size > TP_RECORD_BYTES)
 		size = TP_RECORD_BYTES;
 	if (events.perf_submit(ctx, &t->head, size))

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "cli/bitcoind.h"
+#include "cli/environment.h"
 #include "cli/nearest.h"
 #include "contract/contract.h"
 #include "notes/notes.h"
@@ -95,11 +96,13 @@ run(int argc, char **argv)
 		.doc = "Tries what tpcheck needs of this machine, and says for each thing what it found and what would help.\vExit codes: 0 a bitcoind can be judged here, 77 it cannot.",
 	};
 	struct probe_feature features[PROBE_FEATURES_MAX];
+	struct probe_opts probe = {0};
 	const char *bitcoind = NULL;
 	char reason[600];
 
 	argp_parse(&argp, argc, argv, 0, NULL, &bitcoind);
-	size_t cnt = probe_try_features(features);
+	environment_fill_probe_opts(&probe);
+	size_t cnt = probe_try_features(features, probe.kernel_source);
 	for (size_t i = 0; i < cnt; i++)
 		tell(features[i].name,
 		     features[i].ok       ? "ok"

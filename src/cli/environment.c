@@ -8,6 +8,7 @@
 
 #include "base/privileges.h"
 #include "base/xmem.h"
+#include "probe/probe.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -83,6 +84,16 @@ environment_read(void)
 		.home = getenv("HOME"),
 		.sudo_uid = getenv("SUDO_UID"),
 	};
+}
+
+void
+environment_fill_probe_opts(struct probe_opts *opts)
+{
+	const char *tmpdir = getenv("TMPDIR");
+
+	/* A relative one would depend on the working directory. */
+	opts->tmpdir = tmpdir && *tmpdir == '/' ? tmpdir : NULL;
+	opts->kernel_source = getenv("BCC_KERNEL_SOURCE");
 }
 
 /* Root's, and nobody else can rename what root made in it. */

@@ -29,6 +29,9 @@ parse_probe(int key, char *arg, struct argp_state *state)
 	struct probe_opts *opts = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		environment_fill_probe_opts(opts);
+		return 0;
 	case OPTION_ATTACH:
 		opts->method = (enum probe_method)cli_choice(state, "attach", arg, cli_attach_names);
 		return 0;

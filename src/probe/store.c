@@ -1,9 +1,9 @@
-/* The records between their arrival and the one who reads them, and who they came from.
+/* The records between their arrival and their reader.
  *
- * Records are copied into chunks in the order of their arrival and never move. Recorded once and collected, they go
- * all at once. Streaming, they are given back one by one, and a chunk whose last record was given back is used
- * again: the memory in use is what waits to be read, and has a bound. What is over the bound is counted and dropped
- * here: it has arrived as far as the kernel's count is concerned. */
+ * Records are copied into chunks in order of arrival and never move. After a collect they are all forgotten at once.
+ * When streaming, they are given back one by one, and a chunk whose last record was given back is used again: the
+ * memory in use is what waits to be read, and it has a bound. A record beyond the bound is dropped here and counted
+ * as dropped; for the comparison with the backend's counts it has arrived. */
 #include "base/xmem.h"
 #include "probe/set.h"
 
@@ -12,92 +12,16 @@
 
 enum { SPARE_CHUNKS = 8 };
 
-static struct thread_entry *
-find(const struct thread_table *table, uint32_t tid)
-{
-	/* Numbers that follow one another are spread well by their low bits. */
-	size_t at = tid & (table->cap - 1);
-
-	while (table->entries[at].tid && table->entries[at].tid != tid)
-		at = (at + 1) & (table->cap - 1);
-	return &table->entries[at];
-}
-
-void
-thread_table_init(struct thread_table *table, size_t threads_max)
-{
-	*table = (struct thread_table){.cap = 64};
-	while (table->cap < 2 * threads_max)
-		table->cap *= 2;
-	table->entries = xcalloc(table->cap, sizeof(*table->entries));
-}
-
-struct thread_entry *
-thread_table_get(struct thread_table *table, uint32_t tid)
-{
-	struct thread_entry *entry = find(table, tid);
-
-	if (entry->tid)
-		return entry;
-	if (2 * (table->cnt + 1) > table->cap) {
-		struct thread_table old = *table;
-
-		*table = (struct thread_table){.cap = 2 * old.cap, .cnt = old.cnt};
-		table->entries = xcalloc(table->cap, sizeof(*table->entries));
-		for (size_t i = 0; i < old.cap; i++)
-			if (old.entries[i].tid)
-				*find(table, old.entries[i].tid) = old.entries[i];
-		free(old.entries);
-		entry = find(table, tid);
-	}
-	*entry = (struct thread_entry){.tid = tid};
-	table->cnt++;
-	return entry;
-}
-
-void
-thread_table_remove(struct thread_table *table, uint32_t tid)
-{
-	struct thread_entry *entry = find(table, tid);
-	size_t at = (size_t)(entry - table->entries);
-
-	if (!entry->tid)
-		return;
-	*entry = (struct thread_entry){0};
-	table->cnt--;
-	/* Those behind it may have been pushed there by it. */
-	for (at = (at + 1) & (table->cap - 1); table->entries[at].tid; at = (at + 1) & (table->cap - 1)) {
-		struct thread_entry moved = table->entries[at];
-
-		table->entries[at] = (struct thread_entry){0};
-		*find(table, moved.tid) = moved;
-	}
-}
-
-void
-thread_table_clear(struct thread_table *table)
-{
-	memset(table->entries, 0, table->cap * sizeof(*table->entries));
-	table->cnt = 0;
-}
-
-void
-thread_table_fini(struct thread_table *table)
-{
-	free(table->entries);
-	*table = (struct thread_table){0};
-}
-
-static struct chunk *
+static struct store_chunk *
 add_chunk(struct probe_set *set)
 {
-	struct chunk *chunk = set->spare_chunks;
+	struct store_chunk *chunk = set->spare_chunks;
 
 	if (chunk) {
 		set->spare_chunks = chunk->next;
 		set->spare_cnt--;
 	} else {
-		chunk = xaligned(CHUNK_BYTES, sizeof(*chunk));
+		chunk = xaligned(STORE_CHUNK_BYTES, sizeof(*chunk));
 	}
 	chunk->prev = set->last_chunk;
 	chunk->next = NULL;
@@ -111,7 +35,7 @@ add_chunk(struct probe_set *set)
 }
 
 static void
-remove_chunk(struct probe_set *set, struct chunk *chunk)
+remove_chunk(struct probe_set *set, struct store_chunk *chunk)
 {
 	if (chunk->prev)
 		chunk->prev->next = chunk->next;
@@ -130,10 +54,36 @@ remove_chunk(struct probe_set *set, struct chunk *chunk)
 	set->spare_cnt++;
 }
 
+/* What a record of that size takes up. */
 static size_t
-room_of(const struct record *record)
+room_for(uint32_t record_bytes)
 {
-	return (record->head.size + 7u) & ~(size_t)7;
+	return (record_bytes + 7u) & ~(size_t)7;
+}
+
+/* The kernel pads samples, so there may be more than the record's own size, never less. */
+static bool
+is_well_formed(const struct probe_set *set, const struct record_head *head, size_t record_sz)
+{
+	return head->size <= record_sz && head->point < set->points_cnt &&
+	       head->size >= set->points[head->point].fixed_bytes &&
+	       head->size <= set->points[head->point].record_bytes;
+}
+
+/* Room for a record, or NULL when the store is full. */
+static void *
+reserve(struct probe_set *set, size_t room)
+{
+	if (set->store_bytes + room > set->store_max)
+		return NULL;
+	if (!set->last_chunk || set->last_chunk->used + room > STORE_CHUNK_ROOM)
+		add_chunk(set);
+	struct store_chunk *chunk = set->last_chunk;
+	void *at = chunk->bytes + chunk->used;
+	chunk->used += room;
+	chunk->live++;
+	set->store_bytes += room;
+	return at;
 }
 
 void
@@ -149,27 +99,18 @@ store_on_record(void *cookie, const void *record, size_t record_sz)
 	}
 	memcpy(&head, record, sizeof(head));
 	thread_table_get(&set->threads, head.tid)->delivered++;
-	/* The kernel pads samples, so there may be more than the record's own size, never less. */
-	if (head.size > record_sz || head.size > set->record_bytes || head.point >= set->points_cnt ||
-	    head.size < set->points[head.point].fixed_bytes) {
+	if (!is_well_formed(set, &head, record_sz)) {
 		set->malformed++;
 		return;
 	}
 	if (head.generation != set->generation)
 		return;
-	size_t room = (head.size + 7u) & ~(size_t)7;
-	if (set->store_bytes + room > set->store_max) {
+	void *copy = reserve(set, room_for(head.size));
+	if (!copy) {
 		set->dropped++;
 		return;
 	}
-	if (!set->last_chunk || set->last_chunk->used + room > CHUNK_ROOM)
-		add_chunk(set);
-	struct chunk *chunk = set->last_chunk;
-	void *copy = chunk->bytes + chunk->used;
 	memcpy(copy, record, head.size);
-	chunk->used += room;
-	chunk->live++;
-	set->store_bytes += room;
 	if (set->records_cnt == set->records_cap) {
 		set->records_cap = set->records_cap ? 2 * set->records_cap : 1024;
 		set->records = xreallocarray(set->records, set->records_cap, sizeof(*set->records));
@@ -182,9 +123,9 @@ store_give_back(struct probe_set *set, const struct record *const *records, size
 {
 	for (size_t i = 0; i < cnt; i++) {
 		uintptr_t at = (uintptr_t)records[i];
-		struct chunk *chunk = (struct chunk *)(at - at % CHUNK_BYTES);
+		struct store_chunk *chunk = (struct store_chunk *)(at - at % STORE_CHUNK_BYTES);
 
-		set->store_bytes -= room_of(records[i]);
+		set->store_bytes -= room_for(records[i]->head.size);
 		if (--chunk->live)
 			continue;
 		if (chunk == set->last_chunk)
@@ -208,7 +149,7 @@ store_free(struct probe_set *set)
 {
 	store_clear(set);
 	while (set->spare_chunks) {
-		struct chunk *next = set->spare_chunks->next;
+		struct store_chunk *next = set->spare_chunks->next;
 
 		free(set->spare_chunks);
 		set->spare_chunks = next;
@@ -219,7 +160,7 @@ store_free(struct probe_set *set)
 static bool
 comes_before(const struct record *a, const struct record *b)
 {
-	/* Within a thread the clock never runs backwards, so that the two criteria do not contradict. */
+	/* Within a thread the clock never runs backwards, so the two criteria cannot contradict each other. */
 	if (a->head.tid == b->head.tid)
 		return a->head.seq < b->head.seq;
 	if (a->head.time_ns != b->head.time_ns)
@@ -227,7 +168,7 @@ comes_before(const struct record *a, const struct record *b)
 	return a->head.tid < b->head.tid;
 }
 
-/* Merges two neighbouring runs by way of room for the first. */
+/* Merges two neighbouring runs; room holds the first meanwhile. */
 static void
 merge(const struct record **at, size_t first_cnt, size_t cnt, const struct record **room)
 {
@@ -238,8 +179,8 @@ merge(const struct record **at, size_t first_cnt, size_t cnt, const struct recor
 		at[to] = b < cnt && comes_before(at[b], room[a]) ? at[b++] : room[a++];
 }
 
-/* Each CPU's records come as a run that is in order already but for what was preempted: so runs are found and
- * merged, in rounds of neighbours. */
+/* Each CPU's records arrive as a run that is in order, except where a hit was preempted: so runs are found, and merged
+ * with their neighbours in rounds. */
 void
 store_sort(const struct record **records, size_t cnt)
 {

@@ -5,7 +5,7 @@
 #include "base/xmem.h"
 #include "node/chain.h"
 #include "node/script.h"
-#include "probe/internal.h"
+#include "probe/bpf/sys.h"
 #include "run/plan.h"
 #include "run/specimen.h"
 

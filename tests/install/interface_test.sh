@@ -68,7 +68,7 @@ same "a line of the synopsis for each command, in order" "$commands" \
 for command in $commands; do
 	same "man page: options of $command" "$(options "$command")" "$(in_page "$command")"
 done
-for variable in $(sed -n 's/.*getenv("\([A-Z_]*\)").*/\1/p' "$source"/src/*/*.c "$source"/src/*/*.cc | sort -u); do
+for variable in $(grep -rho 'getenv("[A-Z_]*")' "$source/src" | sed 's/.*"\(.*\)".*/\1/' | sort -u); do
 	check "man page: the environment variable $variable" grep -Eq "^\.It Ev (.* , )?$variable( |\$)" "$page"
 done
 for code in 0 1 2 77 99; do

@@ -91,7 +91,7 @@ check_code() {
 			may["run"] = "base node probe notes contract report trace scene"
 			may["cli"] = "base node probe notes contract report trace scene scenario run"
 			# Where each library is used, and nowhere else.
-			library["<bcc/"] = "^src/probe/bcc_shim\\.cc$"
+			library["<bcc/"] = "^src/probe/bpf/bcc_shim\\.cc$"
 			library["<cap-ng.h>"] = "^src/base/privileges\\.c$"
 			library["<curl/"] = "^src/node/rpc\\.c$"
 			library["<yajl/"] = "^src/base/json\\.c$"
@@ -132,6 +132,28 @@ check_code() {
 			}
 			return out
 		}
+		# src/probe has a subfolder for each backend. The shared part beside them includes nothing of it, except the
+		# declaration that probe.c includes. A backend includes nothing of another one, and of the shared part only
+		# three headers. Other layers include only probe.h.
+		function check_probe_include(header,    folder, own) {
+			folder = header
+			if (!sub(/^"probe\//, "", folder))
+				return
+			folder = folder ~ /\// ? substr(folder, 1, index(folder, "/") - 1) : ""
+			own = FILENAME
+			own = sub(/^src\/probe\//, "", own) && own ~ /\// ? substr(own, 1, index(own, "/") - 1) : ""
+			if (layer != "probe") {
+				if (layer_is_src && header != "\"probe/probe.h\"")
+					tell("only src/probe may include " header "; other layers include \"probe/probe.h\"")
+			} else if (!layer_is_src) {
+				return
+			} else if (own == "") {
+				if (folder != "" && !(FILENAME == "src/probe/probe.c" && header == "\"probe/" folder "/backend.h\""))
+					tell("the shared part of src/probe must not include " header)
+			} else if (folder != own && header !~ /^"probe\/(backend|probe|process)\.h"$/) {
+				tell("the backend " own " must not include " header)
+			}
+		}
 		function check_include(    header, target, prefix) {
 			header = $0
 			sub(/^[ \t]*#[ \t]*include[ \t]*/, "", header)
@@ -141,6 +163,7 @@ check_code() {
 						report("includes " header ", which is only for " library[prefix])
 				return
 			}
+			check_probe_include(header)
 			target = substr(header, 2)
 			if (target !~ /^[a-z0-9_]+\//) {
 				if (layer_is_src)

@@ -13,7 +13,7 @@ cases=0
 
 # The tree without offence. Its lines look like offences where that is allowed.
 good=$dir/good
-mkdir -p "$good/src/base" "$good/src/contract" "$good/src/notes" "$good/src/probe" "$good/src/node" \
+mkdir -p "$good/src/base" "$good/src/contract" "$good/src/notes" "$good/src/probe/bpf" "$good/src/node" \
 	"$good/src/report" "$good/src/trace" "$good/src/scene" "$good/src/scenario" "$good/src/run" "$good/src/cli" "$good/tests/unit" "$good/probes" "$good/cmake"
 (
 	cd "$good" || exit
@@ -72,8 +72,12 @@ EOT
 	echo '#include <yajl/yajl_gen.h>' >src/base/json.c
 	printf '#include "base/text.h"\n#include "contract/contract.h"\n' >src/contract/decode.c
 	printf '#include "base/text.h"\n#include <elf.h>\n#include <gelf.h>\n#include <libelf.h>\n' >src/notes/notes.c
-	printf '#include "base/text.h"\n#include <bcc/BPF.h>\nclass x {\n  int y;\n};\n' >src/probe/bcc_shim.cc
-	printf '#include "base/text.h"\n#include <poll.h>\n' >src/probe/set.c
+	printf '#include "base/text.h"\n#include <bcc/BPF.h>\nclass x {\n  int y;\n};\n' >src/probe/bpf/bcc_shim.cc
+	printf '#include "base/text.h"\n#include <poll.h>\n#include "probe/backend.h"\n' >src/probe/set.c
+	printf '#include "probe/bpf/backend.h"\n#include "probe/set.h"\n' >src/probe/probe.c
+	for header in backend probe process bpf/bpf; do
+		echo "#include \"probe/$header.h\""
+	done >src/probe/bpf/build.c
 	printf '#include <curl/curl.h>\n' >src/node/rpc.c
 	printf '#include <openssl/evp.h>\n' >src/node/hash.c
 	printf '#include "base/text.h"\n' >src/report/report.c
@@ -84,8 +88,8 @@ EOT
 	for layer in base node contract scene scenario; do
 		echo "#include \"$layer/x.h\""
 	done >src/scenario/sc_a.c
-	for layer in base node probe notes contract report trace scene run; do
-		echo "#include \"$layer/x.h\""
+	for header in base/x node/x probe/probe notes/x contract/x report/x trace/x scene/x run/x; do
+		echo "#include \"$header.h\""
 	done >src/run/runner.c
 	cat >>src/scenario/sc_a.c <<'EOF'
 const struct scenario sc_a_b = {
@@ -114,8 +118,8 @@ EOF
 EOF
 	printf '/* All. */\nSCENARIO(sc_a_b)\nSCENARIO(sc_flush_one_x)\nSCENARIO(sc_pool_two)\n' \
 		>src/scenario/scenarios.def
-	for layer in base node probe notes contract report trace scene scenario run cli; do
-		echo "#include \"$layer/x.h\""
+	for header in base/x node/x probe/probe notes/x contract/x report/x trace/x scene/x scenario/x run/x cli/x; do
+		echo "#include \"$header.h\""
 	done >src/cli/main.c
 	printf '#include "base/text.h"\n#include <libelf.h>\nint x = system("rm");\n' >tests/unit/base_text_test.c
 	printf 'project(x)\n' >CMakeLists.txt
@@ -152,7 +156,7 @@ $got"
 names 'src/base/text.c:2: blanks at the end of the line' "sed -i '2s/\$/ /' src/base/text.c"
 names 'src/base/text.h:4: blanks at the end of the line' "sed -i '4s/\$/\t/' src/base/text.h"
 names 'src/cli/main.c:1: blanks at the end of the line' "sed -i '1s/\$/\r/' src/cli/main.c"
-names 'src/probe/bcc_shim.cc:4: blanks at the end of the line' "sed -i '4s/\$/ /' src/probe/bcc_shim.cc"
+names 'src/probe/bpf/bcc_shim.cc:4: blanks at the end of the line' "sed -i '4s/\$/ /' src/probe/bpf/bcc_shim.cc"
 names 'probes/prelude.bpf.c:1: blanks at the end of the line' "sed -i '1s/\$/ /' probes/prelude.bpf.c"
 names 'CMakeLists.txt:1: blanks at the end of the line' "sed -i '1s/\$/ /' CMakeLists.txt"
 names 'cmake/find.cmake:2: blanks at the end of the line' "sed -i '2s/\$/ /' cmake/find.cmake"
@@ -176,8 +180,10 @@ names 'tests/run.sh:3: no newline at the end of the file' "printf x >>tests/run.
 # Layers: what each may not include. All pairs that are not allowed.
 while read -r layer others; do
 	for other in $others; do
-		names "src/$layer/y.c:2: the layer $layer must not include \"$other/x.h\"" \
-			"printf '\n#include \"$other/x.h\"\n' >src/$layer/y.c"
+		header=$other/x.h
+		[ "$other" = probe ] && header=probe/probe.h
+		names "src/$layer/y.c:2: the layer $layer must not include \"$header\"" \
+			"printf '\n#include \"$header\"\n' >src/$layer/y.c"
 	done
 done <<'EOF'
 base contract notes probe node report trace scene scenario run cli
@@ -193,8 +199,8 @@ run scenario cli
 EOF
 names 'src/base/text.h:5: the layer base must not include "node/x.h"' \
 	"sed -i '5s/.*/#  include \"node\/x.h\"/' src/base/text.h"
-names 'src/probe/bcc_shim.cc:1: the layer probe must not include "contract/x.h"' \
-	"sed -i '1s/base.text/contract\/x/' src/probe/bcc_shim.cc"
+names 'src/probe/bpf/bcc_shim.cc:1: the layer probe must not include "contract/x.h"' \
+	"sed -i '1s/base.text/contract\/x/' src/probe/bpf/bcc_shim.cc"
 names 'tests/unit/base_text_test.c:1: the layer base must not include "node/x.h"' \
 	"sed -i '1s/base.text/node\/x/' tests/unit/base_text_test.c"
 names 'src/base/text.c:1: includes "text.h" without naming its layer' "sed -i '1s/base.//' src/base/text.c"
@@ -203,8 +209,22 @@ names 'src/base/text.c:1: includes "../base/text.h" without naming its layer' \
 names 'src/wallet/y.c:1: the layer wallet is not known to lint.sh' \
 	"mkdir src/wallet && echo '#include \"base/text.h\"' >src/wallet/y.c"
 
+# The parts of src/probe
+names 'src/probe/set.c:3: the shared part of src/probe must not include "probe/bpf/bpf.h"' \
+	"sed -i '3s/backend/bpf\/bpf/' src/probe/set.c"
+names 'src/probe/set.c:3: the shared part of src/probe must not include "probe/bpf/backend.h"' \
+	"sed -i '3s/backend/bpf\/backend/' src/probe/set.c"
+names 'src/probe/probe.c:1: the shared part of src/probe must not include "probe/bpf/sys.h"' \
+	"sed -i '1s/backend/sys/' src/probe/probe.c"
+names 'src/probe/bpf/build.c:4: the backend bpf must not include "probe/set.h"' \
+	"sed -i '4s/bpf.bpf/set/' src/probe/bpf/build.c"
+names 'src/probe/bpf/build.c:4: the backend bpf must not include "probe/ptrace/ptrace.h"' \
+	"sed -i '4s/bpf.bpf/ptrace\/ptrace/' src/probe/bpf/build.c"
+names 'src/run/runner.c:3: only src/probe may include "probe/set.h"; other layers include "probe/probe.h"' \
+	"sed -i '3s/probe.probe/probe\/set/' src/run/runner.c"
+
 # Libraries, each where it belongs but for one file
-names 'src/probe/set.c:2: includes <bcc/BPF.h>, which is only for ^src/probe/bcc_shim\.cc$' \
+names 'src/probe/set.c:2: includes <bcc/BPF.h>, which is only for ^src/probe/bpf/bcc_shim\.cc$' \
 	"sed -i '2s/poll/bcc\/BPF/' src/probe/set.c"
 names 'src/node/hash.c:1: includes <cap-ng.h>, which is only for ^src/base/privileges\.c$' \
 	"sed -i '1s/openssl.evp/cap-ng/' src/node/hash.c"
@@ -231,7 +251,7 @@ names 'src/base/text.c:12: sleep is banned' "sed -i '12s/.*/\tsleep (1);/' src/b
 names 'src/base/text.c:12: atoi is banned' "sed -i '12s/.*/atoi(s);/' src/base/text.c"
 names 'src/base/text.c:12: atoi is banned' "sed -i '12s/.*/\t\/* x *\/ puts(\"\\\\\\\\\"); atoi(s);/' src/base/text.c"
 names 'src/base/text.h:8: strcpy is banned' "sed -i '8s/.*/#define copy(a, b) strcpy(a, b)/' src/base/text.h"
-names 'src/probe/bcc_shim.cc:4: popen is banned' "sed -i '4s/y;/y = popen(z);/' src/probe/bcc_shim.cc"
+names 'src/probe/bpf/bcc_shim.cc:4: popen is banned' "sed -i '4s/y;/y = popen(z);/' src/probe/bpf/bcc_shim.cc"
 
 # Headers
 names 'src/base/text.h:1: a header starts with a comment that says what it is for' "sed -i 1d src/base/text.h"

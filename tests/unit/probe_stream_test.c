@@ -1,142 +1,17 @@
-/* The order of what is taken, with a kernel that is played here: what the rings hold, what the threads have
- * counted, and what has ended is as the test says. (The real kernel is tried by tests/harness.) */
+/* The order of what is taken, with a fake backend: what the buffers hold, what the threads have counted, and which have
+ * ended is as the test says. (tests/harness uses the real kernel.) */
 #include "base/xmem.h"
-#include "probe/set.h"
+#include "probe_fake_backend.h"
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-enum { THREADS = 8, RING = 64 };
-
-/* The kernel's side. */
-static struct {
-	uint64_t hits[THREADS], failed[THREADS]; /* by tid; hits UINT64_MAX: not in the map */
-	struct record_head ring[RING];
-	size_t ring_cnt;
-	/* What gets into a ring while the rings are being emptied: seen by the next round only. */
-	struct record_head behind[RING];
-	size_t behind_cnt;
-	bool has_ended[THREADS];
-	unsigned asked, rounds;
-	void (*on_ask)(struct probe_set *set);
-} kernel;
-
-static void
-hit(struct record_head *ring, size_t *cnt, uint32_t tid, uint64_t seq, uint64_t time_ns)
-{
-	ring[(*cnt)++] = (struct record_head){.tid = tid,
-					      .seq = seq,
-					      .time_ns = time_ns,
-					      .generation = 1,
-					      .size = sizeof(struct record_head)};
-}
-
-void
-bcc_shim_consume(struct bcc_shim *shim)
-{
-	struct probe_set *set = (void *)shim;
-
-	kernel.rounds++;
-	for (size_t i = 0; i < kernel.ring_cnt; i++)
-		store_on_record(set, &kernel.ring[i], sizeof(kernel.ring[i]));
-	memcpy(kernel.ring, kernel.behind, sizeof(kernel.ring));
-	kernel.ring_cnt = kernel.behind_cnt;
-	kernel.behind_cnt = 0;
-}
-
-int
-set_read_counts(struct probe_set *set, bool ask_all, struct probe_counts *counts, struct diag *diag)
-{
-	(void)diag;
-	kernel.asked++;
-	if (kernel.on_ask)
-		kernel.on_ask(set);
-	counts->attempts = set->retired_attempts;
-	counts->failed = set->retired_failed;
-	for (uint32_t tid = 1; tid < THREADS; tid++) {
-		if (!kernel.hits[tid])
-			continue;
-		struct thread_entry *entry = thread_table_get(&set->threads, tid);
-
-		entry->failed = kernel.failed[tid];
-		if (ask_all)
-			entry->asked = kernel.hits[tid];
-		counts->attempts += kernel.hits[tid];
-		counts->failed += kernel.failed[tid];
-	}
-	return 0;
-}
-
-int
-set_write_control(struct probe_set *set, uint64_t mask, uint32_t generation, struct diag *diag)
-{
-	(void)set, (void)mask, (void)generation, (void)diag;
-	return 0;
-}
-
-int
-bpf_map_take(int map_fd, const void *key, void *value)
-{
-	uint32_t tid;
-
-	(void)map_fd;
-	memcpy(&tid, key, sizeof(tid));
-	memcpy(value, (uint64_t[]){kernel.hits[tid], kernel.failed[tid]}, 16);
-	kernel.hits[tid] = kernel.failed[tid] = 0;
-	return 0;
-}
-
-bool
-process_knows_threads(void)
-{
-	return true;
-}
-
-bool
-process_thread_has_ended(pid_t pid, uint32_t tid)
-{
-	(void)pid;
-	return kernel.has_ended[tid];
-}
 
 static struct probe_set *
 begin(size_t threads_max)
 {
-	static struct probe_point point = {.fixed_bytes = sizeof(struct record_head)};
-	struct probe_set *set = xcalloc(1, sizeof(*set));
-
-	memset(&kernel, 0, sizeof(kernel));
-	set->points = &point;
-	set->points_cnt = 1;
-	set->record_bytes = 64;
-	set->threads_max = threads_max;
-	set->store_max = 1 << 20;
-	set->streams = true;
-	set->generation = 1;
-	set->shim = (void *)set;
-	set->thread_value = xmalloc(64);
-	thread_table_init(&set->threads, threads_max);
-	pthread_mutex_init(&set->lock, NULL);
-	pthread_cond_init(&set->arrived, NULL);
-	return set;
-}
-
-static void
-end(struct probe_set *set)
-{
-	store_free(set);
-	thread_table_fini(&set->threads);
-	free(set->held);
-	free(set->thread_value);
-	free(set);
+	return fake_begin(threads_max, &(struct probe_opts){.streams = true, .store_bytes = 1 << 20});
 }
 
 static struct record_list
@@ -150,13 +25,6 @@ take(struct probe_set *set, struct probe_counts *counts)
 	return list;
 }
 
-/* Something has to have arrived for a take to look closer. */
-static void
-arrive(struct probe_set *set)
-{
-	bcc_shim_consume((void *)set);
-}
-
 #define LATER (clock_now_ns() + UINT64_C(3600) * 1000000000)
 
 static void
@@ -167,14 +35,14 @@ test_records_of_several_rings_in_order(void **state)
 
 	(void)state;
 	/* One ring after the other. */
-	hit(kernel.ring, &kernel.ring_cnt, 1, 1, 10);
-	hit(kernel.ring, &kernel.ring_cnt, 1, 2, 30);
-	hit(kernel.ring, &kernel.ring_cnt, 2, 1, 20);
-	hit(kernel.ring, &kernel.ring_cnt, 2, 2, 30);
-	hit(kernel.ring, &kernel.ring_cnt, 1, 3, 30);
-	kernel.hits[1] = 3;
-	kernel.hits[2] = 2;
-	arrive(set);
+	fake_hit(1, 1, 10);
+	fake_hit(1, 2, 30);
+	fake_hit(2, 1, 20);
+	fake_hit(2, 2, 30);
+	fake_hit(1, 3, 30);
+	fake.threads[1].attempts = 3;
+	fake.threads[2].attempts = 2;
+	fake_arrive(set);
 	struct record_list list = take(set, &counts);
 	assert_int_equal(list.cnt, 5);
 	for (size_t i = 1; i < list.cnt; i++)
@@ -183,36 +51,35 @@ test_records_of_several_rings_in_order(void **state)
 	assert_int_equal(list.items[3]->head.seq, 3);
 	assert_int_equal(counts.attempts, 5);
 	assert_int_equal(counts.delivered, 5);
-	end(set);
+	fake_end(set);
 }
 
-/* A hit that happened after the moment that was asked for waits for the next one. */
+/* A hit from after the marked moment waits for the next one. */
 static void
-test_what_is_later_is_held(void **state)
+test_a_later_record_is_held(void **state)
 {
 	struct probe_set *set = begin(64);
 
 	(void)state;
-	hit(kernel.ring, &kernel.ring_cnt, 1, 1, 10);
-	hit(kernel.ring, &kernel.ring_cnt, 1, 2, LATER);
-	kernel.hits[1] = 2;
-	arrive(set);
+	fake_hit(1, 1, 10);
+	fake_hit(1, 2, LATER);
+	fake.threads[1].attempts = 2;
+	fake_arrive(set);
 	struct record_list list = take(set, NULL);
 	assert_int_equal(list.cnt, 1);
 	assert_int_equal(list.items[0]->head.seq, 1);
-	end(set);
+	fake_end(set);
 }
 
 static void
-arrives_at_last(struct probe_set *set)
+arrives_at_last(void)
 {
-	(void)set;
-	/* The first asking is the one of the moment, the others are for failures. */
-	if (kernel.asked == 4)
-		hit(kernel.ring, &kernel.ring_cnt, 2, 1, 5);
+	/* The first reading marks the moment, the others are for failures. */
+	if (fake.reads == 4)
+		fake_hit(2, 1, 5);
 }
 
-/* Thread 2 has counted a hit, and was preempted before it handed its record over: those after it wait. */
+/* Thread 2 has counted a hit, and was preempted before it handed over its record: later ones wait for it. */
 static void
 test_a_hit_under_way_is_waited_for(void **state)
 {
@@ -220,22 +87,78 @@ test_a_hit_under_way_is_waited_for(void **state)
 	struct probe_counts counts;
 
 	(void)state;
-	hit(kernel.ring, &kernel.ring_cnt, 1, 1, 10);
-	kernel.hits[1] = kernel.hits[2] = 1;
-	kernel.on_ask = arrives_at_last;
-	arrive(set);
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = fake.threads[2].attempts = 1;
+	fake.on_read = arrives_at_last;
+	fake_arrive(set);
 	struct record_list list = take(set, &counts);
 	assert_int_equal(list.cnt, 2);
 	assert_int_equal(list.items[0]->head.tid, 2);
 	assert_int_equal(counts.late, 0);
-	end(set);
+	fake_end(set);
 }
 
 static void
-fails_at_last(struct probe_set *set)
+arrives_while_others_hit(void)
 {
-	(void)set;
-	kernel.failed[2] = kernel.asked >= 3;
+	if (fake.reads >= 2)
+		fake.threads[1].attempts++;
+	if (fake.reads == 4)
+		fake_hit(2, 1, 5);
+}
+
+/* Only hits from before the marked moment are waited for, however many come later. */
+static void
+test_later_hits_are_not_waited_for(void **state)
+{
+	struct probe_set *set = begin(64);
+
+	(void)state;
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = fake.threads[2].attempts = 1;
+	fake.on_read = arrives_while_others_hit;
+	fake_arrive(set);
+	struct record_list list = take(set, NULL);
+	assert_int_equal(list.cnt, 2);
+	assert_int_equal(fake.reads, 4);
+	fake_end(set);
+}
+
+/* What arrived from a thread of the process before does not count for one with the same number. */
+static void
+test_threads_of_another_process_begin_anew(void **state)
+{
+	struct probe_set *set = begin(64);
+	struct probe_counts counts;
+	struct diag diag;
+
+	(void)state;
+	fake_hit(2, 1, 1);
+	fake_hit(2, 2, 2);
+	fake.threads[2].attempts = 2;
+	fake_arrive(set);
+	assert_int_equal(take(set, &counts).cnt, 2);
+	fake_site.file_offset = fake_find_nop();
+	if (probe_set_attach(set, getpid(), &diag) || probe_set_arm(set, 1, &diag))
+		fail_msg("%s", diag.text);
+	fake.reads = 0;
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = fake.threads[2].attempts = 1;
+	fake.on_read = arrives_at_last;
+	fake_arrive(set);
+	struct record_list list = take(set, &counts);
+	assert_int_equal(list.cnt, 2);
+	assert_int_equal(list.items[0]->head.tid, 2);
+	assert_int_equal(counts.attempts, 4);
+	assert_int_equal(counts.delivered, 4);
+	assert_int_equal(counts.late, 0);
+	fake_end(set);
+}
+
+static void
+fails_at_last(void)
+{
+	fake.threads[2].failed = fake.reads >= 3;
 }
 
 static void
@@ -245,64 +168,66 @@ test_a_hit_under_way_may_fail(void **state)
 	struct probe_counts counts;
 
 	(void)state;
-	hit(kernel.ring, &kernel.ring_cnt, 1, 1, 10);
-	kernel.hits[1] = kernel.hits[2] = 1;
-	kernel.on_ask = fails_at_last;
-	arrive(set);
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = fake.threads[2].attempts = 1;
+	fake.on_read = fails_at_last;
+	fake_arrive(set);
 	struct record_list list = take(set, &counts);
-	/* The loss may be told first. */
+	/* The loss may be reported first. */
 	if (!list.cnt)
 		list = take(set, &counts);
 	assert_int_equal(list.cnt, 1);
 	assert_int_equal(probe_counts_lost(&counts), 1);
 	assert_int_equal(counts.late, 0);
-	end(set);
+	fake_end(set);
 }
 
-/* It stands still for too long: the others are lent, and it comes late. */
+/* A hit takes too long: the others are lent, and its record is late. */
 static void
-test_nobody_holds_up_all(void **state)
+test_a_stuck_hit_does_not_hold_up_all(void **state)
 {
 	struct probe_set *set = begin(64);
 	struct probe_counts counts;
 
 	(void)state;
-	hit(kernel.ring, &kernel.ring_cnt, 1, 1, 10);
-	kernel.hits[1] = kernel.hits[2] = 1;
-	arrive(set);
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = fake.threads[2].attempts = 1;
+	fake_arrive(set);
 	uint64_t before = clock_now_ns();
 	struct record_list list = take(set, &counts);
 	uint64_t ms = (clock_now_ns() - before) / 1000000;
 	assert_int_equal(list.cnt, 1);
 	assert_true(ms >= 60);
-	hit(kernel.ring, &kernel.ring_cnt, 2, 1, 5);
-	arrive(set);
+	fake_hit(2, 1, 5);
+	fake_arrive(set);
 	list = take(set, &counts);
 	assert_int_equal(list.cnt, 1);
 	assert_int_equal(list.items[0]->head.tid, 2);
 	assert_int_equal(counts.late, 1);
 	assert_int_equal(probe_counts_lost(&counts), 0);
-	end(set);
+	fake_end(set);
 }
 
-/* A thread's first record is in a ring that was emptied a moment ago, its second in the next one. */
+/* A thread's second record gets into a buffer that was emptied a moment ago, its third into the next buffer. */
 static void
-test_rings_are_looked_at_once_more(void **state)
+test_buffers_are_emptied_once_more(void **state)
 {
 	struct probe_set *set = begin(64);
 
 	(void)state;
-	hit(kernel.ring, &kernel.ring_cnt, 1, 1, 10);
-	kernel.hits[1] = 1;
-	arrive(set);
-	kernel.hits[1] = 2;
-	hit(kernel.ring, &kernel.ring_cnt, 1, 3, 30);
-	hit(kernel.behind, &kernel.behind_cnt, 1, 2, 20);
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = 1;
+	fake_arrive(set);
+	fake.threads[1].attempts = 2;
+	fake_hit(1, 3, 30);
+	fake.behind[fake.behind_cnt++] = fake.buffer[fake.buffer_cnt - 1];
+	fake.behind[0].seq = 2;
+	fake.behind[0].time_ns = 20;
 	struct record_list list = take(set, NULL);
 	assert_int_equal(list.cnt, 3);
 	for (uint64_t i = 0; i < 3; i++)
 		assert_int_equal(list.items[i]->head.seq, i + 1);
-	end(set);
+	fake_end(set);
 }
 
 static void
@@ -313,33 +238,33 @@ test_ended_threads_make_room(void **state)
 	struct probe_counts counts;
 
 	(void)state;
-	for (uint32_t tid = 1; tid < THREADS; tid++) {
-		hit(kernel.ring, &kernel.ring_cnt, tid, 1, tid);
-		kernel.hits[tid] = 1;
+	for (uint32_t tid = 1; tid < FAKE_THREADS; tid++) {
+		fake_hit(tid, 1, tid);
+		fake.threads[tid].attempts = 1;
 	}
-	kernel.has_ended[3] = kernel.has_ended[5] = true;
-	arrive(set);
+	fake.has_ended[3] = fake.has_ended[5] = true;
+	fake_arrive(set);
 	list = take(set, &counts);
 	assert_int_equal(list.cnt, 7);
 	assert_int_equal(set->threads.cnt, 5);
-	assert_int_equal(kernel.hits[3] + kernel.hits[5], 0);
+	assert_int_equal(fake.threads[3].attempts + fake.threads[5].attempts, 0);
 	/* A new thread with an old number; the counts go on. */
-	kernel.has_ended[3] = false;
-	hit(kernel.ring, &kernel.ring_cnt, 3, 1, 100);
-	kernel.hits[3] = 1;
-	arrive(set);
+	fake.has_ended[3] = false;
+	fake_hit(3, 1, 100);
+	fake.threads[3].attempts = 1;
+	fake_arrive(set);
 	list = take(set, &counts);
 	assert_int_equal(list.cnt, 1);
 	if (probe_set_finish(set, deadline_in_ms(1000), &list, &counts, NULL))
-		fail_msg("not whole");
+		fail_msg("not complete");
 	assert_int_equal(counts.attempts, 8);
 	assert_int_equal(counts.delivered, 8);
 	assert_int_equal(probe_counts_lost(&counts), 0);
-	end(set);
+	fake_end(set);
 }
 
 static void
-test_what_is_missing_in_the_end_is_told(void **state)
+test_what_is_missing_at_the_end_is_reported(void **state)
 {
 	struct probe_set *set = begin(64);
 	struct record_list list;
@@ -347,19 +272,19 @@ test_what_is_missing_in_the_end_is_told(void **state)
 	struct diag diag;
 
 	(void)state;
-	hit(kernel.ring, &kernel.ring_cnt, 1, 1, 10);
-	kernel.hits[1] = 4;
-	kernel.failed[1] = 1;
-	arrive(set);
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = 4;
+	fake.threads[1].failed = 1;
+	fake_arrive(set);
 	assert_int_equal(probe_set_finish(set, deadline_in_ms(20), &list, &counts, &diag), -ETIMEDOUT);
 	assert_int_equal(list.cnt, 1);
 	assert_int_equal(counts.missing, 2);
 	assert_int_equal(probe_counts_lost(&counts), 3);
 	assert_non_null(strstr(diag.text, "2 events"));
-	end(set);
+	fake_end(set);
 }
 
-/* Without events the kernel is left alone, but for a look now and then. */
+/* Without events the counts are read only now and then. */
 static void
 test_silence_costs_little(void **state)
 {
@@ -367,11 +292,169 @@ test_silence_costs_little(void **state)
 
 	(void)state;
 	take(set, NULL);
-	kernel.asked = 0;
+	fake.reads = 0;
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(take(set, NULL).cnt, 0);
-	assert_true(kernel.asked <= 1);
-	end(set);
+	assert_true(fake.reads <= 1);
+	fake_end(set);
+}
+
+/* A thread ended, and a record of it never arrived: it cannot arrive any more. */
+static void
+test_an_ended_thread_may_leave_records_missing(void **state)
+{
+	struct probe_set *set = begin(4);
+	struct record_list list;
+	struct probe_counts counts;
+	struct diag diag;
+
+	(void)state;
+	fake_hit(1, 1, 10);
+	fake_hit(2, 1, 20);
+	fake.threads[1].attempts = 1;
+	fake.threads[2] = (struct thread_counts){.attempts = 4, .failed = 1};
+	fake.has_ended[2] = true;
+	fake_arrive(set);
+	list = take(set, &counts);
+	/* The loss is reported first. */
+	assert_int_equal(list.cnt, 0);
+	assert_int_equal(probe_counts_lost(&counts), 1);
+	list = take(set, &counts);
+	assert_int_equal(list.cnt, 2);
+	assert_int_equal(set->threads.cnt, 1);
+	assert_int_equal(counts.missing, 2);
+	assert_int_equal(probe_counts_lost(&counts), 3);
+	if (probe_set_finish(set, deadline_in_ms(1000), &list, &counts, &diag))
+		fail_msg("%s", diag.text);
+	assert_int_equal(counts.missing, 2);
+	fake_end(set);
+}
+
+/* Its number is in use again before the old counts are taken: what arrived beyond them belongs to the new thread. */
+static void
+test_a_number_is_in_use_again_when_its_thread_is_retired(void **state)
+{
+	struct probe_set *set = begin(4);
+	struct probe_counts counts;
+
+	(void)state;
+	fake_hit(1, 1, 10);
+	fake_hit(2, 1, 20);
+	fake_hit(2, 1, 30);
+	fake.threads[1].attempts = fake.threads[2].attempts = 1;
+	fake.has_ended[2] = true;
+	fake_arrive(set);
+	struct record_list list = take(set, &counts);
+	assert_int_equal(list.cnt, 3);
+	assert_int_equal(set->threads.cnt, 2);
+	assert_int_equal(thread_table_get(&set->threads, 2)->delivered, 1);
+	assert_int_equal(counts.missing, 0);
+	fake_end(set);
+}
+
+static void
+test_threads_are_retired_only_when_room_gets_scarce(void **state)
+{
+	struct probe_set *set = begin(64);
+
+	(void)state;
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = 1;
+	fake.has_ended[1] = true;
+	fake_arrive(set);
+	take(set, NULL);
+	assert_int_equal(set->threads.cnt, 1);
+	assert_int_equal(fake.threads[1].attempts, 1);
+	fake_end(set);
+}
+
+static void
+test_errors_of_the_backend_are_handed_on(void **state)
+{
+	struct probe_set *set = begin(2);
+	struct record_list list;
+	struct diag diag;
+
+	(void)state;
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = 1;
+	fake.has_ended[1] = true;
+	fake.take_err = -EIO;
+	fake_arrive(set);
+	assert_int_equal(probe_set_take(set, deadline_in_ms(150), &list, NULL, &diag), -EIO);
+	assert_non_null(strstr(diag.text, "failed to clear the counts of a thread"));
+	fake.take_err = 0;
+	fake.read_err = -ENOMEM;
+	fake_hit(1, 2, 20);
+	fake_arrive(set);
+	assert_int_equal(probe_set_take(set, deadline_in_ms(150), &list, NULL, &diag), -ENOMEM);
+	assert_int_equal(probe_set_finish(set, deadline_in_ms(150), &list, NULL, &diag), -ENOMEM);
+	fake.read_err = 0;
+	fake.disarm_err = -EBADF;
+	assert_int_equal(probe_set_finish(set, deadline_in_ms(150), &list, NULL, &diag), -EBADF);
+	fake_end(set);
+}
+
+static void
+test_more_threads_than_slots_are_reported(void **state)
+{
+	struct probe_set *set = begin(64);
+	struct probe_counts counts;
+
+	(void)state;
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = 1;
+	fake.no_memory = 7;
+	fake_arrive(set);
+	struct record_list list = take(set, &counts);
+	assert_int_equal(list.cnt, 1);
+	assert_int_equal(counts.no_memory, 7);
+	assert_int_equal(probe_counts_lost(&counts), 7);
+	fake_end(set);
+}
+
+/* A record of an earlier arming arrives: it counts, but is not taken. */
+static void
+test_stale_records_are_not_taken(void **state)
+{
+	struct probe_set *set = begin(64);
+	struct probe_counts counts;
+	struct diag diag;
+
+	(void)state;
+	fake_hit(1, 1, 10);
+	struct record_head stale = fake.buffer[0];
+	fake.buffer_cnt = 0;
+	fake.threads[1].attempts = 1;
+	if (probe_set_arm(set, 1, &diag))
+		fail_msg("%s", diag.text);
+	fake.buffer[fake.buffer_cnt++] = stale;
+	fake_hit(1, 2, 20);
+	fake.threads[1].attempts = 2;
+	fake_arrive(set);
+	struct record_list list = take(set, &counts);
+	assert_int_equal(list.cnt, 1);
+	assert_int_equal(list.items[0]->head.seq, 2);
+	assert_int_equal(counts.delivered, 2);
+	fake_end(set);
+}
+
+static void
+test_malformed_records_are_an_error(void **state)
+{
+	struct probe_set *set = begin(64);
+	struct record_list list;
+	struct diag diag;
+
+	(void)state;
+	fake_hit(1, 1, 10);
+	fake.buffer[0].point = 1;
+	fake.threads[1].attempts = 1;
+	fake_arrive(set);
+	assert_int_equal(probe_set_take(set, deadline_in_ms(20), &list, NULL, &diag), -EBADMSG);
+	assert_int_equal(probe_set_finish(set, deadline_in_ms(1000), &list, NULL, &diag), -EBADMSG);
+	assert_non_null(strstr(diag.text, "1 records are malformed"));
+	fake_end(set);
 }
 
 static void
@@ -400,10 +483,10 @@ test_sorting_and_giving_back(void **state)
 		set->records_cnt = 0;
 		assert_int_equal(set->store_bytes, 0);
 	}
-	/* Chunks are used again. */
+	/* Chunks are reused. */
 	assert_true(set->spare_cnt <= 8);
 	assert_true(set->chunks == set->last_chunk);
-	end(set);
+	fake_end(set);
 }
 
 static void
@@ -414,7 +497,7 @@ test_the_table_of_threads(void **state)
 
 	(void)state;
 	thread_table_init(&table, 4);
-	/* Numbers that collide, and more of them than it was made for. */
+	/* Numbers that collide, and more of them than the table was made for. */
 	for (uint32_t i = 1; i <= 500; i++)
 		thread_table_get(&table, i * 64)->delivered = i;
 	assert_int_equal(table.cnt, 500);
@@ -442,14 +525,23 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records_of_several_rings_in_order),
-		cmocka_unit_test(test_what_is_later_is_held),
+		cmocka_unit_test(test_a_later_record_is_held),
 		cmocka_unit_test(test_a_hit_under_way_is_waited_for),
+		cmocka_unit_test(test_later_hits_are_not_waited_for),
+		cmocka_unit_test(test_threads_of_another_process_begin_anew),
 		cmocka_unit_test(test_a_hit_under_way_may_fail),
-		cmocka_unit_test(test_nobody_holds_up_all),
-		cmocka_unit_test(test_rings_are_looked_at_once_more),
+		cmocka_unit_test(test_a_stuck_hit_does_not_hold_up_all),
+		cmocka_unit_test(test_buffers_are_emptied_once_more),
 		cmocka_unit_test(test_ended_threads_make_room),
-		cmocka_unit_test(test_what_is_missing_in_the_end_is_told),
+		cmocka_unit_test(test_what_is_missing_at_the_end_is_reported),
 		cmocka_unit_test(test_silence_costs_little),
+		cmocka_unit_test(test_an_ended_thread_may_leave_records_missing),
+		cmocka_unit_test(test_a_number_is_in_use_again_when_its_thread_is_retired),
+		cmocka_unit_test(test_threads_are_retired_only_when_room_gets_scarce),
+		cmocka_unit_test(test_errors_of_the_backend_are_handed_on),
+		cmocka_unit_test(test_more_threads_than_slots_are_reported),
+		cmocka_unit_test(test_stale_records_are_not_taken),
+		cmocka_unit_test(test_malformed_records_are_an_error),
 		cmocka_unit_test(test_sorting_and_giving_back),
 		cmocka_unit_test(test_the_table_of_threads),
 	};

@@ -1,6 +1,6 @@
 /* The files below probes/, as they were when tpcheck was built. */
-#ifndef TPCHECK_PROBE_EMBEDDED_H
-#define TPCHECK_PROBE_EMBEDDED_H
+#ifndef TPCHECK_PROBE_BPF_EMBEDDED_H
+#define TPCHECK_PROBE_BPF_EMBEDDED_H
 
 struct embedded_file {
 	const char *path; /* relative to probes/ */

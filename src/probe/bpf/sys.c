@@ -1,4 +1,4 @@
-#include "probe/internal.h"
+#include "probe/bpf/sys.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The part of union bpf_attr that a uprobe_multi link needs. Written out here, as distributions build
- * with headers older than the kernels they run on. Source: include/uapi/linux/bpf.h of Linux 6.6. */
+/* The part of union bpf_attr that a uprobe_multi link needs, from include/uapi/linux/bpf.h of Linux 6.6. It is repeated
+ * here because distributions build with headers older than the kernels they run on. */
 struct link_create_uprobe_multi {
 	uint32_t prog_fd;
 	uint32_t target_fd;
@@ -27,7 +27,7 @@ struct link_create_uprobe_multi {
 	uint32_t pad;
 };
 
-/* The kernel's own, which some of its calls let out. */
+/* Internal to the kernel, but some of its calls return it. */
 #define ENOTSUPP 524
 
 static int
@@ -100,16 +100,16 @@ bpf_map_take(int map_fd, const void *key, void *value)
 	attr.map_fd = (uint32_t)map_fd;
 	attr.key = pointer(key);
 	attr.value = pointer(value);
-	int code = bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM, &attr, sizeof(attr));
-	if (code != -ENOTSUP && code != -EINVAL && code != -ENOTSUPP)
-		return code;
-	code = bpf_map_read(map_fd, key, value);
-	return code ? code : bpf_map_delete(map_fd, key);
+	int err = bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM, &attr, sizeof(attr));
+	if (err != -ENOTSUP && err != -EINVAL && err != -ENOTSUPP)
+		return err;
+	err = bpf_map_read(map_fd, key, value);
+	return err ? err : bpf_map_delete(map_fd, key);
 }
 
 int
-bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets, const uint64_t *ref_ctr_offsets,
-		      const uint64_t *cookies, uint32_t cnt, pid_t pid)
+bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets,
+		      const uint64_t *semaphore_offsets, const uint64_t *cookies, uint32_t cnt, pid_t pid)
 {
 	struct link_create_uprobe_multi attr;
 
@@ -118,7 +118,7 @@ bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets, co
 	attr.attach_type = MULTI_ATTACH_TYPE;
 	attr.path = pointer(path);
 	attr.offsets = pointer(offsets);
-	attr.ref_ctr_offsets = pointer(ref_ctr_offsets);
+	attr.ref_ctr_offsets = pointer(semaphore_offsets);
 	attr.cookies = pointer(cookies);
 	attr.cnt = cnt;
 	attr.pid = (uint32_t)pid;
@@ -197,18 +197,18 @@ perf_try_uprobe(const char *path, uint64_t file_offset)
 }
 
 int
-perf_attach_tracepoint(int prog_fd, uint64_t number, pid_t pid)
+perf_attach_tracepoint(int prog_fd, uint64_t event_id, pid_t pid)
 {
-	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .config = number, .sample_period = 1};
+	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .config = event_id, .sample_period = 1};
 	int fd = perf_event_open(&attr, pid, -1);
 
 	if (fd < 0)
 		return fd;
 	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, prog_fd) || ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
-		int result = -errno;
+		int err = -errno;
 
 		close(fd);
-		return result;
+		return err;
 	}
 	return fd;
 }

@@ -1,8 +1,12 @@
-/* What this machine allows: one table of tries, in the order in which the probes need them. The texts are what
- * `doctor` shows and what a skip gives as its reason. */
+/* What this machine allows: one table of trials, in the order in which the probes need the features. `doctor` prints
+ * the texts, and a skip gives one as its reason. */
+#include "base/buf.h"
 #include "base/privileges.h"
-#include "probe/bcc_shim.h"
-#include "probe/internal.h"
+#include "probe/bpf/bcc_shim.h"
+#include "probe/bpf/bpf.h"
+#include "probe/bpf/multi.h"
+#include "probe/bpf/sys.h"
+#include "probe/bpf/tracefs.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,9 +18,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define TELL(feature, ...) snprintf((feature)->detail, sizeof((feature)->detail), __VA_ARGS__)
+#define DESCRIBE(feature, ...) snprintf((feature)->detail, sizeof((feature)->detail), __VA_ARGS__)
 
-/* The first line of a small file, "" when it cannot be read. */
+/* The first line of a small file; "" when it cannot be read. */
 static const char *
 read_line(const char *path, char *line, size_t line_sz)
 {
@@ -39,9 +43,9 @@ try_machine(struct probe_feature *feature)
 
 	uname(&un);
 	feature->ok = !strcmp(un.machine, "x86_64");
-	TELL(feature, "Linux %s on %s%s", un.release, un.machine,
-	     feature->ok ? ""
-			 : "; the probes read arguments on x86-64 only, so run tpcheck on such a machine");
+	DESCRIBE(feature, "Linux %s on %s%s", un.release, un.machine,
+		 feature->ok ? ""
+			     : "; the probes read arguments on x86-64 only: run tpcheck on such a machine");
 }
 
 static bool
@@ -71,7 +75,7 @@ try_user(struct probe_feature *feature)
 			buf_printf(&names, "%s%s", names.len ? ", " : "", interesting[i].name);
 	feature->ok = tracing_capabilities();
 	if (privileges_are_confined())
-		help = ", in a user namespace, where they do not count for tracing; run it outside of that";
+		help = ", in a user namespace, where they do not count for tracing; run it outside of it";
 	else if (!feature->ok && privileges_has(CAP_BPF))
 		help = ", but not CAP_PERFMON; it needs CAP_BPF and CAP_PERFMON";
 	else if (!feature->ok && privileges_has(CAP_PERFMON))
@@ -80,8 +84,8 @@ try_user(struct probe_feature *feature)
 		help = "; start the container with CAP_BPF and CAP_PERFMON";
 	else if (!feature->ok)
 		help = "; run it as root, or give it CAP_BPF and CAP_PERFMON";
-	TELL(feature, "user %d with %s%s", (int)geteuid(),
-	     names.len ? names.data : "none of the capabilities that tracing needs", help);
+	DESCRIBE(feature, "user %d with %s%s", (int)geteuid(),
+		 names.len ? names.data : "none of the capabilities that tracing needs", help);
 	buf_fini(&names);
 }
 
@@ -92,22 +96,23 @@ try_lockdown(struct probe_feature *feature)
 
 	read_line("/sys/kernel/security/lockdown", line, sizeof(line));
 	feature->ok = !strstr(line, "[confidentiality]");
-	TELL(feature, "%s%s", *line ? line : "not in use",
-	     feature->ok
-		     ? ""
-		     : "; lockdown=confidentiality forbids tracing programs to read memory: boot without it");
+	DESCRIBE(
+		feature, "%s%s", *line ? line : "not in use",
+		feature->ok
+			? ""
+			: "; lockdown=confidentiality forbids tracing programs to read memory: boot without it");
 }
 
 static void
-tell_result(struct probe_feature *feature, int fd, const char *good, const char *remedy)
+describe_result(struct probe_feature *feature, int fd, const char *good, const char *remedy)
 {
 	feature->ok = fd >= 0;
 	if (fd >= 0)
 		close(fd);
 	if (feature->ok)
-		TELL(feature, "%s", good);
+		DESCRIBE(feature, "%s", good);
 	else
-		TELL(feature, "%s; %s", strerror(-fd), remedy);
+		DESCRIBE(feature, "%s; %s", strerror(-fd), remedy);
 }
 
 static void
@@ -120,19 +125,20 @@ try_map(struct probe_feature *feature)
 	feature->ok = fd >= 0;
 	if (fd >= 0) {
 		close(fd);
-		TELL(feature, "maps can be made");
+		DESCRIBE(feature, "maps can be made");
 		return;
 	}
-	TELL(feature,
-	     "%s (kernel.unprivileged_bpf_disabled is %s); run as root or with CAP_BPF and CAP_PERFMON; in a container, start it with --cap-add=BPF --cap-add=PERFMON (or --privileged), which its seccomp profile has to allow too",
-	     strerror(-fd), read_line("/proc/sys/kernel/unprivileged_bpf_disabled", line, sizeof(line)));
+	DESCRIBE(
+		feature,
+		"%s (kernel.unprivileged_bpf_disabled is %s); run as root or with CAP_BPF and CAP_PERFMON; in a container, start it with --cap-add=BPF --cap-add=PERFMON (or --privileged), which its seccomp profile has to allow too",
+		strerror(-fd), read_line("/proc/sys/kernel/unprivileged_bpf_disabled", line, sizeof(line)));
 }
 
 static void
 try_program(struct probe_feature *feature)
 {
-	tell_result(feature, bpf_try_program(0), "tracing programs can be loaded",
-		    "run as root or with CAP_BPF and CAP_PERFMON");
+	describe_result(feature, bpf_try_program(0), "tracing programs can be loaded",
+			"run as root or with CAP_BPF and CAP_PERFMON");
 }
 
 static void
@@ -140,12 +146,12 @@ try_ring(struct probe_feature *feature)
 {
 	char line[64], remedy[192];
 
-	/* Some distributions have more levels than the kernel's own, which ends at 2. */
+	/* The kernel's own levels end at 2; some distributions have more. */
 	snprintf(
 		remedy, sizeof(remedy),
 		"run as root or with CAP_PERFMON (kernel.perf_event_paranoid is %s; if that is more than 2, set it to 2)",
 		read_line("/proc/sys/kernel/perf_event_paranoid", line, sizeof(line)));
-	tell_result(feature, perf_try_ring(), "perf ring buffers can be opened", remedy);
+	describe_result(feature, perf_try_ring(), "perf ring buffers can be opened", remedy);
 }
 
 static void
@@ -162,11 +168,11 @@ try_multi(struct probe_feature *feature)
 			link_fd = bpf_link_uprobe_multi(prog_fd, path, &offset, &zero, &zero, 1, getpid());
 		close(prog_fd);
 	}
-	tell_result(feature, link_fd,
-		    "one link for all probes: the quick way, CAP_BPF and CAP_PERFMON are enough",
-		    link_fd == -EPERM || link_fd == -EACCES
-			    ? "needs CAP_BPF and CAP_PERFMON"
-			    : "needs Linux 6.6 or newer; perf events are the other way");
+	describe_result(feature, link_fd,
+			"one link for all probes: the quick way, CAP_BPF and CAP_PERFMON are enough",
+			link_fd == -EPERM || link_fd == -EACCES
+				? "needs CAP_BPF and CAP_PERFMON"
+				: "needs Linux 6.6 or newer; perf events are the other way");
 }
 
 static void
@@ -178,56 +184,61 @@ try_perf(struct probe_feature *feature)
 
 	if (!fd)
 		fd = perf_try_uprobe(path, offset);
-	tell_result(feature, fd, "the uprobe PMU works: one perf event for each probe",
-		    "needs CAP_SYS_ADMIN; the uprobe_multi link (--attach=multi) does not");
+	describe_result(feature, fd, "the uprobe PMU works: one perf event for each probe",
+			"needs CAP_SYS_ADMIN; the uprobe_multi link (--attach=multi) does not");
 }
 
 static void
 try_tracefs(struct probe_feature *feature)
 {
-	int code = tracefs_try();
+	int err = tracefs_try();
 
-	feature->ok = !code && tracing_capabilities();
+	feature->ok = !err && tracing_capabilities();
 	if (feature->ok)
-		TELL(feature, "its events can be defined: one for each probe, without CAP_SYS_ADMIN");
-	else if (!code)
-		TELL(feature, "its events can be defined; needs CAP_BPF and CAP_PERFMON, too");
-	else if (code == -ENOENT)
-		TELL(feature, "not mounted: mount -t tracefs tracefs /sys/kernel/tracing");
+		DESCRIBE(feature, "its events can be defined: one for each probe, without CAP_SYS_ADMIN");
+	else if (!err)
+		DESCRIBE(feature, "its events can be defined; needs CAP_BPF and CAP_PERFMON too");
+	else if (err == -ENOENT)
+		DESCRIBE(feature, "not mounted: mount -t tracefs tracefs /sys/kernel/tracing");
 	else
-		TELL(feature, "%s; needs its uprobe_events to be writable: by its group, or CAP_DAC_OVERRIDE",
-		     strerror(-code));
+		DESCRIBE(feature,
+			 "%s; needs its uprobe_events to be writable: by its group, or CAP_DAC_OVERRIDE",
+			 strerror(-err));
+}
+
+static void
+describe_headers(struct probe_feature *feature, const char *kernel_source)
+{
+	struct utsname un;
+	char path[512];
+
+	uname(&un);
+	snprintf(path, sizeof(path), "/lib/modules/%s/build", un.release);
+	if (kernel_source)
+		DESCRIBE(feature,
+			 "built in, no package is needed (for --headers=system: BCC_KERNEL_SOURCE is %.300s)",
+			 kernel_source);
+	else
+		DESCRIBE(feature, "built in, no package is needed (for --headers=system: %.300s is %s)", path,
+			 !access(path, F_OK)                            ? "there"
+			 : !access("/sys/kernel/kheaders.tar.xz", F_OK) ? "not there, but kheaders are"
+									: "not there");
 }
 
 static void
 try_headers(struct probe_feature *feature)
 {
-	struct utsname un;
-	char path[512];
-	const char *from_env = getenv("BCC_KERNEL_SOURCE");
-
-	uname(&un);
-	snprintf(path, sizeof(path), "/lib/modules/%s/build", un.release);
 	feature->ok = true;
-	if (from_env)
-		TELL(feature,
-		     "built in, no package is needed (for --headers=system: BCC_KERNEL_SOURCE is %.300s)",
-		     from_env);
-	else
-		TELL(feature, "built in, no package is needed (for --headers=system: %.300s is %s)", path,
-		     !access(path, F_OK)                            ? "there"
-		     : !access("/sys/kernel/kheaders.tar.xz", F_OK) ? "not there, but kheaders are"
-								    : "not there");
 }
 
 static void
 try_libbcc(struct probe_feature *feature)
 {
 	feature->ok = true;
-	TELL(feature, "%s", bcc_shim_version());
+	DESCRIBE(feature, "%s", bcc_shim_version());
 }
 
-/* Without it libbcc makes room for one CPU's events alone. */
+/* Without it libbcc makes room for the events of only one CPU. */
 static void
 try_cpus(struct probe_feature *feature)
 {
@@ -236,9 +247,10 @@ try_cpus(struct probe_feature *feature)
 
 	feature->ok = isdigit((unsigned char)*possible);
 	if (feature->ok)
-		TELL(feature, "numbered %s", possible);
+		DESCRIBE(feature, "numbered %s", possible);
 	else
-		TELL(feature, "/sys/devices/system/cpu cannot be read; mount it: mount -t sysfs sysfs /sys");
+		DESCRIBE(feature,
+			 "/sys/devices/system/cpu cannot be read; mount it: mount -t sysfs sysfs /sys");
 }
 
 static void
@@ -248,12 +260,13 @@ try_valgrind(struct probe_feature *feature)
 	FILE *file = fopen("/proc/self/maps", "re");
 
 	feature->ok = true;
-	TELL(feature, "not running under it");
+	DESCRIBE(feature, "not running under it");
 	while (file && feature->ok && fgets(line, sizeof(line), file))
 		if (strstr(line, "/valgrind/")) {
 			feature->ok = false;
-			TELL(feature,
-			     "running under it: a process under valgrind dies at a trap; run tpcheck and bitcoind without");
+			DESCRIBE(
+				feature,
+				"running under it: a process under valgrind dies at a trap; run tpcheck and bitcoind without");
 		}
 	if (file)
 		fclose(file);
@@ -264,7 +277,7 @@ static const struct {
 	bool needed;
 	void (*try)(struct probe_feature *feature);
 } tries[] = {
-	/* The first EARLY_CNT are for probe_find_early_obstacle. */
+	/* The first EARLY_CNT are those of find_early_obstacle: they try nothing in the kernel. */
 	{"machine", true, try_machine},
 	{"valgrind", true, try_valgrind},
 	{"lockdown", true, try_lockdown},
@@ -283,17 +296,19 @@ enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 5 };
 _Static_assert((int)TRIES_CNT <= (int)PROBE_FEATURES_MAX, "room for all");
 
 size_t
-probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX])
+bpf_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source)
 {
 	for (size_t i = 0; i < TRIES_CNT; i++) {
 		features[i] = (struct probe_feature){.name = tries[i].name, .needed = tries[i].needed};
 		tries[i].try(&features[i]);
+		if (tries[i].try == try_headers)
+			describe_headers(&features[i], kernel_source);
 	}
 	return TRIES_CNT;
 }
 
 bool
-probe_find_early_obstacle(char *reason, size_t reason_sz)
+bpf_find_early_obstacle(char *reason, size_t reason_sz)
 {
 	for (size_t i = 0; i < EARLY_CNT; i++) {
 		struct probe_feature feature = {.name = tries[i].name};
@@ -318,16 +333,16 @@ find_feature(const struct probe_feature *features, const char *name)
 }
 
 bool
-probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz)
+bpf_find_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
 	struct probe_feature features[PROBE_FEATURES_MAX];
 	const struct probe_feature *obstacle = NULL;
 
-	probe_try_features(features);
+	bpf_try_features(features, NULL);
 	for (size_t i = 0; i < TRIES_CNT && !obstacle; i++)
 		if (features[i].needed && !features[i].ok)
 			obstacle = &features[i];
-	/* auto takes any of the three; its obstacle is that of the last one but tracefs, which few have. */
+	/* auto takes any of the three. Few machines are set up for tracefs, so perf has the more useful reason. */
 	const struct probe_feature *multi = find_feature(features, "attach: multi");
 	const struct probe_feature *perf = find_feature(features, "attach: perf");
 	const struct probe_feature *tracefs = find_feature(features, "attach: tracefs");

@@ -1,6 +1,7 @@
+#include "probe/bpf/kernel_tree.h"
+
 #include "base/xmem.h"
-#include "probe/embedded.h"
-#include "probe/internal.h"
+#include "probe/bpf/embedded.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,52 +18,51 @@ static int
 write_file(const char *root, const char *relative, const char *text)
 {
 	char *path = xasprintf("%s/%s", root, relative);
-	int result = 0;
+	int err = 0;
 
-	for (char *slash = strchr(path + strlen(root) + 1, '/'); slash && !result;
+	for (char *slash = strchr(path + strlen(root) + 1, '/'); slash && !err;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(path, 0700) && errno != EEXIST)
-			result = -errno;
+			err = -errno;
 		*slash = '/';
 	}
-	int fd = result ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = err ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	size_t len = strlen(text);
-	if (!result && fd < 0)
-		result = -errno;
+	if (!err && fd < 0)
+		err = -errno;
 	ssize_t n = fd < 0 ? -1 : write(fd, text, len);
-	if (!result && n != (ssize_t)len)
-		result = n < 0 ? -errno : -ENOSPC;
+	if (!err && n != (ssize_t)len)
+		err = n < 0 ? -errno : -ENOSPC;
 	if (fd >= 0)
 		close(fd);
 	free(path);
-	return result;
+	return err;
 }
 
 int
-kernel_tree_write(char **path, struct diag *diag)
+kernel_tree_write(char **path, const char *tmpdir, struct diag *diag)
 {
-	const char *tmp = getenv("TMPDIR");
-	char *root = xasprintf("%s/tpcheck-headers-XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
+	char *root = xasprintf("%s/tpcheck-headers-XXXXXX", tmpdir ? tmpdir : "/tmp");
 
 	*path = NULL;
 	if (!mkdtemp(root)) {
-		int code = diag_fail(
+		int err = diag_fail(
 			diag, -errno,
 			"probe: failed to create directory '%s': %s; set TMPDIR to a directory that can be written to",
 			root, strerror(errno));
 		free(root);
-		return code;
+		return err;
 	}
 	for (const struct embedded_file *file = embedded_files; file->path; file++) {
 		if (strncmp(file->path, prefix, sizeof(prefix) - 1))
 			continue;
-		int code = write_file(root, file->path + sizeof(prefix) - 1, file->text);
-		if (code) {
-			diag_fail(diag, code, "probe: failed to write '%s' below '%s': %s", file->path, root,
-				  strerror(-code));
+		int err = write_file(root, file->path + sizeof(prefix) - 1, file->text);
+		if (err) {
+			diag_fail(diag, err, "probe: failed to write '%s' below '%s': %s", file->path, root,
+				  strerror(-err));
 			kernel_tree_remove(root);
-			return code;
+			return err;
 		}
 	}
 	*path = root;

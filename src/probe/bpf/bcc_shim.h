@@ -1,10 +1,10 @@
-/* The whole of tpcheck's use of libbcc, as C. Private to src/probe.
+/* All that tpcheck uses of libbcc, as C. Private to src/probe/bpf.
  *
- * Nothing C++ crosses: every function catches what is thrown, returns 0 or a negative errno value and fills
- * the caller's text, which includes what libbcc printed to stderr meanwhile. Callbacks run in the thread that
- * calls bcc_shim_consume; they must copy what they want to keep. */
-#ifndef TPCHECK_PROBE_BCC_SHIM_H
-#define TPCHECK_PROBE_BCC_SHIM_H
+ * Nothing of C++ crosses: every function catches what is thrown, returns 0 or a negative errno value and fills the
+ * caller's text, which includes what libbcc printed meanwhile. Callbacks run in the thread that calls bcc_shim_consume;
+ * they must copy what they keep. */
+#ifndef TPCHECK_PROBE_BPF_BCC_SHIM_H
+#define TPCHECK_PROBE_BPF_BCC_SHIM_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,8 +19,8 @@ struct bcc_shim;
 /* The release of libbcc, "0.26.0"; static text. */
 const char *bcc_shim_version(void);
 
-/* Compiles a text. kernel_tree is given to libbcc as the kernel's source tree, or NULL to let libbcc look for
- * headers itself. While it runs, the process's working directory and stderr are libbcc's. */
+/* Compiles a text. kernel_tree is the kernel's source tree; NULL lets libbcc look for headers itself. While this runs,
+ * libbcc owns the process's working directory, environment, stdout and stderr. */
 int bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cflags, size_t cflags_cnt,
 		     const char *kernel_tree, char *error, size_t error_sz);
 /* Unloads what is loaded and closes the rings; NULL is fine. */
@@ -38,20 +38,20 @@ int bcc_shim_map_fd(struct bcc_shim *shim, const char *map);
 int bcc_shim_attach_uprobe(int prog_fd, const char *event_name, const char *binary, uint64_t file_offset,
 			   pid_t pid, uint32_t semaphore_file_offset, int *event_fd, char *error,
 			   size_t error_sz);
-/* Takes a name out of tracefs. */
+/* Removes a name from tracefs. */
 void bcc_shim_forget_event(const char *event_name);
 
 typedef void (*bcc_shim_record_cb)(void *cookie, const void *record, size_t record_sz);
 typedef void (*bcc_shim_lost_cb)(void *cookie, uint64_t lost);
 
 /* Opens one ring for each online CPU on the perf event array of that name. pages (of 4 KiB) is a power of 2.
- * -EPERM: more memory than this user may lock; try fewer pages. */
+ * An ordinary user may lock little memory: try fewer pages after an error. */
 int bcc_shim_open_rings(struct bcc_shim *shim, const char *map, int pages, int wakeup_events,
 			bcc_shim_record_cb on_record, bcc_shim_lost_cb on_lost, void *cookie, char *error,
 			size_t error_sz);
 /* Hands over all that is in the rings, without waiting. */
 void bcc_shim_consume(struct bcc_shim *shim);
-/* Waits until a ring has wakeup_events records, or for timeout_ms; hands nothing over. */
+/* Waits until a ring has wakeup_events records, for timeout_ms at most; hands nothing over. */
 void bcc_shim_wait(struct bcc_shim *shim, int timeout_ms);
 
 #ifdef __cplusplus

@@ -1,12 +1,17 @@
-/* Makes the text that libbcc compiles: the prelude, a function for each probe point that reads the point's
- * arguments as its ELF note says they can be read, and the programs that call these functions. Only what is
- * attached is in the text. */
-#include "probe/embedded.h"
-#include "probe/internal.h"
+/* Writes the text that libbcc compiles: the prelude; for each probe point a function that reads the arguments from
+ * where its ELF note says they are; and the programs that call these functions. Only what is attached is in the
+ * text. */
+#include "probe/bpf/program_text.h"
+
+#include "probe/bpf/bpf.h"
+#include "probe/bpf/embedded.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Threads of one process that are counted separately: as many as fit into THREADS_BYTES, within these bounds. */
+enum { THREADS_MIN = 128, THREADS_MAX = 1024, THREADS_BYTES = 4 << 20 };
 
 static const char *const register_names[] = {
 	[REGISTER_AX] = "ax",   [REGISTER_BX] = "bx",   [REGISTER_CX] = "cx",   [REGISTER_DX] = "dx",
@@ -46,14 +51,14 @@ generate_operand(unsigned n, const struct operand *operand, struct buf *out)
 			   operand->width_bytes);
 		break;
 	}
-	/* The note's text is not trusted: it could end the comment. */
+	/* The text of the note is not trusted: it could end the comment. */
 	buf_puts(out, " /* ");
 	for (const char *c = operand->text; *c; c++)
 		buf_putc(out, strchr("*/\\", *c) || (unsigned char)*c < 0x20 ? '?' : *c);
 	buf_puts(out, " */\n");
 }
 
-/* A function that fills in the arguments of one point's record and returns the length of the payload. */
+/* The function that fills in the arguments of one point's record and returns the length of the payload. */
 static void
 generate_point(size_t idx, const struct probe_point *point, struct buf *out)
 {
@@ -88,25 +93,25 @@ generate_point(size_t idx, const struct probe_point *point, struct buf *out)
 }
 
 uint64_t
-text_cookie(const struct probe_point *point, size_t idx)
+program_text_cookie(const struct probe_point *point, size_t idx)
 {
 	return (uint64_t)idx | (uint64_t)point->tracepoint << 16 | (uint64_t)point->site->args_cnt << 24 |
 	       (uint64_t)point->fixed_bytes << 32;
 }
 
 void
-text_function_name(const struct probe_point *point, size_t idx, char *out, size_t out_sz)
+program_text_function_name(const struct probe_point *point, size_t idx, char *out, size_t out_sz)
 {
 	int n = snprintf(out, out_sz, "on_%s_%s_%zu", point->site->provider, point->site->name, idx);
 
-	/* Provider and name come from a file; only what C allows goes into an identifier. */
+	/* Provider and name come from a file, and may hold what C does not allow in an identifier. */
 	for (int i = 0; i < n && (size_t)i < out_sz - 1; i++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", out[i]))
 			out[i] = '_';
 }
 
 uint32_t
-text_record_bytes(const struct probe_point *points, size_t points_cnt)
+program_text_record_bytes(const struct probe_point *points, size_t points_cnt)
 {
 	uint32_t most = sizeof(struct record_head);
 
@@ -117,11 +122,11 @@ text_record_bytes(const struct probe_point *points, size_t points_cnt)
 }
 
 size_t
-text_threads(uint32_t record_bytes)
+program_text_threads(uint32_t record_bytes)
 {
-	size_t cnt = TEXT_THREADS_BYTES / record_bytes;
+	size_t cnt = THREADS_BYTES / record_bytes;
 
-	return cnt < TEXT_THREADS_MIN ? TEXT_THREADS_MIN : cnt > TEXT_THREADS_MAX ? TEXT_THREADS_MAX : cnt;
+	return cnt < THREADS_MIN ? THREADS_MIN : cnt > THREADS_MAX ? THREADS_MAX : cnt;
 }
 
 static const char *
@@ -133,37 +138,49 @@ embedded(const char *path)
 	return "#error \"a part of tpcheck is missing\"\n";
 }
 
-void
-text_generate(const struct probe_point *points, size_t points_cnt, enum probe_method method, struct buf *out)
+static void
+generate_multi_program(size_t points_cnt, struct buf *out)
 {
+	buf_printf(out,
+		   "\nint " PROGRAM_TEXT_MULTI_FUNCTION "(struct pt_regs *ctx)\n{\n"
+		   "\tu64 cookie = tp_cookie(ctx);\n\n"
+		   "\tif (cookie == 0x%" PRIx64 "ULL)\n\t\treturn tp_tried();\n"
+		   "\tstruct tp_thread *t = tp_begin(cookie);\n\tif (!t)\n\t\treturn 0;\n"
+		   "\tu32 payload = 0;\n\tswitch (TP_POINT(cookie)) {\n",
+		   BPF_TRIAL_COOKIE);
+	for (size_t i = 0; i < points_cnt; i++)
+		buf_printf(out, "\tcase %zu:\n\t\tpayload = read_point_%zu(ctx, t);\n\t\tbreak;\n", i, i);
+	buf_puts(out, "\t}\n\treturn tp_submit(ctx, t, cookie, payload);\n}\n");
+}
+
+static void
+generate_program(const struct probe_point *point, size_t idx, struct buf *out)
+{
+	char name[192];
+
+	program_text_function_name(point, idx, name, sizeof(name));
+	buf_printf(out,
+		   "\nint %s(struct pt_regs *ctx)\n{\n\tu64 cookie = 0x%" PRIx64 "ULL;\n"
+		   "\tstruct tp_thread *t = tp_begin(cookie);\n\n\tif (!t)\n\t\treturn 0;\n"
+		   "\treturn tp_submit(ctx, t, cookie, read_point_%zu(ctx, t));\n}\n",
+		   name, program_text_cookie(point, idx), idx);
+}
+
+void
+program_text_generate(const struct probe_point *points, size_t points_cnt, enum probe_method method,
+		      struct buf *out)
+{
+	uint32_t record_bytes = program_text_record_bytes(points, points_cnt);
+
 	buf_printf(out, "#include <uapi/linux/ptrace.h>\n#define TP_RECORD_BYTES %u\n#define TP_THREADS %d\n",
-		   text_record_bytes(points, points_cnt),
-		   (int)text_threads(text_record_bytes(points, points_cnt)));
+		   record_bytes, (int)program_text_threads(record_bytes));
 	buf_puts(out, embedded("prelude.bpf.c"));
 	for (size_t i = 0; i < points_cnt; i++)
 		generate_point(i, &points[i], out);
 	if (method == PROBE_METHOD_MULTI) {
-		buf_printf(out,
-			   "\nint " TEXT_MULTI_FUNCTION
-			   "(struct pt_regs *ctx)\n{\n\tu64 cookie = tp_cookie(ctx);\n\n"
-			   "\tif (cookie == 0x%" PRIx64 "ULL)\n\t\treturn tp_tried();\n"
-			   "\tstruct tp_thread *t = tp_begin(cookie);\n\tif (!t)\n\t\treturn 0;\n"
-			   "\tu32 payload = 0;\n\tswitch (TP_POINT(cookie)) {\n",
-			   TEXT_TRY_COOKIE);
-		for (size_t i = 0; i < points_cnt; i++)
-			buf_printf(out, "\tcase %zu:\n\t\tpayload = read_point_%zu(ctx, t);\n\t\tbreak;\n", i,
-				   i);
-		buf_puts(out, "\t}\n\treturn tp_submit(ctx, t, cookie, payload);\n}\n");
+		generate_multi_program(points_cnt, out);
 		return;
 	}
-	for (size_t i = 0; i < points_cnt; i++) {
-		char name[192];
-
-		text_function_name(&points[i], i, name, sizeof(name));
-		buf_printf(out,
-			   "\nint %s(struct pt_regs *ctx)\n{\n\tu64 cookie = 0x%" PRIx64 "ULL;\n"
-			   "\tstruct tp_thread *t = tp_begin(cookie);\n\n\tif (!t)\n\t\treturn 0;\n"
-			   "\treturn tp_submit(ctx, t, cookie, read_point_%zu(ctx, t));\n}\n",
-			   name, text_cookie(&points[i], i), i);
-	}
+	for (size_t i = 0; i < points_cnt; i++)
+		generate_program(&points[i], i, out);
 }

@@ -1,17 +1,19 @@
-/* uprobe events of tracefs, as a way to attach: a line written to uprobe_events defines an event, a perf event on its
- * number (PERF_TYPE_TRACEPOINT) switches it on for one process and runs our program. It takes CAP_BPF and CAP_PERFMON
- * and the right to open those files, which can be given to a group; the uprobe PMU takes CAP_SYS_ADMIN.
+/* Attaching by uprobe events of tracefs: a line written to uprobe_events defines an event, and a perf event on its
+ * number (PERF_TYPE_TRACEPOINT) switches it on for one process and runs our program. This requires CAP_BPF,
+ * CAP_PERFMON and the right to open these files, which a group can be given; the uprobe PMU requires CAP_SYS_ADMIN.
  *
  *	p:tpcheck_4026531836_1234/e1_7 /proc/1300/exe:0x1f00(0x84c2e)
  *
  * is the 8th point of the first attachment of tpcheck 1234, at 0x1f00 of the file, with its semaphore at 0x84c2e.
- * (libbcc has this way, too, but leaves out the semaphore, so that tracepoints which look at theirs stay silent.)
+ * (libbcc can do this too, but leaves out the semaphore: tracepoints that check theirs stay silent.)
  *
- * What is left behind. The perf event goes with its descriptor, however we end, and takes traps and semaphores with it.
- * The definition stays until it is taken out: by us, or, if we were killed, by the next tpcheck, which takes out those
- * of processes that are gone. The name has the PID, and the number of the PID namespace, as a PID of another one says
- * nothing. The kernel refuses to take out what is in use. */
-#include "probe/internal.h"
+ * What is left behind. The perf event goes with its descriptor, however we end, and traps and semaphores go with it.
+ * The definition stays until it is removed: by us or, if we were killed, by the next tpcheck, which removes the
+ * definitions of processes that are gone. The name has the PID, and the number of the PID namespace, because a PID
+ * means nothing in another one. The kernel refuses to remove a definition that is in use. */
+#include "probe/bpf/tracefs.h"
+
+#include "probe/bpf/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +38,7 @@ open_file(const char *root, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* -ENOENT only when tracefs is nowhere; -EACCES says more. */
+/* -ENOENT only when tracefs is mounted nowhere: -EACCES says more. */
 static int
 open_events(int flags, const char **root)
 {
@@ -66,15 +68,15 @@ static int
 write_line(const char *line)
 {
 	const char *root;
-	/* O_APPEND: without it the kernel takes all definitions out. */
+	/* Without O_APPEND the kernel removes all definitions. */
 	int fd = open_events(O_WRONLY | O_APPEND, &root);
 
 	if (fd < 0)
 		return fd;
 	ssize_t n = write(fd, line, strlen(line));
-	int result = n < 0 ? -errno : 0;
+	int err = n < 0 ? -errno : 0;
 	close(fd);
-	return result;
+	return err;
 }
 
 int
@@ -86,7 +88,7 @@ tracefs_try(void)
 	if (fd < 0)
 		return fd;
 	close(fd);
-	/* There the event's number is read. */
+	/* The event's number is read there. */
 	fd = open_file(root, "events", O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
@@ -144,9 +146,9 @@ read_number(const char *name, uint64_t *number)
 	if (fd < 0)
 		return fd;
 	ssize_t n = read(fd, text, sizeof(text) - 1);
-	int result = n < 0 ? -errno : sscanf(text, "%" SCNu64, number) == 1 ? 0 : -EBADMSG;
+	int err = n < 0 ? -errno : sscanf(text, "%" SCNu64, number) == 1 ? 0 : -EBADMSG;
 	close(fd);
-	return result;
+	return err;
 }
 
 int
@@ -159,15 +161,15 @@ tracefs_attach(int prog_fd, const char *name, const char *path, uint64_t file_of
 	if (semaphore_file_offset)
 		snprintf(semaphore, sizeof(semaphore), "(0x%" PRIx64 ")", semaphore_file_offset);
 	snprintf(line, sizeof(line), "p:%s %s:0x%" PRIx64 "%s", name, path, file_offset, semaphore);
-	int result = write_line(line);
-	if (result)
-		return result;
-	result = read_number(name, &number);
-	if (!result)
-		result = perf_attach_tracepoint(prog_fd, number, pid);
-	if (result < 0)
+	int err = write_line(line);
+	if (err)
+		return err;
+	err = read_number(name, &number);
+	if (!err)
+		err = perf_attach_tracepoint(prog_fd, number, pid);
+	if (err < 0)
 		tracefs_forget(name);
-	return result;
+	return err;
 }
 
 void

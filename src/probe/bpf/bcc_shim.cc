@@ -1,4 +1,4 @@
-#include "probe/bcc_shim.h"
+#include "probe/bpf/bcc_shim.h"
 
 #include <bcc/BPF.h>
 #include <bcc/bcc_version.h>
@@ -30,7 +30,7 @@ set_error(char *error, size_t error_sz, const std::string &text)
 		snprintf(error, error_sz, "%s", text.c_str());
 }
 
-/* Collects what is written to stdout and stderr while it lives: libbcc and its clang print there. */
+/* Collects what libbcc and its clang print to stdout and stderr while this lives. */
 class Capture {
       public:
 	Capture()
@@ -85,7 +85,7 @@ class Capture {
 		}
 	}
 
-	/* fd_ stays open until the text was taken, then with the object. */
+	/* Stays open as long as the object. */
 	struct Fd {
 		int fd = -1;
 		~Fd()
@@ -106,7 +106,7 @@ class Capture {
 	int saved_[2] = {-1, -1};
 };
 
-/* A variable has another value while this lives, or its own with nullptr. */
+/* Gives an environment variable another value while this lives; nullptr: leaves it as it is. */
 class Variable {
       public:
 	Variable(const char *name, const char *value) : name_(name)
@@ -138,7 +138,7 @@ class Variable {
 	std::string old_;
 };
 
-/* Where it looks for headers libbcc runs modprobe and tar by their names, as root where we are root. */
+/* When libbcc looks for kernel headers, it runs modprobe and tar from PATH, as root if we are root. */
 const char *const PROGRAMS_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /* The kernel's list of online CPUs ("0-3,5"). Not 0 to n - 1: CPUs can be taken offline. */
@@ -184,7 +184,7 @@ struct bcc_shim {
 
 namespace {
 
-/* libbcc's callbacks have an int for the size. */
+/* libbcc passes the size as an int. */
 void
 on_raw(void *cookie, void *raw, int raw_sz)
 {
@@ -202,7 +202,7 @@ on_raw_lost(void *cookie, uint64_t lost)
 	shim->on_lost(shim->cookie, lost);
 }
 
-/* Runs body and turns what it throws into an error. */
+/* Runs body, and turns what it throws into an error. */
 template <typename Body>
 int
 guarded(char *error, size_t error_sz, Body body)
@@ -245,18 +245,17 @@ bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cfl
 	return guarded(error, error_sz, [&] {
 		auto shim = std::make_unique<bcc_shim>();
 		std::vector<std::string> flags(cflags, cflags + cflags_cnt);
-		/* libbcc is told of a kernel tree by the environment only. */
+		/* libbcc takes the kernel tree from nowhere but the environment. */
 		Variable tree("BCC_KERNEL_SOURCE", kernel_tree);
-		/* And it runs programs only when it looks for one itself. */
-		Variable path("PATH", !kernel_tree && getenv("PATH") ? PROGRAMS_PATH : nullptr);
+		Variable path("PATH", PROGRAMS_PATH);
 		Capture capture;
 
 		shim->bpf = std::make_unique<ebpf::BPF>(0, nullptr, false);
 		ebpf::StatusTuple status = shim->bpf->init(text, flags);
 		if (!status.ok()) {
 			set_error(error, error_sz, with_capture(status.msg(), capture));
-			/* libbcc 0.26 frees what it must not when a module whose maps could not be made is
-			 * destroyed: let it live, reachable, to the program's end. */
+			/* Destroying a module whose maps could not be created, libbcc 0.26 frees what it must not.
+			 * So the module stays, reachable, until the program ends. */
 			static std::vector<ebpf::BPF *> undead;
 			undead.push_back(shim->bpf.release());
 			return -EINVAL;
@@ -294,17 +293,16 @@ bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int 
 							   (enum bpf_attach_type)attach_type)
 				    : shim->bpf->load_func(function, BPF_PROG_TYPE_KPROBE, *prog_fd);
 		if (!status.ok()) {
-			/* EACCES is the verifier's word for a program that it does not accept, EPERM that for a
-			 * user. */
-			int code = errno && errno != EACCES ? -errno : -EINVAL;
+			/* The verifier uses EACCES to refuse a program, EPERM to refuse a user. */
+			int err = errno && errno != EACCES ? -errno : -EINVAL;
 			std::string log = capture.take();
 
 			*prog_fd = -1;
-			/* The verifier's log ends with what it does not like. */
+			/* The verifier's log ends with the reason. */
 			if (log.size() > LOG_TAIL)
 				log = "... " + log.substr(log.size() - LOG_TAIL);
 			set_error(error, error_sz, status.msg() + ": " + log);
-			return code;
+			return err;
 		}
 		return 0;
 	});
@@ -332,10 +330,10 @@ bcc_shim_attach_uprobe(int prog_fd, const char *event_name, const char *binary, 
 		int fd = bpf_attach_uprobe(prog_fd, BPF_PROBE_ENTRY, event_name, binary, file_offset, pid,
 					   semaphore_file_offset);
 		if (fd < 0) {
-			int code = errno ? -errno : -EPERM;
+			int err = errno ? -errno : -EPERM;
 
-			set_error(error, error_sz, with_capture(strerror(-code), capture));
-			return code;
+			set_error(error, error_sz, with_capture(strerror(-err), capture));
+			return err;
 		}
 		*event_fd = fd;
 		return 0;
@@ -377,20 +375,20 @@ bcc_shim_open_rings(struct bcc_shim *shim, const char *map, int pages, int wakeu
 			opts.wakeup_events = wakeup_events;
 			errno = 0;
 			void *reader = bpf_open_perf_buffer_opts(on_raw, on_raw_lost, shim, pages, &opts);
-			int code = errno ? -errno : -EPERM;
+			int err = errno ? -errno : -EPERM;
 			if (reader) {
 				int fd = perf_reader_fd(static_cast<perf_reader *>(reader));
 
 				shim->rings.push_back({reader, cpu});
 				if (!bpf_update_elem(map_fd, &cpu, &fd, 0))
 					continue;
-				code = -errno;
+				err = -errno;
 			}
 			for (const Ring &ring : shim->rings)
 				perf_reader_free(ring.reader);
 			shim->rings.clear();
-			set_error(error, error_sz, with_capture(strerror(-code), capture));
-			return code;
+			set_error(error, error_sz, with_capture(strerror(-err), capture));
+			return err;
 		}
 		return 0;
 	});

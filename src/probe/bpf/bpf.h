@@ -1,0 +1,69 @@
+/* What a source of the BPF backend is made of: backend.c has the verbs, build.c makes it, attach.c puts the probes
+ * into a process. */
+#ifndef TPCHECK_PROBE_BPF_BPF_H
+#define TPCHECK_PROBE_BPF_BPF_H
+
+#include "probe/backend.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The cookie of the trial in multi.c. No point has it, because theirs have a size in the upper half. */
+#define BPF_TRIAL_COOKIE UINT64_C(0xffff)
+
+/* The values of the maps, as in probes/prelude.bpf.c. */
+struct control_value {
+	uint64_t mask;
+	uint32_t generation, pad;
+};
+struct counters_value {
+	uint64_t no_memory, tried;
+};
+
+/* A point that is attached by a perf event of its own. */
+struct event_probe {
+	int fd;
+	char name[64]; /* in tracefs */
+};
+
+struct bpf_source {
+	struct probe_source base;
+	const struct probe_point *points;
+	size_t points_cnt;
+	struct record_sink sink;
+	uint32_t record_bytes; /* of the largest record */
+	uint32_t generation;   /* of the last arming */
+
+	struct bcc_shim *shim;
+	char *text;
+	int control_fd, counters_fd, threads_fd; /* maps */
+	int *prog_fds;                           /* one with multi, else one for each point */
+	void *thread_value;                      /* room for a value of the map of threads */
+	int trial_fd;                            /* of multi_try; settle closes it */
+
+	pid_t pid; /* 0: not attached */
+	bool shows_threads;
+	int link_fd;
+	struct event_probe *events; /* those of earlier attachments too */
+	size_t events_cnt;
+	unsigned attachments_cnt;
+};
+
+/* build.c: compiles and loads the programs and opens the rings, by the first method of opts that works. */
+int bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag);
+void bpf_close_trial(struct bpf_source *source);
+
+/* attach.c */
+int bpf_attach(struct bpf_source *source, pid_t pid, struct diag *diag);
+void bpf_detach(struct bpf_source *source);
+/* Takes out what detaching left in place. */
+void bpf_close_events(struct bpf_source *source);
+
+/* features.c: see probe.h. */
+size_t bpf_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source);
+bool bpf_find_early_obstacle(char *reason, size_t reason_sz);
+bool bpf_find_obstacle(enum probe_method method, char *reason, size_t reason_sz);
+
+#endif

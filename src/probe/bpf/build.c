@@ -1,0 +1,185 @@
+/* Makes what observes: the text of the programs, compiled by libbcc and loaded, and the rings that records come
+ * through. */
+#include "probe/bpf/bcc_shim.h"
+#include "probe/bpf/bpf.h"
+#include "probe/bpf/kernel_tree.h"
+#include "probe/bpf/multi.h"
+#include "probe/bpf/program_text.h"
+#include "probe/bpf/sys.h"
+#include "probe/bpf/tracefs.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	TEXT_BYTES_MAX = 8 << 20,
+	WAKEUP_EVENTS = 256,
+	RING_BYTES_MIN = 64 << 10,
+	RING_BYTES_MAX = 16 << 20,
+	RINGS_BYTES_MAX = 128 << 20, /* of all CPUs, by default */
+	PAGE_BYTES = 4096,
+};
+
+static void
+on_lost(void *cookie, uint64_t lost)
+{
+	/* Reported with the next record that fits, so never for a loss at the tail. Our own counts are complete. */
+	(void)cookie;
+	(void)lost;
+}
+
+static size_t
+default_ring_bytes(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t bytes = RING_BYTES_MAX;
+
+	while (bytes > RING_BYTES_MIN && bytes * (size_t)(cpus > 0 ? cpus : 1) > RINGS_BYTES_MAX)
+		bytes /= 2;
+	return bytes;
+}
+
+static int
+open_rings(struct bpf_source *source, size_t ring_bytes, struct diag *diag)
+{
+	char error[1024] = "";
+	size_t bytes = RING_BYTES_MIN;
+
+	if (!ring_bytes)
+		ring_bytes = default_ring_bytes();
+	while (bytes < ring_bytes && bytes < RING_BYTES_MAX)
+		bytes *= 2;
+	for (;; bytes /= 2) {
+		int err = bcc_shim_open_rings(source->shim, "events", (int)(bytes / PAGE_BYTES),
+					      WAKEUP_EVENTS, source->sink.on_record, on_lost,
+					      source->sink.cookie, error, sizeof(error));
+		if (!err)
+			return 0;
+		/* An ordinary user may lock little memory (libbcc loses the errno); a smaller ring does as well. */
+		if (bytes == RING_BYTES_MIN)
+			return diag_fail(
+				diag, err,
+				"probe: failed to open the ring buffers: %s; CAP_PERFMON (or CAP_SYS_ADMIN) and some lockable memory (ulimit -l) are required",
+				error);
+	}
+}
+
+static int
+compile(struct bpf_source *source, enum probe_method method, const struct probe_opts *opts, struct diag *diag)
+{
+	static const char *const cflags[] = {"-Wno-unused-value", "-Wno-macro-redefined", "-g0"};
+	bool is_builtin = opts->headers == PROBE_HEADERS_BUILTIN;
+	char *tree = NULL;
+	struct buf text;
+	char error[1536];
+
+	buf_init(&text, TEXT_BYTES_MAX);
+	program_text_generate(source->points, source->points_cnt, method, &text);
+	free(source->text);
+	source->text = buf_take(&text);
+	int err = is_builtin ? kernel_tree_write(&tree, opts->tmpdir, diag) : 0;
+	if (err)
+		return err;
+	err = bcc_shim_compile(&source->shim, source->text, cflags, sizeof(cflags) / sizeof(*cflags),
+			       is_builtin ? tree : opts->kernel_source, error, sizeof(error));
+	kernel_tree_remove(tree);
+	if (err)
+		return diag_fail(diag, err, "probe: failed to compile the probes with libbcc %s: %s%s",
+				 bcc_shim_version(), error,
+				 is_builtin ? ""
+					    : "; without --headers=system, no kernel headers are required");
+	source->control_fd = bcc_shim_map_fd(source->shim, "control");
+	source->counters_fd = bcc_shim_map_fd(source->shim, "counters");
+	source->threads_fd = bcc_shim_map_fd(source->shim, "threads");
+	return 0;
+}
+
+static int
+load_multi(struct bpf_source *source, struct diag *diag)
+{
+	char error[1536];
+	int err = bcc_shim_load(source->shim, PROGRAM_TEXT_MULTI_FUNCTION, MULTI_ATTACH_TYPE,
+				&source->prog_fds[0], error, sizeof(error));
+
+	if (err)
+		return diag_fail(diag, err, "probe: failed to load the probes for a uprobe_multi link: %s",
+				 error);
+	return multi_try(source->prog_fds[0], source->counters_fd, &source->trial_fd, diag);
+}
+
+static int
+load_each(struct bpf_source *source, struct diag *diag)
+{
+	char error[1536], name[192];
+
+	for (size_t i = 0; i < source->points_cnt; i++) {
+		program_text_function_name(&source->points[i], i, name, sizeof(name));
+		int err = bcc_shim_load(source->shim, name, 0, &source->prog_fds[i], error, sizeof(error));
+
+		if (err)
+			return diag_fail(diag, err, "probe: failed to load '%s': %s", name, error);
+	}
+	return 0;
+}
+
+static int
+build_for(struct bpf_source *source, enum probe_method method, const struct probe_opts *opts,
+	  struct diag *diag)
+{
+	bcc_shim_free(source->shim);
+	source->shim = NULL;
+	source->base.method = method;
+	int err = compile(source, method, opts, diag);
+	if (err)
+		return err;
+	return method == PROBE_METHOD_MULTI ? load_multi(source, diag) : load_each(source, diag);
+}
+
+/* The uprobe PMU leaves nothing behind, so it goes first. */
+static enum probe_method
+choose_events(void)
+{
+	uint64_t offset;
+	char path[64];
+	int fd = multi_try_target(path, sizeof(path), &offset);
+
+	if (!fd)
+		fd = perf_try_uprobe(path, offset);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || tracefs_try() ? PROBE_METHOD_PERF : PROBE_METHOD_TRACEFS;
+}
+
+static int
+build(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag)
+{
+	if (opts->method == PROBE_METHOD_PERF || opts->method == PROBE_METHOD_TRACEFS)
+		return build_for(source, opts->method, opts, diag);
+	int err = build_for(source, PROBE_METHOD_MULTI, opts, diag);
+	if (!err)
+		return 0;
+	if (opts->method == PROBE_METHOD_MULTI)
+		return diag_prefix(diag, err, "probe: --attach=multi does not work here; --attach=perf may");
+	bpf_close_trial(source);
+	return build_for(source, choose_events(), opts, diag);
+}
+
+int
+bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag)
+{
+	int err = build(source, opts, diag);
+
+	if (err)
+		return err;
+	if (source->base.method == PROBE_METHOD_TRACEFS)
+		tracefs_sweep();
+	return open_rings(source, opts->ring_bytes, diag);
+}
+
+void
+bpf_close_trial(struct bpf_source *source)
+{
+	if (source->trial_fd >= 0)
+		close(source->trial_fd);
+	source->trial_fd = -1;
+}

@@ -1,0 +1,26 @@
+/* A look into a process that is, or is to be, probed: by /proc, whatever probes it. Private to src/probe. */
+#ifndef TPCHECK_PROBE_PROCESS_H
+#define TPCHECK_PROBE_PROCESS_H
+
+#include "base/diag.h"
+#include "base/record.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* -ENXIO when the process does not run the program that the points are from: a trap anywhere but on the nop that
+ * <sys/sdt.h> leaves would break it. */
+int process_check_program(pid_t pid, const struct probe_point *points, size_t points_cnt, struct diag *diag);
+/* -ENXIO when a point is not trapped or a semaphore is not raised. semaphore_hint is appended to the text in the latter
+ * case; may be "". */
+int process_check_probes(pid_t pid, const struct probe_point *points, size_t points_cnt,
+			 const char *semaphore_hint, struct diag *diag);
+
+/* Whether thread numbers of the initial PID namespace, which the kernel reports, are those that /proc shows. */
+bool process_shows_threads(void);
+/* Whether a thread of that process has ended. Valid only if process_shows_threads. */
+bool process_has_thread_ended(pid_t pid, uint32_t tid);
+
+#endif
