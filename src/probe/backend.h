@@ -1,6 +1,7 @@
 /* The seam between a probe set, which orders records and proves that none is missing, and a backend, which observes a
- * process: sees the hits, counts them and reads the arguments. Private to src/probe. Each backend has a folder of its
- * own; it sees this header, probe.h and process.h, and nothing else of the set. The set sees only these verbs.
+ * process: sees the hits, counts them and reads the arguments. Private to src/probe. Each backend has a
+ * subfolder; it includes this header, probe.h and process.h, and nothing else of the set. The set sees only these
+ * verbs.
  *
  * What a backend guarantees. While armed, each hit adds 1 to the attempts of its thread, before the clock is read and
  * before anything can be lost. The number goes into the record as seq. A record that cannot be delivered adds 1 to the
@@ -41,18 +42,18 @@ struct thread_counts {
 typedef void (*thread_counts_cb)(void *cookie, uint32_t tid, const struct thread_counts *counts);
 
 struct probe_backend {
-	/* As probe_set_new; points and opts->kernel_source are borrowed until close, sink is copied. */
+	/* As probe_set_new; points are borrowed until close, sink is copied. */
 	int (*open)(struct probe_source **out, const struct probe_point *points, size_t points_cnt,
 		    const struct probe_opts *opts, const struct record_sink *sink, struct diag *diag);
 	/* Detaches too. */
 	void (*close)(struct probe_source *source);
-	/* Cleans up after open what takes long to clean up. Called once, in the draining thread. */
+	/* The part of open that takes long and that nobody has to wait for. Called once, in the draining thread. */
 	void (*settle)(struct probe_source *source);
 
 	/* After success each point is trapped and each semaphore raised, as seen in the process's memory. After an
 	 * error, detach is called. */
 	int (*attach)(struct probe_source *source, pid_t pid, struct diag *diag);
-	/* Without effect if not attached. */
+	/* Does nothing if not attached. */
 	void (*detach)(struct probe_source *source);
 
 	/* Records hits of the tracepoints in mask from now on; generation goes into each record. */

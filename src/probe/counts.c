@@ -1,7 +1,7 @@
-/* What was counted against what arrived, for each thread and in sum.
+/* What the backend has counted, compared with what has arrived: for each thread and in total.
  *
- * The backend counts the hits of the threads it knows. Threads end, and the set moves from one process to the next; the
- * counts of what is gone are kept here as sums, so that those of a set never run backwards. */
+ * The backend counts the hits of the threads it knows. Threads end, and the set moves from one process to the next. The
+ * counts of those that are gone are kept here as a sum, so the counts of a set never decrease. */
 #include "probe/set.h"
 
 #include <errno.h>

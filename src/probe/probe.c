@@ -1,4 +1,4 @@
-/* Which backend does what is asked. The only place of the shared part that names one. */
+/* Chooses the backend. No other file of the shared part names one. */
 #include "probe/backend.h"
 #include "probe/bpf/backend.h"
 #include "probe/set.h"

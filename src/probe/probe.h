@@ -40,22 +40,21 @@ const char *probe_method_name(enum probe_method method);
 
 enum probe_headers {
 	PROBE_HEADERS_BUILTIN, /* the few files in probes/kernel: no kernel headers needed */
-	PROBE_HEADERS_SYSTEM,  /* kernel_source, else what libbcc finds: /lib/modules, kheaders */
+	PROBE_HEADERS_SYSTEM,  /* kernel_source, or what libbcc finds: /lib/modules, kheaders */
 };
 
 struct probe_opts {
 	enum probe_method method;
 	enum probe_headers headers;
-	const char *tmpdir; /* where temporary files go, absolute; NULL: /tmp */
-	const char
-		*kernel_source; /* the kernel's source tree for PROBE_HEADERS_SYSTEM; NULL: none is given */
-	size_t ring_bytes;      /* for each CPU; 0: a sensible size for this machine */
-	bool streams;           /* for take and finish, not for collect */
-	size_t store_bytes;     /* most memory for records that were not fetched; 0: a sensible size */
+	const char *tmpdir;        /* for temporary files, absolute; NULL: /tmp */
+	const char *kernel_source; /* tree for PROBE_HEADERS_SYSTEM; NULL: libbcc looks for one */
+	size_t ring_bytes;         /* for each CPU; 0: a sensible size for this machine */
+	bool streams;              /* for take and finish, not for collect */
+	size_t store_bytes;        /* most memory for records that were not fetched; 0: a sensible size */
 };
 
-/* Points, their sites and the strings of opts are borrowed until probe_set_free. opts may be NULL. -EPERM: this user
- * may not (the text names what is missing); -EOPNOTSUPP: the method does not work here; -EINVAL: compiling failed. */
+/* Points and their sites are borrowed until probe_set_free. opts may be NULL. -EPERM: this user may not (the text names
+ * what is missing); -EOPNOTSUPP: the method does not work here; -EINVAL: compiling failed. */
 int probe_set_new(struct probe_set **out, const struct probe_point *points, size_t points_cnt,
 		  const struct probe_opts *opts, struct diag *diag);
 /* Detaches too; NULL is fine. */

@@ -1,4 +1,4 @@
-/* A look into a process that is, or is to be, probed: by /proc, whatever probes it. Private to src/probe. */
+/* Looks into a process that is or will be probed, through /proc. Private to src/probe. */
 #ifndef TPCHECK_PROBE_PROCESS_H
 #define TPCHECK_PROBE_PROCESS_H
 

@@ -4,7 +4,7 @@
  *
  * Who does what. The backend (backend.h) sees hits, counts them and delivers records. store.c keeps the records,
  * threads.c knows the threads they came from, and counts.c compares what arrived with what was counted. collect.c and
- * stream.c prove on these that nothing is missing: for a recording that has ended, and for one that goes on.
+ * stream.c prove with these that nothing is missing: for a recording that has ended, and for one that goes on.
  *
  * Draining. A thread of the set drains the backend every few milliseconds while armed, so that a burst of any length
  * passes. Nobody is woken up for a single record: a wake-up for each costs the traced thread 8 us. Records are copied

@@ -1,6 +1,6 @@
-/* The figures that tpcheck promises, measured in one go: bench [BITCOIND]. Prints a table with the promised limits; the
- * exit code is 1 when one is missed, 77 when it cannot be measured here. Times are of a whole process where
- * a person would wait for one: this program runs itself as "bench --arm PID" for that. */
+/* Measures the figures that tpcheck promises: bench [BITCOIND]. Prints a table with the promised limits; exit code 1
+ * if one is missed, 77 if they cannot be measured here. Where a person would wait for a whole process, so does this:
+ * it runs itself as "bench --arm PID BINARY". */
 #include "base/text.h"
 #include "base/xmem.h"
 #include "node/chain.h"
@@ -31,9 +31,9 @@ die(const char *text)
 }
 
 static void
-must(int code, const struct diag *diag)
+must(int err, const struct diag *diag)
 {
-	if (code)
+	if (err)
 		die(diag->text);
 }
 
@@ -46,7 +46,7 @@ compare_doubles(const void *a, const void *b)
 }
 
 static void
-tell(const char *what, double *figures, double limit, const char *unit)
+report(const char *what, double *figures, double limit, const char *unit)
 {
 	qsort(figures, RUNS, sizeof(*figures), compare_doubles);
 	double median = figures[RUNS / 2];
@@ -60,7 +60,7 @@ tell(const char *what, double *figures, double limit, const char *unit)
 	fflush(stdout);
 }
 
-/* bench --arm PID BINARY: all tracepoints armed, told on stdout; then whatever comes until stdin ends. */
+/* bench --arm PID BINARY: arms all tracepoints, writes a byte to stdout, and records until stdin ends. */
 static int
 arm(pid_t pid, const char *binary)
 {
@@ -131,12 +131,12 @@ measure_start_and_end(const char *bitcoind)
 		ended_s[i] = (double)(clock_now_ns() - began) / 1e9;
 		close(out[0]);
 	}
-	tell("from command to all 20 tracepoints armed on a running node", armed_s, 0.4, "s");
-	tell("from the last event to the end of the program", ended_s, 0.2, "s");
+	report("from command to all 20 tracepoints armed on a running node", armed_s, 0.4, "s");
+	report("from the last event to the end of the program", ended_s, 0.2, "s");
 	node_free(node);
 }
 
-/* What one hit of utxocache:add costs the specimen. */
+/* What a hit of utxocache:add costs the specimen. */
 static double
 hit_ns(struct specimen *specimen)
 {
@@ -149,7 +149,7 @@ hit_ns(struct specimen *specimen)
 	return (double)(clock_now_ns() - began) / HITS;
 }
 
-/* By a program that does nothing: what a trap costs. */
+/* With a program that does nothing: what a trap costs. */
 static double
 empty_hit_ns(struct specimen *specimen, const struct plan *plan)
 {
@@ -208,11 +208,11 @@ measure_hits(void)
 			in_order += records.items[n]->args[1].value == n;
 		probe_set_detach(set);
 	}
-	tell("a tracepoint that nobody listens to", idle, 0, "ns");
-	tell("a hit of an empty probe", empty, 0, "ns");
-	tell("a hit of utxocache:add, recorded", recorded, 0, "ns");
-	tell("  that divided by the empty probe's, run by run", ratio, 2, "  ");
-	tell("1,000,000 events back to back, until the last was collected", million_s, 0, "s");
+	report("a tracepoint that nothing is attached to", idle, 0, "ns");
+	report("a hit of an empty probe", empty, 0, "ns");
+	report("a hit of utxocache:add, recorded", recorded, 0, "ns");
+	report("  that divided by the empty probe's, run by run", ratio, 2, "  ");
+	report("1,000,000 events back to back, until the last was collected", million_s, 0, "s");
 	printf("%-62s %zu of %d arrived in order\n", "  of these", in_order, RUNS * MILLION);
 	missed |= in_order != (size_t)RUNS * MILLION;
 	specimen_stop(specimen);
@@ -243,12 +243,12 @@ measure_run(const char *tpcheck, const char *bitcoind)
 			die("tpcheck run did not pass");
 		seconds[i] = (double)(clock_now_ns() - began) / 1e9;
 	}
-	tell("tpcheck run 'validation.*' 'utxocache.*'", seconds, 3, "s");
+	report("tpcheck run 'validation.*' 'utxocache.*'", seconds, 3, "s");
 	free(option);
 }
 
-/* As CI would run it. It gets no more than 32 MiB of address space, of which memory is a part: what wait4 tells of a
- * child's memory counts this program in. */
+/* As CI would run it, within 32 MiB of address space, which bounds its memory. (What wait4 reports of a child's memory
+ * includes that of this program before the exec.) */
 static void
 measure_abi(const char *tpcheck, const char *bitcoind)
 {
@@ -272,7 +272,7 @@ measure_abi(const char *tpcheck, const char *bitcoind)
 			die("tpcheck abi failed");
 		took_ms[i] = (double)(clock_now_ns() - began) / 1e6;
 	}
-	tell("tpcheck abi, the whole process, in 32 MiB", took_ms, 20, "ms");
+	report("tpcheck abi, the whole process, in 32 MiB", took_ms, 20, "ms");
 }
 
 int

@@ -1,5 +1,5 @@
-/* The probes on specimens, with the kernel and libbcc as they are here: needs root or the capabilities that doctor
- * names, and is skipped, loudly, without them. */
+/* The probes on specimens, with this machine's kernel and libbcc. Requires root or the capabilities that doctor
+ * names, and is skipped without them. */
 #include "base/xmem.h"
 #include "run/plan.h"
 #include "run/specimen.h"
@@ -23,58 +23,59 @@
 
 enum { COLLECT_MS = 20000 };
 
-/* One binary's plan and probes, as the test chooses the way to attach. */
-struct bench {
+/* The plan and the probes for a binary, with the method that the test chooses. */
+struct fixture {
 	struct notes *notes;
 	struct plan plan;
 	struct probe_set *set;
 };
 
-/* The ways to attach that this machine has; at least one, the quicker one first. */
+/* The methods that work on this machine: at least one, the quicker ones first. */
 static enum probe_method methods[3];
 static size_t methods_cnt;
 
 static void
-must(int code, const struct diag *diag)
+must(int err, const struct diag *diag)
 {
-	if (code)
+	if (err)
 		fail_msg("%s", diag->text);
 }
 
 static void
-bench_open(struct bench *bench, const char *program, enum probe_method method, uint64_t tracepoints,
-	   size_t ring_bytes)
+fixture_open(struct fixture *fixture, const char *program, enum probe_method method, uint64_t tracepoints,
+	     size_t ring_bytes)
 {
 	struct probe_opts opts = {.method = method, .ring_bytes = ring_bytes};
 	struct diag diag;
 
-	must(notes_open(&bench->notes, program, &diag), &diag);
-	plan_make(&bench->plan, bench->notes, RELEASE_MASTER, tracepoints);
-	must(probe_set_new(&bench->set, bench->plan.points, bench->plan.points_cnt, &opts, &diag), &diag);
-	assert_int_equal(probe_set_method(bench->set), method);
+	must(notes_open(&fixture->notes, program, &diag), &diag);
+	plan_make(&fixture->plan, fixture->notes, RELEASE_MASTER, tracepoints);
+	must(probe_set_new(&fixture->set, fixture->plan.points, fixture->plan.points_cnt, &opts, &diag),
+	     &diag);
+	assert_int_equal(probe_set_method(fixture->set), method);
 }
 
 static void
-bench_close(struct bench *bench)
+fixture_close(struct fixture *fixture)
 {
-	probe_set_free(bench->set);
-	plan_fini(&bench->plan);
-	notes_free(bench->notes);
+	probe_set_free(fixture->set);
+	plan_fini(&fixture->plan);
+	notes_free(fixture->notes);
 }
 
-/* Attaches to a specimen, has it do a command, and returns what came. */
+/* Attaches to a specimen, has it carry out a command, and returns the events. */
 static struct event *
-record(struct bench *bench, struct specimen *specimen, const char *command, size_t *cnt)
+record(struct fixture *fixture, struct specimen *specimen, const char *command, size_t *cnt)
 {
 	struct record_list records;
 	struct event *events;
 	struct diag diag;
 
-	must(probe_set_attach(bench->set, specimen_pid(specimen), &diag), &diag);
-	must(probe_set_arm(bench->set, UINT64_MAX, &diag), &diag);
+	must(probe_set_attach(fixture->set, specimen_pid(specimen), &diag), &diag);
+	must(probe_set_arm(fixture->set, UINT64_MAX, &diag), &diag);
 	must(specimen_command(specimen, command, &diag), &diag);
-	must(probe_set_collect(bench->set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
-	must(plan_decode(&bench->plan, &records, &events, &diag), &diag);
+	must(probe_set_collect(fixture->set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
+	must(plan_decode(&fixture->plan, &records, &events, &diag), &diag);
 	*cnt = records.cnt;
 	return events;
 }
@@ -94,7 +95,7 @@ start(const char *program, const char *broken)
 
 /* Runs a round on a broken specimen and returns the findings. */
 static struct findings
-find_breakage(struct bench *bench, const char *broken, enum specimen_round round)
+find_breakage(struct fixture *fixture, const char *broken, enum specimen_round round)
 {
 	struct specimen *specimen = start(BROKEN_SPECIMEN, broken);
 	struct findings findings = {0};
@@ -104,7 +105,7 @@ find_breakage(struct bench *bench, const char *broken, enum specimen_round round
 	size_t cnt;
 
 	snprintf(command, sizeof(command), "round %d", (int)round);
-	struct event *events = record(bench, specimen, command, &cnt);
+	struct event *events = record(fixture, specimen, command, &cnt);
 	specimen_expect(x, round, UINT64_MAX);
 	must(expect_match(x, TP_UTXOCACHE_ADD, events, cnt, &findings, &diag), &diag);
 	expect_free(x);
@@ -113,7 +114,7 @@ find_breakage(struct bench *bench, const char *broken, enum specimen_round round
 	return findings;
 }
 
-/* Every finding must be about that tracepoint and argument, and there must be want of them: one for each thread. */
+/* Every finding must be about that tracepoint and argument, and there must be cnt of them. */
 static void
 assert_named(struct findings *findings, const char *broken, const char *tracepoint, unsigned argument,
 	     size_t cnt)
@@ -133,20 +134,20 @@ test_sound_specimen_has_no_findings(void **state)
 {
 	(void)state;
 	for (size_t m = 0; m < methods_cnt; m++) {
-		struct bench bench;
+		struct fixture fixture;
 
-		bench_open(&bench, BROKEN_SPECIMEN, methods[m], UINT64_MAX, 0);
+		fixture_open(&fixture, BROKEN_SPECIMEN, methods[m], UINT64_MAX, 0);
 		for (int round = 0; round < SPECIMEN_ROUNDS; round++) {
-			struct findings findings = find_breakage(&bench, NULL, (enum specimen_round)round);
+			struct findings findings = find_breakage(&fixture, NULL, (enum specimen_round)round);
 
 			assert_named(&findings, "nothing broken", "", 0, 0);
 		}
-		bench_close(&bench);
+		fixture_close(&fixture);
 	}
 }
 
 #ifdef LLD_SPECIMEN
-/* lld maps the file's page between code and data twice: the semaphores are in one of the two. */
+/* lld has the file's page between code and data mapped twice; the semaphores are in one of the two mappings. */
 static void
 test_specimen_of_another_linker(void **state)
 {
@@ -155,18 +156,18 @@ test_specimen_of_another_linker(void **state)
 		struct specimen *specimen = start(LLD_SPECIMEN, NULL);
 		struct findings findings = {0};
 		struct expect *x = expect_new();
-		struct bench bench;
+		struct fixture fixture;
 		struct diag diag;
 		size_t cnt;
 
-		bench_open(&bench, LLD_SPECIMEN, methods[m], UINT64_MAX, 0);
-		struct event *events = record(&bench, specimen, "round 0", &cnt);
+		fixture_open(&fixture, LLD_SPECIMEN, methods[m], UINT64_MAX, 0);
+		struct event *events = record(&fixture, specimen, "round 0", &cnt);
 		specimen_expect(x, SPECIMEN_TYPICAL, UINT64_MAX);
 		must(expect_match(x, TP_UTXOCACHE_ADD, events, cnt, &findings, &diag), &diag);
 		assert_named(&findings, "nothing broken", "", 0, 0);
 		expect_free(x);
 		free(events);
-		bench_close(&bench);
+		fixture_close(&fixture);
 		specimen_stop(specimen);
 	}
 }
@@ -175,11 +176,11 @@ test_specimen_of_another_linker(void **state)
 static void
 test_each_wrong_value_is_named(void **state)
 {
-	struct bench bench;
+	struct fixture fixture;
 	char broken[32];
 
 	(void)state;
-	bench_open(&bench, BROKEN_SPECIMEN, methods[0], UINT64_MAX, 0);
+	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], UINT64_MAX, 0);
 	for (unsigned id = 0; id < TRACEPOINTS_CNT; id++) {
 		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
 
@@ -187,8 +188,8 @@ test_each_wrong_value_is_named(void **state)
 			enum arg_type type = row->args[n - 1].type;
 
 			snprintf(broken, sizeof(broken), "value:%u:%u", id, n);
-			struct findings findings = find_breakage(&bench, broken, SPECIMEN_TYPICAL);
-			/* A wrong length makes the bytes behind it wrong as well. */
+			struct findings findings = find_breakage(&fixture, broken, SPECIMEN_TYPICAL);
+			/* A wrong length makes the following bytes wrong as well. */
 			if (n < row->args_cnt && row->args[n].type == ARG_BYTES) {
 				assert_int_equal(findings.cnt, 4);
 				assert_int_equal(findings.items[0].argument, n);
@@ -199,39 +200,39 @@ test_each_wrong_value_is_named(void **state)
 			if (type != ARG_HASH && type != ARG_STRING && type != ARG_BYTES)
 				continue;
 			snprintf(broken, sizeof(broken), "pointer:%u:%u", id, n);
-			findings = find_breakage(&bench, broken, SPECIMEN_TYPICAL);
+			findings = find_breakage(&fixture, broken, SPECIMEN_TYPICAL);
 			assert_true(findings.cnt &&
 				    strstr(findings.items[0].got, "not readable at 0x8: Bad address"));
 			assert_named(&findings, broken, row->full_name, n, 2);
 		}
 	}
-	bench_close(&bench);
+	fixture_close(&fixture);
 }
 
 static void
 test_each_missing_and_doubled_event_is_named(void **state)
 {
-	struct bench bench;
+	struct fixture fixture;
 	char broken[32];
 
 	(void)state;
-	bench_open(&bench, BROKEN_SPECIMEN, methods[0], UINT64_MAX, 0);
+	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], UINT64_MAX, 0);
 	for (unsigned id = 0; id < TRACEPOINTS_CNT; id++) {
 		const char *name = contract_get((enum tracepoint_id)id)->full_name;
 
 		snprintf(broken, sizeof(broken), "never:%u:0", id);
-		struct findings findings = find_breakage(&bench, broken, SPECIMEN_TYPICAL);
+		struct findings findings = find_breakage(&fixture, broken, SPECIMEN_TYPICAL);
 		assert_true(findings.cnt && strstr(findings.items[0].message, "did not come"));
 		assert_named(&findings, broken, name, 0, 2);
 		snprintf(broken, sizeof(broken), "twice:%u:0", id);
-		findings = find_breakage(&bench, broken, SPECIMEN_TYPICAL);
+		findings = find_breakage(&fixture, broken, SPECIMEN_TYPICAL);
 		assert_true(findings.cnt && strstr(findings.items[0].message, "was not expected"));
 		assert_named(&findings, broken, name, 0, 2);
 	}
-	bench_close(&bench);
+	fixture_close(&fixture);
 }
 
-/* A type of another width shows in the notes, before anything is attached. */
+/* A type of another width shows in the notes before anything is attached. */
 static void
 test_each_wrong_width_is_named(void **state)
 {
@@ -257,7 +258,7 @@ test_each_wrong_width_is_named(void **state)
 			assert_int_equal(findings->items[at].argument, n);
 			assert_non_null(strstr(findings->items[at].got, "8 bytes"));
 			assert_non_null(strstr(findings->items[at].want, "4 bytes"));
-			/* utxocache:add has a second place, in burst, whose types are right. */
+			/* utxocache:add has a second site, in burst, whose types are right. */
 			at++, seen++;
 		}
 		assert_int_equal(at, findings->cnt);
@@ -274,18 +275,19 @@ test_only_the_given_process_is_seen(void **state)
 	for (size_t m = 0; m < methods_cnt; m++) {
 		struct specimen *one = start(BROKEN_SPECIMEN, NULL), *other = start(BROKEN_SPECIMEN, NULL);
 		struct record_list records;
-		struct bench bench;
+		struct fixture fixture;
 		struct diag diag;
 
-		bench_open(&bench, BROKEN_SPECIMEN, methods[m], UINT64_MAX, 0);
-		must(probe_set_attach(bench.set, specimen_pid(one), &diag), &diag);
-		must(probe_set_arm(bench.set, UINT64_MAX, &diag), &diag);
+		fixture_open(&fixture, BROKEN_SPECIMEN, methods[m], UINT64_MAX, 0);
+		must(probe_set_attach(fixture.set, specimen_pid(one), &diag), &diag);
+		must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
 		must(specimen_command(other, "burst 1000", &diag), &diag);
 		must(specimen_command(one, "burst 7", &diag), &diag);
 		must(specimen_command(other, "round 0", &diag), &diag);
-		must(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
+		must(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag),
+		     &diag);
 		assert_int_equal(records.cnt, 7);
-		bench_close(&bench);
+		fixture_close(&fixture);
 		specimen_stop(one);
 		specimen_stop(other);
 	}
@@ -296,23 +298,23 @@ test_mask_chooses_what_is_recorded(void **state)
 {
 	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
 	struct record_list records;
-	struct bench bench;
+	struct fixture fixture;
 	struct diag diag;
 
 	(void)state;
-	bench_open(&bench, BROKEN_SPECIMEN, methods[0], UINT64_MAX, 0);
-	must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
+	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], UINT64_MAX, 0);
+	must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
 	must(specimen_command(specimen, "round 0", &diag), &diag);
-	must(probe_set_arm(bench.set, TP_BIT(TP_MEMPOOL_REPLACED), &diag), &diag);
+	must(probe_set_arm(fixture.set, TP_BIT(TP_MEMPOOL_REPLACED), &diag), &diag);
 	must(specimen_command(specimen, "round 0", &diag), &diag);
-	must(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
+	must(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
 	assert_int_equal(records.cnt, 2); /* two threads */
 	must(specimen_command(specimen, "round 0", &diag), &diag);
-	/* What came between two armings belongs to neither. */
-	must(probe_set_arm(bench.set, UINT64_MAX, &diag), &diag);
-	must(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
+	/* Events between two armings belong to neither. */
+	must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
+	must(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
 	assert_int_equal(records.cnt, 0);
-	bench_close(&bench);
+	fixture_close(&fixture);
 	specimen_stop(specimen);
 }
 
@@ -321,47 +323,48 @@ test_a_million_events_arrive_in_order(void **state)
 {
 	enum { HITS = 1000000 };
 	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
-	struct bench bench;
+	struct fixture fixture;
 	size_t cnt;
 
 	(void)state;
-	bench_open(&bench, BROKEN_SPECIMEN, methods[0], TP_BIT(TP_UTXOCACHE_ADD), 0);
-	struct event *events = record(&bench, specimen, "burst 1000000", &cnt);
+	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], TP_BIT(TP_UTXOCACHE_ADD), 0);
+	struct event *events = record(&fixture, specimen, "burst 1000000", &cnt);
 	assert_int_equal(cnt, HITS);
 	for (size_t i = 0; i < cnt; i++)
 		if (events[i].args[1].u != i)
 			fail_msg("event %zu has number %" PRIu64, i, events[i].args[1].u);
 	free(events);
-	bench_close(&bench);
+	fixture_close(&fixture);
 	specimen_stop(specimen);
 }
 
-/* A ring that is much too small: the loss must be an error with its figures, and not carry over to the next arming. */
+/* With a ring that is much too small, the loss is an error with its figures, and does not carry over to the next
+ * arming. */
 static void
 test_a_loss_is_an_error(void **state)
 {
 	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
 	struct record_list records;
 	struct probe_counts counts;
-	struct bench bench;
+	struct fixture fixture;
 	struct diag diag;
 
 	(void)state;
-	bench_open(&bench, BROKEN_SPECIMEN, methods[0], TP_BIT(TP_UTXOCACHE_ADD), 1);
-	must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
-	must(probe_set_arm(bench.set, UINT64_MAX, &diag), &diag);
+	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], TP_BIT(TP_UTXOCACHE_ADD), 1);
+	must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
+	must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
 	must(specimen_command(specimen, "burst 500000", &diag), &diag);
-	assert_int_equal(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag),
+	assert_int_equal(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag),
 			 -EOVERFLOW);
 	assert_non_null(strstr(diag.text, "events were lost"));
 	assert_int_equal(counts.attempts, 500000);
 	assert_true(counts.failed > 0);
 	assert_int_equal(counts.delivered, counts.attempts - counts.failed);
-	must(probe_set_arm(bench.set, UINT64_MAX, &diag), &diag);
+	must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
 	must(specimen_command(specimen, "burst 10", &diag), &diag);
-	must(probe_set_collect(bench.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag), &diag);
+	must(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag), &diag);
 	assert_int_equal(records.cnt, 10);
-	bench_close(&bench);
+	fixture_close(&fixture);
 	specimen_stop(specimen);
 }
 
@@ -396,7 +399,7 @@ test_semaphores_are_lowered_even_when_killed(void **state)
 	(void)state;
 	for (size_t m = 0; m < methods_cnt; m++) {
 		struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
-		struct bench bench;
+		struct fixture fixture;
 		struct diag diag;
 		int fds[2];
 		char byte;
@@ -405,34 +408,34 @@ test_semaphores_are_lowered_even_when_killed(void **state)
 		pid_t pid = fork();
 		assert_true(pid >= 0);
 		if (!pid) {
-			/* In a process of its own: it is to be killed. */
-			bench_open(&bench, BROKEN_SPECIMEN, methods[m], TP_BIT(TP_UTXOCACHE_ADD), 0);
-			must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
+			/* In a process of its own, which will be killed. */
+			fixture_open(&fixture, BROKEN_SPECIMEN, methods[m], TP_BIT(TP_UTXOCACHE_ADD), 0);
+			must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
 			if (write(fds[1], "x", 1) == 1)
 				pause();
 			_exit(1);
 		}
 		close(fds[1]);
 		assert_int_equal(read(fds[0], &byte, 1), 1);
-		must(notes_open(&bench.notes, BROKEN_SPECIMEN, &diag), &diag);
-		const struct site *site = notes_find(bench.notes, "utxocache", "add", 0);
+		must(notes_open(&fixture.notes, BROKEN_SPECIMEN, &diag), &diag);
+		const struct site *site = notes_find(fixture.notes, "utxocache", "add", 0);
 		assert_non_null(site);
 		assert_int_not_equal(semaphore_of(specimen, site), 0);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		/* The kernel lowers it when it gets to it. */
+		/* The kernel lowers it in its own time. */
 		struct deadline deadline = deadline_in_ms(5000);
 		while (semaphore_of(specimen, site) && !deadline_has_passed(deadline))
 			clock_pause_ms(5, deadline);
 		assert_int_equal(semaphore_of(specimen, site), 0);
 		must(specimen_command(specimen, "round 0", &diag), &diag);
-		notes_free(bench.notes);
+		notes_free(fixture.notes);
 		close(fds[0]);
 		specimen_stop(specimen);
 	}
 }
 
-/* Whether tracefs has definitions of that tpcheck. */
+/* Whether tracefs has definitions by that tpcheck. */
 static bool
 is_defined(pid_t tpcheck)
 {
@@ -452,12 +455,12 @@ is_defined(pid_t tpcheck)
 	return found;
 }
 
-/* What a tpcheck that was killed left in tracefs is taken out by the next one, which leaves alone what is in use. */
+/* The next tpcheck removes the definitions of one that was killed, but none that is in use. */
 static void
 test_definitions_in_tracefs_do_not_stay(void **state)
 {
 	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
-	struct bench bench;
+	struct fixture fixture;
 	struct diag diag;
 	int fds[2];
 	char byte;
@@ -471,8 +474,8 @@ test_definitions_in_tracefs_do_not_stay(void **state)
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
-		bench_open(&bench, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
-		must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
+		fixture_open(&fixture, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
+		must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
 		if (write(fds[1], "x", 1) == 1)
 			pause();
 		_exit(1);
@@ -481,8 +484,8 @@ test_definitions_in_tracefs_do_not_stay(void **state)
 	assert_int_equal(read(fds[0], &byte, 1), 1);
 	close(fds[0]);
 	assert_true(is_defined(pid));
-	bench_open(&bench, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
-	bench_close(&bench);
+	fixture_open(&fixture, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
+	fixture_close(&fixture);
 	assert_true(is_defined(pid));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -490,10 +493,10 @@ test_definitions_in_tracefs_do_not_stay(void **state)
 	/* The kernel may still be closing what was killed. */
 	struct deadline deadline = deadline_in_ms(5000);
 	do {
-		bench_open(&bench, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
-		must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
+		fixture_open(&fixture, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
+		must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
 		assert_true(is_defined(getpid()));
-		bench_close(&bench);
+		fixture_close(&fixture);
 	} while (is_defined(pid) && !deadline_has_passed(deadline));
 	assert_false(is_defined(pid));
 	assert_false(is_defined(getpid()));
@@ -504,23 +507,23 @@ static void
 test_processes_that_cannot_be_attached_to(void **state)
 {
 	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
-	struct bench bench;
+	struct fixture fixture;
 	struct diag diag;
 
 	(void)state;
 	for (size_t m = 0; m < methods_cnt; m++) {
-		bench_open(&bench, BROKEN_SPECIMEN, methods[m], TP_BIT(TP_UTXOCACHE_ADD), 0);
-		/* Another program than the one that was planned for. */
-		assert_int_equal(probe_set_attach(bench.set, getpid(), &diag), -ENXIO);
+		fixture_open(&fixture, BROKEN_SPECIMEN, methods[m], TP_BIT(TP_UTXOCACHE_ADD), 0);
+		/* Not the program that the plan is for. */
+		assert_int_equal(probe_set_attach(fixture.set, getpid(), &diag), -ENXIO);
 		assert_non_null(strstr(diag.text, "does not run the program"));
 		pid_t gone = fork();
 		if (!gone)
 			_exit(0);
 		waitpid(gone, NULL, 0);
-		assert_int_not_equal(probe_set_attach(bench.set, gone, &diag), 0);
-		/* And the set is still good. */
-		must(probe_set_attach(bench.set, specimen_pid(specimen), &diag), &diag);
-		bench_close(&bench);
+		assert_int_not_equal(probe_set_attach(fixture.set, gone, &diag), 0);
+		/* The set still works. */
+		must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
+		fixture_close(&fixture);
 	}
 	specimen_stop(specimen);
 }

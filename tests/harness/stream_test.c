@@ -1,5 +1,5 @@
-/* Records that are taken while the recording goes on: whole, in order, in bounded memory, for as long as one likes.
- * Needs what harness_test.c needs. */
+/* Records that are taken while the recording goes on: complete, in order, in bounded memory, for any length of time.
+ * Requires what harness_test.c requires. */
 #include "base/xmem.h"
 #include "probe/process.h"
 #include "run/plan.h"
@@ -21,7 +21,7 @@
 
 enum { FINISH_MS = 20000, PATIENCE_MS = 120000 };
 
-struct bench {
+struct fixture {
 	struct notes *notes;
 	struct plan plan;
 	struct probe_set *set;
@@ -32,40 +32,41 @@ static enum probe_method methods[2];
 static size_t methods_cnt;
 
 static void
-must(int code, const struct diag *diag)
+must(int err, const struct diag *diag)
 {
-	if (code)
+	if (err)
 		fail_msg("%s", diag->text);
 }
 
 static void
-begin(struct bench *bench, const struct probe_opts *opts, uint64_t tracepoints)
+begin(struct fixture *fixture, const struct probe_opts *opts, uint64_t tracepoints)
 {
 	struct diag diag;
 
-	must(notes_open(&bench->notes, "/proc/self/exe", &diag), &diag);
-	plan_make(&bench->plan, bench->notes, RELEASE_MASTER, tracepoints);
-	must(probe_set_new(&bench->set, bench->plan.points, bench->plan.points_cnt, opts, &diag), &diag);
-	must(specimen_start(&bench->specimen, NULL, &diag), &diag);
-	must(probe_set_attach(bench->set, specimen_pid(bench->specimen), &diag), &diag);
-	must(probe_set_arm(bench->set, UINT64_MAX, &diag), &diag);
+	must(notes_open(&fixture->notes, "/proc/self/exe", &diag), &diag);
+	plan_make(&fixture->plan, fixture->notes, RELEASE_MASTER, tracepoints);
+	must(probe_set_new(&fixture->set, fixture->plan.points, fixture->plan.points_cnt, opts, &diag),
+	     &diag);
+	must(specimen_start(&fixture->specimen, NULL, &diag), &diag);
+	must(probe_set_attach(fixture->set, specimen_pid(fixture->specimen), &diag), &diag);
+	must(probe_set_arm(fixture->set, UINT64_MAX, &diag), &diag);
 }
 
 static void
-end(struct bench *bench)
+end(struct fixture *fixture)
 {
-	probe_set_free(bench->set);
-	specimen_stop(bench->specimen);
-	plan_fini(&bench->plan);
-	notes_free(bench->notes);
+	probe_set_free(fixture->set);
+	specimen_stop(fixture->specimen);
+	plan_fini(&fixture->plan);
+	notes_free(fixture->notes);
 }
 
-/* A command that is carried out meanwhile. */
+/* A command that the specimen carries out meanwhile. */
 struct errand {
 	struct specimen *specimen;
 	const char *command;
 	atomic_bool is_over;
-	int code;
+	int err;
 	pthread_t thread;
 };
 
@@ -74,7 +75,7 @@ do_errand(void *arg)
 {
 	struct errand *errand = arg;
 
-	errand->code = specimen_command(errand->specimen, errand->command, NULL);
+	errand->err = specimen_command(errand->specimen, errand->command, NULL);
 	errand->is_over = true;
 	return NULL;
 }
@@ -86,13 +87,12 @@ start_errand(struct errand *errand, struct specimen *specimen, const char *comma
 	assert_int_equal(pthread_create(&errand->thread, NULL, do_errand, errand), 0);
 }
 
-/* What was taken of utxocache:add, looked at as it comes. */
+/* The records of utxocache:add, checked as they are taken. */
 struct seen {
 	uint64_t cnt, takes, last_ns;
-	uint64_t next
-		[SPECIMEN_STORM_THREADS]; /* vout that is next, by the value, which is the thread's number */
+	uint64_t next[SPECIMEN_STORM_THREADS]; /* the vout to come next, by thread */
 	uint64_t disorder;
-	bool by_thread;
+	bool by_thread; /* the value is the number of the thread */
 	struct probe_counts counts;
 };
 
@@ -114,28 +114,29 @@ look(struct seen *seen, const struct record_list *records)
 }
 
 static void
-take_until_over(struct bench *bench, struct errand *errand, struct seen *seen)
+take_until_over(struct fixture *fixture, struct errand *errand, struct seen *seen)
 {
 	struct deadline patience = deadline_in_ms(PATIENCE_MS);
 	struct record_list records;
 	struct diag diag;
 
 	while (!errand->is_over && !deadline_has_passed(patience)) {
-		must(probe_set_take(bench->set, deadline_in_ms(50), &records, &seen->counts, &diag), &diag);
+		must(probe_set_take(fixture->set, deadline_in_ms(50), &records, &seen->counts, &diag), &diag);
 		look(seen, &records);
 	}
 	assert_true(errand->is_over);
 	pthread_join(errand->thread, NULL);
-	assert_int_equal(errand->code, 0);
+	assert_int_equal(errand->err, 0);
 }
 
 static void
-finish(struct bench *bench, struct seen *seen)
+finish(struct fixture *fixture, struct seen *seen)
 {
 	struct record_list records;
 	struct diag diag;
 
-	must(probe_set_finish(bench->set, deadline_in_ms(FINISH_MS), &records, &seen->counts, &diag), &diag);
+	must(probe_set_finish(fixture->set, deadline_in_ms(FINISH_MS), &records, &seen->counts, &diag),
+	     &diag);
 	look(seen, &records);
 }
 
@@ -149,135 +150,135 @@ test_a_million_events_of_four_threads_are_taken_in_order(void **state)
 		struct probe_opts opts = {.method = methods[m], .streams = true};
 		struct seen seen = {.by_thread = true};
 		struct errand errand;
-		struct bench bench;
+		struct fixture fixture;
 
-		begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
-		start_errand(&errand, bench.specimen, "storm 250000");
-		take_until_over(&bench, &errand, &seen);
-		finish(&bench, &seen);
+		begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+		start_errand(&errand, fixture.specimen, "storm 250000");
+		take_until_over(&fixture, &errand, &seen);
+		finish(&fixture, &seen);
 		assert_int_equal(seen.cnt, HITS);
 		assert_int_equal(seen.counts.attempts, HITS);
 		assert_int_equal(probe_counts_lost(&seen.counts), 0);
-		/* It did not come all at once in the end. */
+		/* They did not arrive all at once at the end. */
 		assert_true(seen.takes > 3);
-		/* On a machine that is so busy that a thread stands still within a hit for 60 ms, the order is not
-		 * promised, but told. */
+		/* On a machine so busy that a thread is held up within a hit for 60 ms, the order is not promised;
+		 * late records are counted. */
 		if (seen.counts.late)
-			printf("%" PRIu64 " came late\n", seen.counts.late);
+			printf("%" PRIu64 " were late\n", seen.counts.late);
 		else
 			assert_int_equal(seen.disorder, 0);
-		end(&bench);
+		end(&fixture);
 	}
 }
 
-/* One event, and nothing after it that could push it out: it must come at once. */
+/* A single event must arrive at once, although none follows that could push it out. */
 static void
-test_a_single_event_comes_at_once(void **state)
+test_a_single_event_arrives_at_once(void **state)
 {
 	struct probe_opts opts = {.method = methods[0], .streams = true};
 	struct record_list records = {0};
 	uint64_t quickest_ms = UINT64_MAX;
-	struct bench bench;
+	struct fixture fixture;
 	struct diag diag;
 
 	(void)state;
-	begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
 	for (int i = 0; i < 20; i++) {
 		uint64_t before = clock_now_ns();
 
-		must(specimen_command(bench.specimen, "burst 1", &diag), &diag);
-		must(probe_set_take(bench.set, deadline_in_ms(10000), &records, NULL, &diag), &diag);
+		must(specimen_command(fixture.specimen, "burst 1", &diag), &diag);
+		must(probe_set_take(fixture.set, deadline_in_ms(10000), &records, NULL, &diag), &diag);
 		assert_int_equal(records.cnt, 1);
 		uint64_t ms = (clock_now_ns() - before) / 1000000;
 		quickest_ms = ms < quickest_ms ? ms : quickest_ms;
 	}
 	if (quickest_ms >= 50)
 		fail_msg("the quickest took %" PRIu64 " ms", quickest_ms);
-	/* Nothing happens: the deadline is kept. */
-	must(probe_set_take(bench.set, deadline_in_ms(30), &records, NULL, &diag), &diag);
+	/* When nothing happens, the deadline is kept. */
+	must(probe_set_take(fixture.set, deadline_in_ms(30), &records, NULL, &diag), &diag);
 	assert_int_equal(records.cnt, 0);
-	end(&bench);
+	end(&fixture);
 }
 
-/* Rings that are much too small. */
+/* With rings that are much too small. */
 static void
-test_losses_are_told_as_they_happen(void **state)
+test_losses_are_reported_as_they_happen(void **state)
 {
 	struct probe_opts opts = {.method = methods[0], .streams = true, .ring_bytes = 1};
 	struct seen seen = {0};
 	struct errand errand;
-	struct bench bench;
-	uint64_t told = 0;
+	struct fixture fixture;
+	uint64_t reported = 0;
 
 	(void)state;
-	begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
-	start_errand(&errand, bench.specimen, "burst 1000000");
-	take_until_over(&bench, &errand, &seen);
-	told = seen.counts.failed;
-	finish(&bench, &seen);
+	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	start_errand(&errand, fixture.specimen, "burst 1000000");
+	take_until_over(&fixture, &errand, &seen);
+	reported = seen.counts.failed;
+	finish(&fixture, &seen);
 	assert_int_equal(seen.counts.attempts, 1000000);
 	assert_true(seen.counts.failed > 0);
-	assert_true(told > 0);
+	assert_true(reported > 0);
 	assert_int_equal(seen.cnt + seen.counts.failed, seen.counts.attempts);
 	assert_int_equal(probe_counts_lost(&seen.counts), seen.counts.failed);
-	end(&bench);
+	end(&fixture);
 }
 
-/* Nobody takes anything, and there is room for a few. */
+/* Nothing is taken, and there is room for a few records. */
 static void
-test_memory_is_bounded_and_what_was_dropped_is_told(void **state)
+test_memory_is_bounded_and_drops_are_reported(void **state)
 {
 	struct probe_opts opts = {.method = methods[0], .streams = true, .store_bytes = 100000};
 	struct seen seen = {0};
-	struct bench bench;
+	struct fixture fixture;
 	struct diag diag;
 
 	(void)state;
-	begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
-	must(specimen_command(bench.specimen, "burst 50000", &diag), &diag);
-	finish(&bench, &seen);
+	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	must(specimen_command(fixture.specimen, "burst 50000", &diag), &diag);
+	finish(&fixture, &seen);
 	assert_int_equal(seen.counts.attempts, 50000);
 	assert_true(seen.cnt > 100 && seen.cnt <= 100000 / sizeof(struct record_head));
 	assert_true(seen.counts.dropped > 0);
 	assert_int_equal(seen.cnt + probe_counts_lost(&seen.counts), seen.counts.attempts);
-	end(&bench);
+	end(&fixture);
 }
 
-/* More threads than there is room for at a time, and many more than that over time. */
+/* Over time, many more threads than there is room for at once. */
 static void
 test_threads_come_and_go(void **state)
 {
 	struct probe_opts opts = {.method = methods[0], .streams = true};
 	struct record_list records;
 	struct seen seen = {0};
-	struct bench bench;
+	struct fixture fixture;
 	struct diag diag;
 	enum { ROUNDS = 12 };
 
 	(void)state;
 	if (!process_shows_threads()) {
-		printf("SKIP: in a PID namespace of our own, ended threads cannot be told from others\n");
+		printf("SKIP: in a PID namespace of our own, ended threads cannot be distinguished from others\n");
 		skip();
 	}
-	begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
 	for (int i = 0; i < ROUNDS; i++) {
 		struct deadline pause = deadline_in_ms(100);
 
-		must(specimen_command(bench.specimen, "threads 400", &diag), &diag);
+		must(specimen_command(fixture.specimen, "threads 400", &diag), &diag);
 		do {
-			must(probe_set_take(bench.set, pause, &records, &seen.counts, &diag), &diag);
+			must(probe_set_take(fixture.set, pause, &records, &seen.counts, &diag), &diag);
 			look(&seen, &records);
 		} while (!deadline_has_passed(pause));
 		seen.next[0] = 0;
 	}
-	finish(&bench, &seen);
+	finish(&fixture, &seen);
 	assert_int_equal(seen.counts.no_memory, 0);
 	assert_int_equal(seen.cnt, 400 * ROUNDS);
 	assert_int_equal(seen.counts.attempts, 400 * ROUNDS);
 	assert_int_equal(probe_counts_lost(&seen.counts), 0);
 	if (!seen.counts.late)
 		assert_int_equal(seen.disorder, 0);
-	end(&bench);
+	end(&fixture);
 }
 
 static void
@@ -287,28 +288,28 @@ test_the_counts_go_on_over_processes(void **state)
 	for (size_t m = 0; m < methods_cnt; m++) {
 		struct probe_opts opts = {.method = methods[m], .streams = true};
 		struct seen seen = {0};
-		struct bench bench;
+		struct fixture fixture;
 		struct diag diag;
 
-		begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+		begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
 		for (int i = 0; i < 3; i++) {
-			must(specimen_command(bench.specimen, "burst 1000", &diag), &diag);
-			/* It ends before anything was taken. */
-			specimen_stop(bench.specimen);
-			finish(&bench, &seen);
+			must(specimen_command(fixture.specimen, "burst 1000", &diag), &diag);
+			/* It ends before anything is taken. */
+			specimen_stop(fixture.specimen);
+			finish(&fixture, &seen);
 			assert_int_equal(seen.cnt, 1000 * (i + 1));
 			assert_int_equal(seen.counts.attempts, 1000 * (i + 1));
 			assert_int_equal(probe_counts_lost(&seen.counts), 0);
-			probe_set_detach(bench.set);
-			must(specimen_start(&bench.specimen, NULL, &diag), &diag);
-			must(probe_set_attach(bench.set, specimen_pid(bench.specimen), &diag), &diag);
-			must(probe_set_arm(bench.set, UINT64_MAX, &diag), &diag);
+			probe_set_detach(fixture.set);
+			must(specimen_start(&fixture.specimen, NULL, &diag), &diag);
+			must(probe_set_attach(fixture.set, specimen_pid(fixture.specimen), &diag), &diag);
+			must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
 		}
-		end(&bench);
+		end(&fixture);
 	}
 }
 
-/* Killed in the midst of it: all that was counted is there. */
+/* Killed in the middle of its hits: everything that was counted is there. */
 static void
 test_a_killed_process_leaves_nothing_open(void **state)
 {
@@ -316,22 +317,22 @@ test_a_killed_process_leaves_nothing_open(void **state)
 	struct seen seen = {.by_thread = true};
 	struct record_list records;
 	struct errand errand;
-	struct bench bench;
+	struct fixture fixture;
 	struct diag diag;
 
 	(void)state;
-	begin(&bench, &opts, TP_BIT(TP_UTXOCACHE_ADD));
-	start_errand(&errand, bench.specimen, "storm 100000000");
+	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	start_errand(&errand, fixture.specimen, "storm 100000000");
 	while (seen.cnt < 10000) {
-		must(probe_set_take(bench.set, deadline_in_ms(50), &records, &seen.counts, &diag), &diag);
+		must(probe_set_take(fixture.set, deadline_in_ms(50), &records, &seen.counts, &diag), &diag);
 		look(&seen, &records);
 	}
-	kill(specimen_pid(bench.specimen), SIGKILL);
+	kill(specimen_pid(fixture.specimen), SIGKILL);
 	pthread_join(errand.thread, NULL);
-	finish(&bench, &seen);
+	finish(&fixture, &seen);
 	assert_int_equal(seen.counts.missing, 0);
 	assert_int_equal(seen.cnt + probe_counts_lost(&seen.counts), seen.counts.attempts);
-	end(&bench);
+	end(&fixture);
 }
 
 int
@@ -340,9 +341,9 @@ main(int argc, char **argv)
 	char reason[600];
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_million_events_of_four_threads_are_taken_in_order),
-		cmocka_unit_test(test_a_single_event_comes_at_once),
-		cmocka_unit_test(test_losses_are_told_as_they_happen),
-		cmocka_unit_test(test_memory_is_bounded_and_what_was_dropped_is_told),
+		cmocka_unit_test(test_a_single_event_arrives_at_once),
+		cmocka_unit_test(test_losses_are_reported_as_they_happen),
+		cmocka_unit_test(test_memory_is_bounded_and_drops_are_reported),
 		cmocka_unit_test(test_threads_come_and_go),
 		cmocka_unit_test(test_the_counts_go_on_over_processes),
 		cmocka_unit_test(test_a_killed_process_leaves_nothing_open),

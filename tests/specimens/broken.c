@@ -1,5 +1,5 @@
-/* Specimens that are wrong on purpose: the specimen's own source, with the values that it passes going through here.
- * What is wrong is chosen by the environment:
+/* Specimens that are wrong on purpose: the source of the specimen, whose values pass through here. The environment
+ * chooses what is wrong:
  *   BREAK=value:ID:N    argument N of tracepoint ID has another value of its type
  *   BREAK=pointer:ID:N  argument N, a pointer, points at nothing
  *   BREAK=never:ID:0    the tracepoint does not fire
@@ -14,11 +14,11 @@
 static bool
 is_broken(const char *how, unsigned id, unsigned arg)
 {
-	char wanted[64];
+	char text[64];
 	const char *chosen = getenv("BREAK");
 
-	snprintf(wanted, sizeof(wanted), "%s:%u:%u", how, id, arg);
-	return chosen && !strcmp(chosen, wanted);
+	snprintf(text, sizeof(text), "%s:%u:%u", how, id, arg);
+	return chosen && !strcmp(chosen, text);
 }
 
 static const void *
@@ -55,7 +55,7 @@ static void
 broken_hash(enum tracepoint_id id, unsigned arg, enum specimen_round round, uint8_t hash_wire[32])
 {
 	specimen_hash(id, arg, round, hash_wire);
-	/* The last byte alone: all 32 have to be looked at. */
+	/* Only the last byte: all 32 must be compared. */
 	hash_wire[31] ^= is_broken("value", id, arg);
 }
 
@@ -69,7 +69,7 @@ broken_string(enum tracepoint_id id, unsigned arg, enum specimen_round round, ch
 	return len;
 }
 
-/* The length is argument 5, the bytes are argument 6. */
+/* Argument 5 is the length, argument 6 the bytes. */
 static size_t
 broken_payload(enum tracepoint_id id, enum specimen_round round, uint8_t *out)
 {

@@ -1,4 +1,5 @@
-/* A module that leaves a trace when a program loads it: an empty file beside itself, with ".loaded" behind its name. */
+/* A module that leaves a trace when a program loads it: an empty file beside itself, its name with ".loaded"
+ * appended. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -58,7 +58,7 @@ void bpf_close_trial(struct bpf_source *source);
 /* attach.c */
 int bpf_attach(struct bpf_source *source, pid_t pid, struct diag *diag);
 void bpf_detach(struct bpf_source *source);
-/* Takes out what detaching left in place. */
+/* Closes the perf events that detaching left open. */
 void bpf_close_events(struct bpf_source *source);
 
 /* features.c: see probe.h. */

@@ -1,5 +1,5 @@
-/* Makes what observes: the text of the programs, compiled by libbcc and loaded, and the rings that records come
- * through. */
+/* Builds what runs in the kernel: the text of the programs, compiled by libbcc and loaded, and the rings for
+ * records. */
 #include "probe/bpf/bcc_shim.h"
 #include "probe/bpf/bpf.h"
 #include "probe/bpf/kernel_tree.h"

@@ -75,7 +75,7 @@ try_user(struct probe_feature *feature)
 			buf_printf(&names, "%s%s", names.len ? ", " : "", interesting[i].name);
 	feature->ok = tracing_capabilities();
 	if (privileges_are_confined())
-		help = ", in a user namespace, where they do not count for tracing; run it outside of it";
+		help = ", in a user namespace, where they do not count for tracing; run it outside";
 	else if (!feature->ok && privileges_has(CAP_BPF))
 		help = ", but not CAP_PERFMON; it needs CAP_BPF and CAP_PERFMON";
 	else if (!feature->ok && privileges_has(CAP_PERFMON))

@@ -1,5 +1,5 @@
 /* Some of the kernels 6.6 to 6.9 have the uprobe_multi link, but take the PID for a thread's and see only the main
- * thread. A trial with a second thread of tpcheck itself shows it; the kernel's version does not. */
+ * thread. A trial with a second thread of tpcheck itself shows which; the kernel's version does not. */
 #include "probe/bpf/multi.h"
 
 #include "probe/bpf/bpf.h"

@@ -1,1 +1,1 @@
-/* Nothing of it is needed. */
+/* libbcc's headers include it, but use nothing from it. */

@@ -1,2 +1,2 @@
-/* libbcc brings its own bpf.h and puts it in this file's place. */
+/* libbcc replaces this file with its own bpf.h. */
 #include <linux/types.h>
