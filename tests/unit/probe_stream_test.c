@@ -468,6 +468,7 @@ test_sorting_and_giving_back(void **state)
 		size_t cnt = 1 + seed % 3000, shuffled = seed >> 8 & 1;
 		struct record_head record = {.generation = 1, .size = sizeof(record)};
 
+		pthread_mutex_lock(&set->lock);
 		for (size_t i = 0; i < cnt; i++) {
 			seed = seed * 6364136223846793005u + 1442695040888963407u;
 			record.tid = 1 + (uint32_t)(seed >> 60);
@@ -481,6 +482,7 @@ test_sorting_and_giving_back(void **state)
 			assert_true(set->records[i - 1]->head.time_ns <= set->records[i]->head.time_ns);
 		store_give_back(set, set->records, cnt);
 		set->records_cnt = 0;
+		pthread_mutex_unlock(&set->lock);
 		assert_int_equal(set->store_bytes, 0);
 	}
 	/* Chunks are reused. */
