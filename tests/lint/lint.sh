@@ -144,14 +144,14 @@ check_code() {
 			own = sub(/^src\/probe\//, "", own) && own ~ /\// ? substr(own, 1, index(own, "/") - 1) : ""
 			if (layer != "probe") {
 				if (layer_is_src && header != "\"probe/probe.h\"")
-					tell("only src/probe may include " header "; other layers include \"probe/probe.h\"")
+					report("only src/probe may include " header "; other layers include \"probe/probe.h\"")
 			} else if (!layer_is_src) {
 				return
 			} else if (own == "") {
 				if (folder != "" && !(FILENAME == "src/probe/probe.c" && header == "\"probe/" folder "/backend.h\""))
-					tell("the shared part of src/probe must not include " header)
+					report("the shared part of src/probe must not include " header)
 			} else if (folder != own && header !~ /^"probe\/(backend|probe|process)\.h"$/) {
-				tell("the backend " own " must not include " header)
+				report("the backend " own " must not include " header)
 			}
 		}
 		function check_include(    header, target, prefix) {
