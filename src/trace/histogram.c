@@ -40,7 +40,7 @@ histogram_fini(struct histogram *histogram)
 	*histogram = (struct histogram){0};
 }
 
-/* Row 0 has the numbers up to 63, row r those of r + 5 binary digits behind the first. */
+/* Row 0 holds the numbers up to 63, row r those with r + 6 binary digits. */
 static void
 place(uint64_t magnitude, unsigned *row, unsigned *part)
 {
@@ -80,7 +80,7 @@ histogram_add(struct histogram *histogram, struct number n)
 	histogram->sum += number_as_double(n);
 }
 
-/* The rank-th from below, from 1. */
+/* The rank-th smallest; ranks start at 1. */
 static struct number
 find(const struct histogram *histogram, uint64_t rank)
 {
@@ -114,7 +114,7 @@ histogram_quantile(const struct histogram *histogram, double q)
 	if (rank >= histogram->cnt)
 		return histogram->max;
 	struct number n = find(histogram, rank);
-	/* The middle of a part may lie outside of what came. */
+	/* The middle of a part may be outside the numbers seen. */
 	if (is_less(n, histogram->min))
 		return histogram->min;
 	return is_less(histogram->max, n) ? histogram->max : n;

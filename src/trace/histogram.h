@@ -1,9 +1,9 @@
-/* How whole numbers are spread, in memory that does not grow with their count: least, greatest, sum, and quantiles
- * with a relative error below 1/128 (0.8 %).
+/* The distribution of whole numbers, in memory that does not grow with their count: minimum, maximum, sum, and
+ * quantiles with a relative error below 1/128 (0.8 %).
  *
- * Numbers up to 63 are counted one by one. From there on each power of 2 is divided into 64 parts of equal width,
- * so that a part is never wider than 1/64 of the numbers in it; a quantile is told as the middle of its part. A
- * power of 2 takes its memory (512 bytes) when its first number comes. */
+ * Numbers up to 63 are counted one by one. Above, each power of 2 is divided into 64 parts of equal width, so a part is
+ * never wider than 1/64 of the numbers in it; a quantile is the middle of its part. The memory for a power of 2 (512
+ * bytes) is allocated with its first number. */
 #ifndef TPCHECK_TRACE_HISTOGRAM_H
 #define TPCHECK_TRACE_HISTOGRAM_H
 
@@ -12,7 +12,7 @@
 
 enum { HISTOGRAM_PARTS = 64, HISTOGRAM_ROWS = 59 };
 
-/* A whole number of either kind. */
+/* An int64_t or a uint64_t. */
 struct number {
 	bool is_negative;
 	uint64_t magnitude;
@@ -23,15 +23,15 @@ double number_as_double(struct number n);
 
 struct histogram {
 	uint64_t cnt;
-	struct number min, max; /* with cnt > 0 */
+	struct number min, max; /* if cnt > 0 */
 	double sum;
-	uint64_t *rows[2][HISTOGRAM_ROWS]; /* [is_negative]; NULL: nothing there yet */
+	uint64_t *rows[2][HISTOGRAM_ROWS]; /* [is_negative][row]; NULL: all counts are 0 */
 };
 
 /* Begin with {0}. */
 void histogram_fini(struct histogram *histogram);
 void histogram_add(struct histogram *histogram, struct number n);
-/* The number that the share q (0 to 1) of all is not above; the least one for 0. 0 when there is none. */
+/* The least number that at least a share q (0 to 1) of all numbers do not exceed; 0 if there are none. */
 struct number histogram_quantile(const struct histogram *histogram, double q);
 
 #endif

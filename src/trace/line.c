@@ -1,5 +1,5 @@
-/* Written for speed, as a synchronizing node hits hundreds of thousands of tracepoints in a second: numbers and
- * hashes are written digit by digit, and nothing is allocated but the buffer. */
+/* This is written for speed, because a synchronizing node hits hundreds of thousands of tracepoints per second: numbers
+ * and hashes are written digit by digit, and only the buffer is allocated. */
 #include "trace/line.h"
 
 #include "base/text.h"
@@ -101,7 +101,7 @@ line_time(struct line_clock *clock, uint64_t monotonic_ns, struct buf *out)
 	buf_add(out, fraction, sizeof(fraction));
 }
 
-/* What stands in addresses, message types and most reasons, and cannot be taken for anything else. */
+/* Only characters of addresses, message types and most reasons, none of which has a meaning in a line. */
 static bool
 is_plain_word(const uint8_t *bytes, size_t len)
 {
@@ -125,8 +125,8 @@ put_hex(char *at, uint8_t byte)
 	return at;
 }
 
-void
-line_string_text(const uint8_t *bytes, size_t len, struct buf *out)
+static void
+add_string_text(const uint8_t *bytes, size_t len, struct buf *out)
 {
 	if (is_plain_word(bytes, len)) {
 		buf_add(out, bytes, len);
@@ -167,7 +167,7 @@ put_escape(char *at, uint32_t unit)
 }
 
 void
-line_string_json(const uint8_t *bytes, size_t len, struct buf *out)
+line_json_string(const uint8_t *bytes, size_t len, struct buf *out)
 {
 	/* A byte becomes 6 at most; one that is not UTF-8, the 3 of U+FFFD. */
 	const char *text = (const char *)bytes;
@@ -199,17 +199,14 @@ line_string_json(const uint8_t *bytes, size_t len, struct buf *out)
 	buf_commit(out, (size_t)(at - room));
 }
 
-/* What an unreadable value is instead; NULL for one that was read. */
-static const char *
-failure(const struct value *value)
+static bool
+is_unreadable(const struct value *value)
 {
-	if (value->state != VALUE_BAD_OPERAND && value->state != VALUE_BAD_POINTER)
-		return NULL;
-	return strerror(value->error);
+	return value->state == VALUE_BAD_OPERAND || value->state == VALUE_BAD_POINTER;
 }
 
 static void
-add_failure(const struct value *value, struct buf *out)
+add_error(const struct value *value, struct buf *out)
 {
 	if (value->state == VALUE_BAD_OPERAND) {
 		buf_puts(out, "not readable: ");
@@ -218,9 +215,16 @@ add_failure(const struct value *value, struct buf *out)
 		add_hex_number(out, value->u);
 		buf_puts(out, ": ");
 	}
-	buf_puts(out, failure(value));
+	buf_puts(out, strerror(value->error));
 }
 
+static const struct contract_arg *
+arg_of(const struct contract_tracepoint *row, unsigned idx)
+{
+	return idx < row->args_cnt ? &row->args[idx] : NULL;
+}
+
+/* The name of an enumeration's value; NULL if there is none. */
 static const char *
 value_name(const struct contract_arg *arg, const struct value *value)
 {
@@ -232,44 +236,62 @@ value_name(const struct contract_arg *arg, const struct value *value)
 	return NULL;
 }
 
-void
-line_value_text(const struct contract_arg *arg, const struct value *value, struct buf *out)
+/* In what values for people and values in JSON differ. */
+struct style {
+	const char *quote;      /* around hex digits */
+	const char *not_a_bool; /* after the number of a bool that is neither 0 nor 1 */
+	void (*add_string)(const uint8_t *bytes, size_t len, struct buf *out);
+};
+static const struct style text_style = {"", " (not a bool)", add_string_text};
+static const struct style json_style = {"\"", "", line_json_string};
+
+/* Adds a value that could be read. */
+static void
+add_value(const struct style *style, const struct value *value, struct buf *out)
 {
-	if (failure(value)) {
-		buf_putc(out, '<');
-		add_failure(value, out);
-		buf_putc(out, '>');
-		return;
-	}
 	switch (value->type) {
 	case VALUE_INT:
 		add_i64(out, value->i);
 		break;
 	case VALUE_UINT:
 		add_u64(out, value->u);
-		/* Most likely an address, when nothing is known of it. */
-		if ((!arg || !arg->meaning) && value->u > UINT32_MAX) {
-			buf_puts(out, " (");
-			add_hex_number(out, value->u);
-			buf_putc(out, ')');
-		}
 		break;
 	case VALUE_BOOL:
-		if (value->u > 1)
+		if (value->u > 1) {
 			add_u64(out, value->u);
-		buf_puts(out, value->u > 1 ? " (not a bool)" : value->u ? "true" : "false");
+			buf_puts(out, style->not_a_bool);
+		} else {
+			buf_puts(out, value->u ? "true" : "false");
+		}
 		break;
 	case VALUE_HASH:
+		buf_puts(out, style->quote);
 		add_hash(out, value->bytes);
+		buf_puts(out, style->quote);
 		break;
 	case VALUE_STRING:
-		line_string_text(value->bytes, value->len, out);
+		style->add_string(value->bytes, value->len, out);
 		break;
 	case VALUE_BYTES:
+		buf_puts(out, style->quote);
 		add_hex(out, value->bytes, value->len);
+		buf_puts(out, style->quote);
 		break;
 	}
+}
+
+/* Adds what people see after a value: its name, its unit and the like. */
+static void
+add_annotations(const struct contract_arg *arg, const struct value *value, struct buf *out)
+{
 	const char *name = value_name(arg, value);
+
+	/* A large number that nothing is known about is most likely an address. */
+	if (value->type == VALUE_UINT && (!arg || !arg->meaning) && value->u > UINT32_MAX) {
+		buf_puts(out, " (");
+		add_hex_number(out, value->u);
+		buf_putc(out, ')');
+	}
 	if (name) {
 		buf_puts(out, " (");
 		buf_puts(out, name);
@@ -287,45 +309,25 @@ line_value_text(const struct contract_arg *arg, const struct value *value, struc
 }
 
 void
-line_value_json(const struct value *value, struct buf *out)
+line_value_text(const struct contract_arg *arg, const struct value *value, struct buf *out)
 {
-	if (failure(value)) {
-		buf_puts(out, "null");
+	if (is_unreadable(value)) {
+		buf_putc(out, '<');
+		add_error(value, out);
+		buf_putc(out, '>');
 		return;
 	}
-	switch (value->type) {
-	case VALUE_INT:
-		add_i64(out, value->i);
-		break;
-	case VALUE_UINT:
-		add_u64(out, value->u);
-		break;
-	case VALUE_BOOL:
-		if (value->u > 1)
-			add_u64(out, value->u);
-		else
-			buf_puts(out, value->u ? "true" : "false");
-		break;
-	case VALUE_HASH:
-		buf_putc(out, '"');
-		add_hash(out, value->bytes);
-		buf_putc(out, '"');
-		break;
-	case VALUE_STRING:
-		line_string_json(value->bytes, value->len, out);
-		break;
-	case VALUE_BYTES:
-		buf_putc(out, '"');
-		add_hex(out, value->bytes, value->len);
-		buf_putc(out, '"');
-		break;
-	}
+	add_value(&text_style, value, out);
+	add_annotations(arg, value, out);
 }
 
-static const struct contract_arg *
-arg_of(const struct contract_tracepoint *row, unsigned idx)
+void
+line_value_json(const struct value *value, struct buf *out)
 {
-	return idx < row->args_cnt ? &row->args[idx] : NULL;
+	if (is_unreadable(value))
+		buf_puts(out, "null");
+	else
+		add_value(&json_style, value, out);
 }
 
 void
@@ -349,79 +351,93 @@ line_text(struct line_clock *clock, const struct contract_tracepoint *row, const
 }
 
 static void
-add_key(const char *key, bool *first, struct buf *out)
+add_name_json(const struct contract_arg *arg, const struct value *value, struct buf *out)
 {
-	buf_puts(out, *first ? "\"" : ",\"");
-	buf_puts(out, key);
-	buf_puts(out, "\":");
-	*first = false;
-}
+	const char *name = value_name(arg, value);
 
-/* Whether there is anything beside the values to be told of. */
-static bool
-has_remarks(const struct contract_tracepoint *row, const struct event *event)
-{
-	for (unsigned i = 0; i < event->args_cnt; i++)
-		if (event->args[i].state != VALUE_READ || value_name(arg_of(row, i), &event->args[i]))
-			return true;
-	return false;
+	line_json_string((const uint8_t *)name, strlen(name), out);
 }
 
 static void
-add_remarks(const struct contract_tracepoint *row, const struct event *event, struct buf *out)
+add_error_json(const struct contract_arg *arg, const struct value *value, struct buf *out)
 {
-	bool any = false, first;
+	(void)arg;
+	buf_putc(out, '"');
+	add_error(value, out);
+	buf_putc(out, '"');
+}
+
+static bool
+has_name(const struct contract_arg *arg, const struct value *value)
+{
+	return !is_unreadable(value) && value_name(arg, value);
+}
+
+static bool
+is_cut(const struct contract_arg *arg, const struct value *value)
+{
+	(void)arg;
+	return value->state == VALUE_CUT;
+}
+
+static bool
+has_error(const struct contract_arg *arg, const struct value *value)
+{
+	(void)arg;
+	return is_unreadable(value);
+}
+
+/* A member of the JSON object beside "args" that lists the arguments to which something applies. */
+struct remark {
+	const char *start, *end;
+	bool (*applies)(const struct contract_arg *arg, const struct value *value);
+	/* What an argument's name leads to; NULL: the names are all there is. */
+	void (*add)(const struct contract_arg *arg, const struct value *value, struct buf *out);
+};
+static const struct remark remarks[] = {
+	{",\"names\":{", "}", has_name, add_name_json},
+	{",\"cut\":[", "]", is_cut, NULL},
+	{",\"errors\":{", "}", has_error, add_error_json},
+};
+
+static void
+add_remark(const struct remark *remark, const struct contract_tracepoint *row, const struct event *event,
+	   struct buf *out)
+{
+	bool any = false;
 	char room[16];
 
 	for (unsigned i = 0; i < event->args_cnt; i++) {
-		const char *name = value_name(arg_of(row, i), &event->args[i]);
+		const struct contract_arg *arg = arg_of(row, i);
 
-		if (!name || failure(&event->args[i]))
+		if (!remark->applies(arg, &event->args[i]))
 			continue;
-		first = !any;
-		buf_puts(out, any ? "" : ",\"names\":{");
-		any = true;
-		add_key(selection_arg_name(row, i, room), &first, out);
-		line_string_json((const uint8_t *)name, strlen(name), out);
-	}
-	buf_puts(out, any ? "}" : "");
-	any = false;
-	for (unsigned i = 0; i < event->args_cnt; i++) {
-		if (event->args[i].state != VALUE_CUT)
-			continue;
-		buf_puts(out, any ? ",\"" : ",\"cut\":[\"");
+		buf_puts(out, any ? "," : remark->start);
+		buf_putc(out, '"');
 		any = true;
 		buf_puts(out, selection_arg_name(row, i, room));
 		buf_putc(out, '"');
+		if (remark->add) {
+			buf_putc(out, ':');
+			remark->add(arg, &event->args[i], out);
+		}
 	}
-	buf_puts(out, any ? "]" : "");
-	any = false;
-	for (unsigned i = 0; i < event->args_cnt; i++) {
-		if (!failure(&event->args[i]))
-			continue;
-		first = !any;
-		buf_puts(out, any ? "" : ",\"errors\":{");
-		any = true;
-		add_key(selection_arg_name(row, i, room), &first, out);
-		buf_putc(out, '"');
-		add_failure(&event->args[i], out);
-		buf_putc(out, '"');
-	}
-	buf_puts(out, any ? "}" : "");
+	if (any)
+		buf_puts(out, remark->end);
 }
 
 void
 line_json(const struct line_clock *clock, const struct contract_tracepoint *row, const struct event *event,
 	  int64_t pid, struct buf *out)
 {
-	bool first = true;
+	const char *separator = "\"";
 	char room[16];
 
 	buf_puts(out, "{\"time_ns\":");
 	add_u64(out, line_clock_epoch_ns(clock, event->time_ns));
 	buf_puts(out, ",\"tracepoint\":");
-	/* An undocumented one is named by the file. */
-	line_string_json((const uint8_t *)row->full_name, strlen(row->full_name), out);
+	/* The name of an undocumented one comes from the file, and may hold anything. */
+	line_json_string((const uint8_t *)row->full_name, strlen(row->full_name), out);
 	buf_puts(out, ",\"pid\":");
 	add_i64(out, pid);
 	buf_puts(out, ",\"tid\":");
@@ -430,11 +446,14 @@ line_json(const struct line_clock *clock, const struct contract_tracepoint *row,
 	for (unsigned i = 0; i < event->args_cnt; i++) {
 		if (!selection_shows(row, i, &event->args[i]))
 			continue;
-		add_key(selection_arg_name(row, i, room), &first, out);
+		buf_puts(out, separator);
+		separator = ",\"";
+		buf_puts(out, selection_arg_name(row, i, room));
+		buf_puts(out, "\":");
 		line_value_json(&event->args[i], out);
 	}
 	buf_putc(out, '}');
-	if (has_remarks(row, event))
-		add_remarks(row, event, out);
+	for (size_t i = 0; i < sizeof(remarks) / sizeof(remarks[0]); i++)
+		add_remark(&remarks[i], row, event, out);
 	buf_puts(out, "}\n");
 }

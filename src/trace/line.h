@@ -1,15 +1,15 @@
-/* One event as a line, for people or as JSON. What a peer or a wallet's name says goes into a line only as what a
- * terminal shows and nothing that it obeys. */
+/* One event as a line, for people or as JSON. Strings come from peers and others: a line holds only what a terminal
+ * shows, and nothing that it obeys. */
 #ifndef TPCHECK_TRACE_LINE_H
 #define TPCHECK_TRACE_LINE_H
 
 #include "base/buf.h"
 #include "trace/selection.h"
 
-/* Turns the events' clock into the time of day, as it was when the trace began. */
+/* Turns the events' clock into the time of day; later changes of the time of day have no effect. */
 struct line_clock {
 	int64_t offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
-	uint64_t second;   /* that text tells of; 0: none yet */
+	uint64_t second;   /* of text, since the epoch; 0: none */
 	char text[16];     /* "12:34:56" */
 };
 void line_clock_init(struct line_clock *clock);
@@ -21,16 +21,16 @@ void line_time(struct line_clock *clock, uint64_t monotonic_ns, struct buf *out)
 /* Adds "12:34:56.789012 net:inbound_message peer_id=3 ... size=8 B\n". */
 void line_text(struct line_clock *clock, const struct contract_tracepoint *row, const struct event *event,
 	       struct buf *out);
-/* Adds one JSON object and a newline; doc/trace.md tells its members. pid is the process's. */
+/* Adds one JSON object and a newline; doc/trace.md lists its members. */
 void line_json(const struct line_clock *clock, const struct contract_tracepoint *row,
 	       const struct event *event, int64_t pid, struct buf *out);
 
-/* A value alone. */
+/* Adds a value, with its unit and the like if arg, which may be NULL, has them. A string stands as it is if it is a
+ * plain word, else between ' with special bytes as \xNN. */
 void line_value_text(const struct contract_arg *arg, const struct value *value, struct buf *out);
-/* null when it could not be read. */
+/* Adds a value; null if it could not be read. */
 void line_value_json(const struct value *value, struct buf *out);
-/* A string for people: as it is when it is a plain word, else between ' with what is special as \xNN. */
-void line_string_text(const uint8_t *bytes, size_t len, struct buf *out);
-void line_string_json(const uint8_t *bytes, size_t len, struct buf *out);
+/* Adds a string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
+void line_json_string(const uint8_t *bytes, size_t len, struct buf *out);
 
 #endif

@@ -30,7 +30,7 @@ type_of_operand(const struct operand *operand)
 	return operand->is_signed ? ARG_INT64 : ARG_UINT64;
 }
 
-/* The document's row, with the types that the site has. */
+/* Changes the documented types of arguments that are different in the binary. */
 static void
 adapt(struct contract_tracepoint *row, const struct site *site, uint32_t payload_bytes)
 {
@@ -41,7 +41,7 @@ adapt(struct contract_tracepoint *row, const struct site *site, uint32_t payload
 			    operand->is_signed == arg_type_is_signed(arg->code_type);
 
 		if (arg->code_type == ARG_BYTES && fits && !payload_bytes)
-			/* The address alone; the type says yet that it is one of bytes. */
+			/* Only the address is read; arg->type is still ARG_BYTES, see selection_shows. */
 			arg->code_type = ARG_UINT64;
 		else if (is_pointer(arg->code_type) ? operand->width_bytes != 8 && operand->width_bytes
 						    : !fits && operand->width_bytes)
@@ -49,8 +49,8 @@ adapt(struct contract_tracepoint *row, const struct site *site, uint32_t payload
 	}
 }
 
-/* The document's, or NULL. A release may have been guessed; what the binary has and came later is known all the
- * same. */
+/* The documented row, or NULL. The release may be a guess: a tracepoint that only a later release documents counts as
+ * documented. */
 static const struct contract_tracepoint *
 find_row(const struct site *site, unsigned release)
 {
@@ -114,7 +114,7 @@ list_names(const struct site *const *sorted, size_t cnt, struct buf *out)
 	}
 }
 
-/* Each pattern has to match something: a slip of the pen would make a trace that shows nothing. */
+/* A pattern that matches nothing is a mistake: the trace would show nothing. */
 static int
 check_patterns(const struct site *const *sorted, size_t cnt, const struct selection_opts *opts,
 	       struct diag *diag)
@@ -142,7 +142,7 @@ check_patterns(const struct site *const *sorted, size_t cnt, const struct select
 }
 
 static bool
-is_wanted(const struct site *site, const struct selection_opts *opts, bool any_documented)
+is_selected(const struct site *site, const struct selection_opts *opts, bool any_documented)
 {
 	char name[130];
 
@@ -169,17 +169,17 @@ add_sites(struct selection *selection, const struct site *const *sorted, size_t 
 
 		for (to = from + 1; to < cnt && site_is_like(sorted[to], first);)
 			to++;
-		if (!is_wanted(first, opts, any_documented))
+		if (!is_selected(first, opts, any_documented))
 			continue;
 		const struct contract_tracepoint *documented = find_row(first, opts->release);
 		id = documented ? documented->id : next++;
 		if (id >= SELECTION_MAX)
 			return diag_fail(
 				diag, -E2BIG,
-				"these are more tracepoints than can be traced at once (%d undocumented ones); name fewer",
+				"too many tracepoints: at most %d undocumented ones can be traced at once; name fewer",
 				SELECTION_MAX - TRACEPOINTS_CNT);
 		struct contract_tracepoint *row = make_row(selection, first, id, opts);
-		/* Before the row is what the binary says. */
+		/* Before adapt makes the row match the binary. */
 		if (selection->is_documented[id])
 			for (size_t i = from; i < to; i++)
 				contract_check_site(row, sorted[i], &selection->differences);
@@ -199,13 +199,13 @@ selection_make(struct selection *selection, const struct site *sites, size_t sit
 	const struct site **sorted = sites_sort(sites, sites_cnt);
 
 	*selection = (struct selection){0};
-	int code = sites_cnt ? check_patterns(sorted, sites_cnt, opts, diag) : 0;
-	if (!code)
-		code = add_sites(selection, sorted, sites_cnt, opts, diag);
-	if (!code && !selection->points_cnt)
-		code = diag_fail(diag, -ENODATA, "the binary has no tracepoints to attach to");
+	int err = sites_cnt ? check_patterns(sorted, sites_cnt, opts, diag) : 0;
+	if (!err)
+		err = add_sites(selection, sorted, sites_cnt, opts, diag);
+	if (!err && !selection->points_cnt)
+		err = diag_fail(diag, -ENODATA, "the binary has no tracepoints to attach to");
 	free(sorted);
-	return code;
+	return err;
 }
 
 void
