@@ -30,8 +30,8 @@ has_context(const struct notes *notes, const char *context)
 	return false;
 }
 
-/* Reads no more of the file than the question needs: a version is in the first megabytes of what is not code, or in
- * code; the texts are looked for where there is none, or where the wallet's tracepoints are missing. */
+/* Reads no more of the file than necessary. A version is in the first megabytes of the data, or else in the code. The
+ * marks are needed only if there is no version, or if the wallet's tracepoints are missing. */
 static int
 find_release(struct binary *binary, int fd, unsigned release, struct diag *diag)
 {
@@ -45,16 +45,16 @@ find_release(struct binary *binary, int fd, unsigned release, struct diag *diag)
 		err = notes_scan_fd(notes, fd, true, on_chunk, &binary->traces, diag);
 	if (!err && ((!release && !binary->traces.version[0]) || !has_wallet))
 		err = notes_scan_fd(notes, fd, false, on_chunk_for_marks, &binary->traces, diag);
-	/* Some linkers put constants into one segment with the code. */
+	/* Some linkers put constants into the same segment as the code. */
 	if (!err && binary->traces.has_marks && !binary->traces.has_wallet_mark)
 		err = notes_scan_fd(notes, fd, true, on_chunk_for_marks, &binary->traces, diag);
 	if (err)
 		return err;
-	binary->lacks_the_wallet = !has_wallet && binary->traces.has_marks && !binary->traces.has_wallet_mark;
+	binary->has_no_wallet = !has_wallet && binary->traces.has_marks && !binary->traces.has_wallet_mark;
 	release_guess(&binary->traces, notes_sites(notes), notes_cnt(notes), &binary->guess);
 	if (release) {
 		binary->guess = (struct release_guess){.release = release, .is_sure = true};
-		snprintf(binary->guess.why, sizeof(binary->guess.why), "--release says so");
+		snprintf(binary->guess.why, sizeof(binary->guess.why), "%s", BINARY_WHY_OPTION);
 	}
 	return 0;
 }
@@ -86,7 +86,7 @@ binary_open(struct binary *binary, const char *path, unsigned release)
 	if (!notes_cnt(binary->notes) && !notes_problems_cnt(binary->notes)) {
 		binary->outcome = OUTCOME_SKIP;
 		binary->reason = xasprintf(
-			"'%s' has no tracepoints: it was built without USDT; build it with -DWITH_USDT=ON (before v29 with --enable-usdt) where <sys/sdt.h> is, which is in systemtap-sdt-dev on Debian and Ubuntu",
+			"'%s' has no tracepoints: it was built without USDT; build it with -DWITH_USDT=ON (before v29: --enable-usdt), with <sys/sdt.h> installed (package systemtap-sdt-dev on Debian and Ubuntu)",
 			path);
 		goto out;
 	}

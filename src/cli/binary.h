@@ -1,4 +1,4 @@
-/* A file that is looked at without being run: its notes, and the release that it is compared with. */
+/* A file that is read without being run: its notes, and the release to compare it with. */
 #ifndef TPCHECK_CLI_BINARY_H
 #define TPCHECK_CLI_BINARY_H
 
@@ -7,22 +7,25 @@
 #include "report/abi.h"
 
 struct binary {
-	enum outcome outcome; /* OUTCOME_PASS: there is something to look at; else reason says why not */
+	enum outcome outcome; /* OUTCOME_PASS: it has tracepoints; else reason says why it cannot be used */
 	char *reason;
 	struct notes *notes;
 	struct release_traces traces;
 	struct release_guess guess;
 	char release_name[16];
-	bool lacks_the_wallet;
+	bool has_no_wallet; /* it was built without one */
 	struct report_binary report;
 };
 
-/* release 0: it is found out. */
+/* Why a release was chosen, if it was given. */
+#define BINARY_WHY_OPTION "given by --release"
+
+/* release 0: find it in the file. */
 void binary_open(struct binary *binary, const char *path, unsigned release);
 void binary_close(struct binary *binary);
 
-/* The release of a file that is to be run or traced; master where nothing tells it: what is wrong with the file is told
- * by who uses it then. A release that is given (not 0) is that. */
+/* The release of a file that is about to be run or traced: the given one unless it is 0, else the one found in the
+ * file, else master. If the file cannot be used, whoever runs or traces it reports that. */
 unsigned binary_find_release(const char *path, unsigned release);
 
 #endif

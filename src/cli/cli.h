@@ -1,4 +1,6 @@
-/* The commands. Each parses its own arguments (argv[0] is "tpcheck COMMAND") and returns the exit code. */
+/* The commands, and what their command lines share. Each command parses its own arguments (argv[0] is
+ * "tpcheck COMMAND") and returns the exit code. Whatever parses an option here ends the program with code 2 and a
+ * message when the value is wrong. */
 #ifndef TPCHECK_CLI_CLI_H
 #define TPCHECK_CLI_CLI_H
 
@@ -20,24 +22,32 @@ struct command {
 extern const struct command command_run, command_list, command_selftest, command_doctor;
 extern const struct command command_abi, command_diff, command_trace;
 
-/* What main does before and after a command. */
+/* What main does before a command, and how it runs one. */
 void cli_set_up(int argc, char **argv);
 int cli_run(const struct command *command, int argc, char **argv);
 
-/* The value of an option that chooses among names; ends the program with code 2 and the choices when it is none
- * of them. names ends with NULL. */
-struct argp_state;
+/* The index of value among names, which end with NULL. */
 int cli_choice(const struct argp_state *state, const char *option, const char *value,
 	       const char *const *names);
 
-/* A whole number from lo to hi, or code 2. */
+/* A whole number from lo to hi. */
 long cli_number(const struct argp_state *state, const char *option, const char *value, long lo, long hi);
 
-/* The name or number of a user, for node_opts and its like; or code 2. */
+/* The name or number of a user of this machine, for node_opts and its like. */
 const char *cli_user(const struct argp_state *state, const char *value);
+#define CLI_USER_HELP "User to run bitcoind as when tpcheck is root (default: who called sudo, else nobody)"
 
-/* A release of Bitcoin Core that has tracepoints, see release_parse; or code 2. */
-unsigned cli_release(const struct argp_state *state, const char *option, const char *value);
+/* A release of Bitcoin Core that has tracepoints, see release_parse. */
+unsigned cli_release(const struct argp_state *state, const char *value);
+
+/* Complains about an argument that the command does not take. */
+void cli_extra_argument(const struct argp_state *state, const char *arg);
+
+/* Appends to an array that the caller frees; item is borrowed. */
+void cli_append(const char ***items, size_t *cnt, const char *item);
+
+/* Writes a report to standard output, and frees it. */
+void cli_print(char *text);
 
 extern const char *const cli_attach_names[];  /* indices are enum probe_method */
 extern const char *const cli_headers_names[]; /* indices are enum probe_headers */

@@ -1,46 +1,20 @@
 #include "contract/diff.h"
 #include "cli/binary.h"
 #include "cli/cli.h"
+#include "cli/files_args.h"
 #include "contract/contract.h"
 
 #include <argp.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-enum { OPTION_FORMAT = 256 };
-
-struct diff_options {
-	const char *paths[2];
-	unsigned paths_cnt, release;
-	int format;
-};
 
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
-	struct diff_options *options = state->input;
+	const struct files_args *args = state->input;
 
-	switch (key) {
-	case 'r':
-		options->release = cli_release(state, "release", arg);
-		return 0;
-	case OPTION_FORMAT:
-		options->format = cli_choice(state, "format", arg, cli_format_names);
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->paths_cnt == 2)
-			argp_error(state, "'%s' is one too many: diff compares two", arg);
-		options->paths[options->paths_cnt++] = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (options->paths_cnt + (options->release != 0) != 2)
-			argp_error(
-				state,
-				"what with what? tpcheck diff OLD NEW, or tpcheck diff --release=RELEASE NEW");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	if (key == ARGP_KEY_END && args->paths_cnt + (args->release != 0) != 2)
+		argp_error(state, "diff needs two files, or --release and one file");
+	return files_args_parse(key, arg, state);
 }
 
 static struct diff_side
@@ -54,7 +28,7 @@ side_of(const struct binary *binary)
 	};
 }
 
-/* Whether the binary can be compared; else what to say is in the diff. */
+/* Whether the binary can be compared; if not, the diff gets the outcome and the reason. */
 static bool
 is_usable(const struct binary *binary, struct report_diff *diff)
 {
@@ -72,7 +46,7 @@ compare(const struct diff_side *before, const struct diff_side *after, struct re
 	if (before->pointer_bytes != after->pointer_bytes) {
 		diff->outcome = OUTCOME_ERROR;
 		diff->reason =
-			"one is a 32-bit binary and the other a 64-bit one: their arguments have other widths";
+			"one is a 32-bit binary and the other a 64-bit one, so their arguments differ in width";
 		return;
 	}
 	diff_interfaces(before, after, changes);
@@ -81,62 +55,76 @@ compare(const struct diff_side *before, const struct diff_side *after, struct re
 			diff->outcome = OUTCOME_FAIL;
 }
 
+/* Compares NEW with OLD. */
+static void
+compare_files(const struct binary *before, const struct binary *after, struct report_diff *diff,
+	      struct changes *changes)
+{
+	struct diff_side old_side, new_side;
+
+	diff->before = before->report;
+	if (!is_usable(before, diff) || !is_usable(after, diff))
+		return;
+	old_side = side_of(before);
+	new_side = side_of(after);
+	compare(&old_side, &new_side, diff, changes);
+}
+
+/* Compares NEW with the documentation of a release. */
+static void
+compare_release(unsigned release, const char *name, const struct binary *after, struct report_diff *diff,
+		struct changes *changes)
+{
+	diff->before = (struct report_binary){.release = name, .why = BINARY_WHY_OPTION};
+	if (!is_usable(after, diff))
+		return;
+	struct diff_side new_side = side_of(after);
+	struct diff_side old_side = {.release = release, .pointer_bytes = new_side.pointer_bytes};
+	compare(&old_side, &new_side, diff, changes);
+}
+
+static const struct argp_option options[] = {
+	{"release", FILES_RELEASE, "RELEASE", 0,
+	 "Compare NEW with the documentation of this release (23 to 31, or master) instead of OLD", 0},
+	{"format", FILES_FORMAT, "text|json", 0,
+	 "Report format (default: text, which is Markdown, ready to paste)", 0},
+	{0},
+};
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "OLD NEW\n--release=RELEASE NEW",
+	.doc = "Report what changed between the tracepoints of two binaries, from their ELF notes and from what is known about their releases, and whether it breaks consumers. "
+	       "Runs nothing, and needs no privileges.\v"
+	       "Exit codes: 0 nothing breaks, 1 something does, 2 wrong usage, 77 one of the files has no tracepoints, 99 one of them could not be read as ELF.",
+};
+
 static int
 run(int argc, char **argv)
 {
-	static const struct argp_option known[] = {
-		{"release", 'r', "RELEASE", 0,
-		 "Compare with what this release promises (23 to 31, or master) instead of OLD", 0},
-		{"format", OPTION_FORMAT, "text|json", 0,
-		 "How to report (default text: Markdown, to be pasted)", 0},
-		{0},
-	};
-	static const struct argp argp = {
-		.options = known,
-		.parser = parse,
-		.args_doc = "OLD NEW\n--release=RELEASE NEW",
-		.doc = "Tells what became different between the tracepoints of two binaries, by their ELF notes and by what is known of the releases they are of, and whether it breaks those who read them. Needs no privileges, and runs nothing.\vExit codes: 0 nothing breaks, 1 something does, 2 wrong usage, 77 one of the files has no tracepoints, 99 one of them could not be read as ELF.",
-	};
-	struct diff_options options = {0};
-	struct binary binaries[2] = {0};
+	struct files_args args = {.paths_max = 2};
+	struct binary binaries[FILES_MAX] = {0};
 	struct changes changes = {0};
 	char name[16];
 
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	struct report_diff diff = {.outcome = OUTCOME_PASS, .changes = &changes};
-	bool usable = true;
-	for (unsigned i = 0; i < options.paths_cnt; i++) {
-		binary_open(&binaries[i], options.paths[i], 0);
-		if (usable)
-			usable = is_usable(&binaries[i], &diff);
-	}
-	const struct binary *new = &binaries[options.paths_cnt - 1];
-	diff.after = new->report;
-	diff.before = options.release ? (struct report_binary){.release = release_name(options.release, name),
-							       .why = "--release says so"}
-				      : binaries[0].report;
-	if (usable) {
-		struct diff_side after = side_of(new);
-		struct diff_side before = options.release
-						  ? (struct diff_side){.release = options.release,
-								       .pointer_bytes = after.pointer_bytes}
-						  : side_of(&binaries[0]);
-
-		compare(&before, &after, &diff, &changes);
-	}
-	if (options.format == CLI_FORMAT_JSON) {
-		char *text = report_diff_json(&diff);
-
-		fputs(text, stdout);
-		free(text);
-	} else {
+	argp_parse(&argp, argc, argv, 0, NULL, &args);
+	for (unsigned i = 0; i < args.paths_cnt; i++)
+		binary_open(&binaries[i], args.paths[i], 0);
+	const struct binary *new = &binaries[args.paths_cnt - 1];
+	struct report_diff diff = {.outcome = OUTCOME_PASS, .after = new->report, .changes = &changes};
+	if (args.release)
+		compare_release(args.release, release_name(args.release, name), new, &diff, &changes);
+	else
+		compare_files(&binaries[0], new, &diff, &changes);
+	if (args.format == CLI_FORMAT_JSON)
+		cli_print(report_diff_json(&diff));
+	else
 		report_diff_text(diff.outcome == OUTCOME_ERROR ? stderr : stdout, &diff);
-	}
-	enum exit_code code = report_outcome_code(diff.outcome);
 	changes_fini(&changes);
-	for (unsigned i = 0; i < options.paths_cnt; i++)
+	for (unsigned i = 0; i < args.paths_cnt; i++)
 		binary_close(&binaries[i]);
-	return code;
+	return report_outcome_code(diff.outcome);
 }
 
-const struct command command_diff = {"diff", "what changed between two binaries, and whom it breaks", run};
+const struct command command_diff = {
+	"diff", "compare two binaries' tracepoints, and report what breaks consumers", run};

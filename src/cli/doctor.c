@@ -1,9 +1,9 @@
 #include "cli/cli.h"
 
 #include "base/buf.h"
+#include "cli/advice.h"
 #include "cli/bitcoind.h"
 #include "cli/environment.h"
-#include "cli/nearest.h"
 #include "contract/contract.h"
 #include "notes/notes.h"
 #include "report/report.h"
@@ -24,22 +24,53 @@ parse(int key, char *arg, struct argp_state *state)
 		*bitcoind = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one too many: doctor takes no argument", arg);
+		cli_extra_argument(state, arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
+/* What doctor says of one thing. */
+#define WORD_OK      "ok"
+#define WORD_WARNING "warn"
+#define WORD_UNUSED  "no" /* missing, but not required */
+#define WORD_FAILED  "FAIL"
+
 static void
-tell(const char *name, const char *word, const char *detail)
+print_line(const char *word, const char *name, const char *detail)
 {
 	printf("%-5s %-15s %s\n", word, name, detail);
 }
 
-/* The bitcoind and its tracepoints; true when there is something to judge. */
+/* True if there is any documented tracepoint. */
 static bool
-look_at_bitcoind(const char *given)
+print_tracepoints(const struct notes *notes)
+{
+	unsigned found = 0;
+	struct buf missing, detail;
+
+	buf_init(&missing, 8192);
+	buf_init(&detail, 16384);
+	for (int id = 0; id < TRACEPOINTS_CNT; id++) {
+		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
+
+		if (notes_find(notes, row->context, row->name, 0))
+			found++;
+		else
+			buf_printf(&missing, "%s%s", missing.len ? ", " : "; missing: ", row->full_name);
+	}
+	buf_printf(&detail, "%u of the %d documented ones%s", found, TRACEPOINTS_CNT,
+		   missing.len ? missing.data : "");
+	print_line(found == TRACEPOINTS_CNT ? WORD_OK : WORD_WARNING, "tracepoints", detail.data);
+	buf_fini(&detail);
+	buf_fini(&missing);
+	return found > 0;
+}
+
+/* Prints which bitcoind would be checked, and its tracepoints. True if there is something to check. */
+static bool
+print_bitcoind(const char *given)
 {
 	struct notes *notes = NULL;
 	struct diag diag;
@@ -47,54 +78,49 @@ look_at_bitcoind(const char *given)
 	bool ok = false;
 
 	if (bitcoind_find(given, &path, &diag)) {
-		tell("bitcoind", "LACKS", diag.text);
+		print_line(WORD_FAILED, "bitcoind", diag.text);
 		return false;
 	}
-	tell("bitcoind", "ok", path);
-	if (notes_open(&notes, path, &diag)) {
-		tell("tracepoints", "LACKS", diag.text);
-	} else if (!notes_is_native(notes)) {
-		tell("tracepoints", "LACKS", "it is for another machine than this one");
-	} else if (!notes_cnt(notes)) {
-		tell("tracepoints", "LACKS",
-		     "none: this bitcoind was built without USDT support; build it with -DWITH_USDT=ON");
-	} else {
-		unsigned found = 0;
-		struct buf text;
-
-		buf_init(&text, 8192);
-		for (int id = 0; id < TRACEPOINTS_CNT; id++) {
-			const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
-
-			if (notes_find(notes, row->context, row->name, 0))
-				found++;
-			else
-				buf_printf(&text, "%s%s", text.len ? ", " : "; not there: ", row->full_name);
-		}
-		char *line = buf_take(&text);
-		printf("%-5s %-15s %u of the %d documented ones%s\n",
-		       found == TRACEPOINTS_CNT ? "ok" : "some", "tracepoints", found, TRACEPOINTS_CNT, line);
-		free(line);
-		ok = found > 0;
-	}
+	print_line(WORD_OK, "bitcoind", path);
+	if (notes_open(&notes, path, &diag))
+		print_line(WORD_FAILED, "tracepoints", diag.text);
+	else if (!notes_is_native(notes))
+		print_line(WORD_FAILED, "tracepoints", "this bitcoind is built for another architecture");
+	else if (!notes_cnt(notes))
+		print_line(WORD_FAILED, "tracepoints",
+			   "none: this bitcoind was built without USDT; build it with -DWITH_USDT=ON");
+	else
+		ok = print_tracepoints(notes);
 	notes_free(notes);
 	free(path);
 	return ok;
 }
 
+static void
+print_features(const struct probe_feature *features, size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++)
+		print_line(features[i].ok       ? WORD_OK
+			   : features[i].needed ? WORD_FAILED
+						: WORD_UNUSED,
+			   features[i].name, features[i].detail);
+}
+
+static const struct argp_option options[] = {
+	{"bitcoind", OPTION_BITCOIND, "PATH", 0,
+	 "The bitcoind to look at (default: $BITCOIND, else the one in PATH)", 0},
+	{0},
+};
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Try everything that tpcheck needs from this machine, and report what works, what is missing, and how to get it.\v"
+	       "Exit codes: 0 a bitcoind can be checked here, 77 it cannot.",
+};
+
 static int
 run(int argc, char **argv)
 {
-	static const struct argp_option options[] = {
-		{"bitcoind", OPTION_BITCOIND, "PATH", 0,
-		 "The bitcoind to look at (default: $BITCOIND, else the one in PATH)", 0},
-		{0},
-	};
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.doc = "Tries what tpcheck needs of this machine, and says for each thing what it found and what would help.\vExit codes: 0 a bitcoind can be judged here, 77 it cannot.",
-	};
 	struct probe_feature features[PROBE_FEATURES_MAX];
 	struct probe_opts probe = {0};
 	const char *bitcoind = NULL;
@@ -103,25 +129,21 @@ run(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &bitcoind);
 	environment_fill_probe_opts(&probe);
 	size_t cnt = probe_try_features(features, probe.kernel_source);
-	for (size_t i = 0; i < cnt; i++)
-		tell(features[i].name,
-		     features[i].ok       ? "ok"
-		     : features[i].needed ? "LACKS"
-					  : "no",
-		     features[i].detail);
+	print_features(features, cnt);
 	bool can_probe = !probe_find_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason));
-	bool can_judge = look_at_bitcoind(bitcoind);
+	bool can_check = print_bitcoind(bitcoind);
 
 	puts("");
-	nearest_tell(features, cnt, stdout);
+	advice_print(features, cnt, stdout);
 	puts("");
 	if (!can_probe)
 		printf("tpcheck cannot run here. %s\n", reason);
-	else if (!can_judge)
-		puts("This machine can run tpcheck ('tpcheck selftest' shows it), but there is no bitcoind to judge.");
+	else if (!can_check)
+		puts("This machine can run tpcheck ('tpcheck selftest' shows it), but there is no bitcoind to check.");
 	else
-		puts("This machine can judge that bitcoind: tpcheck run");
-	return can_probe && can_judge ? EXIT_PASSED : EXIT_SKIPPED;
+		puts("This machine can check that bitcoind: tpcheck run");
+	return can_probe && can_check ? EXIT_PASSED : EXIT_SKIPPED;
 }
 
-const struct command command_doctor = {"doctor", "tell what this machine allows, and what would help", run};
+const struct command command_doctor = {
+	"doctor", "report whether this machine can run tpcheck, and what would help", run};

@@ -1,14 +1,13 @@
-/* Whoever can set a variable of root's shell, or calls a tpcheck that has file capabilities, must not choose by it what
- * is compiled into the kernel or run: clang includes from CPATH, libbcc compiles the headers in BCC_KERNEL_SOURCE,
- * libcrypto loads the modules that OPENSSL_CONF names, libcurl asks the proxy in http_proxy. There are more such names
- * than anybody knows, so those that are read here are listed, and the rest goes: for everybody, as it also makes a run
- * depend on less. What the loader obeys (LD_PRELOAD) is over when a program can look; it ignores that by itself where a
- * file has capabilities, and sudo takes it away. */
+/* Nobody may choose by an environment variable what a privileged tpcheck compiles into the kernel or runs: neither
+ * someone who can set a variable of root's shell, nor the caller of a tpcheck with file capabilities. clang includes
+ * from CPATH, libbcc compiles the headers in BCC_KERNEL_SOURCE, libcrypto loads the modules that OPENSSL_CONF names,
+ * libcurl uses http_proxy. There are more such names than anybody knows. Therefore only the variables listed here are
+ * kept, for everybody, which also makes runs more alike. By the time a program can act, the dynamic loader has obeyed
+ * its variables (LD_PRELOAD); it ignores them if the file has capabilities, and sudo removes them. */
 #include "cli/environment.h"
 
 #include "base/privileges.h"
 #include "base/xmem.h"
-#include "probe/probe.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -20,22 +19,24 @@
 extern char **environ;
 
 /* tests/cli/privileges_test.sh compares these with what the sources read. */
-static const char *const kept[] = {
-	"PATH",     /* where bitcoind is looked for; it never runs with our privileges */
+static const char *const allowed[] = {
+	"PATH",     /* where to look for bitcoind, which never runs with our privileges */
 	"BITCOIND", /* the same */
 	"TMPDIR",   /* see environment_check_tmpdir */
-	"SUDO_UID", /* whom bitcoind runs as, and whom what is kept belongs to; never root */
+	"SUDO_UID", /* the user to run bitcoind as, and the owner of artifacts; never root */
 	"SUDO_GID", /* the same */
-	"HOME",     /* where a bitcoind that trace starts as ourselves has its datadir */
-	"TERM",     /* whether a terminal has colours and a cursor that moves */
+	"HOME",     /* the datadir of a bitcoind that trace starts as the same user */
+	"TERM",     /* whether a terminal has colours and a movable cursor */
 	"NO_COLOR", /* https://no-color.org */
-	"TZ",       /* of the times that trace tells; the C library takes nothing else from it */
+	"TZ",       /* the time zone of trace's times; the C library takes nothing else from it */
 };
 
-/* Those who may do no more than we can choose what is compiled. */
-static const char *const kept_unless_raised[] = {
+/* For callers who could compile it into the kernel themselves. */
+static const char *const allowed_unless_raised[] = {
 	"BCC_KERNEL_SOURCE", /* for --headers=system */
 };
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 static bool
 is_among(const char *const *names, size_t cnt, const char *variable)
@@ -49,16 +50,15 @@ is_among(const char *const *names, size_t cnt, const char *variable)
 }
 
 static bool
-is_kept(const char *variable)
+is_allowed(const char *variable)
 {
 #ifdef __SANITIZE_ADDRESS__
 	if (strstr(variable, "SAN_OPTIONS="))
 		return true;
 #endif
-	return is_among(kept, sizeof(kept) / sizeof(kept[0]), variable) ||
+	return is_among(allowed, COUNT(allowed), variable) ||
 	       (!privileges_are_raised() &&
-		is_among(kept_unless_raised, sizeof(kept_unless_raised) / sizeof(kept_unless_raised[0]),
-			 variable));
+		is_among(allowed_unless_raised, COUNT(allowed_unless_raised), variable));
 }
 
 void
@@ -66,9 +66,9 @@ environment_reduce(void)
 {
 	char **to = environ;
 
-	/* Not by unsetenv: it leaves alone what has no name ("=x") and what is there twice. */
+	/* unsetenv would miss entries without a name ("=x") and duplicates. */
 	for (char **from = environ; from && *from; from++)
-		if (is_kept(*from))
+		if (is_allowed(*from))
 			*to++ = *from;
 	if (to)
 		*to = NULL;
@@ -96,7 +96,7 @@ environment_fill_probe_opts(struct probe_opts *opts)
 	opts->kernel_source = getenv("BCC_KERNEL_SOURCE");
 }
 
-/* Root's, and nobody else can rename what root made in it. */
+/* It is root's, and nobody else can rename what root created in it. */
 static bool
 is_safe(const struct stat *st)
 {
@@ -107,27 +107,27 @@ int
 environment_check_tmpdir(struct diag *diag)
 {
 	const char *given = getenv("TMPDIR");
-	int code = 0;
+	int err = 0;
 
-	/* In a user namespace owners are not known, and nothing can be compiled into the kernel. */
+	/* In a user namespace, owners are unknown and nothing can be loaded into the kernel. */
 	if (geteuid() != 0 || privileges_are_confined())
 		return 0;
-	/* One that is not there is told where it is used. */
+	/* Whoever uses a folder that does not exist reports that. */
 	char *path = realpath(given && *given ? given : "/tmp", NULL);
 	char *end = path ? path + strlen(path) : NULL;
-	while (path && !code && end) {
+	while (path && !err && end) {
 		struct stat st;
 
 		*end = '\0';
 		const char *folder = *path ? path : "/";
 		if (!stat(folder, &st) && !is_safe(&st))
-			code = diag_fail(
+			err = diag_fail(
 				diag, -EPERM,
-				"failed to use '%s' for temporary files: others than root can change '%s' (user %u, mode %04o), and root would use what they put there; set TMPDIR to a folder like /tmp, with the sticky bit (chmod +t)",
+				"failed to use '%s' for temporary files: users other than root can change '%s' (user %u, mode %04o), and root would use what they put there; set TMPDIR to a folder like /tmp, with the sticky bit (chmod +t)",
 				given && *given ? given : "/tmp", folder, (unsigned)st.st_uid,
 				(unsigned)(st.st_mode & 07777));
 		end = *path ? strrchr(path, '/') : NULL;
 	}
 	free(path);
-	return code;
+	return err;
 }

@@ -1,6 +1,6 @@
-/* The program that people call. What looks at files alone is done here: it must be quick, and must work where libbcc
- * and libcurl are not even installed, as loading these (and LLVM with them) takes longer and more memory than all of
- * abi. Everything else is for tpcheck-full, which has all commands. */
+/* The program tpcheck. It runs abi and diff itself: they only read files, should be quick, and should work where libbcc
+ * and libcurl are not installed. Loading libbcc (and LLVM with it) takes more time and memory than all that abi does.
+ * Everything else is handed to tpcheck-full, which has all commands. */
 #include "cli/cli.h"
 
 #include "base/privileges.h"
@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Beside this program, where it was built; else where it is installed. */
+/* Beside this program in the build folder; else where it is installed. */
 static const char *const places[] = {"tpcheck-full", TPCHECK_LIBEXEC "/tpcheck-full"};
 
-/* The folder that this program is in, with a slash behind; the caller frees it. */
+/* The folder that this program is in, ending with a slash; the caller frees it. */
 static char *
 own_folder(void)
 {
@@ -44,16 +44,15 @@ hand_over(char **argv)
 		if (errno != ENOENT) {
 			fprintf(stderr, "tpcheck: failed to run '%s': %s%s\n", path, strerror(errno),
 				errno == EPERM
-					? "; it has file capabilities (getcap) that nobody can have in this container: take them away (setcap -r), or allow them (--cap-add)"
-				: errno == EACCES
-					? "; if its file belongs to a group that may run it, you are not in it"
-					: "");
+					? "; it has file capabilities (getcap) that nobody can have in this container: remove them (setcap -r), or allow them (--cap-add)"
+				: errno == EACCES ? "; if only a group may run it, you are not a member"
+						  : "");
 			return EXIT_ERROR;
 		}
 		free(path);
 	}
 	fprintf(stderr,
-		"tpcheck: tpcheck-full is neither in '%s' nor in '%s%s', and only abi and diff work without; install both programs\n",
+		"tpcheck: tpcheck-full is neither in '%s' nor in '%s%s', and only abi and diff work without it; install both programs\n",
 		folder, folder, TPCHECK_LIBEXEC);
 	free(folder);
 	return EXIT_ERROR;
@@ -63,7 +62,7 @@ int
 main(int argc, char **argv)
 {
 	static const struct command *const commands[] = {&command_abi, &command_diff};
-	static const unsigned kept[] = {CAP_DAC_READ_SEARCH}; /* any file that root may name */
+	static const unsigned kept[] = {CAP_DAC_READ_SEARCH}; /* to read any file, as root may */
 	struct diag diag;
 
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)

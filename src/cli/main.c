@@ -15,25 +15,26 @@ static const struct command *const commands[] = {&command_run,   &command_abi,  
 						 &command_doctor};
 enum { COMMANDS_CNT = sizeof(commands) / sizeof(*commands) };
 
-/* What is kept of root's capabilities, or of those that an ordinary user was given; tests/cli/privileges_test.sh shows
+/* The capabilities to keep, of root's or of those that an ordinary user was given. tests/cli/privileges_test.sh shows
  * what each is for. */
-static const unsigned kept_to_trace[] = {
-	CAP_BPF,             /* maps and programs, a uprobe_multi link */
+static const unsigned trace_capabilities[] = {
+	CAP_BPF,             /* maps, programs, a uprobe_multi link */
 	CAP_PERFMON,         /* tracing programs, rings */
 	CAP_SYS_ADMIN,       /* perf events on uprobes; a network namespace */
-	CAP_NET_ADMIN,       /* its loopback device */
-	CAP_SETUID,          /* bitcoind's user */
-	CAP_SETGID,          /* and groups */
-	CAP_SETPCAP,         /* nothing of this is left in bitcoind's bounding set */
-	CAP_CHOWN,           /* its datadir is its user's */
-	CAP_DAC_OVERRIDE,    /* we read and write there */
-	CAP_SYS_PTRACE,      /* /proc/PID/mem of a process of another user: are the traps set? */
-	CAP_DAC_READ_SEARCH, /* the same, for an ordinary user who has no CAP_DAC_OVERRIDE */
-	CAP_KILL,            /* it shall end */
+	CAP_NET_ADMIN,       /* the loopback device of that namespace */
+	CAP_SETUID,          /* to run bitcoind as another user */
+	CAP_SETGID,          /* and without our groups */
+	CAP_SETPCAP,         /* to empty bitcoind's bounding set */
+	CAP_CHOWN,           /* to give the datadir to bitcoind's user */
+	CAP_DAC_OVERRIDE,    /* to read and write there */
+	CAP_SYS_PTRACE,      /* to check the traps in another user's /proc/PID/mem */
+	CAP_DAC_READ_SEARCH, /* the same, for an ordinary user without CAP_DAC_OVERRIDE */
+	CAP_KILL,            /* to end bitcoind */
 	CAP_IPC_LOCK,        /* large rings */
-	CAP_SYS_NICE,        /* the thread that empties them */
+	CAP_SYS_NICE,        /* priority for the thread that empties them */
 };
-static const unsigned kept_to_read[] = {CAP_DAC_READ_SEARCH}; /* any file that root may name, as in front.c */
+static const unsigned read_capabilities[] = {CAP_DAC_READ_SEARCH}; /* as in front.c */
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 static bool
 traces(const struct command *command)
@@ -53,7 +54,7 @@ parse(int key, char *arg, struct argp_state *state)
 	struct chosen *chosen = state->input;
 
 	if (key == ARGP_KEY_NO_ARGS)
-		argp_error(state, "no command given; '%s run' judges a bitcoind", state->name);
+		argp_error(state, "no command given; '%s run' checks a bitcoind", state->name);
 	if (key != ARGP_KEY_ARG)
 		return ARGP_ERR_UNKNOWN;
 	for (int i = 0; i < COMMANDS_CNT; i++)
@@ -61,7 +62,7 @@ parse(int key, char *arg, struct argp_state *state)
 			chosen->command = commands[i];
 	if (!chosen->command)
 		argp_error(state, "there is no command '%s'; see '%s --help'", arg, state->name);
-	/* The rest belongs to the command. */
+	/* The command parses the rest. */
 	chosen->argc = state->argc - state->next + 1;
 	chosen->argv = state->argv + state->next - 1;
 	state->next = state->argc;
@@ -83,11 +84,26 @@ help_filter(int key, const char *text, void *input)
 	for (int i = 0; i < COMMANDS_CNT; i++)
 		fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fprintf(file,
-		"\n'tpcheck COMMAND --help' tells a command's options.\n"
-		"Exit codes: %d all passed, %d something failed, %d wrong usage, %d nothing could be judged, %d a verdict could not be reached.",
+		"\n'tpcheck COMMAND --help' lists a command's options.\n"
+		"Exit codes: %d all passed, %d something failed, %d wrong usage, %d nothing could be checked, %d no verdict.",
 		EXIT_PASSED, EXIT_FAILED, EXIT_USAGE, EXIT_SKIPPED, EXIT_ERROR);
 	fclose(file);
 	return out;
+}
+
+static int
+keep_capabilities(const struct command *command, struct diag *diag)
+{
+	if (traces(command))
+		return privileges_keep(trace_capabilities, COUNT(trace_capabilities), diag);
+	return privileges_keep(read_capabilities, COUNT(read_capabilities), diag);
+}
+
+static int
+complain(const struct diag *diag, enum exit_code code)
+{
+	fprintf(stderr, "tpcheck: %s\n", diag->text);
+	return code;
 }
 
 int
@@ -96,7 +112,7 @@ main(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse,
 		.args_doc = "COMMAND [ARGUMENT...]",
-		.doc = "Tells whether the USDT tracepoints of a Bitcoin Core binary still do what Bitcoin Core documents.\v",
+		.doc = "Check whether the USDT tracepoints of a Bitcoin Core binary do what Bitcoin Core documents.\v",
 		.help_filter = help_filter,
 	};
 	struct chosen chosen = {0};
@@ -106,18 +122,9 @@ main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
-	int code = traces(chosen.command)
-			   ? privileges_keep(kept_to_trace, sizeof(kept_to_trace) / sizeof(kept_to_trace[0]),
-					     &diag)
-			   : privileges_keep(kept_to_read, sizeof(kept_to_read) / sizeof(kept_to_read[0]),
-					     &diag);
-	if (code) {
-		fprintf(stderr, "tpcheck: %s\n", diag.text);
-		return EXIT_ERROR;
-	}
-	if (traces(chosen.command) && environment_check_tmpdir(&diag)) {
-		fprintf(stderr, "tpcheck: %s\n", diag.text);
-		return EXIT_USAGE;
-	}
+	if (keep_capabilities(chosen.command, &diag))
+		return complain(&diag, EXIT_ERROR);
+	if (traces(chosen.command) && environment_check_tmpdir(&diag))
+		return complain(&diag, EXIT_USAGE);
 	return cli_run(chosen.command, chosen.argc, chosen.argv);
 }

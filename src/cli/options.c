@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "base/xmem.h"
 #include "cli/environment.h"
 #include "contract/contract.h"
 #include "report/report.h"
@@ -47,10 +48,11 @@ const struct argp cli_probe_argp = {
 	.options =
 		(const struct argp_option[]){
 			{"attach", OPTION_ATTACH, "auto|multi|perf|tracefs", 0,
-			 "How to attach: one uprobe_multi link, a perf event for each probe, or an event of tracefs for each",
+			 "How to attach: one uprobe_multi link, a perf event per probe, or a tracefs event per probe (default: auto, the first that works)",
 			 0},
 			{"headers", OPTION_HEADERS, "builtin|system", 0,
-			 "Kernel headers: the built-in ones (default), or those that libbcc finds", 0},
+			 "Kernel headers to compile the probes with: tpcheck's own (default), or those that libbcc finds",
+			 0},
 			{0},
 		},
 	.parser = parse_probe,
@@ -59,7 +61,7 @@ const struct argp cli_probe_argp = {
 void
 cli_set_up(int argc, char **argv)
 {
-	/* What the parent had ignored or blocked is not for us: children are waited for, signals are obeyed. */
+	/* The parent may have ignored or blocked signals that we need. */
 	sigset_t none;
 
 	environment_reduce();
@@ -79,7 +81,7 @@ cli_run(const struct command *command, int argc, char **argv)
 	snprintf(name, sizeof(name), "tpcheck %s", command->name);
 	argv[0] = name;
 	int code = command->run(argc, argv);
-	/* A verdict that could not be written was not given. */
+	/* A verdict that nobody can read is no verdict. */
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "tpcheck: failed to write to standard output\n");
 		return EXIT_ERROR;
@@ -101,7 +103,7 @@ cli_choice(const struct argp_state *state, const char *option, const char *value
 		buf_printf(&choices, "%s%s", i ? ", " : "", names[i]);
 	}
 	argp_error(state, "--%s=%s is none of %s", option, value, choices.data);
-	exit(2); /* argp_error does not return; the compiler does not know */
+	exit(EXIT_USAGE); /* argp_error does not return, but the compiler does not know */
 }
 
 long
@@ -110,7 +112,7 @@ cli_number(const struct argp_state *state, const char *option, const char *value
 	int64_t n;
 
 	if (!parse_i64(value, &n) || n < lo || n > hi)
-		argp_error(state, "--%s=%s is no whole number from %ld to %ld", option, value, lo, hi);
+		argp_error(state, "--%s=%s is not a whole number from %ld to %ld", option, value, lo, hi);
 	return (long)n;
 }
 
@@ -118,19 +120,39 @@ const char *
 cli_user(const struct argp_state *state, const char *value)
 {
 	if (!getpwnam(value) && !parse_u64(value, &(uint64_t){0}))
-		argp_error(state, "--user=%s is no user of this machine", value);
+		argp_error(state, "--user=%s is not a user of this machine", value);
 	return value;
 }
 
 unsigned
-cli_release(const struct argp_state *state, const char *option, const char *value)
+cli_release(const struct argp_state *state, const char *value)
 {
 	unsigned release = 0;
 
 	if (!release_parse(value, &release))
-		argp_error(state, "--%s=%s is no release with tracepoints: %d to %d and master are", option,
+		argp_error(state, "--release=%s is not a release with tracepoints (%d to %d, or master)",
 			   value, RELEASE_FIRST, RELEASE_MASTER - 1);
 	return release;
+}
+
+void
+cli_extra_argument(const struct argp_state *state, const char *arg)
+{
+	argp_error(state, "extra argument '%s'", arg);
+}
+
+void
+cli_append(const char ***items, size_t *cnt, const char *item)
+{
+	*items = xreallocarray(*items, *cnt + 1, sizeof(**items));
+	(*items)[(*cnt)++] = item;
+}
+
+void
+cli_print(char *text)
+{
+	fputs(text, stdout);
+	free(text);
 }
 
 static volatile sig_atomic_t interrupted;
@@ -145,20 +167,17 @@ on_signal(int signo)
 const volatile sig_atomic_t *
 cli_catch_signals(void)
 {
-	/* No SA_RESTART: waits have to notice. All of them end within 0.1 s, but for the
-	 * compiler's work on the probes, so a second signal changes nothing. */
-	struct sigaction action = {.sa_handler = on_signal};
-
-	struct sigaction old;
+	/* No SA_RESTART: waits have to notice. All of them end within 0.1 s, except compiling the probes. */
+	struct sigaction action = {.sa_handler = on_signal}, old;
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGQUIT, &action, NULL);
-	/* nohup's wish is respected. */
+	/* Under nohup, SIGHUP stays ignored. */
 	if (!sigaction(SIGHUP, NULL, &old) && old.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &action, NULL);
-	/* A closed pipe and a file that may not grow are seen where they are written to. */
+	/* The write fails instead. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	return &interrupted;

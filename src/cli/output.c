@@ -8,17 +8,17 @@
 #include <unistd.h>
 
 enum {
-	BUF_BYTES = 256 << 20, /* taken only when a table is that large */
+	BUF_BYTES = 256 << 20, /* the limit of a buffer that grows */
 	SPILL_BYTES = 64 << 10,
-	PIPE_BYTES = 4096, /* so many fit when poll says that some do: PIPE_BUF */
-	LOOK_MS = 100,
+	PIPE_BYTES = 4096, /* PIPE_BUF: fits when poll reports any room */
+	POLL_MS = 100,
 	GRACE_MS = 1000,
 };
 
 void
 output_init(struct output *output, int fd, bool (*must_end)(void *cookie), void *cookie)
 {
-	struct stat st;
+	struct stat st = {0};
 
 	*output =
 		(struct output){.fd = fd,
@@ -26,7 +26,7 @@ output_init(struct output *output, int fd, bool (*must_end)(void *cookie), void 
 				.may_block = !fstat(fd, &st) && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode),
 				.must_end = must_end,
 				.cookie = cookie};
-	/* /dev/null and its like take everything. */
+	/* /dev/null and the like never block. */
 	if (S_ISCHR(st.st_mode) && !output->is_terminal)
 		output->may_block = false;
 	buf_init(&output->buf, BUF_BYTES);
@@ -46,7 +46,7 @@ give_up(struct output *output, enum output_state state, size_t done)
 		output->unwritten_lines += output->buf.data[i] == '\n';
 }
 
-/* Waits until it takes more; false when it is time to end, or nobody is there. */
+/* False when it is time to end, or on an error. */
 static bool
 wait_writable(struct output *output, size_t done)
 {
@@ -54,12 +54,10 @@ wait_writable(struct output *output, size_t done)
 	struct deadline grace = {.at_ns = UINT64_MAX};
 
 	for (;;) {
-		int ready = poll(&pollfd, 1, LOOK_MS);
+		int ready = poll(&pollfd, 1, POLL_MS);
 
-		if (ready > 0) {
-			/* POLLERR without POLLOUT: let the write tell. */
+		if (ready > 0) /* POLLERR, too: the write fails then */
 			return true;
-		}
 		if (ready < 0 && errno != EINTR) {
 			output->error = errno;
 			give_up(output, OUTPUT_BROKEN, done);
@@ -74,7 +72,7 @@ wait_writable(struct output *output, size_t done)
 	}
 }
 
-/* Without writing anything: of a pipe without a reader, and of a terminal that was hung up. */
+/* A pipe without a reader, or a terminal that was hung up; found without writing. */
 static bool
 has_no_reader(const struct output *output)
 {

@@ -28,7 +28,7 @@ add_report(struct argp_state *state, struct reporting *reporting, const char *ar
 	if (!equals || !equals[1])
 		argp_error(
 			state,
-			"--report=%s names no file; FORMAT=FILE is wanted, such as junit=report.xml (- is standard output)",
+			"--report=%s names no file; use FORMAT=FILE, such as junit=report.xml (- is standard output)",
 			arg);
 	char *format = xasprintf("%.*s", (int)(equals - arg), arg);
 	reporting->more = xreallocarray(reporting->more, reporting->more_cnt + 1, sizeof(*reporting->more));
@@ -61,11 +61,12 @@ const struct argp reporting_argp = {
 	.options =
 		(const struct argp_option[]){
 			{"format", OPTION_FORMAT, "text|json|tap|tap13|junit|github", 0,
-			 "How to report (default text); tap13 is for older consumers of TAP, github is text and annotations for GitHub Actions",
+			 "Report format (default: text); tap13 is for older TAP consumers, github is text with annotations for GitHub Actions",
 			 0},
-			{"output", OPTION_OUTPUT, "FILE", 0, "Where to report (default standard output)", 0},
+			{"output", OPTION_OUTPUT, "FILE", 0,
+			 "Write the report to this file (default: standard output)", 0},
 			{"report", OPTION_REPORT, "FORMAT=FILE", 0,
-			 "One more report, to another place; may be given several times", 0},
+			 "Write another report to another file; may be given several times", 0},
 			{0},
 		},
 	.parser = parse,
@@ -80,33 +81,33 @@ claims_stdout(const struct reporting *reporting)
 	return false;
 }
 
-/* Standard output has the report of --format; else, unless a --report goes there or --output takes the text away, text
- * for who waits. */
-struct reports *
-reporting_open(const struct reporting *reporting, const char *command)
+/* Standard output gets the report of --format. If --output sends that elsewhere, standard output gets text, so that one
+ * can watch; unless the report was text anyway, or a --report goes to standard output. */
+bool
+reporting_open(struct reporting *reporting)
 {
 	const struct report_format *text = report_formats[0];
 	const struct report_format *format = reporting->format ? reporting->format : text;
-	struct reports *reports = reports_new();
 	bool is_taken = claims_stdout(reporting);
 	struct diag diag;
-	int code = 0;
+	int err = 0;
 
+	reporting->reports = reports_new();
 	if (reporting->output && format != text && !is_taken)
-		code = reports_add(reports, text, "-", &diag);
-	if (!code && (reporting->format || reporting->output || !is_taken))
-		code = reports_add(reports, format, reporting->output ? reporting->output : "-", &diag);
-	for (size_t i = 0; !code && i < reporting->more_cnt; i++)
-		code = reports_add(reports, reporting->more[i].format, reporting->more[i].path, &diag);
-	if (!code)
-		return reports;
-	fprintf(stderr, "%s: %s\n", command, diag.text);
-	reports_free(reports);
-	return NULL;
+		err = reports_add(reporting->reports, text, "-", &diag);
+	if (!err && (reporting->format || reporting->output || !is_taken))
+		err = reports_add(reporting->reports, format, reporting->output ? reporting->output : "-",
+				  &diag);
+	for (size_t i = 0; !err && i < reporting->more_cnt; i++)
+		err = reports_add(reporting->reports, reporting->more[i].format, reporting->more[i].path,
+				  &diag);
+	if (err)
+		fprintf(stderr, "%s: %s\n", reporting->command, diag.text);
+	return !err;
 }
 
 void
-reporting_begin(struct reporting *reporting, struct reports *reports, const char *notice, size_t results_cnt)
+reporting_begin(struct reporting *reporting, const char *notice, size_t results_cnt)
 {
 	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 	bool is_able = term && *term && strcmp(term, "dumb") != 0;
@@ -123,34 +124,42 @@ reporting_begin(struct reporting *reporting, struct reports *reports, const char
 		.may_color = is_able && !(no_color && *no_color),
 		.may_move_cursor = is_able,
 	};
-	reports_begin(reports, &reporting->head);
+	reports_begin(reporting->reports, &reporting->head);
 }
 
-bool
-reporting_end(struct reports *reports, const struct report_run *run, const char *command)
+enum exit_code
+reporting_end(struct reporting *reporting, const struct report_run *run)
 {
 	struct diag diag;
 
-	if (!reports_end(reports, run, &diag))
-		return true;
-	fprintf(stderr, "%s: %s\n", command, diag.text);
-	return false;
+	if (!reports_end(reporting->reports, run, &diag))
+		return report_exit_code(run, reporting->require);
+	fprintf(stderr, "%s: %s\n", reporting->command, diag.text);
+	return EXIT_ERROR;
 }
 
 void
-reporting_fini(struct reporting *reporting)
+reporting_fini(struct reporting *reporting, struct report_run *run)
 {
+	reports_free(reporting->reports);
 	free(reporting->more);
+	for (size_t i = 0; i < run->results_cnt; i++)
+		report_result_fini(&run->results[i]);
+	free(run->results);
 }
 
 void
-reporting_on_begin(void *cookie, const char *name, size_t number, size_t of)
+reporting_on_begin(void *cookie, const char *name, size_t number, size_t total)
 {
-	reports_start(cookie, name, number, of);
+	const struct reporting *reporting = cookie;
+
+	reports_start(reporting->reports, name, number, total);
 }
 
 void
 reporting_on_end(void *cookie, const struct report_result *result)
 {
-	reports_result(cookie, result);
+	const struct reporting *reporting = cookie;
+
+	reports_result(reporting->reports, result);
 }

@@ -1,4 +1,4 @@
-/* The options by which run and selftest report: --format, --output, --report. */
+/* The options --format, --output and --report of run and selftest, and the reports that they ask for. */
 #ifndef TPCHECK_CLI_REPORTING_H
 #define TPCHECK_CLI_REPORTING_H
 
@@ -14,30 +14,33 @@ struct reporting_place {
 };
 
 struct reporting {
+	const char *command; /* "tpcheck run", for messages; the command sets it */
+	bool require;        /* a skip counts as an error; the command sets it before reporting_begin */
 	const struct report_format *format; /* NULL: not given */
 	const char *output;                 /* NULL: not given */
 	struct reporting_place *more;       /* of --report */
 	size_t more_cnt;
-	bool require; /* the command's to set, before it begins */
+	struct reports *reports;
 	struct report_head head;
 	char host[256];
 };
 
-/* For a command's argp: a child whose input is a struct reporting, zero at first. */
+/* For a command's argp: a child whose input is a struct reporting with nothing but command set. */
 extern const struct argp reporting_argp;
 
-/* Opens all places, and changes nothing in what is there. NULL, and the reason on stderr, when that cannot be: wrong
+/* Opens all places without changing what is there. False, with the reason on stderr, if one cannot be opened: wrong
  * usage. */
-struct reports *reporting_open(const struct reporting *reporting, const char *command);
-/* Tells what comes; notice is borrowed, as reporting is, until reporting_end. */
-void reporting_begin(struct reporting *reporting, struct reports *reports, const char *notice,
-		     size_t results_cnt);
-/* False, and the reason on stderr, when a report could not be written. */
-bool reporting_end(struct reports *reports, const struct report_run *run, const char *command);
-void reporting_fini(struct reporting *reporting);
+bool reporting_open(struct reporting *reporting);
+/* notice, lines for people, may be NULL; it is borrowed until reporting_end, as reporting is. */
+void reporting_begin(struct reporting *reporting, const char *notice, size_t results_cnt);
+/* Completes the reports and returns the run's exit code: an error, with the reason on stderr, if a report could not be
+ * written. */
+enum exit_code reporting_end(struct reporting *reporting, const struct report_run *run);
+/* Frees the run's results, too. */
+void reporting_fini(struct reporting *reporting, struct report_run *run);
 
-/* The runner's and the selftest's callbacks; cookie is the struct reports. */
-void reporting_on_begin(void *cookie, const char *name, size_t number, size_t of);
+/* Callbacks for the runner and the selftest; cookie is the struct reporting. */
+void reporting_on_begin(void *cookie, const char *name, size_t number, size_t total);
 void reporting_on_end(void *cookie, const struct report_result *result);
 
 #endif

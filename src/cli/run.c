@@ -1,132 +1,26 @@
 #include "cli/cli.h"
 
+#include "base/buf.h"
 #include "base/xmem.h"
 #include "cli/binary.h"
 #include "cli/bitcoind.h"
 #include "cli/environment.h"
-#include "cli/reporting.h"
+#include "cli/run_options.h"
+#include "contract/contract.h"
+#include "node/node.h"
 #include "report/report.h"
 #include "run/runner.h"
 #include "run/selftest.h"
-#include "scenario/registry.h"
 
-#include <argp.h>
-#include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum {
-	OPTION_BITCOIND = 256,
-	OPTION_LIST,
-	OPTION_TIMEOUT,
-	OPTION_REQUIRE,
-	OPTION_DETAILS,
-	OPTION_ARTIFACTS,
-	OPTION_RELEASE,
-	OPTION_USER,
-};
+enum { OPEN_FILES = 4096, COMMAND_BYTES = 64 << 10 };
 
-enum { DEFAULT_TIMEOUT_S = 60, FILES_WANTED = 4096 };
-static const char command_name[] = "tpcheck run";
-static const char *const details_names[] = {"fail", "warn", NULL};
-
-struct arguments {
-	const char *bitcoind, *artifacts, *user;
-	bool list, require, details_warn;
-	unsigned timeout_s, release;
-	struct reporting reporting;
-	struct probe_opts probe;
-	const char **patterns;
-	size_t patterns_cnt;
-	const struct scenario **chosen; /* NULL-terminated */
-	size_t chosen_cnt;
-};
-
-static void
-add_pattern(struct argp_state *state, struct arguments *arguments, const char *pattern)
-{
-	bool matches = false;
-
-	for (size_t i = 0; scenarios[i]; i++)
-		matches |= !fnmatch(pattern, scenarios[i]->name, 0);
-	/* A pattern that matches nothing would make a run that looks at nothing. */
-	if (!matches)
-		argp_error(
-			state,
-			"no scenario matches '%s'; patterns are like 'utxocache.spent.*', and 'tpcheck list scenarios' shows all names",
-			pattern);
-	arguments->patterns =
-		xreallocarray(arguments->patterns, arguments->patterns_cnt + 1, sizeof(*arguments->patterns));
-	arguments->patterns[arguments->patterns_cnt++] = pattern;
-}
-
-static error_t
-parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &arguments->reporting;
-		state->child_inputs[1] = &arguments->probe;
-		return 0;
-	case OPTION_BITCOIND:
-		arguments->bitcoind = arg;
-		return 0;
-	case OPTION_LIST:
-		arguments->list = true;
-		return 0;
-	case OPTION_TIMEOUT:
-		arguments->timeout_s = (unsigned)cli_number(state, "timeout", arg, 1, 86400);
-		return 0;
-	case OPTION_REQUIRE:
-		arguments->require = arguments->reporting.require = true;
-		return 0;
-	case OPTION_DETAILS:
-		arguments->details_warn = cli_choice(state, "details", arg, details_names) == 1;
-		return 0;
-	case OPTION_ARTIFACTS:
-		if (!*arg)
-			argp_error(state, "--artifacts needs the name of a folder");
-		arguments->artifacts = arg;
-		return 0;
-	case OPTION_RELEASE:
-		arguments->release = cli_release(state, "release", arg);
-		return 0;
-	case OPTION_USER:
-		arguments->user = cli_user(state, arg);
-		return 0;
-	case ARGP_KEY_ARG:
-		add_pattern(state, arguments, arg);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static void
-choose(struct arguments *arguments)
-{
-	size_t cnt = 0;
-
-	while (scenarios[cnt])
-		cnt++;
-	arguments->chosen = xcalloc(cnt + 1, sizeof(*arguments->chosen));
-	for (size_t i = 0; i < cnt; i++) {
-		bool chosen = !arguments->patterns_cnt;
-
-		for (size_t p = 0; p < arguments->patterns_cnt; p++)
-			chosen |= !fnmatch(arguments->patterns[p], scenarios[i]->name, 0);
-		if (chosen)
-			arguments->chosen[arguments->chosen_cnt++] = scenarios[i];
-	}
-}
-
-/* A word for the shell, quoted where it has to be. */
+/* A word for the shell, quoted if necessary; the caller frees it. */
 static char *
 shell_quote(const char *word)
 {
@@ -149,193 +43,195 @@ shell_quote(const char *word)
 	return out;
 }
 
-static char *
-repeat_prefix(const struct arguments *arguments, const char *bitcoind)
+static void
+add_option(struct buf *command, const char *name, const char *value)
 {
-	bool under_sudo = geteuid() == 0 && getenv("SUDO_UID");
-	char *program = shell_quote(cli_program);
-	char *release = arguments->release ? xasprintf(" --release=%u", arguments->release) : xstrdup("");
-	char *quoted = shell_quote(bitcoind);
-	char *user = arguments->user ? shell_quote(arguments->user) : NULL;
-	char *timeout = arguments->timeout_s == DEFAULT_TIMEOUT_S
-				? xstrdup("")
-				: xasprintf(" --timeout=%u", arguments->timeout_s);
-	char *prefix = xasprintf("%s%s run --bitcoind=%s%s%s%s%s%s%s%s%s", under_sudo ? "sudo " : "", program,
-				 quoted, arguments->probe.method ? " --attach=" : "",
-				 arguments->probe.method ? cli_attach_names[arguments->probe.method] : "",
-				 arguments->probe.headers ? " --headers=system" : "", release,
-				 user ? " --user=" : "", user ? user : "",
-				 arguments->details_warn ? " --details=warn" : "", timeout);
-	free(timeout);
-	free(release);
-	free(program);
+	char *quoted = shell_quote(value);
+
+	buf_printf(command, " --%s=%s", name, quoted);
 	free(quoted);
-	free(user);
-	return prefix;
 }
 
-static enum exit_code
-run_on_specimen(struct arguments *arguments, struct reports *reports, struct report_run *run, const char *why,
-		const volatile sig_atomic_t *interrupted)
+/* The command that repeats a scenario, up to the scenario's name; the caller frees it. */
+static char *
+repeat_prefix(const struct run_options *options, const char *bitcoind)
 {
-	struct selftest_opts opts = {.probe = arguments->probe,
-				     .interrupted = interrupted,
-				     .on_begin = reporting_on_begin,
-				     .on_end = reporting_on_end,
-				     .cookie = reports};
-	char *notice = xasprintf(
-		"%s\nNo bitcoind is judged. This is the built-in specimen instead, which shows whether this machine can run tpcheck:",
-		why);
+	char *program = shell_quote(cli_program);
+	struct buf command;
 
-	reporting_begin(&arguments->reporting, reports, notice,
-			selftest_results_cnt() + arguments->chosen_cnt);
-	selftest_run(&opts, run);
-	/* The scenarios that were asked for were not run, and that is not a pass. */
-	run->results =
-		xreallocarray(run->results, run->results_cnt + arguments->chosen_cnt, sizeof(*run->results));
-	for (size_t i = 0; i < arguments->chosen_cnt; i++) {
-		struct report_result *result = &run->results[run->results_cnt++];
-
-		*result = (struct report_result){.name = arguments->chosen[i]->name,
-						 .outcome = OUTCOME_SKIP,
-						 .reason = xstrdup(why),
-						 .minor = !arguments->patterns_cnt};
-		reports_result(reports, result);
-	}
-	bool is_told = reporting_end(reports, run, command_name);
-	free(notice);
-	enum exit_code code = report_exit_code(run, arguments->require);
-	if (code == EXIT_PASSED)
-		code = arguments->require ? EXIT_ERROR : EXIT_SKIPPED;
-	return is_told ? code : EXIT_ERROR;
+	buf_init(&command, COMMAND_BYTES);
+	buf_printf(&command, "%s%s run", geteuid() == 0 && environment_read().sudo_uid ? "sudo " : "",
+		   program);
+	free(program);
+	add_option(&command, "bitcoind", bitcoind);
+	if (options->probe.method)
+		add_option(&command, "attach", cli_attach_names[options->probe.method]);
+	if (options->probe.headers)
+		add_option(&command, "headers", cli_headers_names[options->probe.headers]);
+	if (options->release)
+		buf_printf(&command, " --release=%u", options->release);
+	if (options->user)
+		add_option(&command, "user", options->user);
+	if (options->details_warn)
+		buf_puts(&command, " --details=warn");
+	if (options->timeout_s != RUN_DEFAULT_TIMEOUT_S)
+		buf_printf(&command, " --timeout=%u", options->timeout_s);
+	return buf_take(&command);
 }
 
-/* Hundreds of peers are as many sockets. bitcoind inherits the limit, and would raise its own anyway. */
+/* Some scenarios connect hundreds of peers. bitcoind inherits the limit, and would raise its own anyway. */
 static void
 allow_files(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_WANTED)
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= OPEN_FILES)
 		return;
-	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+	limit.rlim_cur = limit.rlim_max < OPEN_FILES ? limit.rlim_max : OPEN_FILES;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Adds the scenarios that were asked for, as skipped for this reason. */
+static void
+skip_all(struct run_options *options, struct report_run *run, const char *reason)
+{
+	run->results =
+		xreallocarray(run->results, run->results_cnt + options->chosen_cnt, sizeof(*run->results));
+	for (size_t i = 0; i < options->chosen_cnt; i++) {
+		struct report_result *result = &run->results[run->results_cnt++];
+
+		*result = (struct report_result){.name = options->chosen[i]->name,
+						 .outcome = OUTCOME_SKIP,
+						 .reason = xstrdup(reason),
+						 .minor = !options->patterns_cnt};
+		reporting_on_end(&options->reporting, result);
+	}
+}
+
+/* Without a bitcoind: the specimen shows whether tpcheck could run here. That is never a pass. */
+static enum exit_code
+run_on_specimen(struct run_options *options, const char *why, const volatile sig_atomic_t *interrupted,
+		struct report_run *run)
+{
+	struct selftest_opts opts = {.probe = options->probe,
+				     .interrupted = interrupted,
+				     .on_begin = reporting_on_begin,
+				     .on_end = reporting_on_end,
+				     .cookie = &options->reporting};
+	char *notice = xasprintf(
+		"%s\nNo bitcoind is checked. Running the built-in specimen instead, to show whether this machine can run tpcheck:",
+		why);
+
+	reporting_begin(&options->reporting, notice, selftest_results_cnt() + options->chosen_cnt);
+	selftest_run(&opts, run);
+	skip_all(options, run, why);
+	enum exit_code code = reporting_end(&options->reporting, run);
+	free(notice);
+	if (code == EXIT_PASSED)
+		return options->reporting.require ? EXIT_ERROR : EXIT_SKIPPED;
+	return code;
+}
+
+static enum exit_code
+run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifacts *artifacts,
+		const volatile sig_atomic_t *interrupted, struct report_run *run)
+{
+	unsigned release = binary_find_release(bitcoind, options->release);
+	char *prefix = repeat_prefix(options, bitcoind), name[16];
+	char *notice = release == RELEASE_MASTER ? xasprintf("checking %s", bitcoind)
+						 : xasprintf("checking %s as v%u", bitcoind, release);
+	struct environment environment = environment_read();
+	struct runner_opts opts = {
+		.bitcoind = bitcoind,
+		.release = release,
+		.user = options->user,
+		.sudo_uid = environment.sudo_uid,
+		.tmpdir = environment.tmpdir,
+		.scenarios = options->chosen,
+		.probe = options->probe,
+		.timeout_ms = 1000 * options->timeout_s,
+		.details_warn = options->details_warn,
+		.artifacts = artifacts,
+		.repeat_prefix = prefix,
+		.interrupted = interrupted,
+		.on_begin = reporting_on_begin,
+		.on_end = reporting_on_end,
+		.cookie = &options->reporting,
+	};
+
+	run->release = release_name(release, name);
+	reporting_begin(&options->reporting, notice, options->chosen_cnt);
+	struct runner *runner = runner_run(&opts, run);
+	/* The verdict comes before what takes long to take down. */
+	enum exit_code code = reporting_end(&options->reporting, run);
+	runner_finish(runner);
+	run->release = NULL;
+	free(notice);
+	free(prefix);
+	return code;
+}
+
+/* Whether the caller chose a bitcoind. If not, and none is in PATH, the specimen stands in; one that was chosen has to
+ * exist. */
+static bool
+is_bitcoind_given(const struct run_options *options)
+{
+	const char *value = environment_read().bitcoind;
+
+	return options->bitcoind || (value && *value);
+}
+
+static int
+complain(const char *text)
+{
+	fprintf(stderr, "tpcheck run: %s\n", text);
+	return EXIT_USAGE;
+}
+
+static int
+run_scenarios(struct run_options *options, struct report_run *report)
+{
+	const volatile sig_atomic_t *interrupted = cli_catch_signals();
+	struct artifacts *artifacts = NULL;
+	char *bitcoind = NULL;
+	struct diag diag, missing;
+	int code = EXIT_USAGE;
+
+	allow_files();
+	int err = bitcoind_find(options->bitcoind, &bitcoind, &missing);
+	if (err && is_bitcoind_given(options))
+		return complain(missing.text);
+	artifacts = artifacts_new(options->artifacts);
+	if (artifacts_prepare(artifacts, &diag))
+		code = complain(diag.text);
+	else if (!reporting_open(&options->reporting))
+		code = EXIT_USAGE;
+	else if (err)
+		code = run_on_specimen(options, missing.text, interrupted, report);
+	else
+		code = run_on_bitcoind(options, bitcoind, artifacts, interrupted, report);
+	artifacts_free(artifacts);
+	free(bitcoind);
+	return code;
 }
 
 static int
 run(int argc, char **argv)
 {
-	static const struct argp_option options[] = {
-		{"bitcoind", OPTION_BITCOIND, "PATH", 0,
-		 "The bitcoind to judge (default: $BITCOIND, else the one in PATH)", 0},
-		{"list", OPTION_LIST, NULL, 0, "Only list the scenarios that would run", 0},
-		{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "For one scenario (default 60)", 0},
-		{"require", OPTION_REQUIRE, NULL, 0, "A skip counts as an error: for CI", 0},
-		{"details", OPTION_DETAILS, "fail|warn", 0,
-		 "What becomes of findings about implementation details (default fail)", 0},
-		{"artifacts", OPTION_ARTIFACTS, "DIR", 0,
-		 "Where to keep what explains a failure (default: a new folder in the temporary directory)",
-		 0},
-		{"release", OPTION_RELEASE, "RELEASE", 0,
-		 "The release of Bitcoin Core whose tracepoints are wanted: 23 to 31, or master (default: what the bitcoind says)",
-		 0},
-		{"user", OPTION_USER, "NAME", 0,
-		 "Whom bitcoind runs as when tpcheck is root (default: who called sudo, else nobody)", 0},
-		{0},
-	};
-	static const struct argp_child children[] = {
-		{.argp = &reporting_argp}, {.argp = &cli_probe_argp}, {0}};
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.children = children,
-		.args_doc = "[PATTERN...]",
-		.doc = "Runs the scenarios whose names match (shell patterns; all when none is given) against a bitcoind on regtest, and tells whether its tracepoints do what Bitcoin Core documents.\vExit codes: 0 all passed, 1 something failed, 2 wrong usage, 77 nothing could be judged, 99 a verdict could not be reached (the harness, the node or the machine broke, or events were lost).",
-	};
-	struct arguments arguments = {.timeout_s = DEFAULT_TIMEOUT_S};
 	struct report_run report = {0};
-	struct runner *runner = NULL;
-	struct reports *reports = NULL;
-	struct artifacts *artifacts = NULL;
-	char *bitcoind = NULL, *prefix = NULL, *notice = NULL, name[16];
-	struct diag diag;
-	int code = EXIT_ERROR;
+	struct run_options options;
+	int code = EXIT_PASSED;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-	choose(&arguments);
-	if (arguments.list) {
-		for (size_t i = 0; i < arguments.chosen_cnt; i++)
-			puts(arguments.chosen[i]->name);
-		code = EXIT_PASSED;
-		goto out;
-	}
-	const volatile sig_atomic_t *interrupted = cli_catch_signals();
-	allow_files();
-	int found = bitcoind_find(arguments.bitcoind, &bitcoind, &diag);
-	/* One that was named and is not there is a mistake; only when nobody named one does the specimen step in. */
-	if (found && (arguments.bitcoind || (getenv("BITCOIND") && *getenv("BITCOIND")))) {
-		fprintf(stderr, "%s: %s\n", command_name, diag.text);
-		code = EXIT_USAGE;
-		goto out;
-	}
-	artifacts = artifacts_new(arguments.artifacts);
-	if (artifacts_prepare(artifacts, &diag)) {
-		fprintf(stderr, "%s: %s\n", command_name, diag.text);
-		code = EXIT_USAGE;
-		goto out;
-	}
-	reports = reporting_open(&arguments.reporting, command_name);
-	if (!reports) {
-		code = EXIT_USAGE;
-		goto out;
-	}
-	if (found) {
-		code = run_on_specimen(&arguments, reports, &report, diag.text, interrupted);
+	run_options_parse(&options, argc, argv);
+	if (options.list) {
+		for (size_t i = 0; i < options.chosen_cnt; i++)
+			puts(options.chosen[i]->name);
 	} else {
-		prefix = repeat_prefix(&arguments, bitcoind);
-		unsigned release = binary_find_release(bitcoind, arguments.release);
-		notice = release == RELEASE_MASTER ? xasprintf("judging %s", bitcoind)
-						   : xasprintf("judging %s as v%u", bitcoind, release);
-		struct environment environment = environment_read();
-		struct runner_opts opts = {
-			.bitcoind = bitcoind,
-			.release = release,
-			.user = arguments.user,
-			.sudo_uid = environment.sudo_uid,
-			.tmpdir = environment.tmpdir,
-			.scenarios = arguments.chosen,
-			.probe = arguments.probe,
-			.timeout_ms = 1000 * arguments.timeout_s,
-			.details_warn = arguments.details_warn,
-			.artifacts = artifacts,
-			.repeat_prefix = prefix,
-			.interrupted = interrupted,
-			.on_begin = reporting_on_begin,
-			.on_end = reporting_on_end,
-			.cookie = reports,
-		};
-		report.release = release_name(release, name);
-		reporting_begin(&arguments.reporting, reports, notice, arguments.chosen_cnt);
-		runner = runner_run(&opts, &report);
-		code = report_exit_code(&report, arguments.require);
-		/* The verdict is told before what takes long is taken down. */
-		if (!reporting_end(reports, &report, command_name))
-			code = EXIT_ERROR;
-		runner_finish(runner);
+		code = run_scenarios(&options, &report);
 	}
-out:
-	reports_free(reports);
-	reporting_fini(&arguments.reporting);
-	for (size_t i = 0; i < report.results_cnt; i++)
-		report_result_fini(&report.results[i]);
-	free(report.results);
-	artifacts_free(artifacts);
-	free(bitcoind);
-	free(prefix);
-	free(notice);
-	free(arguments.patterns);
-	free(arguments.chosen);
+	reporting_fini(&options.reporting, &report);
+	run_options_fini(&options);
 	return code;
 }
 
-const struct command command_run = {"run", "judge a bitcoind", run};
+const struct command command_run = {"run", "check a bitcoind", run};

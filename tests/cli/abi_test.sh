@@ -28,7 +28,7 @@ check "what the document says otherwise" says '^note:  argument 5 (established) 
 
 # Another release than the file's.
 run 1 "$tpcheck" abi --release=28 "$native"
-check "compared with what was asked for" says '^compared with v28: --release says so$'
+check "compared with what was asked for" says '^compared with v28: given by --release$'
 check "an argument too many" says '^WRONG: mempool:replaced has 8 arguments in the binary.s note, documented are 7'
 check "a tracepoint of later" says '^info:  net:closed_connection is not documented in v28, but since v29: 5 arguments'
 check "the count at the end" says '^2 findings: the tracepoints are not as v28 promises$'

@@ -186,7 +186,7 @@ END
 	run 0 plain "$tpcheck" selftest
 	check "for a group: a member" says "$all_pass"
 	run 99 setpriv --reuid=$uid --regid=$uid --clear-groups "$tpcheck" selftest
-	check "for a group: somebody else" complains 'Permission denied; if its file belongs to a group'
+	check "for a group: somebody else" complains 'Permission denied; if only a group may run it'
 	# Who calls it may do less than it can, so they choose nothing by the environment.
 	mkdir -p "$scratch/tree/include/linux"
 	echo '#error chosen by the environment' >"$scratch/tree/include/linux/kconfig.h"
@@ -282,18 +282,18 @@ nearest() {
 	"$@" "$tpcheck" doctor >"$scratch/out" 2>&1
 }
 nearest as -
-check "doctor: two are lacking" says "^Nearest: CAP_BPF and CAP_PERFMON for user $uid"
+check "doctor: two are lacking" says "^Needed: CAP_BPF and CAP_PERFMON for user $uid"
 check "doctor: on which file" says "setcap cap_bpf,cap_perfmon+ep $full"
 nearest as +bpf
-check "doctor: one is lacking" says "^Nearest: CAP_PERFMON for user $uid"
+check "doctor: one is lacking" says "^Needed: CAP_PERFMON for user $uid"
 nearest setpriv --bounding-set=-all,+bpf,+setuid
 check "doctor: in a container" says '^  nobody can have it here; start the container with --cap-add=PERFMON --cap-add=SYS_PTRACE$'
 nearest setpriv --bounding-set=-sys_ptrace
-check "doctor: root without CAP_SYS_PTRACE" says '^Nearest: .*--cap-add=SYS_PTRACE, or say --user=root'
+check "doctor: root without CAP_SYS_PTRACE" says '^Needed: .*--cap-add=SYS_PTRACE, or use --user=root'
 if [ "$has_multi" = 1 ]; then
 	nearest as +bpf,+perfmon
-	check "doctor: nothing is lacking" says '^Nearest: nothing is lacking'
-	check "doctor: but there is more" says 'processes of other users: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH'
+	check "doctor: nothing is lacking" says '^Needed: nothing more'
+	check "doctor: but there is more" says 'processes of other users: also CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH'
 fi
 
 # The environment of root.
@@ -343,12 +343,12 @@ for command in list "abi $full"; do
 	check "${command%% *} keeps CAP_DAC_READ_SEARCH alone" [ $? = 0 ]
 done
 
-# Whatever the sources read is on the list of what is kept, and nothing else is.
-sed -n '/^static const char \*const kept/,/^};/s/^\t"\([A-Z_]*\)".*/\1/p' "$sources/cli/environment.c" | sort >"$scratch/kept"
+# The environment variables that are allowed are exactly those that the sources read.
+sed -n '/^static const char \*const allowed/,/^};/s/^\t"\([A-Z_]*\)".*/\1/p' "$sources/cli/environment.c" | sort >"$scratch/allowed"
 # The shim looks whether there is a PATH, which it replaces.
 # localtime_r reads TZ.
 { grep -rhoE 'getenv\("[A-Z_]+"\)' "$sources"; echo '"TZ"'; } | sed 's/.*"\(.*\)".*/\1/' | sort -u >"$scratch/read"
-check "the list of what is kept is that of what is read" diff "$scratch/kept" "$scratch/read"
+check "the variables that are allowed are those that are read" diff "$scratch/allowed" "$scratch/read"
 
 if [ ! -x "$bitcoind" ]; then
 	skip_part "root with a bitcoind: set BITCOIND, or put one into PATH"

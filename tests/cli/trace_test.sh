@@ -8,7 +8,7 @@ unset BITCOIND
 
 # Wrong usage.
 run 2 "$tpcheck" trace
-check "no process" complains 'which process'
+check "no process" complains 'no process given'
 run 2 "$tpcheck" trace --pid=1 --pid-file=x
 check "two processes" complains 'exclude one another'
 run 2 "$tpcheck" trace --pid=0
@@ -22,7 +22,7 @@ check "no duration" complains 'duration=-1'
 run 2 "$tpcheck" trace --pid=1 --payload=32769
 check "more than can be read" complains 'payload=32769'
 run 2 "$tpcheck" trace --pid=1 --by=size
-check "groups without a table" complains 'for --stats'
+check "groups without a table" complains 'need --stats'
 run 2 "$tpcheck" trace --pid=1 --stats --by=size,
 check "an empty name" complains 'by takes'
 run 2 "$tpcheck" trace --pid=1 --format=xml
@@ -30,9 +30,9 @@ check "unknown format" complains 'format=xml'
 run 2 "$tpcheck" trace --pid=1 -- -regtest
 check "arguments for nobody" complains "'-regtest'"
 run 2 "$tpcheck" trace --bitcoind=x -- -daemonwait
-check "a node that runs away" complains 'behind our back'
+check "a node that runs away" complains 'would put bitcoind in the background'
 run 2 "$tpcheck" trace --pid=1 --user=root
-check "a user for nobody" complains 'user is for'
+check "a user for nobody" complains 'user needs --bitcoind'
 
 if ! "$tpcheck" selftest >"$scratch/out" 2>&1; then
 	echo "SKIP: $(grep -m 1 SKIP "$scratch/out")"
@@ -200,7 +200,7 @@ wait_for "$scratch/err" 'attached to'
 tell 'burst 20000'
 kill -TERM $tracer
 ends 99
-check "what nobody read is told" complains '20000 events in .* s, none lost; of these, 1[0-9]* were not shown, as nobody read them'
+check "what nobody read is told" complains '20000 events in .* s, none lost; 1[0-9]* of these were not shown, because nobody read them'
 kill $sleeper
 : >"$scratch/err"
 "$tpcheck" trace --pid=$specimen >/dev/full 2>"$scratch/err" 3>&- &

@@ -34,7 +34,7 @@ scripts() {
 
 # White space and line length. A line has 120 columns at most, where a tab goes to the next multiple of 8; what stands
 # between quotes does not count, so that a message can stay on one line and be found with grep. A string may continue
-# on the next line only after a newline or the end of a clause.
+# on the next line only after a newline, after argp's \v, or at the end of a clause.
 check_text() {
 	{
 		sources src tests probes
@@ -57,7 +57,7 @@ check_text() {
 			sub(/[ \t]*\\$/, "", bare)
 			if (length($0) > 15 && columns(bare) > 120)
 				report("the line has " columns(bare) " columns, 120 are allowed")
-			if (FILENAME ~ /^src\// && /^[ \t]*"/ && before ~ /[^"]"[ \t\\]*$/ && before !~ /(\\n|[.;:] |\\x..)"[ \t\\]*$/)
+			if (FILENAME ~ /^src\// && /^[ \t]*"/ && before ~ /[^"]"[ \t\\]*$/ && before !~ /(\\[nv]|[.;:] |\\x..)"[ \t\\]*$/)
 				report("a string continues in the middle of a sentence")
 			# Blanks align what goes on from the line before, within the width of a tab.
 			goes_on = FNR > 1 && before !~ /[;{}:]$/ && before !~ /\*\/$/ && before != ""

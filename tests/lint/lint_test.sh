@@ -59,7 +59,7 @@ two_lines(int first,
 EOF
 	# 120 columns: 8 of the tab, the rest of characters, of which some take more than a byte.
 	printf '\t/* %0104d\303\244\342\202\254 */\n' 0 >>src/base/text.c
-	# A message of any length; strings that continue after a newline and after a clause.
+	# A message of any length; strings that continue after a newline, after a clause, and after argp's \v.
 	cat >>src/base/text.c <<'EOT'
 static const char *const message =
 	"a message on one line, however long it is, because somebody will look for it with grep: that is what it is for; \"so\"";
@@ -67,7 +67,8 @@ static const char help[] =
 	"usage: x\n"
 	"Does it. "
 	"Or not; "
-	"both";
+	"both\v"
+	"after all";
 EOT
 	echo '#include <yajl/yajl_gen.h>' >src/base/json.c
 	printf '#include "base/text.h"\n#include "contract/contract.h"\n' >src/contract/decode.c

@@ -1,0 +1,163 @@
+#include "cli/advice.h"
+
+#include "base/buf.h"
+#include "base/privileges.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct capability {
+	unsigned number;
+	const char *name; /* as in CAP_... and --cap-add=... */
+};
+static const struct capability to_trace[] = {{CAP_BPF, "BPF"}, {CAP_PERFMON, "PERFMON"}};
+static const struct capability to_isolate[] = {{CAP_SYS_ADMIN, "SYS_ADMIN"}, {CAP_NET_ADMIN, "NET_ADMIN"}};
+static const struct capability to_inspect[] = {{CAP_SYS_PTRACE, "SYS_PTRACE"},
+					       {CAP_DAC_READ_SEARCH, "DAC_READ_SEARCH"}};
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+/* Those of the list that this process does not have, "CAP_BPF and CAP_PERFMON"; "" if it has all. */
+static const char *
+list_missing(struct buf *out, const struct capability *list, size_t cnt)
+{
+	buf_reset(out);
+	for (size_t i = 0; i < cnt; i++)
+		if (!privileges_has(list[i].number))
+			buf_printf(out, "%sCAP_%s", out->len ? " and " : "", list[i].name);
+	return out->len ? out->data : "";
+}
+
+static bool
+is_ok(const struct probe_feature *features, size_t cnt, const char *name)
+{
+	for (size_t i = 0; i < cnt; i++)
+		if (!strcmp(features[i].name, name))
+			return features[i].ok;
+	return false;
+}
+
+/* The program that file capabilities belong on: this one, tpcheck-full, not the tpcheck that starts it. */
+static void
+own_path(char *path, size_t path_sz)
+{
+	ssize_t n = readlink("/proc/self/exe", path, path_sz - 1);
+
+	path[n > 0 ? n : 0] = '\0';
+}
+
+/* Whether a container's bounding set excludes what tracing needs: it cannot be extended from inside. */
+static bool
+is_bounded(void)
+{
+	for (size_t i = 0; i < COUNT(to_trace); i++)
+		if (!privileges_has(to_trace[i].number) && !privileges_can_have(to_trace[i].number))
+			return true;
+	return false;
+}
+
+static void
+print_cap_add(const struct capability *list, size_t cnt, FILE *out)
+{
+	for (size_t i = 0; i < cnt; i++)
+		if (!privileges_has(list[i].number))
+			fprintf(out, " --cap-add=%s", list[i].name);
+}
+
+/* Not all capabilities to trace are there. */
+static void
+print_how_to_give(FILE *out)
+{
+	unsigned uid = geteuid(), gid = getegid();
+	char path[4096];
+
+	if (is_bounded() || !uid) {
+		fputs("  nobody can have it here; start the container with", out);
+		print_cap_add(to_trace, COUNT(to_trace), out);
+		if (!uid)
+			print_cap_add(to_inspect, 1, out);
+		fputs("\n", out);
+		return;
+	}
+	own_path(path, sizeof(path));
+	fprintf(out,
+		"  for one run: sudo setpriv --reuid=%u --regid=%u --init-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon %s run\n"
+		"  for the users of a group: sudo sh -c 'chgrp GROUP %s && chmod 750 %s && setcap cap_bpf,cap_perfmon+ep %s'\n"
+		"  for a systemd service: AmbientCapabilities=CAP_BPF CAP_PERFMON\n",
+		uid, gid, path, path, path, path);
+}
+
+/* The capabilities are there, but attaching fails. */
+static void
+print_how_to_attach(const struct probe_feature *features, size_t cnt, FILE *out)
+{
+	static const char *const calls[] = {"bpf maps", "bpf programs", "perf rings"};
+
+	for (size_t i = 0; i < COUNT(calls); i++)
+		if (!is_ok(features, cnt, calls[i])) {
+			fputs("Needed: system calls that something forbids, although the capabilities are there; in a container, use a seccomp profile that allows bpf() and perf_event_open()\n",
+			      out);
+			return;
+		}
+	fprintf(out,
+		"Needed: CAP_SYS_ADMIN, or tracefs for group %u, because this kernel has no uprobe_multi link (Linux 6.6):\n"
+		"  sudo mount -t tracefs -o gid=%u,mode=750 tracefs /sys/kernel/tracing (-o remount,... if it is mounted)\n"
+		"  sudo chmod g+w /sys/kernel/tracing/uprobe_events\n",
+		(unsigned)getegid(), (unsigned)getegid());
+}
+
+/* Warns of file capabilities that everybody can use. */
+static void
+print_open_file(FILE *out)
+{
+	struct stat st;
+	char path[4096];
+
+	if (!geteuid() || !getauxval(AT_SECURE) || stat("/proc/self/exe", &st) || !(st.st_mode & S_IXOTH))
+		return;
+	own_path(path, sizeof(path));
+	fprintf(out,
+		"  warning: everybody on this machine can execute '%s' and thereby use its capabilities, which are enough to read kernel memory; restrict it to a group (chmod 750), see doc/privileges.md\n",
+		path);
+}
+
+/* Tracing works. */
+static void
+print_more(struct buf *list, FILE *out)
+{
+	if (!geteuid() && !privileges_has(CAP_SYS_PTRACE))
+		fputs("Needed: CAP_SYS_PTRACE, because bitcoind runs as another user: start the container with --cap-add=SYS_PTRACE, or use --user=root\n",
+		      out);
+	else
+		fputs("Needed: nothing more to trace this user's processes\n", out);
+	print_open_file(out);
+	if (*list_missing(list, to_isolate, COUNT(to_isolate)))
+		fprintf(out, "  for scenarios that need a network namespace: also %s\n", list->data);
+	if (geteuid() && *list_missing(list, to_inspect, COUNT(to_inspect)))
+		fprintf(out, "  for processes of other users: also %s\n", list->data);
+}
+
+void
+advice_print(const struct probe_feature *features, size_t cnt, FILE *out)
+{
+	bool admin = privileges_has(CAP_SYS_ADMIN);
+	struct buf list;
+
+	buf_init(&list, 256);
+	if (privileges_are_confined()) {
+		fputs("Needed: a run outside this user namespace (a container started by root, not a rootless one)\n",
+		      out);
+	} else if (!admin && *list_missing(&list, to_trace, COUNT(to_trace))) {
+		fprintf(out, "Needed: %s for user %u\n", list.data, (unsigned)geteuid());
+		print_how_to_give(out);
+	} else if (!is_ok(features, cnt, "attach: multi") && !is_ok(features, cnt, "attach: perf") &&
+		   !is_ok(features, cnt, "attach: tracefs")) {
+		print_how_to_attach(features, cnt, out);
+	} else {
+		print_more(&list, out);
+	}
+	fputs("  see doc/privileges.md for all ways, and what each of them gives away\n", out);
+	buf_fini(&list);
+}

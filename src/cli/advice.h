@@ -1,0 +1,12 @@
+/* What doctor recommends: which of the ways in doc/privileges.md is the shortest for this user and machine. */
+#ifndef TPCHECK_CLI_ADVICE_H
+#define TPCHECK_CLI_ADVICE_H
+
+#include "probe/probe.h"
+
+#include <stdio.h>
+
+/* Prints what tracing needs that is not there, by name, and how to get it; or what else could be gained. */
+void advice_print(const struct probe_feature *features, size_t features_cnt, FILE *out);
+
+#endif

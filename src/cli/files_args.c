@@ -1,0 +1,23 @@
+#include "cli/files_args.h"
+
+error_t
+files_args_parse(int key, char *arg, struct argp_state *state)
+{
+	struct files_args *args = state->input;
+
+	switch (key) {
+	case FILES_RELEASE:
+		args->release = cli_release(state, arg);
+		return 0;
+	case FILES_FORMAT:
+		args->format = (enum cli_format)cli_choice(state, "format", arg, cli_format_names);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (args->paths_cnt == args->paths_max)
+			cli_extra_argument(state, arg);
+		args->paths[args->paths_cnt++] = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}

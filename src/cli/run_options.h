@@ -1,0 +1,32 @@
+/* The command line of tpcheck run. */
+#ifndef TPCHECK_CLI_RUN_OPTIONS_H
+#define TPCHECK_CLI_RUN_OPTIONS_H
+
+#include "cli/reporting.h"
+#include "probe/probe.h"
+#include "scene/scenario.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { RUN_DEFAULT_TIMEOUT_S = 60 };
+
+struct run_options {
+	const char *bitcoind, *artifacts, *user; /* NULL: not given */
+	bool list, details_warn;
+	unsigned timeout_s;
+	unsigned release; /* 0: not given */
+	struct reporting reporting;
+	struct probe_opts probe;
+	const char **patterns;
+	size_t patterns_cnt;
+	const struct scenario **chosen; /* the scenarios that match; NULL-terminated */
+	size_t chosen_cnt;
+};
+
+/* Ends the program if the command line is wrong. */
+void run_options_parse(struct run_options *options, int argc, char **argv);
+/* All but the reporting. */
+void run_options_fini(struct run_options *options);
+
+#endif

@@ -1,0 +1,36 @@
+/* The bitcoind that tpcheck trace --bitcoind starts: on a private regtest, or with the caller's arguments. */
+#ifndef TPCHECK_CLI_TRACE_CHILD_H
+#define TPCHECK_CLI_TRACE_CHILD_H
+
+#include "base/diag.h"
+#include "cli/trace_options.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct node;
+struct program;
+
+/* Begin with {0}. One of the two, once started. */
+struct trace_child {
+	struct node *node;       /* on a private regtest */
+	struct program *program; /* with the caller's arguments */
+};
+
+int trace_child_start(struct trace_child *child, const char *bitcoind, const struct trace_options *options,
+		      const volatile sig_atomic_t *interrupted, struct diag *diag);
+/* Kills it if it runs. */
+void trace_child_fini(struct trace_child *child);
+
+pid_t trace_child_pid(const struct trace_child *child);
+void trace_child_signal(struct trace_child *child, int signo);
+bool trace_child_is_alive(struct trace_child *child);
+/* Asks it to end, and waits. False if it has not ended within TRACE_CHILD_STOP_MS. */
+enum { TRACE_CHILD_STOP_MS = 30000 };
+bool trace_child_stop(struct trace_child *child);
+/* How it ended, of one that ended by itself: 0, with a text like "bitcoind (pid 17) exited with status 0" in diag; or
+ * -ECHILD, with its last output. */
+int trace_child_end(struct trace_child *child, struct diag *diag);
+
+#endif

@@ -1,0 +1,279 @@
+#include "cli/trace_follow.h"
+
+#include "base/clock.h"
+#include "cli/binary.h"
+#include "cli/bitcoind.h"
+#include "cli/trace_child.h"
+#include "node/node.h"
+#include "node/pid_file.h"
+#include "run/tracer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	POLL_MS = 100,       /* how often a PID file is read */
+	DIFFERENCES_MAX = 3, /* how many are printed in full */
+};
+
+bool
+trace_is_over(const struct trace_session *session)
+{
+	uint64_t started_ns = session->display.started_ns, duration_ns = session->options->duration_ns;
+
+	return *session->interrupted ||
+	       (duration_ns && started_ns && clock_now_ns() - started_ns >= duration_ns);
+}
+
+static void
+say_differences(struct trace_session *session)
+{
+	const struct findings *differences = &tracer_selection(session->tracer)->differences;
+
+	for (size_t i = 0; i < differences->cnt && i < DIFFERENCES_MAX; i++)
+		trace_display_say(&session->display, "note: %s; it is shown as found in the binary",
+				  differences->items[i].message);
+	if (differences->cnt > DIFFERENCES_MAX)
+		trace_display_say(&session->display,
+				  "note: and %zu more differences; 'tpcheck abi' lists them all",
+				  differences->cnt - DIFFERENCES_MAX);
+}
+
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Makes the probes for a binary, unless they have been made for it already. */
+static int
+load(struct trace_session *session, const char *path, struct diag *diag)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return diag_fail(
+			diag, -errno, "failed to look at '%s': %s%s", path, strerror(errno),
+			errno == EACCES
+				? "; a process of another user, or one that may not be dumped, requires CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH: run tpcheck as its user, with these two, or as root"
+				: "");
+	if (is_same_file(&session->binary, &st))
+		return 0;
+	session->binary = (struct stat){0};
+	int err = tracer_load(session->tracer, path, binary_find_release(path, session->options->release),
+			      diag);
+	/* With these errors, the caller named a tracepoint that does not exist, or too many. */
+	session->is_usage_error = (err == -ENOENT || err == -E2BIG) && !stat(path, &st);
+	if (err)
+		return err;
+	say_differences(session);
+	session->binary = st;
+	return 0;
+}
+
+static int
+attach(struct trace_session *session, pid_t pid, struct diag *diag)
+{
+	const struct selection *selection = tracer_selection(session->tracer);
+	unsigned cnt = 0;
+	int err = tracer_attach(session->tracer, pid, diag);
+
+	if (err)
+		return err;
+	session->pid = pid;
+	trace_display_start(&session->display);
+	for (size_t i = 0; i < SELECTION_MAX; i++)
+		cnt += selection->rows[i] != NULL;
+	trace_display_say(&session->display, "attached to %u tracepoint%s of process %d", cnt,
+			  cnt == 1 ? "" : "s", (int)pid);
+	return 0;
+}
+
+static int
+follow_process(struct trace_session *session, pid_t pid, int pidfd, enum tracer_end *end, struct diag *diag)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	session->is_attached = false;
+	int err = load(session, path, diag);
+	if (!err)
+		err = attach(session, pid, diag);
+	session->is_attached = !err;
+	if (!err)
+		err = tracer_follow(session->tracer, pidfd, end, diag);
+	tracer_detach(session->tracer);
+	return err;
+}
+
+static int
+follow_pid(struct trace_session *session, struct diag *diag)
+{
+	enum tracer_end end = TRACER_TIME_OVER;
+	pid_t pid = session->options->pid;
+	int pidfd, err = pid_open(pid, &pidfd, diag);
+
+	session->is_usage_error = err != 0;
+	if (err)
+		return err;
+	err = follow_process(session, pid, pidfd, &end, diag);
+	if (err && !session->display.started_ns && pidfd_has_ended(pidfd))
+		diag_fail(diag, err, "process %d ended before it could be traced", (int)pid);
+	close(pidfd);
+	if (!err && end == TRACER_PROCESS_ENDED)
+		trace_display_say(&session->display, "process %d ended", (int)pid);
+	return err;
+}
+
+/* Waits until the file names a process that runs. -EINTR when it is time to end. */
+static int
+wait_for_pid(struct trace_session *session, pid_t *pid, int *pidfd, struct diag *diag)
+{
+	const char *file = session->options->pid_file;
+
+	for (;;) {
+		int err = pid_file_open(file, pid, pidfd, diag);
+
+		session->is_usage_error = err && err != -EAGAIN;
+		if (err != -EAGAIN)
+			return err;
+		if (!session->is_waiting_announced)
+			trace_display_say(&session->display, "%s; waiting for a PID in '%s'", diag->text,
+					  file);
+		session->is_waiting_announced = true;
+		if (!trace_display_pause(&session->display) || trace_is_over(session))
+			return -EINTR;
+		clock_pause_ms(POLL_MS, deadline_in_ms(POLL_MS));
+	}
+}
+
+/* Of a process that cannot be traced. */
+static void
+wait_for_end(struct trace_session *session, int pidfd)
+{
+	struct pollfd pollfd = {.fd = pidfd, .events = POLLIN};
+
+	while (!pidfd_has_ended(pidfd) && trace_display_pause(&session->display) && !trace_is_over(session))
+		poll(&pollfd, 1, POLL_MS);
+}
+
+static int
+follow_pid_file(struct trace_session *session, struct diag *diag)
+{
+	while (!trace_is_over(session)) {
+		enum tracer_end end = TRACER_PROCESS_ENDED;
+		pid_t pid;
+		int pidfd, err = wait_for_pid(session, &pid, &pidfd, diag);
+
+		if (err)
+			return err == -EINTR ? 0 : err;
+		err = follow_process(session, pid, pidfd, &end, diag);
+		/* A process that ended before it could be attached to is no failure. */
+		if (err && (session->is_attached || !pidfd_has_ended(pidfd))) {
+			if (!session->display.started_ns) {
+				close(pidfd);
+				return err;
+			}
+			session->was_process_untraced = true;
+			trace_display_say(&session->display, "process %d cannot be traced: %s", (int)pid,
+					  diag->text);
+			wait_for_end(session, pidfd);
+		}
+		close(pidfd);
+		if (end != TRACER_PROCESS_ENDED)
+			return 0;
+		trace_display_say(&session->display, "process %d ended; waiting for a new PID in '%s'",
+				  (int)pid, session->options->pid_file);
+		session->is_waiting_announced = true;
+	}
+	return 0;
+}
+
+/* Attaches to the child and follows it. The child has run for some microseconds since its exec; it is stopped until the
+ * probes are in place. */
+static int
+follow_child(struct trace_session *session, struct trace_child *child, struct diag *diag)
+{
+	enum tracer_end end = TRACER_TIME_OVER;
+	int pidfd, err;
+
+	trace_child_signal(child, SIGSTOP);
+	if (child->node)
+		trace_display_say(
+			&session->display,
+			"started bitcoind on a private regtest; to reach it: bitcoin-cli -regtest -datadir=%s -rpcport=%u",
+			node_datadir(child->node), node_rpc_port(child->node));
+	err = pid_open(trace_child_pid(child), &pidfd, diag);
+	if (err) {
+		trace_child_signal(child, SIGCONT);
+		return err;
+	}
+	err = attach(session, trace_child_pid(child), diag);
+	trace_child_signal(child, SIGCONT);
+	if (!err)
+		err = tracer_follow(session->tracer, pidfd, &end, diag);
+	tracer_detach(session->tracer);
+	close(pidfd);
+	return err;
+}
+
+/* Stops the child, or reports how it ended by itself: if that was not well, it explains any earlier error. */
+static int
+end_child(struct trace_session *session, struct trace_child *child, int err, struct diag *diag)
+{
+	struct diag how;
+
+	if (trace_child_is_alive(child)) {
+		if (!trace_child_stop(child))
+			trace_display_say(&session->display,
+					  "bitcoind did not end within %d s of SIGTERM, and is killed",
+					  TRACE_CHILD_STOP_MS / 1000);
+		return err;
+	}
+	if (trace_child_end(child, &how)) {
+		*diag = how;
+		return -ECHILD;
+	}
+	trace_display_say(&session->display, "%s", how.text);
+	if (!session->display.started_ns)
+		return diag_fail(diag, -ECHILD, "bitcoind ended before it could be traced");
+	return err;
+}
+
+static int
+follow_bitcoind(struct trace_session *session, struct diag *diag)
+{
+	struct trace_child child = {0};
+	char *bitcoind = NULL;
+	int err = bitcoind_find(session->options->bitcoind, &bitcoind, diag);
+
+	session->is_usage_error = err != 0;
+	if (err)
+		return err;
+	/* The probes are made before the start, because that takes long. */
+	err = load(session, bitcoind, diag);
+	if (!err)
+		err = trace_child_start(&child, bitcoind, session->options, session->interrupted, diag);
+	if (!err) {
+		err = follow_child(session, &child, diag);
+		err = end_child(session, &child, err, diag);
+	}
+	trace_child_fini(&child);
+	free(bitcoind);
+	return err;
+}
+
+int
+trace_follow(struct trace_session *session, struct diag *diag)
+{
+	if (session->options->pid)
+		return follow_pid(session, diag);
+	if (session->options->pid_file)
+		return follow_pid_file(session, diag);
+	return follow_bitcoind(session, diag);
+}

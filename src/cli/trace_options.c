@@ -1,0 +1,232 @@
+#include "cli/trace_options.h"
+
+#include "base/xmem.h"
+
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	OPTION_PID = 256,
+	OPTION_PID_FILE,
+	OPTION_BITCOIND,
+	OPTION_FORMAT,
+	OPTION_COUNT,
+	OPTION_DURATION,
+	OPTION_STATS,
+	OPTION_BY,
+	OPTION_OF,
+	OPTION_INTERVAL,
+	OPTION_PAYLOAD,
+	OPTION_RELEASE,
+	OPTION_USER,
+	OPTION_RING,
+};
+
+static uint64_t
+parse_seconds(const struct argp_state *state, const char *option, const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	/* strspn rules out what else strtod takes: blanks, signs, hexadecimal, "inf" and "nan". */
+	if (strspn(text, "0123456789.") != strlen(text) || !*text || *end || seconds < 0.001 || seconds > 1e9)
+		argp_error(state, "--%s=%s is not a number of seconds, at least 0.001", option, text);
+	return (uint64_t)(seconds * 1e9);
+}
+
+/* Splits a list of names at its commas, in place. */
+static void
+add_names(const struct argp_state *state, const char *option, char *list, const char **names, size_t *cnt)
+{
+	for (char *name = list, *next; name; name = next) {
+		next = strchr(name, ',');
+		if (next)
+			*next++ = '\0';
+		if (!*name || *cnt == STATS_NAMES_MAX)
+			argp_error(
+				state,
+				"--%s takes up to %d argument names, separated by commas, as 'tpcheck list' shows them",
+				option, STATS_NAMES_MAX);
+		names[(*cnt)++] = name;
+	}
+}
+
+static void
+check_node_args(const struct argp_state *state, const struct trace_options *options)
+{
+	if (options->node_args_cnt && !options->bitcoind)
+		argp_error(state, "'%s' is an argument for bitcoind, which needs --bitcoind to start it",
+			   options->node_args[0]);
+	for (size_t i = 0; i < options->node_args_cnt; i++) {
+		const char *arg = options->node_args[i];
+
+		if (!strncmp(arg + strspn(arg, "-"), "daemon", strlen("daemon")))
+			argp_error(state, "'%s' would put bitcoind in the background; remove it", arg);
+	}
+}
+
+static void
+check_combination(const struct argp_state *state, const struct trace_options *options)
+{
+	int ways = (options->pid != 0) + (options->pid_file != NULL) + (options->bitcoind != NULL);
+
+	if (!ways)
+		argp_error(
+			state,
+			"no process given; use --pid=PID, --pid-file=FILE, or --bitcoind=PATH to start one");
+	if (ways > 1)
+		argp_error(state, "--pid, --pid-file and --bitcoind exclude one another");
+	check_node_args(state, options);
+	if (options->user && !options->bitcoind)
+		argp_error(state, "--user needs --bitcoind");
+	if (!options->stats &&
+	    (options->stats_opts.by_cnt || options->stats_opts.of_cnt || options->interval_ns))
+		argp_error(state, "--by, --of and --interval need --stats");
+	if (options->stats && options->payload_bytes)
+		argp_error(state, "--payload has no effect with --stats");
+}
+
+/* The options that choose what is shown, and how. */
+static error_t
+parse_display(int key, char *arg, const struct argp_state *state, struct trace_options *options)
+{
+	switch (key) {
+	case OPTION_FORMAT:
+		options->format = (enum cli_format)cli_choice(state, "format", arg, cli_format_names);
+		return 0;
+	case OPTION_PAYLOAD:
+		options->payload_bytes = (uint32_t)cli_number(state, "payload", arg, 1, RECORD_PAYLOAD_BYTES);
+		return 0;
+	case OPTION_COUNT:
+		options->count = (uint64_t)cli_number(state, "count", arg, 1, INT64_MAX);
+		return 0;
+	case OPTION_DURATION:
+		options->duration_ns = parse_seconds(state, "duration", arg);
+		return 0;
+	case OPTION_STATS:
+		options->stats = true;
+		return 0;
+	case OPTION_BY:
+		add_names(state, "by", arg, options->stats_opts.by, &options->stats_opts.by_cnt);
+		return 0;
+	case OPTION_OF:
+		add_names(state, "of", arg, options->stats_opts.of, &options->stats_opts.of_cnt);
+		return 0;
+	case OPTION_INTERVAL:
+		options->interval_ns = parse_seconds(state, "interval", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct trace_options *options = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->probe;
+		return 0;
+	case OPTION_PID:
+		options->pid = (pid_t)cli_number(state, "pid", arg, 1, INT32_MAX);
+		return 0;
+	case OPTION_PID_FILE:
+		options->pid_file = arg;
+		return 0;
+	case OPTION_BITCOIND:
+		options->bitcoind = arg;
+		return 0;
+	case OPTION_USER:
+		options->user = cli_user(state, arg);
+		return 0;
+	case OPTION_RELEASE:
+		options->release = cli_release(state, arg);
+		return 0;
+	case OPTION_RING:
+		options->probe.ring_bytes = (size_t)cli_number(state, "ring", arg, 1, 16384) << 10;
+		return 0;
+	case ARGP_KEY_ARG:
+		cli_append(&options->patterns, &options->patterns_cnt, arg);
+		return 0;
+	case ARGP_KEY_END:
+		check_combination(state, options);
+		return 0;
+	default:
+		return parse_display(key, arg, state, options);
+	}
+}
+
+/* Takes the node's arguments, which follow "--", out of argv, and returns what is left of argc. All of bitcoind's
+ * arguments begin with '-': a word that does not is a TRACEPOINT, also behind "--". */
+static int
+split_node_args(int argc, char **argv, struct trace_options *options)
+{
+	int end = 1, left;
+
+	while (end < argc && strcmp(argv[end], "--"))
+		end++;
+	options->node_args = xcalloc((size_t)(argc - end) + 1, sizeof(*options->node_args));
+	left = end;
+	for (int i = end + 1; i < argc; i++) {
+		if (argv[i][0] == '-')
+			options->node_args[options->node_args_cnt++] = argv[i];
+		else
+			argv[left++] = argv[i];
+	}
+	return left;
+}
+
+static const struct argp_option known[] = {
+	{"pid", OPTION_PID, "PID", 0, "Trace this process: a bitcoind, or any program with tracepoints", 1},
+	{"pid-file", OPTION_PID_FILE, "FILE", 0,
+	 "Trace the process that this file names (bitcoind's -pid), and when it ends, the next one", 1},
+	{"bitcoind", OPTION_BITCOIND, "PATH", 0,
+	 "Start this bitcoind, with the arguments after -- or else on a private regtest, and stop it when the trace ends",
+	 1},
+	{"user", OPTION_USER, "NAME", 0, CLI_USER_HELP, 1},
+	{"format", OPTION_FORMAT, "text|json", 0, "Print text lines (default), or one JSON object per event",
+	 2},
+	{"payload", OPTION_PAYLOAD, "BYTES", 0, "Print the first bytes of messages, up to 32768, as hex", 2},
+	{"count", OPTION_COUNT, "COUNT", 0, "End after this many events", 2},
+	{"duration", OPTION_DURATION, "SECONDS", 0, "End after this many seconds", 2},
+	{"stats", OPTION_STATS, NULL, 0, "Print a table of counts, rates and quantiles instead of events", 3},
+	{"by", OPTION_BY, "ARGUMENTS", 0,
+	 "With --stats: count separately for each value of these arguments, e.g. message_type", 3},
+	{"of", OPTION_OF, "ARGUMENTS", 0,
+	 "With --stats: measure these arguments (default: all durations, sizes and amounts)", 3},
+	{"interval", OPTION_INTERVAL, "SECONDS", 0,
+	 "With --stats: how often to print the table (default: every second on a terminal, else once at the end)",
+	 3},
+	{"release", OPTION_RELEASE, "RELEASE", 0,
+	 "The release of Bitcoin Core whose names and types to use (default: found in the binary)", 4},
+	{"ring", OPTION_RING, "KIB", 0, "Size of each CPU's buffer between the kernel and tpcheck", 4},
+	{0},
+};
+static const struct argp_child children[] = {{.argp = &cli_probe_argp, .group = 4}, {0}};
+static const struct argp argp = {
+	.options = known,
+	.parser = parse,
+	.children = children,
+	.args_doc = "[TRACEPOINT...] [-- NODE ARGUMENT...]",
+	.doc = "Print the events of a process's tracepoints as they happen. "
+	       "TRACEPOINT is a name or a shell pattern: 'utxocache:*', 'net:*_connection', '*' (default: all that Bitcoin Core documents).\v"
+	       "Exit codes: 0 everything was shown, 2 wrong usage, 77 this machine or user cannot trace, or there are no tracepoints, 99 events were lost, or something broke.",
+};
+
+void
+trace_options_parse(struct trace_options *options, int argc, char **argv)
+{
+	*options = (struct trace_options){0};
+	argc = split_node_args(argc, argv, options);
+	argp_parse(&argp, argc, argv, 0, NULL, options);
+}
+
+void
+trace_options_fini(struct trace_options *options)
+{
+	free(options->patterns);
+	free(options->node_args);
+}

@@ -1,0 +1,36 @@
+/* The command line of tpcheck trace. */
+#ifndef TPCHECK_CLI_TRACE_OPTIONS_H
+#define TPCHECK_CLI_TRACE_OPTIONS_H
+
+#include "cli/cli.h"
+#include "probe/probe.h"
+#include "trace/stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct trace_options {
+	/* Exactly one of these three is given. */
+	pid_t pid;
+	const char *pid_file, *bitcoind;
+	const char *user;       /* NULL: not given */
+	const char **node_args; /* ended by NULL */
+	size_t node_args_cnt;
+	const char **patterns;
+	size_t patterns_cnt;
+	enum cli_format format;
+	uint64_t count, duration_ns, interval_ns; /* 0: not given */
+	bool stats;
+	struct stats_opts stats_opts;
+	uint32_t payload_bytes;
+	struct probe_opts probe;
+	unsigned release; /* 0: not given */
+};
+
+/* Ends the program if the command line is wrong. */
+void trace_options_parse(struct trace_options *options, int argc, char **argv);
+void trace_options_fini(struct trace_options *options);
+
+#endif
