@@ -1,24 +1,24 @@
 # Completion for bash, by bash-completion 2.                               -*- shell-script -*-
 #
-# All that is offered comes from the tpcheck that is called: --help tells the commands, their options and arguments,
-# 'list' the scenarios and tracepoints. What an option takes is seen in its help: words with | between them are the
-# choices; FILE, DIR and the like are known below.
+# Everything offered comes from the tpcheck on the command line: commands, options and arguments from --help, scenarios
+# and tracepoints from 'list'. The help also shows what an option takes: words separated by | are choices; FILE, DIR and
+# the like are handled below.
 
-# _tpcheck_tell ARGUMENT...: what tpcheck says, laid out as usual.
-_tpcheck_tell() {
+# _tpcheck_query ARGUMENT...: tpcheck's output in its default layout.
+_tpcheck_query() {
 	(
 		unset -v ARGP_HELP_FMT
 		LC_ALL=C "$tpcheck" "$@" 2>/dev/null </dev/null
 	)
 }
 
-# _tpcheck_takes COMMAND OPTION: what stands behind the option's = in the help; the option may be a short one.
+# _tpcheck_takes COMMAND OPTION: what follows the option's = in the help; the option may be short.
 _tpcheck_takes() {
-	[[ $2 =~ ^-[-a-zA-Z]+$ ]] && _tpcheck_tell "$1" --help |
+	[[ $2 =~ ^-[-a-zA-Z]+$ ]] && _tpcheck_query "$1" --help |
 		sed -n "s/^  *\(-., \)\{0,1\}$2=\([^ ]*\).*/\2/p; s/^  *$2, --[-a-z]*=\([^ ]*\).*/\1/p"
 }
 
-# _tpcheck_offer: of the lines of its input those that go on from what was typed.
+# _tpcheck_offer: offers those input lines that begin with what was typed.
 _tpcheck_offer() {
 	local line
 	while read -r line; do
@@ -26,7 +26,7 @@ _tpcheck_offer() {
 	done
 }
 
-# _tpcheck_value WHAT COMMAND: offers what goes for WHAT in a help text.
+# _tpcheck_value WHAT COMMAND: offers values for a WHAT in a help text.
 _tpcheck_value() {
 	case $1 in
 		*\|*) _tpcheck_offer < <(tr '|' '\n' <<<"$1") ;;
@@ -34,16 +34,16 @@ _tpcheck_value() {
 		DIR) _filedir -d ;;
 		NAME) COMPREPLY+=($(compgen -u -- "$cur")) ;;
 		PID) _tpcheck_offer < <(ls /proc | grep '^[0-9]') ;;
-		RELEASE) _tpcheck_offer < <(_tpcheck_tell list history | sed -n 's/^v\([0-9]*\)$/\1/p; s/^master$/&/p') ;;
+		RELEASE) _tpcheck_offer < <(_tpcheck_query list history | sed -n 's/^v\([0-9]*\)$/\1/p; s/^master$/&/p') ;;
 		PATTERN...)
-			# The names, and what matches all of a context or of a tracepoint.
-			_tpcheck_offer < <(_tpcheck_tell list scenarios | awk '{
+			# All names, and patterns for all of a context and all of a tracepoint.
+			_tpcheck_offer < <(_tpcheck_query list scenarios | awk '{
 				split($1, part, ".")
 				print $1 "\n" part[1] ".\\*\n" part[1] "." part[2] ".\\*"
 			}' | sort -u)
 			;;
 		TRACEPOINT...)
-			_tpcheck_offer < <(_tpcheck_tell list tracepoints | sed -n 's/^\([a-z_]*:[a-z_]*\) .*/\1/p')
+			_tpcheck_offer < <(_tpcheck_query list tracepoints | sed -n 's/^\([a-z_]*:[a-z_]*\) .*/\1/p')
 			;;
 		FORMAT=FILE)
 			if [[ $cur == *=* ]]; then
@@ -64,7 +64,7 @@ _tpcheck() {
 
 	for ((i = 1; i < cword; i++)); do
 		if [[ ${words[i]} == -- ]]; then
-			# What stands behind is not for tpcheck.
+			# The rest is not for tpcheck.
 			_filedir
 			return
 		elif [[ ${words[i]} != -* && -z $command ]]; then
@@ -76,15 +76,15 @@ _tpcheck() {
 	if [[ $what || $split == true ]]; then
 		_tpcheck_value "$what" "$command"
 	elif [[ $cur == -* ]]; then
-		_tpcheck_offer < <(_tpcheck_tell $command --help | sed -n 's/^  *\(-., \)\{0,1\}\(--[a-z][-a-z]*=\{0,1\}\).*/\2/p')
+		_tpcheck_offer < <(_tpcheck_query $command --help | sed -n 's/^  *\(-., \)\{0,1\}\(--[a-z][-a-z]*=\{0,1\}\).*/\2/p')
 		[[ ${COMPREPLY-} == *= ]] && compopt -o nospace
 	elif [[ -z $command ]]; then
-		_tpcheck_offer < <(_tpcheck_tell --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+		_tpcheck_offer < <(_tpcheck_query --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 	else
-		# The arguments that the usage names, up to the sentence that says what the command does.
+		# The arguments in the usage, which ends at the description of the command.
 		while read -r what; do
 			_tpcheck_value "$what" "$command"
-		done < <(_tpcheck_tell "$command" --help |
+		done < <(_tpcheck_query "$command" --help |
 			sed '/^[A-Z][a-z]* [a-z]/,$d; s/^.*\[OPTION\.\.\.\]//; s/[][]//g' | tr ' ' '\n' |
 			sed 's/^\(BINARY\|OLD\|NEW\)$/FILE/' | sort -u)
 	fi

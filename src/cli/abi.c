@@ -103,4 +103,4 @@ run(int argc, char **argv)
 }
 
 const struct command command_abi = {
-	"abi", "compare a binary's tracepoints with its release, without running it", run};
+	"abi", "compare a binary's tracepoints with its release's documentation", run};

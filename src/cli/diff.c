@@ -127,4 +127,4 @@ run(int argc, char **argv)
 }
 
 const struct command command_diff = {
-	"diff", "compare two binaries' tracepoints, and report what breaks consumers", run};
+	"diff", "report what changed between two binaries, and what breaks", run};

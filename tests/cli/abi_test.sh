@@ -1,13 +1,13 @@
 #!/bin/sh
-# tpcheck abi and tpcheck diff: on the specimens of all machines, on files that are none, and on a real bitcoind where
-# there is one.
+# tpcheck abi and tpcheck diff: on the specimens of all architectures, on files that are no binaries, and on a real
+# bitcoind if there is one.
 . "$(dirname "$0")/lib.sh"
 specimens=$(cd "$(dirname "$0")/../specimens/foreign" && pwd)
 bitcoind=${BITCOIND:-$(command -v bitcoind)}
 unset BITCOIND
 native=$specimens/x86-64-gcc
 
-# Every specimen is clean, whatever its machine, compiler and kind.
+# Every specimen is clean, whatever its architecture, compiler and kind.
 for path in "$specimens"/*-*; do
 	run 0 "$tpcheck" abi "$path"
 	check "${path##*/}: the release is found in the file" says '^compared with master: the file says v31.99.0$'
@@ -21,16 +21,16 @@ done
 run 0 "$tpcheck" abi --format=json "$specimens/mips-gcc"
 check "32 bit, big-endian" json '.binary.bits == 32 and .binary.byte_order == "big" and .binary.machine == "mips" and (.binary.position_independent | not)' "$scratch/out"
 run 0 "$tpcheck" abi "$specimens/arm-gcc"
-check "what libbcc cannot do there" says '^info:  libbcc has no reader of arguments for arm'
-check "sizes have a pointer's width" says '^note:  argument 5 (size) of net:inbound_message: documented as uint64; the code passes a size_t'
+check "what libbcc cannot do on arm" says '^info:  libbcc has no reader of arguments for arm'
+check "a size_t is as wide as a pointer" says '^note:  argument 5 (size) of net:inbound_message: documented as uint64; the code passes a size_t'
 run 0 "$tpcheck" abi "$native"
-check "what the document says otherwise" says '^note:  argument 5 (established) of net:closed_connection: documented as uint64; the code passes a signed'
+check "where documentation and code differ" says '^note:  argument 5 (established) of net:closed_connection: documented as uint64; the code passes a signed'
 
-# Another release than the file's.
+# A release other than the file's.
 run 1 "$tpcheck" abi --release=28 "$native"
-check "compared with what was asked for" says '^compared with v28: given by --release$'
-check "an argument too many" says '^WRONG: mempool:replaced has 8 arguments in the binary.s note, documented are 7'
-check "a tracepoint of later" says '^info:  net:closed_connection is not documented in v28, but since v29: 5 arguments'
+check "compared with the given release" says '^compared with v28: given by --release$'
+check "an extra argument" says '^WRONG: mempool:replaced has 8 arguments in the binary.s note, documented are 7'
+check "a tracepoint of a later release" says '^info:  net:closed_connection is not documented in v28, but since v29: 5 arguments'
 check "the count at the end" says '^2 findings: the tracepoints are not as v28 promises$'
 
 # Patched notes. sed keeps lengths.
@@ -43,22 +43,22 @@ patched() {
 }
 patched renamed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/'
 run 1 "$tpcheck" abi "$scratch/renamed"
-check "one that is missing" says '^WRONG: utxocache:spent is missing: .* master documents it (since v23)'
-check "one that is undocumented" says '^info:  utxocache:spenX is not documented in master: 5 arguments (8 bytes, unsigned; '
+check "a missing tracepoint" says '^WRONG: utxocache:spent is missing: .* master documents it (since v23)'
+check "an undocumented tracepoint" says '^info:  utxocache:spenX is not documented in master: 5 arguments (8 bytes, unsigned; '
 run 1 "$tpcheck" abi --format=json "$scratch/renamed"
-check "JSON says so" json '.outcome == "fail" and (.findings | length) == 1 and .findings[0].tracepoint == "utxocache:spent" and
+check "both in JSON" json '.outcome == "fail" and (.findings | length) == 1 and .findings[0].tracepoint == "utxocache:spent" and
 	.findings[0].argument == null and .information[0].tracepoint == "utxocache:spenX"' "$scratch/out"
 patched narrowed 's/\(rejected\x00\)8@/\14@/'
 run 1 "$tpcheck" abi --format=json "$scratch/narrowed"
 check "a width: tracepoint, argument, want and got" json '.findings | length == 1 and .[0].tracepoint == "mempool:rejected" and .[0].argument == 1 and
 	.[0].argument_name == "txid" and .[0].want == "8 bytes, unsigned" and .[0].got == "4 bytes, unsigned"' "$scratch/out"
 run 1 "$tpcheck" diff "$native" "$scratch/narrowed"
-check "diff says so" says '^- `mempool:rejected` argument 1 (txid): 4 bytes, unsigned, was pointer to 32 bytes (8 bytes, unsigned)'
+check "the width in diff" says '^- `mempool:rejected` argument 1 (txid): 4 bytes, unsigned, was pointer to 32 bytes (8 bytes, unsigned)'
 patched xmm 's/\(closed_connection\x00-8@[^ ]* \)8@[^ ]\{6\} /\18@%xmm3  /; s/\(closed_connection\x00-8@[^ ]* \)8@[^ ]\{7\} /\18@%xmm3   /'
 run 1 "$tpcheck" abi "$scratch/xmm"
-check "an xmm register, and what consumers see" says '^WRONG: argument 2 (address) of net:closed_connection cannot be read: the operand is in the SSE register %xmm3, which BPF cannot read; libbcc gives its users 0'
+check "an xmm register, and what consumers read" says '^WRONG: argument 2 (address) of net:closed_connection cannot be read: the operand is in the SSE register %xmm3, which BPF cannot read; libbcc gives its users 0'
 
-# Stripped of what is not needed, the answer is the same.
+# A stripped file has the same result.
 if command -v strip >/dev/null; then
 	mkdir "$scratch/whole" "$scratch/stripped"
 	for path in "$native" "$scratch/renamed" ${bitcoind:+"$bitcoind"}; do
@@ -72,16 +72,16 @@ fi
 
 # Comparing.
 run 0 "$tpcheck" diff "$specimens/x86-64-gcc" "$specimens/aarch64-clang"
-check "equal on all machines" says '^No change.$'
+check "equal on all architectures" says '^No change.$'
 run 0 "$tpcheck" diff --release=master "$native"
 run 1 "$tpcheck" diff "$native" "$scratch/renamed"
-check "one that is gone breaks" says '^- `utxocache:spent`: removed, with 5 arguments: txid pointer to 32 bytes, vout uint32,'
-check "one that is new does not" sh -c "sed -n '/^Compatible/,\$p' '$scratch/out' | grep -q 'utxocache:spenX.: new, with 5 arguments'"
+check "a removed tracepoint breaks" says '^- `utxocache:spent`: removed, with 5 arguments: txid pointer to 32 bytes, vout uint32,'
+check "a new tracepoint does not" sh -c "sed -n '/^Compatible/,\$p' '$scratch/out' | grep -q 'utxocache:spenX.: new, with 5 arguments'"
 run 0 "$tpcheck" diff --release=31 "$native"
 run 1 "$tpcheck" diff --release=28 "$native"
-check "tracepoints" [ "$(grep -c '^- `net:.*new, with' "$scratch/out")" = 5 ]
-check "an argument behind the others" sh -c "sed -n '/^Compatible/,\$p' '$scratch/out' | grep -q 'mempool:replaced. argument 8 (is_txid): new: bool (1 byte, unsigned), behind'"
-check "what changed in meaning" sh -c "sed -n '/^Breaking/,/^Compatible/p' '$scratch/out' | grep -q 'mempool:replaced. argument 7 (replacement_fee): the fee is the modified one'"
+check "new tracepoints" [ "$(grep -c '^- `net:.*new, with' "$scratch/out")" = 5 ]
+check "an argument after the others" sh -c "sed -n '/^Compatible/,\$p' '$scratch/out' | grep -q 'mempool:replaced. argument 8 (is_txid): new: bool (1 byte, unsigned), behind'"
+check "a change of meaning" sh -c "sed -n '/^Breaking/,/^Compatible/p' '$scratch/out' | grep -q 'mempool:replaced. argument 7 (replacement_fee): the fee is the modified one'"
 check "semaphores in one line" says '^- every tracepoint: has a semaphore now'
 run 1 "$tpcheck" diff --release=28 --format=json "$native"
 check "JSON of a diff" json '.outcome == "fail" and .old.path == null and .old.release == "v28" and .new.version == "v31.99.0" and
@@ -90,7 +90,7 @@ check "JSON of a diff" json '.outcome == "fail" and .old.path == null and .old.r
 run 99 "$tpcheck" diff "$native" "$specimens/arm-gcc"
 check "pointers of two sizes" complains '32-bit'
 
-# Files that are none, or that nobody should believe.
+# Files that are not ELF, or that claim nonsense.
 : >"$scratch/empty"
 printf 'text\n' >"$scratch/text"
 mkfifo "$scratch/fifo"
@@ -101,9 +101,9 @@ truncate -s 20G "$scratch/sparse"
 truncate -s 20G "$scratch/hole"
 for file in empty text fifo folder cut hole nowhere; do
 	run 99 timeout 5 "$tpcheck" abi "$scratch/$file"
-	check "$file: said what it is" complains "ERROR .*$scratch/$file"
+	check "$file: the file is named" complains "ERROR .*$scratch/$file"
 	run 99 timeout 5 "$tpcheck" abi --format=json "$scratch/$file"
-	check "$file: JSON too" json '.outcome == "error" and (.reason | length) > 10 and .tracepoints == []' "$scratch/out"
+	check "$file: also in JSON" json '.outcome == "error" and (.reason | length) > 10 and .tracepoints == []' "$scratch/out"
 	run 99 timeout 5 "$tpcheck" diff "$native" "$scratch/$file"
 	run 99 timeout 5 "$tpcheck" diff "$scratch/$file" "$native"
 done
@@ -116,7 +116,7 @@ if command -v objcopy >/dev/null; then
 	run 77 "$tpcheck" abi --format=json "$scratch/bare"
 	check "JSON of a skip" json '.outcome == "skip" and (.reason | test("WITH_USDT"))' "$scratch/out"
 	run 77 "$tpcheck" diff "$native" "$scratch/bare"
-	# A million notes, each twice as many as before.
+	# A million notes, by doubling them.
 	objcopy -O binary --only-section=.note.stapsdt --set-section-flags .note.stapsdt=alloc "$native" "$scratch/notes"
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
 		cat "$scratch/notes" "$scratch/notes" >"$scratch/twice"
@@ -128,37 +128,37 @@ if command -v objcopy >/dev/null; then
 	check "a million notes" complains 'claims to have'
 	rm "$scratch/million"
 fi
-# Anything else that has tracepoints.
+# Other programs with tracepoints.
 libc=$(ldd "$tpcheck" | sed -n 's/.*libc\.so\.6 => \([^ ]*\).*/\1/p')
 if [ -n "$libc" ] && readelf -n "$libc" 2>/dev/null | grep -q stapsdt; then
 	run 1 "$tpcheck" abi "$libc"
-	check "tracepoints of others" says '^info:  libc:.* is not documented in master'
-	check "what was assumed" says '^compared with master: the file gives no version, and none of its tracepoints is a documented one$'
+	check "tracepoints of libc" says '^info:  libc:.* is not documented in master'
+	check "the assumed release" says '^compared with master: the file gives no version, and none of its tracepoints is a documented one$'
 fi
 
-# It is not run, and nothing else is needed.
+# The file is not run, and no other program is needed.
 cp "$tpcheck" "$scratch/alone"
 run 0 "$scratch/alone" abi "$native"
 run 99 "$scratch/alone" list
-check "the other program is missed by name" complains 'tpcheck-full'
+check "the missing program is named" complains 'tpcheck-full'
 chmod 600 "$scratch/renamed"
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	cp "$native" "$scratch/readable"
 	chmod 644 "$scratch/readable"
 	run 0 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs "$scratch/alone" abi "$scratch/readable"
 	run 99 setpriv --reuid=65534 --regid=65534 --clear-groups "$scratch/alone" abi "$scratch/renamed"
-	check "may not be read" complains 'Permission denied'
+	check "a file that may not be read" complains 'Permission denied'
 fi
 
 if [ -x "$bitcoind" ]; then
 	run 0 "$tpcheck" abi "$bitcoind"
-	check "a real bitcoind: nothing wrong" says '^the tracepoints are as '
+	check "a real bitcoind: no findings" says '^the tracepoints are as '
 	run 0 "$tpcheck" diff "$bitcoind" "$bitcoind"
-	# Memory is a part of the address space. A sanitizer wants terabytes of it.
+	# A limit on the address space bounds the memory. A sanitizer reserves terabytes.
 	if ! nm -D "$tpcheck" 2>/dev/null | grep -q __asan_init; then
 		run 0 sh -c 'ulimit -v 32768 && exec "$@"' sh "$tpcheck" abi "$bitcoind"
 	fi
 else
-	echo "without a real bitcoind: set BITCOIND, or put one into PATH"
+	echo "not tried: a real bitcoind; set BITCOIND, or put one into PATH"
 fi
 finish

@@ -1,4 +1,4 @@
-# What the shell tests share. A test script sources it, calls check..., and ends with finish.
+# Shared by the shell tests. A test script sources this, calls check and run, and ends with finish.
 # shellcheck shell=sh
 tpcheck=$1
 checks=0
@@ -9,7 +9,7 @@ trap 'rm -rf "$scratch"' EXIT
 trap 'exit 99' HUP INT TERM
 skipped_part=
 
-# skip_part TEXT: a part of the test that cannot run here, which makes the whole a skip.
+# skip_part TEXT: a part of the test cannot run here, which makes the whole test a skip.
 skip_part() {
 	echo "SKIP: $*"
 	skipped_part=yes
@@ -29,7 +29,7 @@ check() {
 	fi
 }
 
-# run CODE COMMAND...: output goes to $scratch/out and $scratch/err; the exit code must be CODE.
+# run CODE COMMAND...: the exit code must be CODE; output goes to $scratch/out and $scratch/err.
 run() {
 	want=$1
 	shift
@@ -49,10 +49,10 @@ complains() { grep -q -e "$1" "$scratch/err"; }
 quiet() { [ ! -s "$scratch/err" ]; }
 one_line_complaint() { [ "$(grep -c . "$scratch/err")" -le 2 ]; }
 
-# json [-s] FILTER FILE: jq's answer must be true; with -s the filter gets all of the file's values as an array.
+# json [-s] FILTER FILE: jq's result must be true; with -s the filter gets the file's values as one array.
 json() { [ "$(jq -r "$@" 2>&1)" = true ]; }
 
-# Nothing of tpcheck's in a folder that was its TMPDIR.
+# left_nothing DIR: tpcheck left nothing in its TMPDIR.
 left_nothing() { [ -z "$(ls -A "$1")" ] || { ls -A "$1"; false; }; }
 
 finish() {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main job on a real bitcoind: verdicts, the two ways to attach, users, interrupts, traces, broken binaries.
+# tpcheck run on a real bitcoind: verdicts, ways to attach, users, interrupts, leftovers, broken binaries.
 . "$(dirname "$0")/lib.sh"
 bitcoind=${BITCOIND:-$(command -v bitcoind)}
 if [ ! -x "$bitcoind" ]; then
@@ -26,16 +26,16 @@ check "nothing on stderr" quiet
 check "nothing left behind" left_nothing "$scratch/tmp"
 for method in multi perf; do
 	run 0 "$tpcheck" run --bitcoind="$bitcoind" --attach=$method --format=json --output="$scratch/$method.json"
-	check "JSON says how it attached" json ".attach == \"$method\" and .summary.failed == 0 and (.scenarios | length) > 20" "$scratch/$method.json"
+	check "JSON has the attach method" json ".attach == \"$method\" and .summary.failed == 0 and (.scenarios | length) > 20" "$scratch/$method.json"
 	check "JSON has node and findings" json '.node.version != null and (.scenarios | all(.findings | type == "array"))' "$scratch/$method.json"
 done
-check "both ways have equal results" [ "$(outcomes "$scratch/multi.json")" = "$(outcomes "$scratch/perf.json")" ]
+check "both methods have equal results" [ "$(outcomes "$scratch/multi.json")" = "$(outcomes "$scratch/perf.json")" ]
 
-# Two at once do not see each other.
-# By the contract of a release that has less, what came later is skipped.
+# Checked as an older release: what came later is skipped.
 run 77 "$tpcheck" run --bitcoind="$bitcoind" --release=28 'net.closed_connection.rpc'
 check "a tracepoint that came later" says 'net:closed_connection came with v29; this bitcoind is judged as v28'
 
+# Two runs at the same time do not affect each other.
 "$tpcheck" run --bitcoind="$bitcoind" >"$scratch/other" 2>&1 &
 other=$!
 run 0 "$tpcheck" run --bitcoind="$bitcoind"
@@ -48,23 +48,23 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && grep -q '^ok  *attach:
 	two=+bpf,+perfmon
 	four=$two,+sys_admin,+net_admin
 	run 0 $user --inh-caps=$two --ambient-caps=$two "$tpcheck" run --bitcoind="$bitcoind"
-	check "an ordinary user with two capabilities judges all but one" says ' passed, 0 failed, 1 skipped, 0 errors'
-	check "it needs a network" says 'SKIP  net.inbound_connection.networks'
+	check "an ordinary user with two capabilities can run all but one" says ' passed, 0 failed, 1 skipped, 0 errors'
+	check "the one that needs a network namespace" says 'SKIP  net.inbound_connection.networks'
 	check "why" says 'no network namespace'
 	run 0 $user --inh-caps=$four --ambient-caps=$four "$tpcheck" run --bitcoind="$bitcoind" --require
-	check "an ordinary user with four capabilities judges all" says ' passed, 0 failed, 0 skipped, 0 errors'
+	check "an ordinary user with four capabilities can run all" says ' passed, 0 failed, 0 skipped, 0 errors'
 fi
 if [ "$(id -u)" = 0 ]; then
 	run 2 "$tpcheck" run --bitcoind="$bitcoind" --user=nobody-of-that-name 'utxocache.add.outputs'
-	check "a user that is not there" complains 'nobody-of-that-name'
+	check "a user that does not exist" complains 'nobody-of-that-name'
 fi
 
-# Interrupted at any time: a valid report, the documented code, no process and no file left.
+# Interrupted at any time: a valid report, the documented exit code, and no process or file left.
 for delay in 0.1 0.4 0.7 1.0; do
 	rm -f "$scratch/interrupted.json"
 	"$tpcheck" run --bitcoind="$bitcoind" --format=json --output="$scratch/interrupted.json" >"$scratch/out" 2>"$scratch/err" &
 	pid=$!
-	# The file is there when signals are caught; until then a shell's background job ignores them.
+	# Once the file exists, signals are caught; until then, a shell's background job ignores them.
 	tries=0
 	until [ -e "$scratch/interrupted.json" ] || [ $tries = 600 ]; do
 		tries=$((tries + 1))
@@ -77,7 +77,7 @@ for delay in 0.1 0.4 0.7 1.0; do
 	wait $pid
 	code=$?
 	check "interrupted after $delay s: exit code $code" [ $code = 99 ]
-	check "the report says so" json '.summary.interrupted and (.scenarios | length) > 20' "$scratch/interrupted.json"
+	check "the report has interrupted" json '.summary.interrupted and (.scenarios | length) > 20' "$scratch/interrupted.json"
 	check "nothing left after an interrupt" left_nothing "$scratch/tmp"
 	check "no bitcoind left" not_alive
 done
@@ -90,44 +90,44 @@ for i in 1 2 3 4 5 6 7 8 9 10; do alive && sleep 0.2; done
 check "no bitcoind outlives a killed tpcheck" not_alive
 rm -rf "$scratch/tmp"/tpcheck-*
 
-# Binaries whose notes were tampered with.
+# Binaries with patched notes.
 LC_ALL=C sed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/' "$bitcoind" >"$scratch/renamed"
 chmod 755 "$scratch/renamed"
 run 1 "$tpcheck" run --bitcoind="$scratch/renamed" --format=json
-check "a tracepoint that is gone fails its scenarios, and them alone" json \
+check "a missing tracepoint fails only its own scenarios" json \
 	'[.scenarios[] | select(.outcome != "pass") | .name] | length > 0 and all(startswith("utxocache.spent."))' "$scratch/out"
-check "and is named" json \
+check "and is named in the findings" json \
 	'[.scenarios[].findings[]] | all(.tracepoint == "utxocache:spent" and (.message | test("not in the binary")))' "$scratch/out"
-check "what explains it is kept" [ -s "$(jq -r '[.scenarios[] | select(.artifacts)][0].artifacts' "$scratch/out")/findings.json" ]
+check "artifacts are kept" [ -s "$(jq -r '[.scenarios[] | select(.artifacts)][0].artifacts' "$scratch/out")/findings.json" ]
 rm -rf "$scratch/tmp"/tpcheck-*
-# The wallet is there, its tracepoint is not: no reason for a skip.
+# A missing tracepoint of the wallet is no reason for a skip if there is a wallet.
 LC_ALL=C sed 's/coin_selection\x00selected_coins\x00/coin_selection\x00selected_coinX\x00/' "$bitcoind" >"$scratch/renamed"
 run 1 "$tpcheck" run --bitcoind="$scratch/renamed" --format=json --artifacts="$scratch/kept" 'coin_selection.*'
-check "a tracepoint of the wallet that is gone fails its scenarios, and them alone" json \
+check "a missing tracepoint of the wallet fails only its own scenarios" json \
 	'[.scenarios[] | select(.outcome != "pass") | .name] | length > 0 and all(startswith("coin_selection.selected_coins."))' "$scratch/out"
 # block_connected's height is passed as -4@: say 8@ in the note.
 LC_ALL=C sed 's/\(block_connected\x008@[^ ]* \)-4@/\1-8@/' "$bitcoind" >"$scratch/widened"
 chmod 755 "$scratch/widened"
 run 1 "$tpcheck" run --bitcoind="$scratch/widened" --artifacts="$scratch/kept" validation.block_connected.generate
-check "a width that is not documented is named" says 'argument 2 (height) of validation:block_connected is 8 bytes, signed'
-check "with what was wanted" says 'want: 4 bytes, signed'
-check "and the command to repeat it" says "repeat with: '*$tpcheck'* run --bitcoind=$scratch/widened 'validation.block_connected.generate'"
-check "in the folder asked for" [ -s "$scratch/kept/validation.block_connected.generate/debug.log" ]
-# A note whose address is nowhere in the code: three words of 8 bytes stand before the names.
+check "an undocumented width is named" says 'argument 2 (height) of validation:block_connected is 8 bytes, signed'
+check "with the expected width" says 'want: 4 bytes, signed'
+check "and the command to repeat the scenario" says "repeat with: '*$tpcheck'* run --bitcoind=$scratch/widened 'validation.block_connected.generate'"
+check "artifacts are in the given folder" [ -s "$scratch/kept/validation.block_connected.generate/debug.log" ]
+# A note with an address outside the code. Three words of 8 bytes precede the names.
 cp "$bitcoind" "$scratch/nowhere"
 at=$(LC_ALL=C grep -obUaP 'validation\x00block_connected\x00' "$scratch/nowhere" | head -n 1 | cut -d: -f1)
 printf '\020\0\0\0\0\0\0\0' | dd of="$scratch/nowhere" bs=1 seek=$((at - 24)) conv=notrunc 2>/dev/null
 run 1 "$tpcheck" run --bitcoind="$scratch/nowhere" --artifacts="$scratch/kept" validation.block_connected.generate utxocache.add.outputs
-check "a probe that is nowhere is named" says 'validation:block_connected'
-check "its companions pass" says '^PASS  utxocache.add.outputs'
-check "each run keeps a folder of its own" [ -s "$scratch/kept/validation.block_connected.generate.2/findings.json" ]
-# Nothing is written through links, as tpcheck may be root.
+check "a probe outside the code is named" says 'validation:block_connected'
+check "other scenarios pass" says '^PASS  utxocache.add.outputs'
+check "each run keeps its own folder" [ -s "$scratch/kept/validation.block_connected.generate.2/findings.json" ]
+# Nothing is written through symbolic links, because tpcheck may be root.
 mkdir "$scratch/linked"
 echo precious >"$scratch/precious"
 ln -s "$scratch" "$scratch/linked/validation.block_connected.generate"
 run 1 "$tpcheck" run --bitcoind="$scratch/nowhere" --artifacts="$scratch/linked" validation.block_connected.generate
-check "a link is left alone" [ ! -e "$scratch/findings.json" ]
-check "and the rest is kept beside it" [ -s "$scratch/linked/validation.block_connected.generate.2/findings.json" ]
+check "a link is not followed" [ ! -e "$scratch/findings.json" ]
+check "and the artifacts are kept beside it" [ -s "$scratch/linked/validation.block_connected.generate.2/findings.json" ]
 run 2 "$tpcheck" run --bitcoind="$bitcoind" --artifacts="$scratch/precious" validation.block_connected.generate
 check "a folder that is a file" complains "$scratch/precious"
 if command -v objcopy >/dev/null; then

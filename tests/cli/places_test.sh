@@ -1,6 +1,6 @@
 #!/bin/sh
-# Where CI systems put things: folders whose names have blanks and more than ASCII, little stack, no HOME, no terminal, an
-# installed copy that cannot be written to. Nothing is written to stderr on a pass, and nothing stays behind.
+# Conditions as on CI systems: folder names with blanks and non-ASCII characters, a small stack, no HOME, no terminal, a
+# read-only installation. A pass writes nothing to stderr and leaves nothing behind.
 . "$(dirname "$0")/lib.sh"
 odd="$scratch/scratch_ ₿🧪_"
 mkdir -p "$odd/bin" "$odd/node"
@@ -32,14 +32,14 @@ check "nothing on stderr" quiet
 check "nothing left behind" left_nothing "$odd/tmp"
 cd "$odd" || exit 99
 run 0 like_ci bin/tpcheck run --bitcoind=node/bitcoind 'utxocache.spent.*'
-check "by names from here" says '^3 passed'
+check "with relative paths" says '^3 passed'
 
-# What explains a failure goes into such a folder, too, and its command can be copied.
+# Artifacts go into such a folder, too, and the command to repeat can be copied.
 LC_ALL=C sed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/' "$bitcoind" >"$odd/node/renamed"
 chmod 755 "$odd/node/renamed"
 run 1 like_ci "$odd/bin/tpcheck" run --bitcoind="$odd/node/renamed" --artifacts="$odd/kept" utxocache.spent.chain
 check "findings are kept there" [ -s "$odd/kept/utxocache.spent.chain/findings.json" ]
 again=$(sed -n 's/^ *repeat with: //p' "$scratch/out")
 run 1 like_ci sh -c "$again"
-check "the command that is told repeats it" says '^FAIL  utxocache.spent.chain'
+check "the printed command repeats it" says '^FAIL  utxocache.spent.chain'
 finish

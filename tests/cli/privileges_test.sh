@@ -1,19 +1,19 @@
 #!/bin/sh
-# The table of doc/privileges.md, line by line, as an ordinary user: what is enough for each way to attach, given in
-# each way, and what happens with one less; what root keeps, what bitcoind gets, what the environment cannot do.
+# The table in doc/privileges.md, line by line, as an ordinary user: what each attach method requires, granted in each
+# way, and what happens with one capability less; what root keeps, what bitcoind gets, what the environment cannot do.
 . "$(dirname "$0")/lib.sh"
 hostile=$2
 sources=$(cd "$(dirname "$0")/../../src" && pwd) || exit 99
 bitcoind=${BITCOIND:-$(command -v bitcoind)}
 if [ "$(id -u)" != 0 ]; then
-	echo "SKIP: not root, who alone can become an ordinary user with chosen capabilities"
+	echo "SKIP: not root; only root can become an ordinary user with chosen capabilities"
 	exit 77
 fi
 if ! command -v setpriv >/dev/null; then
 	echo "SKIP: no setpriv (package util-linux)"
 	exit 77
 fi
-# All that is tried below has to be there to be taken away.
+# Everything that is taken away below has to be there.
 set -- $(sed -n 's/^Cap\(Bnd\|Eff\):\t*//p' /proc/self/status)
 needed=$((1 << 39 | 1 << 38 | 1 << 21 | 1 << 19 | 1 << 12 | 1 << 8 | 1 << 7 | 1 << 6 | 1 << 5 | 1 << 2 | 1 << 1 | 1))
 if [ $((0x$1 & 0x$2 & needed)) != $needed ]; then
@@ -21,10 +21,10 @@ if [ $((0x$1 & 0x$2 & needed)) != $needed ]; then
 	exit 77
 fi
 
-# CAP_SYS_NICE is seen by a thread that goes before others.
+# CAP_SYS_NICE shows as a thread with a higher priority than the others.
 renice -n 0 -p $$ >/dev/null
 
-# The build folder may be where an ordinary user cannot go.
+# An ordinary user may have no access to the build folder.
 prefix=$scratch/installed
 cmake --install "$(dirname "$tpcheck")" --prefix "$prefix" >/dev/null || exit 99
 full=$(find "$prefix" -name tpcheck-full)
@@ -40,7 +40,7 @@ uid=12345
 group=23456
 pids=
 was_options=
-# However it ends.
+# Runs however the test ends.
 clean_up() {
 	# shellcheck disable=SC2086 # several
 	[ -z "$pids" ] || kill $pids
@@ -49,7 +49,7 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 99' HUP INT TERM
-# as CAPABILITIES COMMAND...: as an ordinary user with these in the ambient set ("-": none), in the group of tracefs.
+# as CAPABILITIES COMMAND...: as an ordinary user with this ambient set ("-": empty), in the group of tracefs.
 as() {
 	ambient_set=$1
 	shift
@@ -67,7 +67,7 @@ fi
 has_multi=$("$tpcheck" doctor | grep -c '^ok  *attach: multi')
 has_perf=$("$tpcheck" doctor | grep -c '^ok  *attach: perf')
 
-# Ambient sets: METHOD CAPABILITIES CODE TEXT, one a line; the text is in the output.
+# Ambient sets: METHOD CAPABILITIES CODE TEXT, one per line; the output has TEXT.
 ambient() {
 	while IFS='|' read -r method caps code text; do
 		[ -n "$method" ] || continue
@@ -95,7 +95,7 @@ END
 auto|+bpf,+perfmon|0|$all_pass
 END
 
-# tracefs: by capability, then by group. There is one for the whole machine, so what it was like comes back.
+# tracefs: by capability, then by group. The machine has only one, so its options are restored afterwards.
 cat >"$scratch/as" <<END
 #!/bin/sh
 caps=\$1
@@ -104,7 +104,7 @@ exec setpriv --reuid=$uid --regid=$uid --groups=$group "--inh-caps=\$caps" "--am
 END
 chmod 755 "$scratch/as"
 mkdir "$scratch/tracefs"
-# in_tracefs OPTIONS MODE COMMAND...: mounted in a mount namespace, with these rights of the folder and of uprobe_events.
+# in_tracefs OPTIONS MODE COMMAND...: in a mount namespace with tracefs, with these modes of its folder and uprobe_events.
 in_tracefs() {
 	unshare --mount sh -c '
 		options=$1 mode=$2
@@ -132,28 +132,28 @@ gid=$group,mode=750|g+w|+bpf,+perfmon|0|$all_pass
 END
 	if [ -x "$bitcoind" ]; then
 		run 0 in_tracefs "gid=$group,mode=750" g+w "$scratch/as" +bpf,+perfmon "$tpcheck" run --bitcoind="$bitcoind" --attach=tracefs 'utxocache.spent.*'
-		check "a bitcoind is judged by tracefs" says '3 passed, 0 failed, 0 skipped, 0 errors'
+		check "a bitcoind is checked through tracefs" says '3 passed, 0 failed, 0 skipped, 0 errors'
 	fi
-	check "nothing of ours stays defined" in_tracefs "$was_options" "$was_mode" sh -c '! grep -q tpcheck_ /sys/kernel/tracing/uprobe_events'
+	check "no event of ours stays defined" in_tracefs "$was_options" "$was_mode" sh -c '! grep -q tpcheck_ /sys/kernel/tracing/uprobe_events'
 fi
 
-# A service of systemd has all of this: an ambient set, a bounding set, no new privileges.
+# Like a systemd service: an ambient set, a bounding set, no new privileges.
 service="setpriv --reuid=$uid --regid=$uid --clear-groups --no-new-privs --bounding-set=-all,+bpf,+perfmon"
 if [ "$has_multi" = 1 ]; then
 	run 0 $service --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon "$tpcheck" selftest
-	check "an ambient set with no new privileges, as a service has it" says "$all_pass"
+	check "an ambient set with no new privileges, as in a service" says "$all_pass"
 	if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
 		run 0 systemd-run --quiet --wait --pipe -p "User=$uid" -p "AmbientCapabilities=CAP_BPF CAP_PERFMON" \
 			-p "CapabilityBoundingSet=CAP_BPF CAP_PERFMON" -p NoNewPrivileges=yes "$tpcheck" selftest
-		check "a service of systemd" says "$all_pass"
+		check "a systemd service" says "$all_pass"
 	else
-		echo "not tried: systemd itself: it does not run here"
+		echo "not tried: systemd itself, which does not run here"
 	fi
 fi
 run 77 $service "$tpcheck" selftest
 check "a service without an ambient set" says 'none of the capabilities'
 
-# File capabilities: FILE CAPABILITIES CODE TEXT. They belong on the program that the other one starts.
+# File capabilities: FILE CAPABILITIES CODE TEXT. They belong on tpcheck-full, which tpcheck starts.
 plain() { as - "$@"; }
 if ! command -v setcap >/dev/null; then
 	skip_part "file capabilities: no setcap (package libcap2-bin)"
@@ -176,18 +176,18 @@ $tpcheck|cap_bpf,cap_perfmon+ep|77|none of the capabilities
 END
 	setcap cap_bpf,cap_perfmon+ep "$full"
 	run 77 plain setpriv --no-new-privs "$tpcheck" selftest
-	check "no new privileges: file capabilities do not count" says 'none of the capabilities'
-	# Whatever it finds else.
+	check "no new privileges: file capabilities have no effect" says 'none of the capabilities'
+	# Whatever its exit code.
 	plain "$tpcheck" doctor >"$scratch/out"
 	check "doctor: everybody can execute it" says "everybody on this machine can execute '$full'"
 	run 99 setpriv --reuid=$uid --regid=$uid --clear-groups --bounding-set=-perfmon "$tpcheck" selftest
-	check "a container that lacks one that the file has" complains 'Operation not permitted; it has file capabilities'
+	check "a container without a capability that the file has" complains 'Operation not permitted; it has file capabilities'
 	chgrp $group "$full" && chmod 750 "$full" && setcap cap_bpf,cap_perfmon+ep "$full"
 	run 0 plain "$tpcheck" selftest
 	check "for a group: a member" says "$all_pass"
 	run 99 setpriv --reuid=$uid --regid=$uid --clear-groups "$tpcheck" selftest
-	check "for a group: somebody else" complains 'Permission denied; if only a group may run it'
-	# Who calls it may do less than it can, so they choose nothing by the environment.
+	check "for a group: not a member" complains 'Permission denied; if only a group may run it'
+	# The caller has fewer privileges than the program, so the environment must have no effect.
 	mkdir -p "$scratch/tree/include/linux"
 	echo '#error chosen by the environment' >"$scratch/tree/include/linux/kconfig.h"
 	chmod -R a+rX "$scratch/tree"
@@ -199,19 +199,19 @@ END
 	check "file capabilities: no module of the caller's" [ ! -e "$scratch/module/hostile.so.loaded" ]
 	if [ -x "$bitcoind" ]; then
 		run 0 plain "$tpcheck" run --bitcoind="$bitcoind" 'utxocache.spent.*'
-		check "a bitcoind is judged with file capabilities" says '3 passed, 0 failed, 0 skipped, 0 errors'
+		check "a bitcoind is checked with file capabilities" says '3 passed, 0 failed, 0 skipped, 0 errors'
 	fi
 	setcap -r "$full"
 	chmod 755 "$full"
 	plain env BCC_KERNEL_SOURCE="$scratch/tree" "$tpcheck" selftest --headers=system >"$scratch/out" 2>&1
 	run 99 as +bpf,+perfmon env BCC_KERNEL_SOURCE="$scratch/tree" "$tpcheck" selftest --headers=system
-	check "an ambient set: whoever has it may choose" says 'chosen by the environment'
+	check "an ambient set: the caller may choose headers" says 'chosen by the environment'
 	run 0 as +bpf,+perfmon env LD_PRELOAD="$scratch/module/hostile.so" "$full" selftest
-	check "an ambient set: and load modules" [ -e "$scratch/module/hostile.so.loaded" ]
+	check "an ambient set: the caller may load modules" [ -e "$scratch/module/hostile.so.loaded" ]
 	rm -f "$scratch/module/hostile.so.loaded"
 fi
 
-# What else is looked at is the process: WHOSE CAPABILITIES CODE TEXT.
+# What accessing a process requires: WHOSE CAPABILITIES CODE TEXT.
 if [ "$has_multi" = 1 ]; then
 	mkfifo "$scratch/commands"
 	exec 9<>"$scratch/commands"
@@ -262,7 +262,7 @@ END
 	exec 9>&-
 fi
 
-# User namespaces give nothing; PID namespaces take nothing.
+# User namespaces grant nothing; PID namespaces take nothing away.
 if unshare --user --map-root-user true 2>/dev/null; then
 	run 77 unshare --user --map-root-user "$tpcheck" selftest
 	check "root of a user namespace" says 'in a user namespace, where they do not count'
@@ -272,28 +272,28 @@ for method in multi perf; do
 	check "root of a PID namespace, --attach=$method" says "$all_pass"
 done
 
-# Without /sys, as in a chroot, nobody knows how many CPUs there may be.
+# Without /sys, as in a chroot, the number of possible CPUs is unknown.
 # shellcheck disable=SC2016
 run 77 unshare --mount sh -c 'mount -t tmpfs none /sys && exec "$@"' sh "$tpcheck" selftest
 check "no /sys" says 'cpus: .*mount -t sysfs sysfs /sys'
 
-# Doctor names what is nearest.
-nearest() {
+# What doctor recommends.
+consult() {
 	"$@" "$tpcheck" doctor >"$scratch/out" 2>&1
 }
-nearest as -
-check "doctor: two are lacking" says "^Needed: CAP_BPF and CAP_PERFMON for user $uid"
-check "doctor: on which file" says "setcap cap_bpf,cap_perfmon+ep $full"
-nearest as +bpf
-check "doctor: one is lacking" says "^Needed: CAP_PERFMON for user $uid"
-nearest setpriv --bounding-set=-all,+bpf,+setuid
+consult as -
+check "doctor: two capabilities are missing" says "^Needed: CAP_BPF and CAP_PERFMON for user $uid"
+check "doctor: the file to set them on" says "setcap cap_bpf,cap_perfmon+ep $full"
+consult as +bpf
+check "doctor: one is missing" says "^Needed: CAP_PERFMON for user $uid"
+consult setpriv --bounding-set=-all,+bpf,+setuid
 check "doctor: in a container" says '^  nobody can have it here; start the container with --cap-add=PERFMON --cap-add=SYS_PTRACE$'
-nearest setpriv --bounding-set=-sys_ptrace
+consult setpriv --bounding-set=-sys_ptrace
 check "doctor: root without CAP_SYS_PTRACE" says '^Needed: .*--cap-add=SYS_PTRACE, or use --user=root'
 if [ "$has_multi" = 1 ]; then
-	nearest as +bpf,+perfmon
-	check "doctor: nothing is lacking" says '^Needed: nothing more'
-	check "doctor: but there is more" says 'processes of other users: also CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH'
+	consult as +bpf,+perfmon
+	check "doctor: nothing is missing" says '^Needed: nothing more'
+	check "doctor: but more is possible" says 'processes of other users: also CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH'
 fi
 
 # The environment of root.
@@ -301,7 +301,7 @@ mkdir "$scratch/bin"
 printf '#!/bin/sh\n: >"%s/ran"\n' "$scratch" >"$scratch/bin/modprobe"
 chmod 755 "$scratch/bin/modprobe"
 PATH=$scratch/bin:$PATH sh -c 'modprobe kheaders'
-check "the modprobe in PATH would leave a trace" [ -e "$scratch/ran" ]
+check "running the modprobe in PATH would be noticed" [ -e "$scratch/ran" ]
 rm "$scratch/ran"
 PATH=$scratch/bin:$PATH "$tpcheck" selftest --headers=system >"$scratch/out" 2>&1
 check "root runs no program from PATH" [ ! -e "$scratch/ran" ]
@@ -310,7 +310,7 @@ for header in include/linux/kconfig.h linux/types.h uapi/linux/ptrace.h stddef.h
 	echo '#error chosen by the environment' >"$scratch/tree/$header"
 done
 BCC_KERNEL_SOURCE=$scratch/tree "$tpcheck" selftest --headers=system >"$scratch/out" 2>&1
-check "root compiles no headers that a variable names" sh -c "! grep -q 'chosen by the environment' '$scratch/out'"
+check "root compiles no headers from the environment" sh -c "! grep -q 'chosen by the environment' '$scratch/out'"
 run 0 env CPATH="$scratch/tree" C_INCLUDE_PATH="$scratch/tree" BCC_KERNEL_SOURCE="$scratch/tree" "$tpcheck" selftest
 check "nor includes from such folders" says "$all_pass"
 mkdir "$scratch/theirs"
@@ -318,7 +318,7 @@ chown $uid "$scratch/theirs"
 mkdir -m 1777 "$scratch/theirs/tmp"
 for theirs in "$scratch/theirs" "$scratch/theirs/tmp"; do
 	run 2 env TMPDIR="$theirs" "$tpcheck" selftest
-	check "root puts nothing where $uid can change it" complains "'$scratch/theirs' (user $uid, mode 0755)"
+	check "root creates nothing where $uid can change it" complains "'$scratch/theirs' (user $uid, mode 0755)"
 	check "in one line" one_line_complaint
 	check "and leaves nothing there" sh -c "[ -z \"\$(find '$theirs' -name 'tpcheck*')\" ]"
 done
@@ -345,7 +345,7 @@ done
 
 # The environment variables that are allowed are exactly those that the sources read.
 sed -n '/^static const char \*const allowed/,/^};/s/^\t"\([A-Z_]*\)".*/\1/p' "$sources/cli/environment.c" | sort >"$scratch/allowed"
-# The shim looks whether there is a PATH, which it replaces.
+# The shim checks whether there is a PATH, which it replaces.
 # localtime_r reads TZ.
 { grep -rhoE 'getenv\("[A-Z_]+"\)' "$sources"; echo '"TZ"'; } | sed 's/.*"\(.*\)".*/\1/' | sort -u >"$scratch/read"
 check "the variables that are allowed are those that are read" diff "$scratch/allowed" "$scratch/read"
@@ -355,12 +355,12 @@ if [ ! -x "$bitcoind" ]; then
 	finish
 fi
 
-# What root keeps, and what bitcoind has of it: while it runs.
+# What root keeps, and what bitcoind gets of it, while it runs.
 set_of() { sed -n "s/^$2:\t*//p" "/proc/$1/status" 2>/dev/null; }
 rings_of() { grep -c 'anon_inode:\[perf_event\]' "/proc/$1/maps" 2>/dev/null; }
-# look COMMAND...: starts it, and sets pid and node when its rings are open and its first bitcoind runs.
+# look COMMAND...: starts it, and sets pid and node once its rings are open and its first bitcoind runs.
 look() {
-	# 8 is a file that tpcheck was given, and is not to pass on.
+	# tpcheck must not pass on descriptor 8.
 	"$@" >"$scratch/out" 2>&1 8<"$tpcheck" &
 	pid=$!
 	pids=$pid
@@ -387,7 +387,7 @@ ring_bytes() {
 	done
 	echo $total
 }
-# Threads that go before others.
+# nice_cnt PID: threads with a higher priority.
 nice_cnt() { cat "/proc/$1/task"/*/stat | sed 's/.*) //' | awk '$17 == -10' | wc -l; }
 look "$tpcheck" run --bitcoind="$bitcoind"
 kept=0
@@ -402,15 +402,15 @@ done
 for set in CapInh CapPrm CapEff CapBnd CapAmb; do
 	check "bitcoind has nothing in $set" [ "$(set_of "$node" $set)" = 0000000000000000 ]
 done
-check "bitcoind can get nothing" [ "$(set_of "$node" NoNewPrivs)" = 1 ]
+check "bitcoind can gain nothing" [ "$(set_of "$node" NoNewPrivs)" = 1 ]
 check "bitcoind is nobody" [ "$(set_of "$node" Uid | tr -s '\t' ' ')" = "$(id -u nobody) $(id -u nobody) $(id -u nobody) $(id -u nobody)" ]
 check "bitcoind is in no group" [ -z "$(set_of "$node" Groups | tr -d ' ')" ]
-check "bitcoind knows four variables" [ "$(tr '\0' '\n' <"/proc/$node/environ" | sed 's/=.*//' | sort | tr '\n' ' ')" = "HOME LC_ALL PATH TMPDIR " ]
-# All that it has open is its own: the null device, its datadir, sockets and the like.
+check "bitcoind has four environment variables" [ "$(tr '\0' '\n' <"/proc/$node/environ" | sed 's/=.*//' | sort | tr '\n' ' ')" = "HOME LC_ALL PATH TMPDIR " ]
+# All its open files are its own: the null device, its datadir, sockets and the like.
 check "bitcoind has no file of ours open" sh -c "! ls -l /proc/$node/fd | sed -n 's/.* -> //p' | grep -v -e '^/dev/null$' -e '^$scratch/tmp/tpcheck-node-' -e '^socket:' -e '^pipe:' -e '^anon_inode:' -e '^/dev/urandom$'"
 check "and has some" [ "$(ls "/proc/$node/fd" | wc -l)" -ge 3 ]
 rings=$(ring_bytes $pid)
-check "a thread of root goes before others" [ "$(nice_cnt $pid)" = 1 ]
+check "as root, one thread has a higher priority" [ "$(nice_cnt $pid)" = 1 ]
 wait $pid
 check "that run passed" [ $? = 0 ]
 pids=
@@ -422,10 +422,10 @@ look setpriv --bounding-set=-ipc_lock "$tpcheck" run --bitcoind="$bitcoind"
 check "without CAP_IPC_LOCK rings are smaller than $rings bytes" [ "$(ring_bytes $pid)" -lt "$rings" ]
 end_look
 look setpriv --bounding-set=-sys_nice "$tpcheck" run --bitcoind="$bitcoind"
-check "without CAP_SYS_NICE no thread goes before others" [ "$(nice_cnt $pid)" = 0 ]
+check "without CAP_SYS_NICE no thread has a higher priority" [ "$(nice_cnt $pid)" = 0 ]
 end_look
 
-# One less for root. Without CAP_SYS_ADMIN and BPF, as the first includes the second.
+# Root with one capability less. CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON, so both are removed.
 some="utxocache.spent.inputs net.inbound_connection.networks"
 while IFS='|' read -r less options code text; do
 	drop=
@@ -450,7 +450,7 @@ ipc_lock||0|2 passed
 sys_nice||0|2 passed
 setuid setgid chown dac_override sys_ptrace kill setpcap|--user=root|0|2 passed
 END
-# What a container's flags leave: docker's default set, and what is added.
+# Containers: docker's default set, and what is added to it.
 docker=-all,+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,+setgid,+setuid,+setfcap,+setpcap,+net_bind_service
 docker=$docker,+sys_chroot,+kill,+audit_write
 while IFS='|' read -r added options code text; do
@@ -475,36 +475,36 @@ if [ "$has_multi" = 1 ]; then
 	for set in CapInh CapPrm CapEff CapAmb; do
 		check "an ordinary user's bitcoind has nothing in $set" [ "$(set_of "$node" $set)" = 0000000000000000 ]
 	done
-	check "and can get nothing" [ "$(set_of "$node" NoNewPrivs)" = 1 ]
+	check "and can gain nothing" [ "$(set_of "$node" NoNewPrivs)" = 1 ]
 	end_look
 fi
 rm -rf "$scratch/tmp"/tpcheck-??????
 
-# Modules that a variable names; a proxy that a variable names.
+# A module and a proxy from the environment.
 printf 'openssl_conf = a\n[a]\nproviders = b\n[b]\nhostile = c\n[c]\nmodule = %s\nactivate = 1\n' "$scratch/module/hostile.so" >"$scratch/openssl.cnf"
 mkdir -p -m 777 "$scratch/module"
 cp "$hostile" "$scratch/module/hostile.so"
 if command -v openssl >/dev/null; then
 	OPENSSL_CONF=$scratch/openssl.cnf openssl list -providers >/dev/null 2>&1
-	check "a program that heeds OPENSSL_CONF loads the module" [ -e "$scratch/module/hostile.so.loaded" ]
+	check "a program that obeys OPENSSL_CONF loads the module" [ -e "$scratch/module/hostile.so.loaded" ]
 	rm -f "$scratch/module/hostile.so.loaded"
 else
-	echo "not tried: that OPENSSL_CONF loads a module at all: no openssl"
+	echo "not tried: whether OPENSSL_CONF loads a module at all: no openssl"
 fi
 run 0 env OPENSSL_CONF="$scratch/openssl.cnf" http_proxy=http://127.0.0.1:1 ALL_PROXY=socks5://127.0.0.1:1 \
 	"$tpcheck" run --bitcoind="$bitcoind" 'net.inbound_message.*' 'utxocache.spent.*'
-check "root loads no module that a variable names" [ ! -e "$scratch/module/hostile.so.loaded" ]
-check "and asks no proxy" says ' passed, 0 failed, 0 skipped, 0 errors'
+check "root loads no module from the environment" [ ! -e "$scratch/module/hostile.so.loaded" ]
+check "and uses no proxy" says ' passed, 0 failed, 0 skipped, 0 errors'
 
-# What explains a failure belongs to who called sudo.
+# Artifacts belong to the caller of sudo.
 LC_ALL=C sed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/' "$bitcoind" >"$scratch/renamed"
 chmod 755 "$scratch/renamed"
 run 1 env SUDO_UID=$uid SUDO_GID=$group "$tpcheck" run --bitcoind="$scratch/renamed" utxocache.spent.inputs
 kept=$(sed -n 's/^ *kept: //p' "$scratch/out")
-check "what is kept is the caller's" [ -s "$kept/findings.json" -a -z "$(find "${kept%/*}" ! -user $uid)" ]
+check "artifacts belong to the caller" [ -s "$kept/findings.json" -a -z "$(find "${kept%/*}" ! -user $uid)" ]
 case $kept in
 "$scratch/tmp"/tpcheck-*/*) rm -rf "${kept%/*}" ;;
-*) check "it was kept where it belongs: $kept" false ;;
+*) check "artifacts are in the right place: $kept" false ;;
 esac
 check "nothing left behind" left_nothing "$scratch/tmp"
 finish

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Reports from the command line: several at once, mistakes, terminals, failures and interrupts. What needs a real
-# bitcoind is left out where there is none.
+# Reports from the command line: several at once, wrong usage, terminals, failures and interrupts. Parts that need a real
+# bitcoind are skipped without one.
 . "$(dirname "$0")/lib.sh"
 schema=$(cd "$(dirname "$0")/../report" && pwd)/junit.xsd
 bitcoind=${BITCOIND:-$(command -v bitcoind)}
@@ -24,7 +24,7 @@ valid_xml() { xmllint --noout --schema "$schema" "$1" 2>/dev/null; }
 holds() { grep -q -e "$1" "$2"; }
 lacks() { ! grep -q -e "$1" "$2"; }
 
-# Mistakes: code 2 before anything is run, one complaint, and nothing made or lost.
+# Wrong usage: code 2 before anything runs, one message, and no file created or changed.
 run 2 "$tpcheck" run --report
 for report in tap tap= =file; do
 	run 2 "$tpcheck" run --report="$report"
@@ -33,17 +33,17 @@ done
 run 2 "$tpcheck" run --report=tap
 check "with the right form" complains 'use FORMAT=FILE, such as junit=report.xml'
 run 2 "$tpcheck" run --report=xml=file
-check "the formats" complains 'report=xml is none of text, json, tap, tap13, junit, github'
+check "the formats are listed" complains 'report=xml is none of text, json, tap, tap13, junit, github'
 for two in "--report tap=- --report json=-" "--format=text --report tap=-" "--format=json --report text=-"; do
 	# shellcheck disable=SC2086
 	run 2 "$tpcheck" run $two
-	check "$two: both cannot go there" complains 'to standard output: each needs a place of its own'
-	check "one complaint" one_line_complaint
-	check "and nothing else is said" [ ! -s "$scratch/out" ]
+	check "$two: both to standard output" complains 'to standard output: each needs a place of its own'
+	check "one message" one_line_complaint
+	check "and no output" [ ! -s "$scratch/out" ]
 done
 echo precious >"$scratch/old"
 run 2 "$tpcheck" run --report json="$scratch/old" --report tap="$scratch/new" --report junit="$scratch/nowhere/new"
-check "the one that cannot be opened" complains "failed to open '$scratch/nowhere/new' for the junit report: No such file"
+check "the file that cannot be opened is named" complains "failed to open '$scratch/nowhere/new' for the junit report: No such file"
 run 2 "$tpcheck" run --report json="$scratch/old" --report tap="$scratch/old"
 check "one file for two" complains "(json and tap) to $scratch/old"
 run 2 "$tpcheck" run --report json="$scratch/old" --bitcoind="$scratch/nowhere/bitcoind"
@@ -52,23 +52,23 @@ run 2 "$tpcheck" selftest --report json="$scratch/old" --report tap="$scratch"
 check "a folder" complains "failed to open '$scratch' for the tap report: Is a directory"
 run 2 sh -c "'$tpcheck' selftest --report json='$scratch/old' >>'$scratch/old'"
 check "the file that standard output is" complains "(text and json) to $scratch/old"
-check "the old report is as it was" [ "$(cat "$scratch/old")" = precious ]
-check "no new one is left" [ ! -e "$scratch/new" ]
+check "the old report is unchanged" [ "$(cat "$scratch/old")" = precious ]
+check "no new report is left" [ ! -e "$scratch/new" ]
 
 if "$tpcheck" selftest >/dev/null 2>&1; then
-	# All at once; without a bitcoind nothing is judged, and no report looks as if.
+	# All formats at once. Without a bitcoind nothing is checked, and every report shows that.
 	run 77 "$tpcheck" run --report json="$scratch/all.json" --report tap13="$scratch/all.tap13" --report tap="$scratch/all.tap" \
 		--report junit="$scratch/all.xml" --report github="$scratch/all.log" --report text="$scratch/all.txt"
 	scenarios=$("$tpcheck" run --list | wc -l)
-	check "text on standard output, too" says '^PASS  selftest.burst'
-	check "people need no line for each" lacks '^SKIP' "$scratch/out"
-	check "but the count" says "^5 passed, 0 failed, $scenarios skipped, 0 errors"
-	check "JSON has all that was not run" json "([.scenarios[] | select(.outcome == \"skip\")] | length) == $scenarios" "$scratch/all.json"
-	check "XML has" xml "//testsuite[@skipped = $scenarios][@tests = $scenarios + 5]" "$scratch/all.xml"
+	check "and text on standard output" says '^PASS  selftest.burst'
+	check "no line for each skip in the text" lacks '^SKIP' "$scratch/out"
+	check "but their count" says "^5 passed, 0 failed, $scenarios skipped, 0 errors"
+	check "JSON has all skips" json "([.scenarios[] | select(.outcome == \"skip\")] | length) == $scenarios" "$scratch/all.json"
+	check "XML has all skips" xml "//testsuite[@skipped = $scenarios][@tests = $scenarios + 5]" "$scratch/all.xml"
 	check "XML is valid" valid_xml "$scratch/all.xml"
 	run 0 prove -e cat "$scratch/all.tap13"
-	check "TAP has" says "skipped: .*$((scenarios + 5))\|less $scenarios skipped\|Tests=$((scenarios + 5)),"
-	check "each with the reason" [ "$(grep -c '^ok .* # SKIP node: failed to find bitcoind' "$scratch/all.tap")" = "$scenarios" ]
+	check "TAP has all skips" says "skipped: .*$((scenarios + 5))\|less $scenarios skipped\|Tests=$((scenarios + 5)),"
+	check "each with its reason" [ "$(grep -c '^ok .* # SKIP node: failed to find bitcoind' "$scratch/all.tap")" = "$scenarios" ]
 	check "GitHub gets one warning" [ "$(grep -c '^::warning title=.* scenarios%3A skipped::node: failed to find' "$scratch/all.log")" = 1 ]
 	check "and no error" lacks '^::error' "$scratch/all.log"
 	run 99 "$tpcheck" run --require --format=tap13 --output="$scratch/required.tap13"
@@ -76,32 +76,32 @@ if "$tpcheck" selftest >/dev/null 2>&1; then
 	check "with --require they are failures" holds "^not ok [0-9]* - utxocache.add.outputs$" "$scratch/required.tap13"
 	run 99 "$tpcheck" run --require --format=github
 	check "and errors" says '^::error title=.* scenarios%3A skipped::'
-	check "the text is no command" says '^::stop-commands::[0-9a-f]\{32\}$'
+	check "the text cannot contain commands" says '^::stop-commands::[0-9a-f]\{32\}$'
 
-	# Who gets standard output.
+	# What goes to standard output.
 	run 77 "$tpcheck" run --report json=-
-	check "one that asks for it" json '.node == null' "$scratch/out"
+	check "a report that is sent there" json '.node == null' "$scratch/out"
 	run 77 "$tpcheck" run --format=junit --output="$scratch/out.xml"
-	check "text, while another format goes to a file" says '^PASS  selftest'
+	check "text, if another format goes to a file" says '^PASS  selftest'
 	check "which is complete" valid_xml "$scratch/out.xml"
 	run 77 "$tpcheck" run --format=json --output="$scratch/out.json" --report tap=-
-	check "not two" says '^TAP version 14$'
+	check "only one report" says '^TAP version 14$'
 	run 77 "$tpcheck" run --output="$scratch/out.txt"
-	check "nothing, when the text has another place" [ ! -s "$scratch/out" ]
+	check "nothing, if the text goes to a file" [ ! -s "$scratch/out" ]
 	run 0 "$tpcheck" selftest --format=tap13 --report junit="$scratch/self.xml"
 	cp "$scratch/out" "$scratch/self.tap13"
 	run 0 prove -e cat "$scratch/self.tap13"
 	check "selftest reports, too" valid_xml "$scratch/self.xml"
 
-	# A verdict that could not be written was not given.
+	# A report that cannot be written is an error.
 	for format in text json tap junit github; do
 		run 99 "$tpcheck" selftest --report $format=/dev/full --report json="$scratch/full.json"
-		check "$format: the file and why" complains "failed to write the $format report to '/dev/full': No space left"
-		check "$format: the other report is whole" json '.summary.passed == 5' "$scratch/full.json"
+		check "$format: the file and the reason" complains "failed to write the $format report to '/dev/full': No space left"
+		check "$format: the other report is complete" json '.summary.passed == 5' "$scratch/full.json"
 	done
 	run 99 sh -c "'$tpcheck' selftest --format=junit >/dev/full"
 
-	# Terminals. script gives one; its log has what was written.
+	# Terminals. script provides one, and logs what is written to it.
 	on_terminal() { script -qec "$1" "$scratch/log" >/dev/null </dev/null; }
 	# It is held up for half a second, because it may be too fast for the time to change.
 	: >"$scratch/log"
@@ -118,26 +118,26 @@ if "$tpcheck" selftest >/dev/null 2>&1; then
 	wait $!
 	check "green on a terminal" holds "$(printf '\033\\[32mPASS \033\\[0m selftest.burst')" "$scratch/log"
 	check "a line with number, name and time" holds "\[3/5\] selftest.greatest \.\.\. [0-9.]* s$(printf '\r\033')" "$scratch/log"
-	check "the time goes on" holds 'compiling and attaching \.\.\. [0-9.]*[1-9] s' "$scratch/log"
-	check "the line is gone before the next" sh -c "! tr '\r' '\n' <'$scratch/log' | grep -q ' s.*PASS'"
+	check "the time is updated" holds 'compiling and attaching \.\.\. [0-9.]*[1-9] s' "$scratch/log"
+	check "the line is erased before the next" sh -c "! tr '\r' '\n' <'$scratch/log' | grep -q ' s.*PASS'"
 	TERM=xterm on_terminal "stty cols 24; '$tpcheck' selftest"
-	check "the line is cut" holds "\[3/5\] selftest.gr [0-9.]* s$(printf '\r\033')" "$scratch/log"
+	check "the line is cut to the width" holds "\[3/5\] selftest.gr [0-9.]* s$(printf '\r\033')" "$scratch/log"
 	TERM=xterm NO_COLOR=1 on_terminal "'$tpcheck' selftest"
-	check "NO_COLOR: none" lacks "$(printf '\033\\[[0-9]')" "$scratch/log"
+	check "NO_COLOR: no colours" lacks "$(printf '\033\\[[0-9]')" "$scratch/log"
 	check "NO_COLOR: but the line" holds '\[3/5\] selftest' "$scratch/log"
 	TERM=xterm NO_COLOR='' on_terminal "'$tpcheck' selftest"
-	check "an empty NO_COLOR is none" holds "$(printf '\033\\[32mPASS')" "$scratch/log"
+	check "an empty NO_COLOR has no effect" holds "$(printf '\033\\[32mPASS')" "$scratch/log"
 	for term in TERM=dumb TERM= '-u TERM'; do
 		on_terminal "env $term '$tpcheck' selftest"
 		check "$term: text" holds 'PASS  selftest.burst' "$scratch/log"
 		check "$term: and nothing else" lacks "$(printf '\033')" "$scratch/log"
 	done
 	TERM=xterm on_terminal "'$tpcheck' selftest --format=github"
-	check "GitHub's log is no terminal" lacks "$(printf '\033')" "$scratch/log"
+	check "github: no escape sequences" lacks "$(printf '\033')" "$scratch/log"
 	TERM=xterm on_terminal "'$tpcheck' selftest | cat"
-	check "a pipe is no terminal" lacks "$(printf '\033')" "$scratch/log"
+	check "a pipe: no escape sequences" lacks "$(printf '\033')" "$scratch/log"
 	TERM=xterm on_terminal "'$tpcheck' selftest --output='$scratch/out.txt'"
-	check "nor is a file" lacks "$(printf '\033')" "$scratch/out.txt"
+	check "a file: no escape sequences" lacks "$(printf '\033')" "$scratch/out.txt"
 else
 	skip_part "the parts that trace: $("$tpcheck" doctor | tail -n 1)"
 fi
@@ -150,11 +150,11 @@ if [ -x "$bitcoind" ] && BITCOIND=$bitcoind "$tpcheck" doctor >/dev/null; then
 	run 0 reports "$tpcheck" run --bitcoind="$bitcoind" 'utxocache.spent.*'
 	run 0 prove -e cat "$scratch/run.tap13"
 	check "XML of a pass" valid_xml "$scratch/run.xml"
-	check "XML says what was judged" xml "//property[@name='bitcoind'][@value='$bitcoind'] and //property[@name='version'] and
+	check "XML has what was checked" xml "//property[@name='bitcoind'][@value='$bitcoind'] and //property[@name='version'] and
 		//testcase[@classname='utxocache.spent'][@name='chain'][not(*)]" "$scratch/run.xml"
-	check "nothing to annotate" lacks '^::\(error\|warning\)' "$scratch/run.log"
+	check "no annotations" lacks '^::\(error\|warning\)' "$scratch/run.log"
 
-	# A failure, in each.
+	# A failure, in each format.
 	LC_ALL=C sed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/' "$bitcoind" >"$scratch/renamed"
 	chmod 755 "$scratch/renamed"
 	run 1 reports "$tpcheck" run --bitcoind="$scratch/renamed" --artifacts="$scratch/kept" 'utxocache.spent.*' utxocache.add.outputs
@@ -168,16 +168,16 @@ if [ -x "$bitcoind" ] && BITCOIND=$bitcoind "$tpcheck" doctor >/dev/null; then
 	check "XML of failures" valid_xml "$scratch/run.xml"
 	check "with the message and where to look" xml "count(//failure[@type='contract'][starts-with(@message, 'utxocache:spent is not')]) = $failed and
 		//testcase/system-out[contains(., '$scratch/kept/utxocache.spent')]" "$scratch/run.xml"
-	check "one annotation for all of them" [ "$(grep -c '^::error title=utxocache%3Aspent::utxocache:spent is not in the binary' "$scratch/run.log")" = 1 ]
+	check "one annotation for all failures" [ "$(grep -c '^::error title=utxocache%3Aspent::utxocache:spent is not in the binary' "$scratch/run.log")" = 1 ]
 	check "and no other" [ "$(grep -c '^::\(error\|warning\)' "$scratch/run.log")" = 1 ]
-	check "the log has what people read" holds '^FAIL  utxocache.spent.chain' "$scratch/run.log"
+	check "the log also has the text" holds '^FAIL  utxocache.spent.chain' "$scratch/run.log"
 
-	# Interrupted at any time, all are complete.
+	# Interrupted at any time, all reports are complete.
 	for delay in 0 0.5 1.0; do
 		rm -f "$scratch"/run.*
 		reports "$tpcheck" run --bitcoind="$bitcoind" >"$scratch/out" 2>"$scratch/err" &
 		pid=$!
-		# The files are opened when the run begins, and signals are heeded by then.
+		# By the time the files exist, signals are caught.
 		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 			[ -e "$scratch/run.log" ] && break
 			sleep 0.1
@@ -187,18 +187,18 @@ if [ -x "$bitcoind" ] && BITCOIND=$bitcoind "$tpcheck" doctor >/dev/null; then
 		wait $pid
 		code=$?
 		check "interrupted after $delay s: exit code $code" [ $code = 99 ]
-		check "JSON says so" json '.summary.interrupted' "$scratch/run.json"
+		check "JSON has interrupted" json '.summary.interrupted' "$scratch/run.json"
 		check "XML is valid" valid_xml "$scratch/run.xml"
-		check "and says so" xml "//property[@name='interrupted'][@value='true']" "$scratch/run.xml"
+		check "and has interrupted" xml "//property[@name='interrupted'][@value='true']" "$scratch/run.xml"
 		check "TAP has its plan" [ "$(grep -Ec '^(not )?ok [0-9]' "$scratch/run.tap13")" = "$(sed -n '2s/1..//p' "$scratch/run.tap13")" ]
 		run 255 prove -e cat "$scratch/run.tap13"
-		check "prove sees it" complains 'Further testing stopped: interrupted'
+		check "prove reports it" complains 'Further testing stopped: interrupted'
 		check "GitHub gets an error" holds '^::error title=.*no verdict::interrupted' "$scratch/run.log"
 		check "nothing left behind" left_nothing "$scratch/tmp"
 	done
 	TERM=xterm on_terminal "timeout --foreground -s INT 0.8 '$tpcheck' run --bitcoind='$bitcoind'"
 	check "an interrupt on a terminal leaves no line behind" sh -c "tail -n 3 '$scratch/log' | grep -q '^[0-9]* passed.* errors in '"
 else
-	skip_part "verdicts and interrupts: no bitcoind that can be judged here: set BITCOIND, or put one into PATH"
+	skip_part "verdicts and interrupts: no bitcoind that can be checked here; set BITCOIND, or put one into PATH"
 fi
 finish

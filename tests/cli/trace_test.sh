@@ -1,5 +1,5 @@
 #!/bin/sh
-# tpcheck trace: options, what it shows of the specimen and of a strange program, how it ends. Then on a real bitcoind.
+# tpcheck trace: options, what it prints for the specimen and for a strange program, how it ends. Then a real bitcoind.
 #	trace_test.sh <tpcheck> <strange specimen>
 . "$(dirname "$0")/lib.sh"
 strange=$2
@@ -12,27 +12,27 @@ check "no process" complains 'no process given'
 run 2 "$tpcheck" trace --pid=1 --pid-file=x
 check "two processes" complains 'exclude one another'
 run 2 "$tpcheck" trace --pid=0
-check "no PID" complains 'pid=0'
+check "an invalid PID" complains 'pid=0'
 run 2 "$tpcheck" trace --pid=1 --count=0
-check "no count" complains 'count=0'
+check "an invalid count" complains 'count=0'
 run 2 "$tpcheck" trace --pid=1 --duration=1x
-check "no duration" complains 'duration=1x'
+check "an invalid duration" complains 'duration=1x'
 run 2 "$tpcheck" trace --pid=1 --duration=-1
-check "no duration" complains 'duration=-1'
+check "an invalid duration" complains 'duration=-1'
 run 2 "$tpcheck" trace --pid=1 --payload=32769
-check "more than can be read" complains 'payload=32769'
+check "a payload that is too large" complains 'payload=32769'
 run 2 "$tpcheck" trace --pid=1 --by=size
-check "groups without a table" complains 'need --stats'
+check "--by without --stats" complains 'need --stats'
 run 2 "$tpcheck" trace --pid=1 --stats --by=size,
 check "an empty name" complains 'by takes'
 run 2 "$tpcheck" trace --pid=1 --format=xml
 check "unknown format" complains 'format=xml'
 run 2 "$tpcheck" trace --pid=1 -- -regtest
-check "arguments for nobody" complains "'-regtest'"
+check "arguments without a bitcoind" complains "'-regtest'"
 run 2 "$tpcheck" trace --bitcoind=x -- -daemonwait
-check "a node that runs away" complains 'would put bitcoind in the background'
+check "a node in the background" complains 'would put bitcoind in the background'
 run 2 "$tpcheck" trace --pid=1 --user=root
-check "a user for nobody" complains 'user needs --bitcoind'
+check "a user without a bitcoind" complains 'user needs --bitcoind'
 
 if ! "$tpcheck" selftest >"$scratch/out" 2>&1; then
 	echo "SKIP: $(grep -m 1 SKIP "$scratch/out")"
@@ -40,9 +40,9 @@ if ! "$tpcheck" selftest >"$scratch/out" 2>&1; then
 	finish
 fi
 run 2 "$tpcheck" trace --pid=2147483647
-check "nobody's PID" complains 'process 2147483647'
+check "an unused PID" complains 'process 2147483647'
 run 2 "$tpcheck" trace --bitcoind="$scratch/none"
-check "a bitcoind that is not there" complains "$scratch/none"
+check "a bitcoind that does not exist" complains "$scratch/none"
 cp /bin/sleep "$scratch/plain"
 "$scratch/plain" 60 &
 plain=$!
@@ -51,14 +51,14 @@ run 77 "$tpcheck" trace --pid=$plain
 check "a process without tracepoints" complains 'no tracepoints'
 kill $plain
 
-# wait_for FILE PATTERN [COUNT]: until so many lines match, 20 s at most.
+# wait_for FILE PATTERN [COUNT]: waits until that many lines match, at most 20 s.
 wait_for() {
 	tries=0
 	until [ "$(grep -c -e "$2" "$1" 2>/dev/null || :)" -ge "${3:-1}" ]; do
 		tries=$((tries + 1))
 		if [ $tries -gt 1000 ]; then
 			failures=$((failures + 1))
-			echo "FAILED: '$2' did not come"
+			echo "FAILED: '$2' did not appear"
 			sed 's/^/  /' "$1" | head -n 12
 			return
 		fi
@@ -66,7 +66,7 @@ wait_for() {
 	done
 }
 
-# The specimen, spoken to through descriptor 3.
+# The specimen, which gets commands through descriptor 3.
 mkfifo "$scratch/in"
 begin_specimen() {
 	"$@" <"$scratch/in" >"$scratch/answers" 3>&- &
@@ -74,7 +74,7 @@ begin_specimen() {
 	exec 3>"$scratch/in"
 	said=0
 }
-tell() {
+send() {
 	echo "$1" >&3
 	said=$((said + 1))
 	wait_for "$scratch/answers" done $said
@@ -83,15 +83,15 @@ end_specimen() {
 	exec 3>&-
 	wait $specimen 2>/dev/null
 }
-# trace ARGUMENT...: in the background, attached when this returns.
+# trace ARGUMENT...: starts a trace in the background; returns once it has attached.
 trace() {
-	# What the one before said is not for wait_for: a background job opens its files when it gets to it.
+	# Old output would mislead wait_for, because a background job truncates its files late.
 	: >"$scratch/err"
 	"$tpcheck" trace "$@" >"$scratch/out" 2>"$scratch/err" 3>&- &
 	tracer=$!
 	wait_for "$scratch/err" 'attached to'
 }
-# ends CODE: the trace ends by itself with that code.
+# ends CODE: waits for the trace to end with that code.
 ends() {
 	wait $tracer
 	got=$?
@@ -99,80 +99,80 @@ ends() {
 }
 
 begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
-tell 'burst 0'
+send 'burst 0'
 
-# Lines, each argument with its unit.
+# Lines: each argument with its unit.
 trace --pid=$specimen --count=20 --payload=4
-tell 'round 0'
+send 'round 0'
 ends 0
 check "20 lines" [ "$(wc -l <"$scratch/out")" = 20 ]
 check "a message" says '^[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\.[0-9]\{6\} net:inbound_message peer_id=1001 address=t0a2 connection_type=t0a3 message_type=t0a4 size=100 B payload=001f3e5d<cut after 4 bytes>$'
 check "a block" says ' validation:block_connected hash=120b04fdf6efe8e1dad3ccc5beb7b0a9a29b948d867f78716a635c554e474039 height=1114 transactions=2115 inputs=1116 sigops=1117 duration=1118 ns$'
-check "truth" says ' utxocache:add .* value=1148 sat is_coinbase=false$'
+check "a bool" says ' utxocache:add .* value=1148 sat is_coinbase=false$'
 check "a summary" complains '20 events in [0-9.]* s, none lost'
 trace --pid=$specimen --count=3
-tell 'round 0'
+send 'round 0'
 ends 0
 check "no payload unless asked for" [ "$(grep -c payload "$scratch/out" || :)" = 0 ]
-check "three lines, not more" [ "$(wc -l <"$scratch/out")" = 3 ]
+check "exactly three lines" [ "$(wc -l <"$scratch/out")" = 3 ]
 
-# JSON, of the least and the greatest values; each line is an object.
+# JSON, with the least and the greatest values: each line is an object.
 for round in 0 1 2 3; do
 	trace --pid=$specimen --count=40 --format=json --payload=32768
-	tell "round $round"
+	send "round $round"
 	ends 0
 	check "40 objects" json -s 'length == 40 and all(.time_ns > 1600000000000000000 and .tid > 0 and (.args | type == "object"))' "$scratch/out"
-	check "the same as the contract" json -s '[.[].tracepoint] | unique | length == 20' "$scratch/out"
+	check "all tracepoints of the contract" json -s '[.[].tracepoint] | unique | length == 20' "$scratch/out"
 	check "in order" json -s '[.[].time_ns] | . == sort' "$scratch/out"
 done
-check "what is too long is cut, and said so" json -s 'any(.tracepoint == "net:inbound_message" and .cut == ["address", "connection_type", "message_type", "payload"] and (.args.payload | length) == 65536 and .args.size == 37089)' "$scratch/out"
+check "long values are cut, and listed as cut" json -s 'any(.tracepoint == "net:inbound_message" and .cut == ["address", "connection_type", "message_type", "payload"] and (.args.payload | length) == 65536 and .args.size == 37089)' "$scratch/out"
 
 # Chosen tracepoints.
 trace --pid=$specimen --count=4 --format=json 'net:*_message' utxocache:flush
-check "so many" complains 'attached to 3 tracepoints'
-tell 'round 0'
+check "the number of tracepoints" complains 'attached to 3 tracepoints'
+send 'round 0'
 ends 0
-check "these alone" json -s '[.[].tracepoint] == ["net:inbound_message", "net:outbound_message", "utxocache:flush", "net:inbound_message"]' "$scratch/out"
+check "only these" json -s '[.[].tracepoint] == ["net:inbound_message", "net:outbound_message", "utxocache:flush", "net:inbound_message"]' "$scratch/out"
 run 2 "$tpcheck" trace --pid=$specimen 'utxocache:spend'
-check "a slip of the pen" complains "matches 'utxocache:spend'; it has .*utxocache:spent"
+check "a misspelt tracepoint" complains "matches 'utxocache:spend'; it has .*utxocache:spent"
 
 # Statistics.
 trace --pid=$specimen --count=200000 --stats
-tell 'burst 200000'
+send 'burst 200000'
 ends 0
 check "a table" says '^utxocache:add  200000 '
 trace --pid=$specimen --count=80 --stats --format=json --by=message_type --of=size,duration
-tell 'round 0'
-tell 'round 0'
+send 'round 0'
+send 'round 0'
 ends 0
 check "one object" [ "$(wc -l <"$scratch/out")" = 1 ]
-check "by the message's type" json '.events == 80 and .lost == 0 and ([.stats[] | select(.by.message_type == "t0a4")][0] | .count == 4 and .args.size.median == 100 and .args.size.sum == 400)' "$scratch/out"
+check "by message type" json '.events == 80 and .lost == 0 and ([.stats[] | select(.by.message_type == "t0a4")][0] | .count == 4 and .args.size.median == 100 and .args.size.sum == 400)' "$scratch/out"
 trace --pid=$specimen --duration=1.3 --stats --format=json --interval=0.5
-tell 'burst 10'
+send 'burst 10'
 ends 0
-check "every half second, and in the end" json -s 'length == 3 and ([.[].events] == [10, 10, 10]) and .[1].stats[0].interval_count == 0' "$scratch/out"
+check "every half second, and at the end" json -s 'length == 3 and ([.[].events] == [10, 10, 10]) and .[1].stats[0].interval_count == 0' "$scratch/out"
 
-# On a terminal the table is shown every second, in its own place.
+# On a terminal the table is updated in place every second.
 if command -v script >/dev/null; then
 	: >"$scratch/typescript"
 	script -qfec "exec '$tpcheck' trace --pid=$specimen --stats --duration=3.5" "$scratch/typescript" >/dev/null 2>&1 3>&- </dev/null &
 	tracer=$!
 	wait_for "$scratch/typescript" 'attached to'
-	tell 'burst 12'
+	send 'burst 12'
 	wait_for "$scratch/typescript" 'now/s' 2
 	ends 0
-	check "over the one of before" grep -q "$(printf '\033\[3A\r\033\[J')[0-9:.]*  12 events in" "$scratch/typescript"
-	check "without the rate of the moment in the end" sh -c "grep 'sum/s' '$scratch/typescript' | tail -n 1 | grep -qv now/s"
+	check "in place of the previous table" grep -q "$(printf '\033\[3A\r\033\[J')[0-9:.]*  12 events in" "$scratch/typescript"
+	check "the last table has no current rate" sh -c "grep 'sum/s' '$scratch/typescript' | tail -n 1 | grep -qv now/s"
 else
-	skip_part "the table on a terminal: there is no script(1)"
+	skip_part "the table on a terminal: no script(1)"
 fi
 
 # Ends.
 trace --pid=$specimen --duration=0.3
 ends 0
-check "the time is kept" complains '0 events in 0\.[3-9] s, none lost'
+check "the duration is kept" complains '0 events in 0\.[3-9] s, none lost'
 trace --pid=$specimen
-tell 'burst 1000'
+send 'burst 1000'
 kill -INT $tracer
 ends 0
 check "an interrupt loses nothing" [ "$(wc -l <"$scratch/out")" = 1000 ]
@@ -184,42 +184,42 @@ reader=$!
 "$tpcheck" trace --pid=$specimen >"$scratch/pipe" 2>"$scratch/err" 3>&- &
 tracer=$!
 wait_for "$scratch/err" 'attached to'
-tell 'burst 10'
+send 'burst 10'
 wait $reader
-# Nothing more comes that could not be written.
+# No later event fails to be written.
 ends 0
 check "three lines for the reader" [ "$(wc -l <"$scratch/head")" = 3 ]
-check "a closed pipe is nothing to talk about" [ "$(wc -l <"$scratch/err")" = 1 ]
-# A reader that reads nothing.
+check "no message about a closed pipe" [ "$(wc -l <"$scratch/err")" = 1 ]
+# A reader that does not read.
 sleep 60 <"$scratch/pipe" 3>&- &
 sleeper=$!
 : >"$scratch/err"
 "$tpcheck" trace --pid=$specimen >"$scratch/pipe" 2>"$scratch/err" 3>&- &
 tracer=$!
 wait_for "$scratch/err" 'attached to'
-tell 'burst 20000'
+send 'burst 20000'
 kill -TERM $tracer
 ends 99
-check "what nobody read is told" complains '20000 events in .* s, none lost; 1[0-9]* of these were not shown, because nobody read them'
+check "the number of unread events" complains '20000 events in .* s, none lost; 1[0-9]* of these were not shown, because nobody read them'
 kill $sleeper
 : >"$scratch/err"
 "$tpcheck" trace --pid=$specimen >/dev/full 2>"$scratch/err" 3>&- &
 tracer=$!
 wait_for "$scratch/err" 'attached to'
-tell 'burst 10'
+send 'burst 10'
 ends 99
 check "a full disk" complains 'failed to write to standard output: No space left'
 
-# Losses: rings that are much too small.
+# Losses: rings that are far too small.
 trace --pid=$specimen --ring=1 --duration=60
-tell 'burst 1000000'
+send 'burst 1000000'
 kill -INT $tracer
 ends 99
-check "told as they happen" complains 'lost [1-9][0-9]* events\{0,1\} (so far'
+check "losses are reported when they happen" complains 'lost [1-9][0-9]* events\{0,1\} (so far'
 lost=$(sed -n 's/.* events in .* s, \([0-9]*\) lost$/\1/p' "$scratch/err")
-check "and in the end, to the last one" [ $((lost + $(wc -l <"$scratch/out"))) = 1000000 ]
+check "and at the end, every single one" [ $((lost + $(wc -l <"$scratch/out"))) = 1000000 ]
 
-# A PID file, over restarts.
+# A PID file, with restarts.
 end_specimen
 : >"$scratch/err"
 "$tpcheck" trace --pid-file="$scratch/pid" --format=json >"$scratch/out" 2>"$scratch/err" &
@@ -227,33 +227,33 @@ tracer=$!
 wait_for "$scratch/err" "there is no file.*waiting for a PID in"
 for i in 1 2 3; do
 	begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
-	tell 'burst 0'
+	send 'burst 0'
 	echo $specimen >"$scratch/pid"
 	wait_for "$scratch/err" "attached to 20 tracepoints of process $specimen"
-	tell "burst 7"
+	send "burst 7"
 	end_specimen
 	wait_for "$scratch/err" "process $specimen ended; waiting for a new PID in"
 done
-# Another program with the same file.
+# A different program with the same PID file.
 begin_specimen "$strange"
 wait_for "$scratch/answers" ready
 echo $specimen >"$scratch/pid"
 wait_for "$scratch/err" "attached to 2 tracepoints of process $specimen"
-tell go
+send go
 end_specimen
 wait_for "$scratch/err" "process $specimen ended"
 kill -INT $tracer
 ends 0
-check "all of them" json -s 'length == 24 and ([.[].pid] | unique | length == 4)' "$scratch/out"
-check "the count goes on" complains '24 events in'
-# One that cannot be traced is waited out, and not forgotten.
+check "the events of all processes" json -s 'length == 24 and ([.[].pid] | unique | length == 4)' "$scratch/out"
+check "counts continue" complains '24 events in'
+# If a process cannot be traced, the trace waits for its end, and fails at the end.
 : >"$scratch/err"
 rm "$scratch/pid"
 "$tpcheck" trace --pid-file="$scratch/pid" >"$scratch/out" 2>"$scratch/err" &
 tracer=$!
 wait_for "$scratch/err" "waiting for a PID in"
 begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
-tell 'burst 0'
+send 'burst 0'
 echo $specimen >"$scratch/pid"
 wait_for "$scratch/err" "attached to 20 tracepoints of process $specimen"
 end_specimen
@@ -265,23 +265,23 @@ kill $plain
 kill -INT $tracer
 ends 99
 
-# What nobody documented.
+# Undocumented tracepoints.
 begin_specimen "$strange"
 wait_for "$scratch/answers" ready
 trace --pid=$specimen --format=json --count=4 '*'
-check "where notes and document differ" complains 'note: utxocache:flush has 6 arguments'
-tell go
+check "a note where notes and documentation differ" complains 'note: utxocache:flush has 6 arguments'
+send go
 ends 0
-check "by width and sign" json -s '.[2].tracepoint == "strange:thing" and .[2].args.arg1 == -1 and .[2].args.arg2 == 65535 and .[2].args.arg3 == -5 and .[2].args.arg5 == 7' "$scratch/out"
-check "as it is there" json -s '.[3].args == {"duration": -7, "mode": -2, "coins": 3, "memory": 4, "for_prune": 9, "arg6": 11}' "$scratch/out"
+check "values by width and sign" json -s '.[2].tracepoint == "strange:thing" and .[2].args.arg1 == -1 and .[2].args.arg2 == 65535 and .[2].args.arg3 == -5 and .[2].args.arg5 == 7' "$scratch/out"
+check "values as found in the binary" json -s '.[3].args == {"duration": -7, "mode": -2, "coins": 3, "memory": 4, "for_prune": 9, "arg6": 11}' "$scratch/out"
 check "what cannot be read" json -s '.[1].args.reason == null and (.[1].errors.reason | test("not readable at 0x8: Bad address"))' "$scratch/out"
-check "nothing for the terminal to obey" [ -z "$(LC_ALL=C tr -d '\n\040-\176' <"$scratch/out" | LC_ALL=C tr -d '\357\277\275')" ]
+check "no control characters" [ -z "$(LC_ALL=C tr -d '\n\040-\176' <"$scratch/out" | LC_ALL=C tr -d '\357\277\275')" ]
 trace --pid=$specimen --count=4 '*'
-tell go
+send go
 ends 0
-check "an address is told as such" says ' strange:thing arg1=-2 arg2=65535 arg3=-5 arg4=[0-9]* (0x[0-9a-f]*) arg5=7$'
-check "what means no good" says " net:misbehaving_connection peer_id=2 reason='\\\\x1b\[31mred\\\\x1b\]0;title\\\\x07\\\\xc2\\\\x9b2J\\\\x0anext\\\\xff \\\\'quoted\\\\' \\\\\\\\'\$"
-check "nothing for the terminal to obey" [ -z "$(LC_ALL=C tr -d '\n\040-\176' <"$scratch/out")" ]
+check "a likely address is also shown as hex" says ' strange:thing arg1=-2 arg2=65535 arg3=-5 arg4=[0-9]* (0x[0-9a-f]*) arg5=7$'
+check "a hostile string" says " net:misbehaving_connection peer_id=2 reason='\\\\x1b\[31mred\\\\x1b\]0;title\\\\x07\\\\xc2\\\\x9b2J\\\\x0anext\\\\xff \\\\'quoted\\\\' \\\\\\\\'\$"
+check "no control characters" [ -z "$(LC_ALL=C tr -d '\n\040-\176' <"$scratch/out")" ]
 end_specimen
 
 # On a real bitcoind.
@@ -295,25 +295,25 @@ export TMPDIR
 alive() { pgrep -f -- "-datadir=$scratch/" >/dev/null; }
 not_alive() { ! alive; }
 trace --bitcoind="$bitcoind"
-check "a regtest of its own" complains "bitcoin-cli -regtest -datadir=$scratch/tmp/tpcheck-node-"
-check "which runs" alive
+check "a private regtest" complains "bitcoin-cli -regtest -datadir=$scratch/tmp/tpcheck-node-"
+check "bitcoind runs" alive
 kill -INT $tracer
 ends 0
-check "and ends" not_alive
-check "without a trace" left_nothing "$scratch/tmp"
+check "bitcoind ends" not_alive
+check "nothing left behind" left_nothing "$scratch/tmp"
 trace --bitcoind="$bitcoind"
 kill -KILL "$(pgrep -f -- "-datadir=$scratch/tmp")"
 ends 99
-check "it was killed" complains 'was killed by signal 9'
-check "without a trace" left_nothing "$scratch/tmp"
+check "it reports the signal" complains 'was killed by signal 9'
+check "nothing left behind" left_nothing "$scratch/tmp"
 mkdir -m 777 "$scratch/data"
 run 0 "$tpcheck" trace --bitcoind="$bitcoind" --duration=1 utxocache:flush -- -regtest "-datadir=$scratch/data" -listen=0 -connect=0 -server=0
-check "with its caller's arguments" [ -s "$scratch/data/regtest/debug.log" ]
-check "it ended by itself, and well" grep -q 'Shutdown done' "$scratch/data/regtest/debug.log"
+check "with the given arguments" [ -s "$scratch/data/regtest/debug.log" ]
+check "it shut down cleanly" grep -q 'Shutdown done' "$scratch/data/regtest/debug.log"
 check "no bitcoind left" not_alive
 run 99 "$tpcheck" trace --bitcoind="$bitcoind" -- -regtest "-datadir=$scratch/nowhere"
-check "how it ended" complains 'exited with status 1'
-check "and what it said" complains "Specified data directory \"$scratch/nowhere\" does not exist"
+check "the exit status of bitcoind" complains 'exited with status 1'
+check "and its last output" complains "Specified data directory \"$scratch/nowhere\" does not exist"
 : >"$scratch/err"
 "$tpcheck" trace --bitcoind="$bitcoind" >"$scratch/out" 2>"$scratch/err" &
 tracer=$!

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The command line without a bitcoind: help, lists, mistakes, the specimen as a stand-in.
+# The command line without a bitcoind: help, lists, wrong usage, the specimen in place of a bitcoind.
 . "$(dirname "$0")/lib.sh"
 unset BITCOIND
 PATH=$scratch/bin:/usr/bin:/bin
@@ -29,16 +29,16 @@ run 0 "$tpcheck" list
 check "both lists" says 'mempool:replaced'
 run 0 "$tpcheck" list tracepoints --release=v24.1
 check "11 tracepoints in v24" [ "$(grep -c '^[a-z_]*:.*(since v' "$scratch/out" | tr -d ' ')" = 11 ]
-check "a unit of that time" says '6. duration  *uint64 .*, us'
+check "the unit of that release" says '6. duration  *uint64 .*, us'
 run 0 "$tpcheck" list --release=28
-check "an argument that came later is not there" [ "$(grep -c is_txid "$scratch/out" | tr -d ' ')" = 0 ]
+check "an argument of a later release is not listed" [ "$(grep -c is_txid "$scratch/out" | tr -d ' ')" = 0 ]
 run 0 "$tpcheck" list history
 check "what changed, by release" says '^v26$'
-check "what broke consumers" says 'breaking  mempool:added argument 2 (vsize)'
+check "breaking changes" says 'breaking  mempool:added argument 2 (vsize)'
 run 0 "$tpcheck" run --list 'utxocache.spent.*'
-check "only those that match" [ "$(wc -l <"$scratch/out")" = "$(grep -c '^utxocache.spent.' "$scratch/out")" ]
+check "only matching scenarios" [ "$(wc -l <"$scratch/out")" = "$(grep -c '^utxocache.spent.' "$scratch/out")" ]
 
-# Wrong usage: code 2, and one complaint that names the thing.
+# Wrong usage: code 2, and one message that names the mistake.
 run 2 "$tpcheck"
 check "no command" complains 'no command given'
 run 2 "$tpcheck" jump
@@ -60,51 +60,51 @@ check "an empty folder name" complains 'artifacts needs'
 run 2 "$tpcheck" abi
 check "no file" complains 'abi needs a file'
 run 2 "$tpcheck" abi one two
-check "a file too many" complains "extra argument 'two'"
+check "an extra file" complains "extra argument 'two'"
 run 2 "$tpcheck" abi --release=22 "$tpcheck"
 check "a release without tracepoints" complains 'release=22'
 run 2 "$tpcheck" abi --format=xml "$tpcheck"
 check "unknown format" complains 'format=xml is none of text, json'
 run 2 "$tpcheck" diff one
-check "only one" complains 'diff needs two files, or --release and one file'
+check "one file" complains 'diff needs two files, or --release and one file'
 run 2 "$tpcheck" diff --release=28 one two
-check "three" complains 'diff needs two files, or --release and one file'
+check "a release and two files" complains 'diff needs two files, or --release and one file'
 run 2 "$tpcheck" diff one two three
-check "one too many" complains "extra argument 'three'"
+check "three files" complains "extra argument 'three'"
 run 2 "$tpcheck" list cakes
 check "an unknown list" complains "cannot list 'cakes'"
 run 2 "$tpcheck" list --release=22
 check "a release without tracepoints" complains 'release=22 is not a release with tracepoints'
 run 2 "$tpcheck" list scenarios --release=25
-check "scenarios of a release" complains 'release applies to tracepoints'
+check "--release with scenarios" complains 'release applies to tracepoints'
 run 2 "$tpcheck" selftest too much
-check "an argument too many" complains "extra argument 'too'"
+check "an extra argument" complains "extra argument 'too'"
 run 2 "$tpcheck" run --bitcoind="$scratch/none"
-check "a bitcoind that is not there" complains "$scratch/none"
-check "one complaint" one_line_complaint
+check "a bitcoind that does not exist" complains "$scratch/none"
+check "one message" one_line_complaint
 run 2 "$tpcheck" run --bitcoind="$scratch/dir"
 check "a bitcoind that is a folder" complains "$scratch/dir"
 run 2 "$tpcheck" run --bitcoind="$scratch/text"
 check "a bitcoind that cannot be executed" complains "$scratch/text"
 run 2 env BITCOIND="$scratch/none" "$tpcheck" run
-check "BITCOIND that is not there" complains "$scratch/none"
+check "a BITCOIND that does not exist" complains "$scratch/none"
 run 99 "$tpcheck" run --bitcoind="$scratch/script" 'validation.*'
 check "a bitcoind that is a script" says 'ELF'
 run 99 "$tpcheck" run --bitcoind="$scratch/script" --format=json 'validation.*'
 check "JSON of that is valid" json '.summary.errors > 0 and .scenarios[0].outcome == "error"' "$scratch/out"
 
-# Without a bitcoind: the specimen, and no pass.
+# Without a bitcoind: the specimen runs, and the result is not a pass.
 run 77 "$tpcheck" doctor
-check "doctor has no bitcoind" says '^FAIL  bitcoind'
+check "doctor finds no bitcoind" says '^FAIL  bitcoind'
 mkdir "$scratch/tmp"
 if "$tpcheck" selftest >/dev/null 2>&1; then
 	run 77 env TMPDIR="$scratch/tmp" "$tpcheck" run
 	check "it says that no bitcoind is checked" says 'No bitcoind is checked'
-	check "it says why" says 'set BITCOIND'
+	check "and why" says 'set BITCOIND'
 	check "the specimen passes" says 'PASS  selftest.beyond'
 	check "nothing on stderr" quiet
 	run 77 "$tpcheck" run 'utxocache.add.*'
-	check "what was asked for is skipped" says 'SKIP  utxocache.add.outputs'
+	check "the chosen scenarios are skipped" says 'SKIP  utxocache.add.outputs'
 	run 99 "$tpcheck" run --require
 	run 77 "$tpcheck" run --format=json
 	check "JSON without a node" json '.node == null and .summary.passed > 0' "$scratch/out"
@@ -118,18 +118,18 @@ if "$tpcheck" selftest >/dev/null 2>&1; then
 	run 2 "$tpcheck" run --output="$scratch/none/report"
 	check "an output that cannot be opened" complains "$scratch/none/report"
 	run 99 sh -c "ulimit -f 0; '$tpcheck' run --output='$scratch/small'"
-	# clang in libbcc must live with little stack, as some CI systems give it.
+	# clang in libbcc has to work with a small stack, as on some CI systems.
 	run 0 sh -c "ulimit -s 512; '$tpcheck' selftest"
 else
 	skip_part "the parts that trace: $("$tpcheck" doctor | tail -n 1)"
 fi
 
-# An ordinary user without any capability is told what would help, and nothing is claimed.
+# An ordinary user without capabilities: a skip, with what would help.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	run 77 setpriv --reuid=65534 --regid=65534 --clear-groups "$tpcheck" selftest
 	check "the reason names capabilities" says 'CAP_BPF and CAP_PERFMON'
 	run 77 setpriv --reuid=65534 --regid=65534 --clear-groups "$tpcheck" doctor
-	check "doctor says the same" says 'tpcheck cannot run here. .*CAP_BPF and CAP_PERFMON'
+	check "doctor reports the same" says 'tpcheck cannot run here. .*CAP_BPF and CAP_PERFMON'
 	two="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon"
 	if $two "$tpcheck" doctor | grep -q '^ok  *attach: multi'; then
 		run 0 $two "$tpcheck" selftest

@@ -1,4 +1,4 @@
-# Sourced by the shell that complete.zsh asks: whatever is offered is also written to $FILE.
+# Sourced by the shell that complete.zsh starts: whatever is offered is also written to $FILE.
 PROMPT= RPROMPT=
 fpath=($FOLDER $fpath)
 autoload -Uz compinit
@@ -9,10 +9,10 @@ compadd() {
 	(( $#offered )) && print -rl -- $offered >>$FILE
 	builtin compadd "$@"
 }
-tell() {
+list_and_end() {
 	zle list-choices
 	print END >>$FILE
 }
-zle -N tell
-bindkey '^T' tell
+zle -N list_and_end
+bindkey '^T' list_and_end
 print READY >>$FILE

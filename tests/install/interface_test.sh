@@ -1,6 +1,6 @@
 #!/bin/sh
-# What --help tells, the man page and the completions agree: commands, options and what they take. The commands are
-# those that 'tpcheck --help' lists, so that a new one without its place in the man page fails here.
+# --help, the man page and the completions agree on commands, options and what they take. The commands are taken from
+# 'tpcheck --help', so a new one without a section in the man page fails here.
 #
 #	interface_test.sh <tpcheck> <root of the source tree>
 . "$(dirname "$0")/../cli/lib.sh"
@@ -9,12 +9,12 @@ page=$source/doc/tpcheck.1
 here=$(cd "$(dirname "$0")" && pwd)
 unset ARGP_HELP_FMT
 skipped=
-# The shells are asked by a name that needs no quotes.
+# A name that needs no quotes in the shells.
 ln -s "$tpcheck" "$scratch/tpcheck"
 tpcheck=$scratch/tpcheck
 
-# offered_by_bash LINE, offered_by_zsh LINE: what is offered at the end of the line, sorted, one a line. The line is
-# what stands behind the program's name.
+# offered_by_bash LINE, offered_by_zsh LINE: the candidates at the end of the line, sorted, one per line. LINE is what
+# follows the program's name.
 offered_by_bash() {
 	(
 		cd "$scratch/folder" &&
@@ -29,7 +29,7 @@ offered_by_zsh() {
 	) | sort -u
 }
 
-# options COMMAND: as the help has them, "--name" or "--name=TAKES", or "--name=TAKES -n".
+# options COMMAND: as in the help: "--name" or "--name=TAKES", or "--name=TAKES -n".
 options() {
 	"$tpcheck" "$1" --help | sed -n 's/^  *\(-., \)\{0,1\}\(--[a-z][^ ]*\).*/\2 \1/p' | sed 's/, *$//; s/ *$//' |
 		grep -Ev -e '^--(help|usage|version)' | sort
@@ -75,14 +75,14 @@ for code in 0 1 2 77 99; do
 	check "man page: the exit code $code" grep -q "^\.It $code\$" "$page"
 done
 if command -v mandoc >/dev/null; then
-	# Not every machine has the pages that are referred to.
+	# Not every machine has the pages that this one refers to.
 	mandoc -T lint "$page" 2>&1 | grep -Ev 'referenced manual not found|outdated mandoc.db' >"$scratch/out"
-	check "mandoc has no complaint" [ ! -s "$scratch/out" ]
+	check "mandoc does not complain" [ ! -s "$scratch/out" ]
 else
 	skipped="$skipped mandoc"
 fi
 
-# What an option takes: choices, something that is completed, or something that only the user knows.
+# What an option takes: choices, something that can be completed, or something that only the user knows.
 mkdir "$scratch/folder" "$scratch/folder/sub"
 : >"$scratch/folder/some-file"
 names=$("$tpcheck" list scenarios | sed 's/ .*//')
@@ -91,13 +91,13 @@ tracepoints=$("$tpcheck" list tracepoints | sed -n 's/^\([a-z_]*:[a-z_]*\) .*/\1
 releases=$("$tpcheck" list history | sed -n 's/^v\([0-9]*\)$/\1/p; s/^master$/&/p')
 sorted() { printf '%s\n' "$@" | sort -u; }
 
-# try SHELL: all of it in one shell.
+# try SHELL: everything in one shell.
 try() {
 	offered=offered_by_$1
 	same "$1: commands" "$(sorted $commands)" "$($offered '')"
 	for command in $commands; do
 		all=$(options "$command" | sed 's/ .*//')
-		# zsh adds the = when it inserts.
+		# zsh adds the = when it inserts the option.
 		same "$1: options of $command" "$(sorted $(echo "$all" | sed 's/=.*//') --help --usage --version)" \
 			"$($offered "$command --" | sed 's/=$//' | sort)"
 		for option in $all; do
@@ -117,28 +117,28 @@ try() {
 			*) continue ;;
 			esac
 			got=$($offered "$command ${option%%=*}=" | sed 's/[=/]$//' | sort)
-			# Of users and processes there are more than we know.
+			# There are more users and processes than we know.
 			case $option in *=NAME | *=PID) got=$(echo "$got" | grep -x "$want") ;; esac
 			same "$1: $command $option" "$want" "$got"
 		done
 	done
-	same "$1: a value that was begun" multi "$($offered 'run --attach=m')"
-	same "$1: an option's value in a word of its own" "$(sorted $releases)" "$($offered 'diff -r ')"
-	same "$1: names of scenarios, and patterns" "$(sorted $names $patterns)" "$($offered 'run --require ')"
-	same "$1: a name that was begun" "$(sorted $names $patterns | grep '^utxocache\.s')" "$($offered 'run utxocache.s')"
+	same "$1: the start of a value" multi "$($offered 'run --attach=m')"
+	same "$1: an option's value as a separate word" "$(sorted $releases)" "$($offered 'diff -r ')"
+	same "$1: scenario names, and patterns" "$(sorted $names $patterns)" "$($offered 'run --require ')"
+	same "$1: the start of a name" "$(sorted $names $patterns | grep '^utxocache\.s')" "$($offered 'run utxocache.s')"
 	same "$1: files" "$(sorted some-file sub)" "$($offered 'diff old ' | sed 's/\/$//')"
 	same "$1: what can be listed" "$(sorted tracepoints scenarios history)" "$($offered 'list ')"
 	case " $commands " in
 	*trace*)
 		same "$1: tracepoints" "$(sorted $tracepoints)" "$($offered 'trace ')"
-		same "$1: a tracepoint that was begun" "$(sorted $tracepoints | grep '^net:in')" "$($offered 'trace net:in')"
+		same "$1: the start of a tracepoint" "$(sorted $tracepoints | grep '^net:in')" "$($offered 'trace net:in')"
 		;;
 	esac
 }
 if command -v bash >/dev/null && [ -r /usr/share/bash-completion/bash_completion ]; then
 	try bash
 	if command -v script >/dev/null; then
-		# The key pressed in a real one.
+		# A real shell, and the tab key.
 		printf '. %s\nPATH=%s:$PATH\n' /usr/share/bash-completion/bash_completion "${tpcheck%/*}" >"$scratch/rc"
 		printf '. "%s"\n' "$source/completions/tpcheck.bash" >>"$scratch/rc"
 		printf 'tpcheck list his\t\nexit\n' |

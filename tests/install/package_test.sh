@@ -1,7 +1,7 @@
 #!/bin/sh
-# What 'cmake --install' and the Debian package put where, and that it works from there: from another prefix, from one
-# that was moved, and as the package has it. That the package installs with what it depends on is tried by
-# tools/package.sh in clean chroots.
+# 'cmake --install' and the Debian package install the right files in the right places, and tpcheck works from there: from
+# another prefix, from a prefix that was moved, and from the package. tools/package.sh checks in clean chroots that the
+# package can be installed with its dependencies.
 #
 #	package_test.sh <tpcheck> <root of the source tree> <build folder> <whether it is an ordinary build>
 . "$(dirname "$0")/../cli/lib.sh"
@@ -22,10 +22,10 @@ probes() { (cd "$source" && find probes -type f | sed "s|^|./$1/|"); }
 for_cmake() { printf './share/cmake/tpcheck/%s\n' TpcheckTests.cmake tpcheck-config.cmake tpcheck-config-version.cmake; }
 documents() { (cd "$source" && find doc -name '*.md' | sed "s|^|./$1/|"); }
 
-# works FOLDER: the programs below it do what those that were built do.
+# works FOLDER: the programs below it behave like those in the build folder.
 works() {
 	run "$want_abi" "$1/bin/tpcheck" abi "$specimen"
-	check "abi says the same from $1" cmp -s "$scratch/out" "$scratch/want-abi"
+	check "abi prints the same from $1" cmp -s "$scratch/out" "$scratch/want-abi"
 	run 0 "$1/bin/tpcheck" list scenarios
 	check "it finds tpcheck-full" says '^utxocache\.'
 	run "$want_selftest" "$1/bin/tpcheck" selftest
@@ -43,31 +43,31 @@ check "it is installed" [ $? = 0 ]
 } | sort >"$scratch/want"
 files "$scratch/tree/opt/tpcheck" >"$scratch/got"
 diff -u "$scratch/want" "$scratch/got" >"$scratch/out"
-check "these files and no others" [ ! -s "$scratch/out" ]
-check "nothing outside" [ "$(ls "$scratch/tree")$(ls "$scratch/tree/opt")" = opttpcheck ]
+check "exactly these files" [ ! -s "$scratch/out" ]
+check "nothing outside the prefix" [ "$(ls "$scratch/tree")$(ls "$scratch/tree/opt")" = opttpcheck ]
 works "$scratch/tree/opt/tpcheck"
 mv "$scratch/tree/opt/tpcheck" "$scratch/moved ₿ 🙂"
 works "$scratch/moved ₿ 🙂"
 ln -s "$scratch/moved ₿ 🙂/bin/tpcheck" "$scratch/link"
 run 0 "$scratch/link" list scenarios
-check "through a link" says '^utxocache\.'
+check "through a symbolic link" says '^utxocache\.'
 rm "$scratch/moved ₿ 🙂/libexec/tpcheck/tpcheck-full"
 run "$want_abi" "$scratch/moved ₿ 🙂/bin/tpcheck" abi "$specimen"
 run 99 "$scratch/moved ₿ 🙂/bin/tpcheck" list
-check "what is missing is named" complains 'tpcheck-full is neither in'
+check "the missing program is named" complains 'tpcheck-full is neither in'
 check "with the remedy" complains 'install both programs'
 
 # The package.
 if ! command -v dpkg-shlibdeps >/dev/null || ! command -v file >/dev/null; then
-	skipped="${skipped:+$skipped; }no package: dpkg-dev or file is not installed"
+	skipped="${skipped:+$skipped; }the package is not built: dpkg-dev or file is not installed"
 elif [ "$ordinary" != yes ]; then
-	skipped="${skipped:+$skipped; }no package: this is no ordinary build"
+	skipped="${skipped:+$skipped; }the package is not built: this is not an ordinary build"
 else
 	(cd "$build" && cpack -G DEB -B "$scratch/pack") >"$scratch/out" 2>"$scratch/err"
 	check "the package is built" [ $? = 0 ]
 	deb=$(echo "$scratch"/pack/*.deb)
 	control() { dpkg-deb -f "$deb" "$1"; }
-	check "its name tells version, release and machine" \
+	check "its name has version, release and architecture" \
 		sh -c "expr '${deb##*/}' : 'tpcheck_[0-9.]*-1~[a-z]*[0-9.]*_$(dpkg --print-architecture).deb' >/dev/null"
 	for library in libbpfcc libcurl4 libelf1 libyajl2 libssl3; do
 		check "it depends on $library" sh -c "echo '$(control Depends)' | grep -q '$library'"
@@ -84,13 +84,13 @@ else
 	} | sort >"$scratch/want"
 	files "$scratch/deb/usr" >"$scratch/got"
 	diff -u "$scratch/want" "$scratch/got" >"$scratch/out"
-	check "the package has these files and no others" [ ! -s "$scratch/out" ]
+	check "the package has exactly these files" [ ! -s "$scratch/out" ]
 	dpkg-deb -c "$deb" | grep -Ev '^(drwxr-xr-x|-rwxr-xr-x|-rw-r--r--) root/root ' >"$scratch/out"
-	check "all are root's, and readable by everybody" [ ! -s "$scratch/out" ]
+	check "all files belong to root, and are readable by everybody" [ ! -s "$scratch/out" ]
 	works "$scratch/deb/usr"
 	for program in bin/tpcheck libexec/tpcheck/tpcheck-full; do
 		program=$scratch/deb/usr/$program
-		check "$program does not know where it was built" \
+		check "$program does not contain the build path" \
 			sh -c "! LC_ALL=C grep -aqF -e '$build' -e '$source' '$program'"
 		readelf -WSdl "$program" >"$scratch/out"
 		check "$program is stripped" sh -c "! grep -q '\.symtab' '$scratch/out'"
@@ -98,7 +98,7 @@ else
 		check "$program is bound before it starts" says 'Flags:.*NOW'
 		check "$program has no library path" sh -c "! grep -Eq 'R(UN)?PATH' '$scratch/out'"
 	done
-	check "copies are checked" sh -c "readelf -W --dyn-syms '$program' | grep -q 'memcpy_chk\|snprintf_chk'"
+	check "_FORTIFY_SOURCE is in effect" sh -c "readelf -W --dyn-syms '$program' | grep -q 'memcpy_chk\|snprintf_chk'"
 	check "the copyright is the license" sh -c "tr -d '\n .' <'$scratch/deb/usr/share/doc/tpcheck/copyright' |
 		grep -qF \"\$(sed -n '/^Permission/,\$p' '$source/LICENSE' | tr -d '\n .')\""
 	if command -v lintian >/dev/null; then

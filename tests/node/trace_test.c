@@ -1,5 +1,5 @@
-/* tpcheck trace on a real bitcoind, compared with what RPC and a peer of ours say. Needs $BITCOIND or one in PATH,
- * and what the probes need; is skipped, loudly, without. */
+/* tpcheck trace on a real bitcoind, compared with RPC and with a peer's transcript. Needs a bitcoind ($BITCOIND or in
+ * PATH) and the privileges to trace; skipped without them. */
 #include "base/json.h"
 #include "base/text.h"
 #include "base/xmem.h"
@@ -37,13 +37,13 @@ soon(void)
 }
 
 static void
-must(int code, const struct diag *diag)
+must(int err, const struct diag *diag)
 {
-	if (code)
+	if (err)
 		fail_msg("%s", diag->text);
 }
 
-/* A trace that runs: its output goes to files. */
+/* A running trace, whose output goes to files. */
 struct trace {
 	pid_t pid;
 	char out[64], err[64];
@@ -75,7 +75,7 @@ wait_for_text(const struct trace *trace, const char *want)
 		bool found = strstr(text, want) != NULL, ended = waitpid(trace->pid, NULL, WNOHANG) != 0;
 
 		if (!found && (ended || deadline_has_passed(deadline)))
-			fail_msg("'%s' did not come: %s", want, text);
+			fail_msg("'%s' did not appear: %s", want, text);
 		free(text);
 		if (found)
 			return;
@@ -109,7 +109,7 @@ start_trace(struct trace *trace, const char *name, const char *const *more)
 	close(err);
 }
 
-/* Ends it, and reads its lines: the caller frees each. */
+/* Ends the trace, and parses its lines; the caller frees them with free_lines. */
 static struct json **
 end_trace(struct trace *trace, size_t *cnt)
 {
@@ -143,7 +143,7 @@ free_lines(struct json **lines, size_t cnt)
 }
 
 static bool
-is_of(const struct json *line, const char *tracepoint)
+is_event_of(const struct json *line, const char *tracepoint)
 {
 	return !strcmp(json_string(json_get(line, "tracepoint")), tracepoint);
 }
@@ -154,7 +154,7 @@ number(const struct json *line, const char *arg)
 	uint64_t n = 0;
 
 	if (!json_u64(json_get(json_get(line, "args"), arg), &n))
-		fail_msg("%s is no number", arg);
+		fail_msg("%s is not a number", arg);
 	return n;
 }
 
@@ -164,7 +164,7 @@ text(const struct json *line, const char *arg)
 	const char *s = json_string(json_get(json_get(line, "args"), arg));
 
 	if (!s)
-		fail_msg("%s is no string", arg);
+		fail_msg("%s is not a string", arg);
 	return s;
 }
 
@@ -198,7 +198,7 @@ wall_clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* Every block, by its hash, its height and its coinbase's coin. */
+/* Compares every block's hash, height and coinbase with RPC. */
 static void
 assert_blocks(struct node *node, struct json **lines, size_t cnt, uint64_t from_height, uint64_t to_height)
 {
@@ -208,9 +208,9 @@ assert_blocks(struct node *node, struct json **lines, size_t cnt, uint64_t from_
 	const char *coinbase = NULL;
 
 	for (size_t i = 0; i < cnt; i++) {
-		if (is_of(lines[i], "utxocache:add"))
+		if (is_event_of(lines[i], "utxocache:add"))
 			coinbase = text(lines[i], "txid");
-		if (!is_of(lines[i], "validation:block_connected"))
+		if (!is_event_of(lines[i], "validation:block_connected"))
 			continue;
 		must(node_call(node, soon(), &answer, &diag, "getblock", "[\"%s\"]", text(lines[i], "hash")),
 		     &diag);
@@ -228,7 +228,7 @@ assert_blocks(struct node *node, struct json **lines, size_t cnt, uint64_t from_
 }
 
 static void
-test_blocks_as_rpc_tells_them(void **state)
+test_blocks_match_rpc(void **state)
 {
 	struct node *node = start_node(false, NULL);
 	uint64_t before = wall_clock_ns(), last = 0;
@@ -252,7 +252,7 @@ test_blocks_as_rpc_tells_them(void **state)
 		last = time_ns;
 		assert_true(json_u64(json_get(lines[i], "pid"), &process));
 		assert_int_equal(process, node_pid(node));
-		if (is_of(lines[i], "utxocache:add"))
+		if (is_event_of(lines[i], "utxocache:add"))
 			assert_int_equal(number(lines[i], "value"), 5000000000);
 		else
 			assert_true(number(lines[i], "duration") > 1000);
@@ -261,9 +261,9 @@ test_blocks_as_rpc_tells_them(void **state)
 	node_free(node);
 }
 
-/* Every message that a peer of ours sent and got, with its bytes. */
+/* Every message that the peer sent and received, byte by byte. */
 static void
-test_messages_as_the_peer_has_them(void **state)
+test_messages_match_the_peer(void **state)
 {
 	struct node *node = start_node(true, NULL);
 	struct p2p_peer *peer;
@@ -283,13 +283,13 @@ test_messages_as_the_peer_has_them(void **state)
 	p2p_close(peer);
 	must(p2p_wait_closed(peer, soon(), &diag), &diag);
 	struct json **lines = end_trace(&trace, &cnt);
-	/* Each direction is in order; the two are told apart by the tracepoint. */
+	/* Each direction is in order; the tracepoint shows the direction. */
 	for (int d = 0; d < 2; d++) {
 		enum p2p_direction direction = d ? P2P_RECEIVED : P2P_SENT;
 
 		next = 0;
 		for (size_t i = 0; i < cnt; i++) {
-			if (!is_of(lines[i], d ? "net:outbound_message" : "net:inbound_message"))
+			if (!is_event_of(lines[i], d ? "net:outbound_message" : "net:inbound_message"))
 				continue;
 			while (next < p2p_cnt(peer) && p2p_at(peer, next).direction != direction)
 				next++;
@@ -311,16 +311,16 @@ test_messages_as_the_peer_has_them(void **state)
 			assert_int_not_equal(p2p_at(peer, next).direction, direction);
 	}
 	assert_true(seen[0] >= 3 && seen[1] >= 3);
-	assert_true(is_of(lines[0], "net:inbound_connection"));
+	assert_true(is_event_of(lines[0], "net:inbound_connection"));
 	assert_string_equal(text(lines[0], "address"), p2p_address(peer));
 	free_lines(lines, cnt);
 	p2p_free(peer);
 	node_free(node);
 }
 
-/* Over a restart, by the file that bitcoind itself writes. */
+/* Restarts, followed through the PID file that bitcoind itself writes. */
 static void
-test_a_restart_is_followed(void **state)
+test_restarts_are_followed(void **state)
 {
 	struct node *node = start_node(false, NULL);
 	struct trace trace;
@@ -352,9 +352,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_blocks_as_rpc_tells_them),
-		cmocka_unit_test(test_messages_as_the_peer_has_them),
-		cmocka_unit_test(test_a_restart_is_followed),
+		cmocka_unit_test(test_blocks_match_rpc),
+		cmocka_unit_test(test_messages_match_the_peer),
+		cmocka_unit_test(test_restarts_are_followed),
 	};
 	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
 	struct diag diag;

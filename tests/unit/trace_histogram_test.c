@@ -1,4 +1,4 @@
-/* Quantiles in bounded memory, against the exact ones. */
+/* Quantiles in bounded memory, compared with exact ones. */
 #include "trace/histogram.h"
 
 #include <math.h>
@@ -61,7 +61,7 @@ test_small_numbers_are_exact(void **state)
 	histogram_fini(&histogram);
 }
 
-/* Numbers of all sizes, of both signs, near powers of 2, and far from even. */
+/* Numbers of all sizes and both signs, near powers of 2, and unevenly distributed. */
 static void
 test_the_error_is_bounded(void **state)
 {
@@ -109,7 +109,7 @@ test_the_ends_of_the_range(void **state)
 	assert_int_equal(histogram_quantile(&histogram, 0.5).magnitude, 0);
 	assert_true(histogram_quantile(&histogram, 1).magnitude == UINT64_MAX);
 	histogram_fini(&histogram);
-	/* One number alone is told exactly, however big. */
+	/* A single number is exact, however large. */
 	histogram_add(&histogram, number_of_u64(1234567));
 	assert_int_equal(histogram_quantile(&histogram, 0.99).magnitude, 1234567);
 	histogram_fini(&histogram);

@@ -1,4 +1,4 @@
-/* Events as lines: every type and state of a value, and strings of people who mean no good. */
+/* Events as lines: every type and state of a value, and hostile strings. */
 #include "base/json.h"
 #include "base/utf8.h"
 #include "trace/line.h"
@@ -61,7 +61,7 @@ test_numbers(void **state)
 	assert_text(&plain, (struct value){.type = VALUE_BOOL, .u = 77}, "77 (not a bool)");
 	assert_json((struct value){.type = VALUE_BOOL, .u = 1}, "true");
 	assert_json((struct value){.type = VALUE_BOOL, .u = 77}, "77");
-	/* Of an argument that nothing is known of. */
+	/* An argument that nothing is known about. */
 	assert_text(NULL, (struct value){.type = VALUE_UINT, .u = UINT32_MAX}, "4294967295");
 	assert_text(NULL, (struct value){.type = VALUE_UINT, .u = 0x7f00deadbeef},
 		    "139641712656111 (0x7f00deadbeef)");
@@ -80,7 +80,7 @@ test_hashes_in_display_order(void **state)
 }
 
 static void
-test_what_was_not_read(void **state)
+test_unreadable_values(void **state)
 {
 	struct value operand = {.type = VALUE_HASH, .state = VALUE_BAD_OPERAND, .error = EFAULT};
 	struct value pointer = {.type = VALUE_STRING, .state = VALUE_BAD_POINTER, .error = EFAULT, .u = 0x10};
@@ -94,7 +94,7 @@ test_what_was_not_read(void **state)
 	cut.state = VALUE_CUT;
 	assert_text(NULL, cut, "abc<cut after 3 bytes>");
 	assert_json(cut, "\"abc\"");
-	/* Nobody can make a string look like that. */
+	/* No string can imitate that. */
 	assert_text(NULL, string("<not readable>", 14), "'<not readable>'");
 	assert_text(NULL, string("a b=c", 5), "'a b=c'");
 	assert_text(NULL, string("a=c", 3), "'a=c'");
@@ -104,12 +104,12 @@ test_what_was_not_read(void **state)
 }
 
 static void
-test_terminals_obey_nobody(void **state)
+test_no_control_characters(void **state)
 {
 	(void)state;
 	assert_text(NULL, string("\x1b]0;x\x07", 6), "'\\x1b]0;x\\x07'");
 	assert_json(string("\x1b]0;x\x07", 6), "\"\\u001b]0;x\\u0007\"");
-	/* CSI as one character of UTF-8, and as one byte. */
+	/* CSI as one UTF-8 character, and as one byte. */
 	assert_text(NULL,
 		    string("\xc2\x9b"
 			   "2J",
@@ -131,7 +131,7 @@ test_terminals_obey_nobody(void **state)
 		    "2J\"");
 	assert_text(NULL, string("a\nb\r\x7f\0c", 7), "'a\\x0ab\\x0d\\x7f\\x00c'");
 	assert_json(string("a\nb\r\x7f\0c", 7), "\"a\\u000ab\\u000d\\u007f\\u0000c\"");
-	/* U+202E turns the direction of all that follows; U+E0041 is invisible. */
+	/* U+202E reverses the direction of the following text; U+E0041 is invisible. */
 	assert_text(NULL,
 		    string("\xe2\x80\xae"
 			   "x",
@@ -142,12 +142,12 @@ test_terminals_obey_nobody(void **state)
 			   4),
 		    "\"\\u202ex\"");
 	assert_json(string("\xf3\xa0\x81\x81", 4), "\"\\udb40\\udc41\"");
-	/* What is only foreign stays. */
+	/* Printable characters of any script stay. */
 	assert_text(NULL, string("W\xc3\xa4llet \xe2\x82\xbf", 11), "'W\xc3\xa4llet \xe2\x82\xbf'");
 	assert_json(string("\"\\\xf0\x9f\x98\x80", 6), "\"\\\"\\\\\xf0\x9f\x98\x80\"");
 }
 
-/* Whatever it is: text without anything but printable characters, JSON that says the same. */
+/* Any bytes give printable text, and valid JSON. */
 static void
 test_any_bytes(void **state)
 {
@@ -161,7 +161,7 @@ test_any_bytes(void **state)
 
 		for (size_t i = 0; i < sizeof(bytes); i++) {
 			seed = seed * 1664525 + 1013904223;
-			/* Much of it near the borders of UTF-8. */
+			/* Many bytes near the limits of UTF-8. */
 			bytes[i] = (uint8_t)(seed >> 24);
 			if (seed & 0x800)
 				bytes[i] |= 0x80;
@@ -214,7 +214,7 @@ test_whole_lines(void **state)
 
 	(void)state;
 	buf_init(&out, 1 << 20);
-	/* 12:34:56.789012 of the first day. */
+	/* 12:34:56.789012 on the first day of the epoch. */
 	event.time_ns = UINT64_C(45295789012999);
 	line_text(&clock, row, &event, &out);
 	assert_string_equal(
@@ -250,7 +250,7 @@ test_remarks_in_json(void **state)
 	event.args[2].state = VALUE_CUT;
 	event.args[3] = (struct value){.type = VALUE_UINT, .u = 3};
 	event.args[4] = (struct value){.type = VALUE_UINT, .u = 5};
-	event.args[5] = (struct value){.type = VALUE_INT, .i = -1}; /* one that is not documented */
+	event.args[5] = (struct value){.type = VALUE_INT, .i = -1}; /* not documented */
 	buf_init(&out, 1 << 20);
 	line_json(&clock, row, &event, 1, &out);
 	assert_int_equal(json_parse(&doc, out.data, out.len, NULL), 0);
@@ -274,7 +274,7 @@ test_remarks_in_json(void **state)
 }
 
 static void
-test_the_clock_is_the_wall_s(void **state)
+test_wall_clock_time(void **state)
 {
 	struct line_clock clock;
 	struct timespec real, monotonic;
@@ -294,9 +294,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),           cmocka_unit_test(test_hashes_in_display_order),
-		cmocka_unit_test(test_what_was_not_read), cmocka_unit_test(test_terminals_obey_nobody),
+		cmocka_unit_test(test_unreadable_values), cmocka_unit_test(test_no_control_characters),
 		cmocka_unit_test(test_any_bytes),         cmocka_unit_test(test_whole_lines),
-		cmocka_unit_test(test_remarks_in_json),   cmocka_unit_test(test_the_clock_is_the_wall_s),
+		cmocka_unit_test(test_remarks_in_json),   cmocka_unit_test(test_wall_clock_time),
 	};
 
 	setenv("TZ", "UTC", 1);

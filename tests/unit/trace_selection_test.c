@@ -1,4 +1,4 @@
-/* What of a binary is traced, and under which names. */
+/* Which tracepoints of a binary are traced, and under which names. */
 #include "trace/selection.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ add_arg(struct site *site, int width)
 							.base = REGISTER_AX};
 }
 
-/* As the row of the contract has it. */
+/* A site that matches the row of the contract. */
 static struct site
 documented(enum tracepoint_id id)
 {
@@ -51,9 +51,9 @@ opts_of(const char *const *patterns, size_t cnt)
 }
 
 static void
-must(int code, const struct diag *diag)
+must(int err, const struct diag *diag)
 {
-	if (code)
+	if (err)
 		fail_msg("%s", diag->text);
 }
 
@@ -70,7 +70,7 @@ test_patterns(void **state)
 	struct diag diag;
 
 	(void)state;
-	/* All that is documented. */
+	/* No pattern: everything documented. */
 	must(selection_make(&selection, sites, 5, &opts, &diag), &diag);
 	assert_int_equal(selection.points_cnt, 4);
 	assert_non_null(selection_row(&selection, TP_UTXOCACHE_ADD));
@@ -179,7 +179,7 @@ test_undocumented_arguments_by_width_and_sign(void **state)
 	selection_fini(&selection);
 }
 
-/* mempool:rejected has a hash and a string; here it has two numbers. */
+/* mempool:rejected is documented with a hash and a string; here it has two numbers. */
 static void
 test_notes_that_differ_are_followed(void **state)
 {
@@ -199,7 +199,7 @@ test_notes_that_differ_are_followed(void **state)
 	assert_int_equal(event.args[1].i, -1);
 	assert_string_equal(selection_row(&selection, TP_MEMPOOL_REJECTED)->args[1].name, "reason");
 	selection_fini(&selection);
-	/* One argument more than there are names. */
+	/* More arguments than names. */
 	add_arg(&more, -8);
 	must(selection_make(&selection, &more, 1, &opts, &diag), &diag);
 	assert_int_equal(selection.differences.cnt, 1);
@@ -237,7 +237,7 @@ test_payloads_only_when_asked_for(void **state)
 	selection_fini(&selection);
 }
 
-/* A release that was guessed too low: what came later is known by its name, what was otherwise is as it was. */
+/* A release that was guessed too low: a later tracepoint has its names, the others are as they were in that release. */
 static void
 test_releases(void **state)
 {
@@ -256,7 +256,7 @@ test_releases(void **state)
 }
 
 static void
-test_records_that_are_none(void **state)
+test_malformed_records(void **state)
 {
 	struct site site = site_of("qemu", "thing");
 	struct selection_opts opts = opts_of(NULL, 0);
@@ -285,7 +285,7 @@ main(void)
 		cmocka_unit_test(test_notes_that_differ_are_followed),
 		cmocka_unit_test(test_payloads_only_when_asked_for),
 		cmocka_unit_test(test_releases),
-		cmocka_unit_test(test_records_that_are_none),
+		cmocka_unit_test(test_malformed_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

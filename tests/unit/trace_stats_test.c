@@ -87,7 +87,7 @@ test_by_tracepoint(void **state)
 	assert_string_equal(number(in, "count"), "11");
 	assert_string_equal(number(in, "interval_count"), "1");
 	assert_string_equal(number(in, "per_second"), "2.2");
-	/* The size alone is measured, not the peer's number and not the pointer. */
+	/* Only the size is measured, not the peer's number and not the pointer. */
 	assert_int_equal(json_cnt(json_get(in, "args")), 1);
 	const struct json *size = json_get(json_get(in, "args"), "size");
 	assert_string_equal(json_string(json_get(size, "unit")), "B");
@@ -114,7 +114,7 @@ test_by_values(void **state)
 	add(stats, TP_NET_INBOUND_MESSAGE, "ping", 8);
 	add(stats, TP_NET_INBOUND_MESSAGE, "pong", 8);
 	add(stats, TP_NET_INBOUND_MESSAGE, "pong", 8);
-	/* Looks like two values, and is one. */
+	/* One value that looks like two. */
 	add(stats, TP_NET_INBOUND_MESSAGE, "\",\"x\":\"\n", 8);
 	struct json *doc = parse(stats, S);
 	const struct json *groups = json_get(doc, "stats");
@@ -131,7 +131,7 @@ test_by_values(void **state)
 	stats_free(stats);
 }
 
-/* A peer may send a million kinds of messages. */
+/* A peer may send a million different message types. */
 static void
 test_memory_is_bounded(void **state)
 {
@@ -200,7 +200,7 @@ test_tables_for_people(void **state)
 }
 
 static void
-test_what_could_not_be_read_is_not_measured(void **state)
+test_unreadable_values_are_not_measured(void **state)
 {
 	const struct stats_opts opts = {0};
 	struct stats *stats = stats_new(&opts, 0);
@@ -227,7 +227,7 @@ main(void)
 		cmocka_unit_test(test_by_values),
 		cmocka_unit_test(test_memory_is_bounded),
 		cmocka_unit_test(test_tables_for_people),
-		cmocka_unit_test(test_what_could_not_be_read_is_not_measured),
+		cmocka_unit_test(test_unreadable_values_are_not_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
