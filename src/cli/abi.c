@@ -102,5 +102,5 @@ run(int argc, char **argv)
 	return report_outcome_code(abi.outcome);
 }
 
-const struct command command_abi = {
-	"abi", "compare a binary's tracepoints with its release's documentation", run};
+const struct command command_abi = {"abi", "compare a binary's tracepoints with its release's documentation",
+				    run};

@@ -35,7 +35,8 @@ long cli_number(const struct argp_state *state, const char *option, const char *
 
 /* The name or number of a user of this machine, for node_opts and its like. */
 const char *cli_user(const struct argp_state *state, const char *value);
-#define CLI_USER_HELP "User to run bitcoind as when tpcheck is root (default: the caller of sudo, else nobody)"
+#define CLI_USER_HELP                                                                                        \
+	"User to run bitcoind as when tpcheck is root (default: the caller of sudo, else nobody)"
 
 /* A release of Bitcoin Core that has tracepoints, see release_parse. */
 unsigned cli_release(const struct argp_state *state, const char *value);

@@ -126,5 +126,5 @@ run(int argc, char **argv)
 	return report_outcome_code(diff.outcome);
 }
 
-const struct command command_diff = {
-	"diff", "report what changed between two binaries, and what breaks", run};
+const struct command command_diff = {"diff", "report what changed between two binaries, and what breaks",
+				     run};

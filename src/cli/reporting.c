@@ -81,8 +81,8 @@ claims_stdout(const struct reporting *reporting)
 	return false;
 }
 
-/* Standard output gets the report of --format. If --output sends that elsewhere, standard output gets text, so that one
- * can watch; unless the report was text anyway, or a --report goes to standard output. */
+/* Standard output gets the report of --format. If --output sends that to a file, standard output gets text, for whoever
+ * is watching; unless the report is text anyway, or a --report goes to standard output. */
 bool
 reporting_open(struct reporting *reporting)
 {

@@ -152,7 +152,7 @@ wait_for_pid(struct trace_session *session, pid_t *pid, int *pidfd, struct diag 
 	}
 }
 
-/* Of a process that cannot be traced. */
+/* Waits for the end of a process that cannot be traced. */
 static void
 wait_for_end(struct trace_session *session, int pidfd)
 {
@@ -173,7 +173,7 @@ follow_pid_file(struct trace_session *session, struct diag *diag)
 		if (err)
 			return err == -EINTR ? 0 : err;
 		err = follow_process(session, pid, pidfd, &end, diag);
-		/* A process that ended before it could be attached to is no failure. */
+		/* That a process ended before tpcheck could attach is not a failure. */
 		if (err && (session->is_attached || !pidfd_has_ended(pidfd))) {
 			if (!session->display.started_ns) {
 				close(pidfd);
@@ -222,7 +222,7 @@ follow_child(struct trace_session *session, struct trace_child *child, struct di
 	return err;
 }
 
-/* Stops the child, or reports how it ended by itself: if that was not well, it explains any earlier error. */
+/* Stops the child, or reports how it ended by itself. If it failed, that explains any earlier error. */
 static int
 end_child(struct trace_session *session, struct trace_child *child, int err, struct diag *diag)
 {

@@ -160,7 +160,7 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 /* Takes the node's arguments, which follow "--", out of argv, and returns what is left of argc. All of bitcoind's
- * arguments begin with '-': a word that does not is a TRACEPOINT, also behind "--". */
+ * arguments begin with '-': any other word is a TRACEPOINT, even after "--". */
 static int
 split_node_args(int argc, char **argv, struct trace_options *options)
 {

@@ -218,12 +218,6 @@ add_error(const struct value *value, struct buf *out)
 	buf_puts(out, strerror(value->error));
 }
 
-static const struct contract_arg *
-arg_of(const struct contract_tracepoint *row, unsigned idx)
-{
-	return idx < row->args_cnt ? &row->args[idx] : NULL;
-}
-
 /* The name of an enumeration's value; NULL if there is none. */
 static const char *
 value_name(const struct contract_arg *arg, const struct value *value)
@@ -345,7 +339,7 @@ line_text(struct line_clock *clock, const struct contract_tracepoint *row, const
 		buf_putc(out, ' ');
 		buf_puts(out, selection_arg_name(row, i, room));
 		buf_putc(out, '=');
-		line_value_text(arg_of(row, i), &event->args[i], out);
+		line_value_text(selection_arg(row, i), &event->args[i], out);
 	}
 	buf_putc(out, '\n');
 }
@@ -408,7 +402,7 @@ add_remark(const struct remark *remark, const struct contract_tracepoint *row, c
 	char room[16];
 
 	for (unsigned i = 0; i < event->args_cnt; i++) {
-		const struct contract_arg *arg = arg_of(row, i);
+		const struct contract_arg *arg = selection_arg(row, i);
 
 		if (!remark->applies(arg, &event->args[i]))
 			continue;

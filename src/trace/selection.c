@@ -227,6 +227,12 @@ selection_row(const struct selection *selection, unsigned tracepoint)
 	return tracepoint < SELECTION_MAX ? selection->rows[tracepoint] : NULL;
 }
 
+const struct contract_arg *
+selection_arg(const struct contract_tracepoint *row, unsigned idx)
+{
+	return idx < row->args_cnt ? &row->args[idx] : NULL;
+}
+
 const char *
 selection_arg_name(const struct contract_tracepoint *row, unsigned idx, char room[16])
 {

@@ -77,12 +77,6 @@ find_arg(const struct contract_tracepoint *row, const struct event *event, const
 	return i;
 }
 
-static const struct contract_arg *
-arg_of(const struct contract_tracepoint *row, unsigned idx)
-{
-	return idx < row->args_cnt ? &row->args[idx] : NULL;
-}
-
 /* Whether the event has this argument and it is shown. */
 static bool
 is_shown(const struct contract_tracepoint *row, const struct event *event, unsigned idx)
@@ -114,7 +108,7 @@ add_members(const struct stats *stats, const struct contract_tracepoint *row, co
 	}
 }
 
-/* The same values for people, without names and units. */
+/* The same values for people, without argument names and units. */
 static char *
 values_text(const struct stats *stats, const struct contract_tracepoint *row, const struct event *event,
 	    bool others)
@@ -130,8 +124,8 @@ values_text(const struct stats *stats, const struct contract_tracepoint *row, co
 			continue;
 		if (out.len)
 			buf_putc(&out, ' ');
-		if (arg_of(row, idx))
-			bare = *arg_of(row, idx);
+		if (selection_arg(row, idx))
+			bare = *selection_arg(row, idx);
 		bare.unit = NULL;
 		if (others)
 			buf_puts(&out, "(others)");
@@ -158,7 +152,7 @@ add_measures(const struct stats *stats, struct stats_group *group, const struct 
 	char room[16];
 
 	for (unsigned i = 0; i < event->args_cnt; i++) {
-		const struct contract_arg *arg = arg_of(row, i);
+		const struct contract_arg *arg = selection_arg(row, i);
 		const char *name = selection_arg_name(row, i, room);
 		enum value_type type = event->args[i].type;
 

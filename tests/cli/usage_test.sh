@@ -137,7 +137,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 		run 77 $two "$tpcheck" selftest --attach=perf
 		check "but not for perf events" says 'attach: perf'
 	else
-		echo "SKIP: two capabilities alone: this kernel has no uprobe_multi link"
+		echo "SKIP: only two capabilities: this kernel has no uprobe_multi link"
 	fi
 fi
 finish
