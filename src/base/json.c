@@ -696,14 +696,79 @@ json_writer_number(struct json_writer *writer, const char *text)
 	}
 }
 
+void
+json_member_string(struct json_writer *writer, const char *key, const char *s)
+{
+	json_writer_key(writer, key);
+	json_writer_string(writer, s);
+}
+
+void
+json_member_i64(struct json_writer *writer, const char *key, int64_t value)
+{
+	json_writer_key(writer, key);
+	json_writer_i64(writer, value);
+}
+
+void
+json_member_u64(struct json_writer *writer, const char *key, uint64_t value)
+{
+	json_writer_key(writer, key);
+	json_writer_u64(writer, value);
+}
+
+void
+json_member_u64_or_null(struct json_writer *writer, const char *key, uint64_t value)
+{
+	if (value)
+		json_member_u64(writer, key, value);
+	else
+		json_member_null(writer, key);
+}
+
+void
+json_member_bool(struct json_writer *writer, const char *key, bool value)
+{
+	json_writer_key(writer, key);
+	json_writer_bool(writer, value);
+}
+
+void
+json_member_null(struct json_writer *writer, const char *key)
+{
+	json_writer_key(writer, key);
+	json_writer_null(writer);
+}
+
+void
+json_member_number(struct json_writer *writer, const char *key, const char *text)
+{
+	json_writer_key(writer, key);
+	json_writer_number(writer, text);
+}
+
+void
+json_member_begin_object(struct json_writer *writer, const char *key)
+{
+	json_writer_key(writer, key);
+	json_writer_begin_object(writer);
+}
+
+void
+json_member_begin_array(struct json_writer *writer, const char *key)
+{
+	json_writer_key(writer, key);
+	json_writer_begin_array(writer);
+}
+
 bool
 json_writer_is_ok(const struct json_writer *writer)
 {
 	return !writer->bad;
 }
 
-void
-json_writer_close_all(struct json_writer *writer)
+static void
+close_all(struct json_writer *writer)
 {
 	writer->left_out = 0;
 	while (writer->depth)
@@ -716,7 +781,7 @@ json_writer_take(struct json_writer *writer, size_t *len)
 	const unsigned char *text;
 	size_t text_len;
 
-	json_writer_close_all(writer);
+	close_all(writer);
 	if (!writer->done)
 		json_writer_null(writer);
 	yajl_gen_get_buf(writer->gen, &text, &text_len);

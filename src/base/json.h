@@ -59,11 +59,9 @@ bool json_bool(const struct json *json, bool *out);
 /* The string s as JSON, quotes included; the caller frees it. For the params of node_call. */
 char *json_quote(const char *s);
 
-/* Writes one value. A call that does not fit where it comes (a value without a key in an object, the wrong
- * end, a second value at the top, a scope too deep) is left out, and json_writer_is_ok() is false from
- * then on: the text stays valid, the mistake can be seen. In strings each byte that is not UTF-8 becomes
- * U+FFFD.
- * */
+/* Writes one value. A call that does not fit where it comes (a value without a key in an object, the wrong end, a
+ * second value at the top, a scope too deep) is left out, and json_writer_is_ok() is false from then on: the text stays
+ * valid, and the mistake can be seen. In strings, each byte that is not UTF-8 becomes U+FFFD. */
 struct json_writer;
 
 struct json_writer *json_writer_new(bool pretty);
@@ -84,11 +82,22 @@ void json_writer_null(struct json_writer *writer);
 /* Text that is a JSON number ("0.5"); of anything else it writes null and is not ok. */
 void json_writer_number(struct json_writer *writer, const char *text);
 
+/* A member of an object: its key and its value at once. */
+void json_member_string(struct json_writer *writer, const char *key, const char *s); /* NULL writes null */
+void json_member_i64(struct json_writer *writer, const char *key, int64_t value);
+void json_member_u64(struct json_writer *writer, const char *key, uint64_t value);
+/* Where 0 means that there is none: 0 writes null. */
+void json_member_u64_or_null(struct json_writer *writer, const char *key, uint64_t value);
+void json_member_bool(struct json_writer *writer, const char *key, bool value);
+void json_member_null(struct json_writer *writer, const char *key);
+void json_member_number(struct json_writer *writer, const char *key, const char *text);
+/* The key, and the beginning of its value. */
+void json_member_begin_object(struct json_writer *writer, const char *key);
+void json_member_begin_array(struct json_writer *writer, const char *key);
+
 bool json_writer_is_ok(const struct json_writer *writer);
-/* Ends every open scope; a key that waits for its value gets null. */
-void json_writer_close_all(struct json_writer *writer);
-/* Closes all and hands the text over (free it with free()); len may be NULL. "null" when nothing was
- * written. The writer is as new afterwards, but for json_writer_is_ok. */
+/* Ends every open scope, and hands the text over (free it with free()); a key without a value gets null. len may be
+ * NULL. "null" if nothing was written. Afterwards the writer is as new, except for json_writer_is_ok. */
 char *json_writer_take(struct json_writer *writer, size_t *len);
 
 #endif

@@ -1,10 +1,16 @@
 #include "report/abi.h"
 
-#include "report/write.h"
+#include "report/format_json.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void
+print_reason(FILE *out, enum outcome outcome, const char *reason)
+{
+	fprintf(out, "%s %s\n", outcome == OUTCOME_SKIP ? "SKIP " : "ERROR", reason);
+}
 
 /* "x86-64, 20 tracepoints at 21 locations" */
 static void
@@ -32,7 +38,7 @@ report_abi_text(FILE *out, const struct report_abi *abi)
 	const struct report_binary *binary = &abi->binary;
 
 	if (abi->reason) {
-		fprintf(out, "%s %s\n", abi->outcome == OUTCOME_SKIP ? "SKIP " : "ERROR", abi->reason);
+		print_reason(out, abi->outcome, abi->reason);
 		return;
 	}
 	const struct site **sorted = sites_sort(binary->sites, binary->sites_cnt);
@@ -51,69 +57,50 @@ report_abi_text(FILE *out, const struct report_abi *abi)
 }
 
 static void
-write_binary(struct json_writer *w, const struct report_binary *binary)
+write_binary(struct json_writer *w, const char *key, const struct report_binary *binary)
 {
-	json_writer_begin_object(w);
-	json_writer_key(w, "path");
-	json_writer_string(w, binary->path);
-	json_writer_key(w, "release");
-	json_writer_string(w, binary->release);
-	json_writer_key(w, "version");
-	json_writer_string(w, binary->version);
-	json_writer_key(w, "why");
-	json_writer_string(w, binary->why);
-	json_writer_key(w, "machine");
-	json_writer_string(w, binary->machine);
-	json_writer_key(w, "bits");
-	if (binary->machine)
-		json_writer_u64(w, 8u * binary->address_bytes);
-	else
-		json_writer_null(w);
-	json_writer_key(w, "byte_order");
-	json_writer_string(w, !binary->machine ? NULL : binary->is_big_endian ? "big" : "little");
-	json_writer_key(w, "position_independent");
-	if (binary->machine)
-		json_writer_bool(w, binary->is_position_independent);
-	else
-		json_writer_null(w);
+	json_member_begin_object(w, key);
+	json_member_string(w, "path", binary->path);
+	json_member_string(w, "release", binary->release);
+	json_member_string(w, "version", binary->version);
+	json_member_string(w, "why", binary->why);
+	json_member_string(w, "machine", binary->machine);
+	if (binary->machine) {
+		json_member_u64(w, "bits", 8u * binary->address_bytes);
+		json_member_string(w, "byte_order", binary->is_big_endian ? "big" : "little");
+		json_member_bool(w, "position_independent", binary->is_position_independent);
+	} else {
+		json_member_null(w, "bits");
+		json_member_null(w, "byte_order");
+		json_member_null(w, "position_independent");
+	}
 	json_writer_end_object(w);
 }
 
+/* 0 writes null. */
 static void
-write_address(struct json_writer *w, uint64_t address)
+write_address(struct json_writer *w, const char *key, uint64_t address)
 {
 	char text[24];
 
 	snprintf(text, sizeof(text), "0x%" PRIx64, address);
-	json_writer_string(w, text);
+	json_member_string(w, key, address ? text : NULL);
 }
 
 static void
 write_location(struct json_writer *w, const struct site *site)
 {
 	json_writer_begin_object(w);
-	json_writer_key(w, "address");
-	write_address(w, site->address);
-	json_writer_key(w, "semaphore");
-	if (site->semaphore_address)
-		write_address(w, site->semaphore_address);
-	else
-		json_writer_null(w);
-	json_writer_key(w, "arguments");
-	json_writer_begin_array(w);
+	write_address(w, "address", site->address);
+	write_address(w, "semaphore", site->semaphore_address);
+	json_member_begin_array(w, "arguments");
 	for (unsigned i = 0; i < site->args_cnt; i++) {
 		const struct operand *operand = &site->args[i];
 
 		json_writer_begin_object(w);
-		json_writer_key(w, "bytes");
-		if (operand->width_bytes)
-			json_writer_u64(w, operand->width_bytes);
-		else
-			json_writer_null(w);
-		json_writer_key(w, "signed");
-		json_writer_bool(w, operand->is_signed);
-		json_writer_key(w, "operand");
-		json_writer_string(w, operand->text);
+		json_member_u64_or_null(w, "bytes", operand->width_bytes);
+		json_member_bool(w, "signed", operand->is_signed);
+		json_member_string(w, "operand", operand->text);
 		json_writer_end_object(w);
 	}
 	json_writer_end_array(w);
@@ -126,19 +113,16 @@ write_tracepoints(struct json_writer *w, const struct report_abi *abi)
 	const struct report_binary *binary = &abi->binary;
 	const struct site **sorted = sites_sort(binary->sites, binary->sites_cnt);
 
-	json_writer_begin_array(w);
+	json_member_begin_array(w, "tracepoints");
 	for (size_t i = 0; i < binary->sites_cnt;) {
 		const struct site *first = sorted[i];
 		char full_name[sizeof(first->provider) + sizeof(first->name) + 1];
 
 		snprintf(full_name, sizeof(full_name), "%s:%s", first->provider, first->name);
 		json_writer_begin_object(w);
-		json_writer_key(w, "tracepoint");
-		json_writer_string(w, full_name);
-		json_writer_key(w, "documented");
-		json_writer_bool(w, abi->is_documented(first, abi->cookie));
-		json_writer_key(w, "locations");
-		json_writer_begin_array(w);
+		json_member_string(w, "tracepoint", full_name);
+		json_member_bool(w, "documented", abi->is_documented(first, abi->cookie));
+		json_member_begin_array(w, "locations");
 		for (; i < binary->sites_cnt && site_is_like(first, sorted[i]); i++)
 			write_location(w, sorted[i]);
 		json_writer_end_array(w);
@@ -149,34 +133,28 @@ write_tracepoints(struct json_writer *w, const struct report_abi *abi)
 }
 
 static void
-write_outcome(struct json_writer *w, enum outcome outcome, const char *reason)
+write_findings(struct json_writer *w, const char *key, const struct findings *findings)
 {
-	json_writer_key(w, "outcome");
-	json_writer_string(w, outcome_name(outcome));
-	json_writer_key(w, "reason");
-	json_writer_string(w, reason);
+	static const struct findings none;
+
+	json_writer_key(w, key);
+	report_write_findings(w, findings ? findings : &none);
 }
 
 char *
 report_abi_json(const struct report_abi *abi)
 {
-	static const struct findings none;
 	struct json_writer *w = json_writer_new(true);
 
 	json_writer_begin_object(w);
-	write_outcome(w, abi->outcome, abi->reason);
-	json_writer_key(w, "binary");
-	write_binary(w, &abi->binary);
-	json_writer_key(w, "findings");
-	report_write_findings(w, abi->wrong ? abi->wrong : &none);
-	json_writer_key(w, "notes");
-	report_write_findings(w, abi->known ? abi->known : &none);
-	json_writer_key(w, "information");
-	report_write_findings(w, abi->remarks ? abi->remarks : &none);
-	json_writer_key(w, "tracepoints");
+	report_write_outcome(w, abi->outcome, abi->reason);
+	write_binary(w, "binary", &abi->binary);
+	write_findings(w, "findings", abi->wrong);
+	write_findings(w, "notes", abi->known);
+	write_findings(w, "information", abi->remarks);
 	write_tracepoints(w, abi);
 	json_writer_end_object(w);
-	return report_take_with_newline(w);
+	return report_take_json(w);
 }
 
 static void
@@ -208,17 +186,25 @@ print_changes(FILE *out, const struct changes *changes, bool breaking)
 	}
 }
 
-void
-report_diff_text(FILE *out, const struct report_diff *diff)
+static size_t
+count_breaking(const struct changes *changes)
 {
 	size_t breaking = 0;
 
+	for (size_t i = 0; changes && i < changes->cnt; i++)
+		breaking += changes->items[i].breaks;
+	return breaking;
+}
+
+void
+report_diff_text(FILE *out, const struct report_diff *diff)
+{
 	if (diff->reason) {
-		fprintf(out, "%s %s\n", diff->outcome == OUTCOME_SKIP ? "SKIP " : "ERROR", diff->reason);
+		print_reason(out, diff->outcome, diff->reason);
 		return;
 	}
-	for (size_t i = 0; i < diff->changes->cnt; i++)
-		breaking += diff->changes->items[i].breaks;
+	size_t breaking = count_breaking(diff->changes);
+
 	fputs("Tracepoints of ", out);
 	print_side(out, &diff->after);
 	fputs(", compared with ", out);
@@ -246,52 +232,39 @@ report_diff_text(FILE *out, const struct report_diff *diff)
 	      out);
 }
 
+static void
+write_changes(struct json_writer *w, const struct changes *changes)
+{
+	json_member_begin_array(w, "changes");
+	for (size_t i = 0; changes && i < changes->cnt; i++) {
+		const struct change *change = &changes->items[i];
+
+		json_writer_begin_object(w);
+		json_member_string(w, "kind", change_kind_name(change->kind));
+		json_member_bool(w, "breaking", change->breaks);
+		report_write_subject(w, change->tracepoint, change->argument, change->argument_name);
+		json_member_string(w, "old", change->before);
+		json_member_string(w, "new", change->after);
+		json_member_string(w, "message", change->message);
+		json_writer_end_object(w);
+	}
+	json_writer_end_array(w);
+}
+
 char *
 report_diff_json(const struct report_diff *diff)
 {
 	struct json_writer *w = json_writer_new(true);
-	size_t breaking = 0, cnt = diff->changes ? diff->changes->cnt : 0;
+	size_t breaking = count_breaking(diff->changes);
+	size_t cnt = diff->changes ? diff->changes->cnt : 0;
 
-	for (size_t i = 0; i < cnt; i++)
-		breaking += diff->changes->items[i].breaks;
 	json_writer_begin_object(w);
-	write_outcome(w, diff->outcome, diff->reason);
-	json_writer_key(w, "old");
-	write_binary(w, &diff->before);
-	json_writer_key(w, "new");
-	write_binary(w, &diff->after);
-	json_writer_key(w, "breaking");
-	json_writer_u64(w, breaking);
-	json_writer_key(w, "compatible");
-	json_writer_u64(w, cnt - breaking);
-	json_writer_key(w, "changes");
-	json_writer_begin_array(w);
-	for (size_t i = 0; i < cnt; i++) {
-		const struct change *change = &diff->changes->items[i];
-
-		json_writer_begin_object(w);
-		json_writer_key(w, "kind");
-		json_writer_string(w, change_kind_name(change->kind));
-		json_writer_key(w, "breaking");
-		json_writer_bool(w, change->breaks);
-		json_writer_key(w, "tracepoint");
-		json_writer_string(w, change->tracepoint);
-		json_writer_key(w, "argument");
-		if (change->argument)
-			json_writer_u64(w, change->argument);
-		else
-			json_writer_null(w);
-		json_writer_key(w, "argument_name");
-		json_writer_string(w, change->argument_name);
-		json_writer_key(w, "old");
-		json_writer_string(w, change->before);
-		json_writer_key(w, "new");
-		json_writer_string(w, change->after);
-		json_writer_key(w, "message");
-		json_writer_string(w, change->message);
-		json_writer_end_object(w);
-	}
-	json_writer_end_array(w);
+	report_write_outcome(w, diff->outcome, diff->reason);
+	write_binary(w, "old", &diff->before);
+	write_binary(w, "new", &diff->after);
+	json_member_u64(w, "breaking", breaking);
+	json_member_u64(w, "compatible", cnt - breaking);
+	write_changes(w, diff->changes);
 	json_writer_end_object(w);
-	return report_take_with_newline(w);
+	return report_take_json(w);
 }

@@ -335,6 +335,38 @@ test_write(void **state)
 }
 
 static void
+test_members(void **state)
+{
+	struct json_writer *w = json_writer_new(false);
+
+	(void)state;
+	json_writer_begin_object(w);
+	json_member_string(w, "string", "s");
+	json_member_string(w, "no string", NULL);
+	json_member_i64(w, "i64", INT64_MIN);
+	json_member_u64(w, "u64", 0);
+	json_member_u64_or_null(w, "some", UINT64_MAX);
+	json_member_u64_or_null(w, "none", 0);
+	json_member_bool(w, "bool", true);
+	json_member_null(w, "null");
+	json_member_number(w, "number", "0.5");
+	json_member_begin_object(w, "object");
+	json_writer_end_object(w);
+	json_member_begin_array(w, "array");
+	json_writer_end_array(w);
+	json_writer_end_object(w);
+	assert_written(
+		w, true,
+		"{\"string\":\"s\",\"no string\":null,\"i64\":-9223372036854775808,\"u64\":0,\"some\":18446744073709551615,\"none\":null,\"bool\":true,\"null\":null,\"number\":0.5,\"object\":{},\"array\":[]}");
+
+	/* Not in an object: the value is left out with its key, or stands without it. */
+	w = json_writer_new(false);
+	json_writer_begin_array(w);
+	json_member_u64(w, "u64", 1);
+	assert_written(w, false, NULL);
+}
+
+static void
 test_write_bad_utf8(void **state)
 {
 	static const struct {
@@ -386,7 +418,6 @@ test_write_interrupted(void **state)
 	json_writer_key(w, "a");
 	json_writer_begin_array(w);
 	json_writer_begin_object(w);
-	json_writer_close_all(w);
 	assert_written(w, true, "{\"a\":[{}]}");
 
 	w = json_writer_new(false);
@@ -508,17 +539,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lookup),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_scalars),
-		cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_huge),
-		cmocka_unit_test(test_write),
-		cmocka_unit_test(test_write_bad_utf8),
-		cmocka_unit_test(test_write_interrupted),
-		cmocka_unit_test(test_write_misused),
-		cmocka_unit_test(test_write_random),
+		cmocka_unit_test(test_lookup),         cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_refused),        cmocka_unit_test(test_scalars),
+		cmocka_unit_test(test_depth),          cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_write),          cmocka_unit_test(test_members),
+		cmocka_unit_test(test_write_bad_utf8), cmocka_unit_test(test_write_interrupted),
+		cmocka_unit_test(test_write_misused),  cmocka_unit_test(test_write_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

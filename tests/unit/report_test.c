@@ -1,7 +1,7 @@
 /* The report: for machines (valid JSON whatever the findings hold), for people, and for the shell. */
 #include "base/json.h"
+#include "report/format_text.h"
 #include "report/report.h"
-#include "report/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

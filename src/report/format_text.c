@@ -1,4 +1,4 @@
-#include "report/text.h"
+#include "report/format_text.h"
 
 #include "base/utf8.h"
 #include "base/xmem.h"

@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "base/xmem.h"
 #include "report/format.h"
-#include "report/text.h"
+#include "report/format_text.h"
 
 #include <stdlib.h>
 #include <string.h>

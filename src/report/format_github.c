@@ -11,7 +11,7 @@
 #include "base/utf8.h"
 #include "base/xmem.h"
 #include "report/format.h"
-#include "report/text.h"
+#include "report/format_text.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

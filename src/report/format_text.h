@@ -1,6 +1,6 @@
 /* Text for people, and what other formats have of it. Private to src/report. */
-#ifndef TPCHECK_REPORT_TEXT_H
-#define TPCHECK_REPORT_TEXT_H
+#ifndef TPCHECK_REPORT_FORMAT_TEXT_H
+#define TPCHECK_REPORT_FORMAT_TEXT_H
 
 #include "report/live.h"
 #include "report/report.h"
