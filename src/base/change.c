@@ -4,12 +4,6 @@
 
 #include <stdlib.h>
 
-static char *
-dup_or_null(const char *s)
-{
-	return s ? xstrdup(s) : NULL;
-}
-
 struct change *
 changes_add(struct changes *changes, const struct change *change)
 {
@@ -20,10 +14,10 @@ changes_add(struct changes *changes, const struct change *change)
 	struct change *copy = &changes->items[changes->cnt++];
 
 	*copy = *change;
-	copy->tracepoint = dup_or_null(change->tracepoint);
-	copy->argument_name = dup_or_null(change->argument_name);
-	copy->before = dup_or_null(change->before);
-	copy->after = dup_or_null(change->after);
+	copy->tracepoint = xstrdup_or_null(change->tracepoint);
+	copy->argument_name = xstrdup_or_null(change->argument_name);
+	copy->before = xstrdup_or_null(change->before);
+	copy->after = xstrdup_or_null(change->after);
 	copy->message = xstrdup(change->message);
 	return copy;
 }

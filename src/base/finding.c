@@ -4,12 +4,6 @@
 
 #include <stdlib.h>
 
-static char *
-dup_or_null(const char *s)
-{
-	return s ? xstrdup(s) : NULL;
-}
-
 struct finding *
 findings_add(struct findings *findings, enum finding_kind kind, const char *tracepoint, unsigned argument,
 	     const char *argument_name, const char *want, const char *got, const char *source,
@@ -23,12 +17,12 @@ findings_add(struct findings *findings, enum finding_kind kind, const char *trac
 
 	*finding = (struct finding){
 		.kind = kind,
-		.tracepoint = dup_or_null(tracepoint),
+		.tracepoint = xstrdup_or_null(tracepoint),
 		.argument = argument,
-		.argument_name = dup_or_null(argument_name),
-		.want = dup_or_null(want),
-		.got = dup_or_null(got),
-		.source = dup_or_null(source),
+		.argument_name = xstrdup_or_null(argument_name),
+		.want = xstrdup_or_null(want),
+		.got = xstrdup_or_null(got),
+		.source = xstrdup_or_null(source),
 		.message = xstrdup(message),
 	};
 	return finding;

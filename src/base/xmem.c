@@ -45,6 +45,12 @@ xstrdup(const char *s)
 }
 
 char *
+xstrdup_or_null(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+char *
 xvasprintf(const char *fmt, va_list ap)
 {
 	char *s = NULL;

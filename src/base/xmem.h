@@ -13,6 +13,7 @@ void *xaligned(size_t alignment, size_t sz);
 /* Grows an array of elements of elem_sz; fatal when cnt * elem_sz overflows. */
 void *xreallocarray(void *ptr, size_t cnt, size_t elem_sz);
 char *xstrdup(const char *s);
+char *xstrdup_or_null(const char *s); /* NULL gives NULL */
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 

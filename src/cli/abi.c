@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 #include "cli/files_args.h"
 #include "contract/contract.h"
-#include "contract/judge.h"
+#include "contract/check_binary.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -43,17 +43,17 @@ add_problems(const struct notes *notes, struct findings *findings)
 
 /* Finds what is wrong with a binary that could be read. */
 static enum outcome
-check(const struct binary *binary, struct judgement *judgement)
+check(const struct binary *binary, struct binary_findings *findings)
 {
-	judge(&(struct judged_binary){.sites = notes_sites(binary->notes),
+	contract_check_binary(&(struct checked_binary){.sites = notes_sites(binary->notes),
 				      .sites_cnt = notes_cnt(binary->notes),
 				      .release = binary->guess.release,
 				      .machine = notes_machine(binary->notes),
 				      .has_bcc = notes_has_bcc(binary->notes),
-				      .lacks_the_wallet = binary->has_no_wallet},
-	      judgement);
-	add_problems(binary->notes, &judgement->wrong);
-	return judgement->wrong.cnt ? OUTCOME_FAIL : OUTCOME_PASS;
+				      .has_no_wallet = binary->has_no_wallet},
+	      findings);
+	add_problems(binary->notes, &findings->wrong);
+	return findings->wrong.cnt ? OUTCOME_FAIL : OUTCOME_PASS;
 }
 
 static const struct argp_option options[] = {
@@ -76,7 +76,7 @@ static int
 run(int argc, char **argv)
 {
 	struct files_args args = {.paths_max = 1};
-	struct judgement judgement = {0};
+	struct binary_findings findings = {0};
 	struct binary binary;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &args);
@@ -85,19 +85,19 @@ run(int argc, char **argv)
 		.outcome = binary.outcome,
 		.reason = binary.reason,
 		.binary = binary.report,
-		.wrong = &judgement.wrong,
-		.known = &judgement.known,
-		.remarks = &judgement.remarks,
+		.wrong = &findings.wrong,
+		.known = &findings.known,
+		.remarks = &findings.remarks,
 		.is_documented = is_documented,
 		.cookie = &binary,
 	};
 	if (abi.outcome == OUTCOME_PASS)
-		abi.outcome = check(&binary, &judgement);
+		abi.outcome = check(&binary, &findings);
 	if (args.format == CLI_FORMAT_JSON)
 		cli_print(report_abi_json(&abi));
 	else
 		report_abi_text(abi.outcome == OUTCOME_ERROR ? stderr : stdout, &abi);
-	judgement_fini(&judgement);
+	binary_findings_fini(&findings);
 	binary_close(&binary);
 	return report_outcome_code(abi.outcome);
 }

@@ -103,7 +103,7 @@ skip_all(struct run_options *options, struct report_run *run, const char *reason
 		*result = (struct report_result){.name = options->chosen[i]->name,
 						 .outcome = OUTCOME_SKIP,
 						 .reason = xstrdup(reason),
-						 .minor = !options->patterns_cnt};
+						 .omit_from_text = !options->patterns_cnt};
 		reporting_on_end(&options->reporting, result);
 	}
 }

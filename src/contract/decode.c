@@ -1,9 +1,7 @@
-#include "base/buf.h"
-#include "base/text.h"
+/* From a record to an event. */
 #include "contract/contract.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 void
@@ -63,7 +61,7 @@ value_type_of(enum arg_type type)
 static int64_t
 sign_extend(uint64_t value, unsigned width_bytes)
 {
-	/* 0: the note tells no width that could be understood. */
+	/* 0: the note's width was not understood. */
 	if (!width_bytes || width_bytes >= 8)
 		return (int64_t)value;
 	unsigned shift = 64 - 8 * width_bytes;
@@ -71,18 +69,63 @@ sign_extend(uint64_t value, unsigned width_bytes)
 	return (int64_t)(value << shift) >> shift;
 }
 
+/* Fills the value of argument i, after those before it; false when its length cannot be. */
+static bool
+decode_argument(const struct contract_tracepoint *row, const struct probe_point *point, unsigned i,
+		const uint8_t *record, uint32_t record_sz, struct event *event)
+{
+	const struct record_slot *slot = &point->slots[i];
+	const struct operand *operand = &point->site->args[i];
+	struct value *value = &event->args[i];
+	struct record_arg arg;
+
+	memcpy(&arg, record + sizeof(struct record_head) + i * sizeof(arg), sizeof(arg));
+	value->u = arg.value;
+	value->i = operand->is_signed ? sign_extend(arg.value, operand->width_bytes) : (int64_t)arg.value;
+	if (i < row->args_cnt)
+		value->type = value_type_of(row->args[i].code_type);
+	else
+		value->type = operand->is_signed ? VALUE_INT : VALUE_UINT;
+	if (arg.flags & RECORD_OPERAND_FAILED) {
+		value->state = VALUE_BAD_OPERAND;
+		value->error = -arg.error;
+		return true;
+	}
+	if (slot->reader == READER_INTEGER) {
+		/* A pointer that is read as a number could not be followed: its operand is too narrow. */
+		if (value->type == VALUE_HASH || value->type == VALUE_STRING || value->type == VALUE_BYTES) {
+			value->state = VALUE_BAD_POINTER;
+			value->error = EINVAL;
+		}
+		return true;
+	}
+	if (arg.flags & RECORD_POINTER_FAILED) {
+		value->state = VALUE_BAD_POINTER;
+		value->error = -arg.error;
+		return true;
+	}
+	if (arg.len > slot->slot_bytes || slot->slot_offset + arg.len > record_sz)
+		return false;
+	value->bytes = record + slot->slot_offset;
+	value->len = arg.len;
+	value->state = arg.flags & RECORD_CUT ? VALUE_CUT : VALUE_READ;
+	if (slot->reader == READER_STRING && value->len)
+		value->len--;
+	value->full_len = slot->reader == READER_PAYLOAD ? event->args[slot->size_idx].u : value->len;
+	return true;
+}
+
 int
 contract_decode(const struct contract_tracepoint *row, const struct probe_point *point, const void *record,
 		size_t record_sz, struct event *event)
 {
 	const struct site *site = point->site;
-	const uint8_t *bytes = record;
 	struct record_head head;
 
 	*event = (struct event){0};
 	if (record_sz < point->fixed_bytes)
 		return -EBADMSG;
-	memcpy(&head, bytes, sizeof(head));
+	memcpy(&head, record, sizeof(head));
 	if (head.size > record_sz || head.size < point->fixed_bytes || head.args_cnt != site->args_cnt)
 		return -EBADMSG;
 	*event = (struct event){
@@ -94,152 +137,8 @@ contract_decode(const struct contract_tracepoint *row, const struct probe_point 
 		.seq = head.seq,
 		.args_cnt = site->args_cnt,
 	};
-	for (unsigned i = 0; i < site->args_cnt; i++) {
-		const struct record_slot *slot = &point->slots[i];
-		const struct operand *operand = &site->args[i];
-		struct value *value = &event->args[i];
-		struct record_arg arg;
-
-		memcpy(&arg, bytes + sizeof(head) + i * sizeof(arg), sizeof(arg));
-		value->u = arg.value;
-		value->i = operand->is_signed ? sign_extend(arg.value, operand->width_bytes)
-					      : (int64_t)arg.value;
-		if (i < row->args_cnt)
-			value->type = value_type_of(row->args[i].code_type);
-		else
-			value->type = operand->is_signed ? VALUE_INT : VALUE_UINT;
-		if (arg.flags & RECORD_OPERAND_FAILED) {
-			value->state = VALUE_BAD_OPERAND;
-			value->error = -arg.error;
-			continue;
-		}
-		bool is_pointer = value->type == VALUE_HASH || value->type == VALUE_STRING ||
-				  value->type == VALUE_BYTES;
-		if (slot->reader == READER_INTEGER) {
-			/* A pointer that was planned as a number could not be followed: its operand is too narrow. */
-			if (is_pointer)
-				value->state = VALUE_BAD_POINTER;
-			value->error = is_pointer ? EINVAL : 0;
-			continue;
-		}
-		if (arg.flags & RECORD_POINTER_FAILED) {
-			value->state = VALUE_BAD_POINTER;
-			value->error = -arg.error;
-			continue;
-		}
-		if (arg.len > slot->slot_bytes || slot->slot_offset + arg.len > head.size)
+	for (unsigned i = 0; i < site->args_cnt; i++)
+		if (!decode_argument(row, point, i, record, head.size, event))
 			return -EBADMSG;
-		value->bytes = bytes + slot->slot_offset;
-		value->len = arg.len;
-		value->state = arg.flags & RECORD_CUT ? VALUE_CUT : VALUE_READ;
-		if (slot->reader == READER_STRING && value->len)
-			value->len--;
-		value->full_len = slot->reader == READER_PAYLOAD ? event->args[slot->size_idx].u : value->len;
-	}
 	return 0;
-}
-
-static void
-format_string(const uint8_t *bytes, size_t len, struct buf *out)
-{
-	buf_putc(out, '\'');
-	for (size_t i = 0; i < len; i++) {
-		if (bytes[i] == '\'' || bytes[i] == '\\')
-			buf_printf(out, "\\%c", bytes[i]);
-		else if (bytes[i] < 0x20 || bytes[i] == 0x7f)
-			buf_printf(out, "\\x%02x", bytes[i]);
-		else
-			buf_putc(out, (char)bytes[i]);
-	}
-	buf_putc(out, '\'');
-}
-
-static void
-format_bytes(const struct value *value, struct buf *out)
-{
-	enum { SHOWN = 24 };
-	char hex[2 * SHOWN + 1];
-	size_t n = value->len < SHOWN ? value->len : SHOWN;
-
-	format_hex(value->bytes, n, hex);
-	buf_printf(out, "%zu bytes %s%s", value->len, hex, n < value->len ? "..." : "");
-}
-
-void
-contract_format_value(const struct contract_arg *arg, const struct value *value, struct buf *out)
-{
-	char hex[65];
-
-	if (value->state == VALUE_BAD_OPERAND) {
-		buf_printf(out, "<argument not readable: %s>", strerror(value->error));
-		return;
-	}
-	if (value->state == VALUE_BAD_POINTER) {
-		buf_printf(out, "<not readable at 0x%" PRIx64 ": %s>", value->u, strerror(value->error));
-		return;
-	}
-	switch (value->type) {
-	case VALUE_INT:
-		buf_printf(out, "%" PRId64, value->i);
-		break;
-	case VALUE_UINT: {
-		const char *const *name = arg ? arg->value_names : NULL;
-
-		buf_printf(out, "%" PRIu64, value->u);
-		for (uint64_t i = 0; name && *name; i++, name++)
-			if (i == value->u)
-				buf_printf(out, " (%s)", *name);
-		break;
-	}
-	case VALUE_BOOL:
-		if (value->u > 1)
-			buf_printf(out, "%" PRIu64 " (not a bool)", value->u);
-		else
-			buf_puts(out, value->u ? "true" : "false");
-		break;
-	case VALUE_HASH:
-		format_hash(value->bytes, hex);
-		buf_puts(out, hex);
-		break;
-	case VALUE_STRING:
-		format_string(value->bytes, value->len, out);
-		break;
-	case VALUE_BYTES:
-		format_bytes(value, out);
-		break;
-	}
-	if (value->state == VALUE_CUT) {
-		if (value->type == VALUE_BYTES)
-			buf_printf(out, " <cut: %" PRIu64 " bytes in full>", value->full_len);
-		else
-			buf_printf(out, " <cut after %zu bytes>", value->len);
-	}
-	if (arg && arg->unit && (value->type == VALUE_INT || value->type == VALUE_UINT))
-		buf_printf(out, " %s", arg->unit);
-}
-
-const struct contract_tracepoint *
-contract_of_event(const struct event *event)
-{
-	const struct contract_tracepoint *row = contract_at(event->tracepoint, event->release);
-
-	return row ? row : contract_get(event->tracepoint);
-}
-
-void
-contract_format_event(const struct event *event, struct buf *out)
-{
-	const struct contract_tracepoint *row = contract_of_event(event);
-
-	buf_printf(out, "%s(", row->full_name);
-	for (unsigned i = 0; i < event->args_cnt; i++) {
-		const struct contract_arg *arg = i < row->args_cnt ? &row->args[i] : NULL;
-
-		if (arg)
-			buf_printf(out, "%s%s=", i ? ", " : "", arg->name);
-		else
-			buf_printf(out, "%sundocumented argument %u=", i ? ", " : "", i + 1);
-		contract_format_value(arg, &event->args[i], out);
-	}
-	buf_putc(out, ')');
 }

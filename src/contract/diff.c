@@ -187,8 +187,9 @@ add_retyped(const struct differ *differ, unsigned old, unsigned new)
 	describe(after, is);
 	breaks |= known_changes(differ, new + 1, &known);
 	if (!known.len)
-		buf_puts(&known, breaks ? "what reads it by its old width reads nothing or something else"
-					: "the same bytes are read; half of the values mean another number");
+		buf_puts(&known,
+			 breaks ? "consumers that read the old width read nothing or something else"
+				: "the same bytes are read, but half of the values mean another number");
 	message = xasprintf("%s, was %s: %s", is, was, known.data);
 	add(differ, CHANGE_RETYPED, breaks, new + 1, after->arg ? after->arg : before->arg, was, is, message);
 	free(message);
@@ -204,8 +205,7 @@ add_inserted(const struct differ *differ, unsigned new, bool is_last)
 
 	describe(argument, is);
 	snprintf(message, sizeof(message), "new: %s%s", is,
-		 is_last ? ", behind those that were there"
-			 : "; the arguments behind it have other numbers now");
+		 is_last ? ", after the existing ones" : "; the arguments after it are renumbered");
 	add(differ, CHANGE_ARGUMENT_ADDED, !is_last, new + 1, argument->arg, NULL, is, message);
 }
 
@@ -217,8 +217,7 @@ add_deleted(const struct differ *differ, unsigned old)
 
 	describe(argument, was);
 	snprintf(message, sizeof(message), "removed, was %s%s", was,
-		 old + 1 < differ->before->args_cnt ? "; the arguments behind it have other numbers now"
-						    : "");
+		 old + 1 < differ->before->args_cnt ? "; the arguments after it are renumbered" : "");
 	add(differ, CHANGE_ARGUMENT_REMOVED, true, old + 1, argument->arg, was, NULL, message);
 }
 
@@ -249,11 +248,11 @@ add_reordered(const struct differ *differ)
 		if (from[i] == cnt)
 			return false;
 	buf_init(&text, 1024);
-	buf_puts(&text, "the arguments have another order: by width and sign,");
+	buf_puts(&text, "the arguments are in another order: by width and sign,");
 	for (unsigned i = 0, told = 0; i < cnt; i++)
 		if (from[i] != i)
-			buf_printf(&text, "%s argument %u may be the one that was %u", told++ ? "," : "",
-				   i + 1, from[i] + 1);
+			buf_printf(&text, "%s argument %u may be the former %u", told++ ? "," : "", i + 1,
+				   from[i] + 1);
 	add(differ, CHANGE_REORDERED, true, 0, NULL, NULL, NULL, text.data);
 	buf_fini(&text);
 	return true;
@@ -317,8 +316,8 @@ add_semaphores(const struct differ *differ, bool all)
 	struct change *change = add(
 		differ, CHANGE_SEMAPHORE, false, 0, NULL, has ? "none" : "a semaphore",
 		has ? "a semaphore" : "none",
-		has ? "has a semaphore now: a tracer has to raise it, as libbcc, bpftrace and libbpf do for a process that they are given; one that only sets a breakpoint sees nothing, and arguments are prepared only while somebody listens"
-		    : "has no semaphore any more: its arguments are prepared while nobody listens");
+		has ? "has a semaphore now: tracers must raise it, as libbcc, bpftrace and libbpf do for a given process; one that only sets a breakpoint sees nothing, as arguments are computed only while somebody is tracing"
+		    : "no longer has a semaphore: its arguments are computed even when nobody is tracing");
 
 	if (all) {
 		free(change->tracepoint);
@@ -365,8 +364,9 @@ add_meanings(struct differ *differ, const struct points *before, const struct po
 			continue;
 		differ->before = old;
 		differ->after = new;
-		snprintf(message, sizeof(message), "%s%s (%s)", back ? "goes back behind this: " : "",
-			 known->what, release_name(known->release, name));
+		snprintf(message, sizeof(message), "%s%s (%s)",
+			 back ? "goes back to before this change: " : "", known->what,
+			 release_name(known->release, name));
 		add(differ, CHANGE_MEANING, known->breaks, known->argument,
 		    known->argument ? &row->args[known->argument - 1] : NULL, NULL, NULL, message);
 	}

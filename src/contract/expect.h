@@ -56,9 +56,8 @@ void want_cut_string(struct expected *e, const char *argument, const char *value
 void want_bytes(struct expected *e, const char *argument, const void *bytes, size_t len);
 /* From lo to hi, both allowed; for integers of both signs, and for measures alone. */
 void want_range(struct expected *e, const char *argument, int64_t lo, int64_t hi);
-/* One of these; strings or unsigned numbers, for choices that the node draws by lot. */
+/* One of these, where the node chooses at random. */
 void want_string_of(struct expected *e, const char *argument, const char *const *values, size_t cnt);
-void want_uint_of(struct expected *e, const char *argument, const uint64_t *values, size_t cnt);
 /* Changes the kind of the argument wanted last. */
 void want_kind(struct expected *e, enum finding_kind kind);
 

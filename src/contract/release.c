@@ -285,7 +285,7 @@ guess_beyond(const char *version, struct release_guess *guess)
 	if (number >= RELEASE_FIRST && number <= RELEASE_MASTER)
 		return false;
 	guess->release = number < RELEASE_FIRST ? RELEASE_FIRST : RELEASE_MASTER;
-	snprintf(guess->why, sizeof(guess->why), "the file says %s; %s is the %s release that is known here",
+	snprintf(guess->why, sizeof(guess->why), "the file says %s; %s is the %s release that tpcheck knows",
 		 version, release_name(guess->release, name), number < RELEASE_FIRST ? "first" : "last");
 	return true;
 }
@@ -310,7 +310,7 @@ release_guess(const struct release_traces *traces, const struct site *sites, siz
 	format_range(range, by_sites);
 	if (range.first == RELEASE_FIRST && range.last == RELEASE_MASTER) {
 		snprintf(guess->why, sizeof(guess->why),
-			 "the file gives no version, and none of its tracepoints is a documented one");
+			 "the file gives no version, and none of its tracepoints is documented");
 		return;
 	}
 	guess->release = narrowed.last;
@@ -318,15 +318,19 @@ release_guess(const struct release_traces *traces, const struct site *sites, siz
 	    doubtful <= narrowed.last) {
 		guess->release = doubtful;
 		snprintf(guess->why, sizeof(guess->why),
-			 "the file has the text %s, and its tracepoints fit %s best", traces->doubtful,
+			 "the file contains the text %s, and its tracepoints fit %s best", traces->doubtful,
 			 by_sites);
 		return;
 	}
 	format_range(narrowed, by_all);
 	snprintf(guess->why, sizeof(guess->why), "the file gives no version; its tracepoints fit %s best",
 		 by_sites);
-	if (memcmp(&narrowed, &range, sizeof(range)) != 0)
-		snprintf(guess->why + strlen(guess->why), sizeof(guess->why) - strlen(guess->why),
-			 ", and the texts that it has and has not (%s%s%s) are those of %s",
-			 because ? "'" : "none", because ? because : "", because ? "', ..." : "", by_all);
+	if (!memcmp(&narrowed, &range, sizeof(range)))
+		return;
+	size_t len = strlen(guess->why), room = sizeof(guess->why) - len;
+	if (because)
+		snprintf(guess->why + len, room, ", and the texts found in it ('%s', ...) point to %s",
+			 because, by_all);
+	else
+		snprintf(guess->why + len, room, ", and the texts missing from it point to %s", by_all);
 }

@@ -8,7 +8,7 @@ static const char *const networks[] = {"unroutable", "IPv4",  "IPv6",     "Onion
 				       "I2P",        "CJDNS", "internal", NULL};
 
 #define NETWORK_DIFFERENCE                                                                                   \
-	"the document lists 1 to 5; 0 (not routable, every loopback peer) and 6 (internal) occur as well"
+	"the document lists 1 to 5; 0 (not routable, such as every loopback peer) and 6 (internal) occur as well"
 #define ESTABLISHED_DIFFERENCE "documented as uint64; the code passes a signed 64-bit count of seconds"
 #define HEIGHT_DIFFERENCE(verb)                                                                              \
 	"the document says the height at which the coin was " verb                                           \
@@ -72,7 +72,7 @@ static const char *const networks[] = {"unroutable", "IPv4",  "IPv6",     "Onion
 		SIZE("size", "B", "message size"),                                                           \
 	{                                                                                                    \
 		.name = "payload", .type = ARG_BYTES, .code_type = ARG_BYTES, .size_arg = 5,                 \
-		.meaning = "message bytes; more than 32 KiB may be cut"                                      \
+		.meaning = "message bytes; messages over 32 KiB may be cut"                                  \
 	}
 #define COIN_ARGS(height_meaning, height_difference)                                                         \
 	HASH("txid", "transaction id"), UINT32("vout", NULL, "output index"),                                \

@@ -205,10 +205,10 @@ check_header(struct image *image, int fd, struct diag *diag)
 	if (err)
 		return err;
 	if (tables.shnum > SECTIONS_MAX)
-		return fail(image, diag, -EFBIG, "it claims to have %ju sections, %d at most are read",
+		return fail(image, diag, -EFBIG, "it claims to have %ju sections; at most %d are read",
 			    (uintmax_t)tables.shnum, SECTIONS_MAX);
 	if (tables.phnum > SEGMENTS_MAX)
-		return fail(image, diag, -EFBIG, "it claims to have %ju segments, %d at most are read",
+		return fail(image, diag, -EFBIG, "it claims to have %ju segments; at most %d are read",
 			    (uintmax_t)tables.phnum, SEGMENTS_MAX);
 	if (tables.shnum && (tables.shoff == 0 ||
 			     tables.shentsize != (image->is_64bit ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr))))
@@ -265,7 +265,7 @@ check_section(const struct image *image, const GElf_Shdr *header, const char *wh
 	if (!is_inside(image, header->sh_offset, header->sh_size))
 		return fail(image, diag, -EBADMSG, "%s lies outside the file; it may be truncated", what);
 	if (header->sh_size > max_bytes)
-		return fail(image, diag, -EFBIG, "%s claims to have %ju bytes, %ju at most are read", what,
+		return fail(image, diag, -EFBIG, "%s claims to have %ju bytes; at most %ju are read", what,
 			    (uintmax_t)header->sh_size, (uintmax_t)max_bytes);
 	return 0;
 }

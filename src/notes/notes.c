@@ -208,14 +208,14 @@ parse_description(const struct image *image, const uint8_t *bytes, size_t sz, st
 	out->semaphore = image_number(image, at + 2 * address_sz, address_sz);
 	at += 3 * address_sz;
 	if (!(out->provider = take_string(&at, end)))
-		return "its provider has no end";
+		return "its provider is not terminated";
 	if (!(out->name = take_string(&at, end)))
-		return "its name has no end";
+		return "its name is not terminated";
 	if (!(out->args = take_string(&at, end)))
-		return "its arguments have no end";
+		return "its arguments are not terminated";
 	for (; at < end; at++)
 		if (*at)
-			return "there is something behind its arguments";
+			return "something follows its arguments";
 	return NULL;
 }
 
@@ -442,7 +442,7 @@ drop_duplicates(const struct reader *reader)
 			add_problem(
 				notes, NULL,
 				"notes: failed to read tracepoint '%s:%s' of '%s': two notes for 0x%" PRIx64
-				" contradict each other, the first is used",
+				" contradict each other; the first is used",
 				site->provider, site->name, reader->label, site->address);
 		site->provider[0] = '\0';
 	}

@@ -241,7 +241,7 @@ resolve(struct operand *out, const struct sum *sum, const struct operand_opts *o
 		why = "the file has several symbols named";
 		break;
 	case SYMBOL_PLACELESS:
-		why = "the file gives no address to the symbol";
+		why = "the file gives no address for the symbol";
 		break;
 	case SYMBOL_NO_TABLE:
 		break;
@@ -306,7 +306,7 @@ parse_constant(struct operand *out, struct cursor in, const struct operand_opts 
 
 		if (opts->is_position_independent) {
 			unreadable(out,
-				   "the constant is an address, which is not known before the program runs");
+				   "the constant is an address, which is not known until the program runs");
 			return;
 		}
 		if (!resolve(out, &sum, opts, &address))
@@ -415,7 +415,7 @@ parse_memory(struct operand *out, struct cursor in, const struct operand_opts *o
 		char name[48];
 
 		copy_printable(name, sizeof(name), sum.symbol, sum.symbol_len);
-		unreadable(out, "only the linker knows the meaning of '@' behind the symbol %s", name);
+		unreadable(out, "only the linker knows what '@' after the symbol %s means", name);
 		return;
 	}
 	if (!take_address(out, &in))
@@ -435,7 +435,7 @@ parse_memory(struct operand *out, struct cursor in, const struct operand_opts *o
 			sum.number -= opts->site_address;
 		}
 	} else if (out->base == REGISTER_IP) {
-		unreadable(out, "the address is relative to an instruction that the note does not tell");
+		unreadable(out, "the address is relative to an instruction that the note does not name");
 		return;
 	}
 	out->kind = OPERAND_MEMORY;
@@ -523,7 +523,7 @@ operand_parse(struct operand *out, const char *text, size_t len, const struct op
 	if (!has_width)
 		unreadable(out, "the operand does not begin with its width and '@'");
 	else if (!out->width_bytes)
-		unreadable(out, "a width of %u bytes is none of 1, 2, 4 and 8", width);
+		unreadable(out, "the width is %u bytes, not 1, 2, 4 or 8", width);
 	else if (is_float)
 		unreadable(out, "the operand is a floating-point number, which BPF cannot handle");
 	else if (opts->machine == MACHINE_X86_64)

@@ -50,10 +50,10 @@ report_abi_text(FILE *out, const struct report_abi *abi)
 	print_findings(out, "info: ", abi->remarks);
 	print_findings(out, "WRONG:", abi->wrong);
 	if (abi->wrong->cnt)
-		fprintf(out, "%zu finding%s: the tracepoints are not as %s promises\n", abi->wrong->cnt,
+		fprintf(out, "%zu finding%s: the tracepoints are not as documented in %s\n", abi->wrong->cnt,
 			abi->wrong->cnt == 1 ? "" : "s", binary->release);
 	else
-		fprintf(out, "the tracepoints are as %s promises\n", binary->release);
+		fprintf(out, "the tracepoints are as documented in %s\n", binary->release);
 }
 
 static void
@@ -163,7 +163,7 @@ print_side(FILE *out, const struct report_binary *binary)
 	if (binary->path)
 		fprintf(out, "`%s` (%s)", binary->path, binary->version ? binary->version : binary->release);
 	else
-		fprintf(out, "what %s promises", binary->release);
+		fprintf(out, "the documentation of %s", binary->release);
 }
 
 static void
@@ -224,11 +224,11 @@ report_diff_text(FILE *out, const struct report_diff *diff)
 		const struct report_binary *binary = i ? &diff->after : &diff->before;
 
 		if (binary->path && !binary->version)
-			fprintf(out, "%s`%s` was taken for %s: %s.\n",
+			fprintf(out, "%s`%s` is taken for %s: %s.\n",
 				i == 0 || !diff->before.path || diff->before.version ? "\n" : "",
 				binary->path, binary->release, binary->why);
 	}
-	fputs("\nELF notes tell names of tracepoints, and widths and signs of arguments; not what arguments mean, nor whether two of equal width and sign changed places.\n",
+	fputs("\nELF notes give the names of tracepoints, and the widths and signs of arguments. They do not show what arguments mean, or whether two of the same width and sign changed places.\n",
 	      out);
 }
 

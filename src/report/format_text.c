@@ -182,14 +182,14 @@ report_text_summary(struct report_text *text, const struct report_run *run, bool
 	live_hide(text->live);
 	print_blame(text->out, run);
 	if (run->interrupted)
-		fputs("interrupted: what had not ended counts as an error\n", text->out);
+		fputs("interrupted: scenarios that had not finished count as errors\n", text->out);
 	if (summary.skipped && summary.skipped == run->results_cnt && run->results[0].reason) {
-		fputs("nothing could be judged:\n", text->out);
+		fputs("nothing could be checked:\n", text->out);
 		print_indented(text->out, "    ", run->results[0].reason);
-		fputs("'tpcheck doctor' tells more\n", text->out);
+		fputs("run 'tpcheck doctor' for details\n", text->out);
 	}
 	if (require && summary.skipped)
-		fprintf(text->out, "%zu skipped, which --require makes an error\n", summary.skipped);
+		fprintf(text->out, "%zu skipped; --require makes that an error\n", summary.skipped);
 	fprintf(text->out, "%zu passed, %zu failed, %zu skipped, %zu errors in %.1f s", summary.passed,
 		summary.failed, summary.skipped, summary.errors, (double)run->duration_ms / 1e3);
 	if (run->node_version) {

@@ -5,8 +5,8 @@
  *
  * Behind the specimens it takes $BITCOIND and what $BITCOINDS lists (between blanks), where they are set. */
 #include "base/xmem.h"
+#include "contract/check_binary.h"
 #include "contract/contract.h"
-#include "contract/judge.h"
 #include "contract/release.h"
 #include "notes/notes.h"
 #include "notes/operand.h"
@@ -38,7 +38,7 @@ struct copy {
 	struct raw_note *notes;
 	size_t notes_cnt;
 	unsigned release;
-	bool lacks_the_wallet;
+	bool has_no_wallet;
 	unsigned tried, left_out, failed;
 };
 
@@ -229,7 +229,7 @@ find_release(struct copy *copy)
 	}
 	release_guess(&traces, notes_sites(notes), notes_cnt(notes), &guess);
 	copy->release = guess.release;
-	copy->lacks_the_wallet = !traces.has_wallet_mark;
+	copy->has_no_wallet = !traces.has_wallet_mark;
 	notes_free(notes);
 	return true;
 }
@@ -238,7 +238,7 @@ find_release(struct copy *copy)
 static bool
 is_named(const struct copy *copy, const char *tracepoint, unsigned argument)
 {
-	struct judgement judgement;
+	struct binary_findings findings;
 	struct notes *notes;
 	struct diag diag;
 	bool named = false;
@@ -246,15 +246,15 @@ is_named(const struct copy *copy, const char *tracepoint, unsigned argument)
 	/* A chain of notes that breaks is told as a whole. */
 	if (notes_open_fd(&notes, copy->fd, copy->path, &diag))
 		return argument == 0;
-	judge(&(struct judged_binary){.sites = notes_sites(notes),
-				      .sites_cnt = notes_cnt(notes),
-				      .release = copy->release,
-				      .machine = notes_machine(notes),
-				      .has_bcc = notes_has_bcc(notes),
-				      .lacks_the_wallet = copy->lacks_the_wallet},
-	      &judgement);
-	for (size_t i = 0; i < judgement.wrong.cnt; i++) {
-		const struct finding *finding = &judgement.wrong.items[i];
+	contract_check_binary(&(struct checked_binary){.sites = notes_sites(notes),
+						       .sites_cnt = notes_cnt(notes),
+						       .release = copy->release,
+						       .machine = notes_machine(notes),
+						       .has_bcc = notes_has_bcc(notes),
+						       .has_no_wallet = copy->has_no_wallet},
+			      &findings);
+	for (size_t i = 0; i < findings.wrong.cnt; i++) {
+		const struct finding *finding = &findings.wrong.items[i];
 
 		named |= !tracepoint ||
 			 (!strcmp(finding->tracepoint, tracepoint) && finding->argument == argument);
@@ -267,7 +267,7 @@ is_named(const struct copy *copy, const char *tracepoint, unsigned argument)
 			snprintf(full_name, sizeof(full_name), "%s:%s", site->provider, site->name);
 		named |= !tracepoint || (!strcmp(full_name, tracepoint) && argument == 0);
 	}
-	judgement_fini(&judgement);
+	binary_findings_fini(&findings);
 	notes_free(notes);
 	return named;
 }

@@ -4,9 +4,9 @@
  * Bytes that begin as an ELF file does are the file. Others are the notes of one that is built around them: then two
  * bytes say for which machine, and mutations get further than the ELF header. */
 #include "base/buf.h"
+#include "contract/check_binary.h"
 #include "contract/contract.h"
 #include "contract/diff.h"
-#include "contract/judge.h"
 #include "contract/release.h"
 #include "notes/notes.h"
 #include "report/abi.h"
@@ -61,7 +61,7 @@ look(int fd)
 {
 	struct release_traces traces = {0};
 	struct release_guess guess;
-	struct judgement judgement;
+	struct binary_findings findings;
 	struct notes *notes;
 	struct diag diag;
 
@@ -71,22 +71,22 @@ look(int fd)
 		if (notes_scan_fd(notes, fd, code, on_chunk, &traces, &diag))
 			break;
 	release_guess(&traces, notes_sites(notes), notes_cnt(notes), &guess);
-	judge(&(struct judged_binary){.sites = notes_sites(notes),
-				      .sites_cnt = notes_cnt(notes),
-				      .release = guess.release,
-				      .machine = notes_machine(notes),
-				      .has_bcc = notes_has_bcc(notes),
-				      .lacks_the_wallet = !traces.has_wallet_mark},
-	      &judgement);
+	contract_check_binary(&(struct checked_binary){.sites = notes_sites(notes),
+						       .sites_cnt = notes_cnt(notes),
+						       .release = guess.release,
+						       .machine = notes_machine(notes),
+						       .has_bcc = notes_has_bcc(notes),
+						       .has_no_wallet = !traces.has_wallet_mark},
+			      &findings);
 	struct report_abi abi = {
-		.outcome = judgement.wrong.cnt ? OUTCOME_FAIL : OUTCOME_PASS,
+		.outcome = findings.wrong.cnt ? OUTCOME_FAIL : OUTCOME_PASS,
 		.binary = {.path = "fuzz",
 			   .machine = notes_machine(notes),
 			   .sites = notes_sites(notes),
 			   .sites_cnt = notes_cnt(notes)},
-		.wrong = &judgement.wrong,
-		.known = &judgement.known,
-		.remarks = &judgement.remarks,
+		.wrong = &findings.wrong,
+		.known = &findings.known,
+		.remarks = &findings.remarks,
 		.is_documented = is_documented,
 	};
 	free(report_abi_json(&abi));
@@ -94,7 +94,7 @@ look(int fd)
 		if (strncmp(notes_problem(notes, i), "notes: ", 7) != 0 ||
 		    (notes_problem_site(notes, i) && !notes_problem_site(notes, i)->name[0]))
 			abort();
-	judgement_fini(&judgement);
+	binary_findings_fini(&findings);
 	if (notes_cnt(notes))
 		compare(notes, &guess);
 	notes_free(notes);

@@ -222,11 +222,11 @@ test_each_missing_and_doubled_event_is_named(void **state)
 
 		snprintf(broken, sizeof(broken), "never:%u:0", id);
 		struct findings findings = find_breakage(&fixture, broken, SPECIMEN_TYPICAL);
-		assert_true(findings.cnt && strstr(findings.items[0].message, "did not come"));
+		assert_true(findings.cnt && strstr(findings.items[0].message, "did not fire"));
 		assert_named(&findings, broken, name, 0, 2);
 		snprintf(broken, sizeof(broken), "twice:%u:0", id);
 		findings = find_breakage(&fixture, broken, SPECIMEN_TYPICAL);
-		assert_true(findings.cnt && strstr(findings.items[0].message, "was not expected"));
+		assert_true(findings.cnt && strstr(findings.items[0].message, "fired unexpectedly"));
 		assert_named(&findings, broken, name, 0, 2);
 	}
 	fixture_close(&fixture);

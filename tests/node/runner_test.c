@@ -228,9 +228,9 @@ test_wrong_expectations_fail(void **state)
 {
 	(void)state;
 	assert_fails(WRONG_VALUE, "utxocache:add", 4, "want 1250000001 sat, got 1250000000 sat");
-	assert_fails(ONE_TOO_MANY, "utxocache:add", 0, "did not come");
-	assert_fails(ONE_TOO_FEW, "validation:block_connected", 0, "was not expected");
-	assert_fails(WRONG_ORDER, "validation:block_connected", 0, "came out of order");
+	assert_fails(ONE_TOO_MANY, "utxocache:add", 0, "did not fire");
+	assert_fails(ONE_TOO_FEW, "validation:block_connected", 0, "fired unexpectedly");
+	assert_fails(WRONG_ORDER, "validation:block_connected", 0, "fired out of order");
 }
 
 static void

@@ -68,34 +68,34 @@ arguments(void **state)
 	assert_arguments("", "", "");
 	assert_arguments("8 -4 1", "8 -4 1", "");
 	assert_arguments("8", "8 -4",
-			 "a:b: argument added 2 new: 4 bytes, signed, behind those that were there\n");
+			 "a:b: argument added 2 new: 4 bytes, signed, after the existing ones\n");
 	assert_arguments("", "8 8",
-			 "a:b: argument added 1 new: 8 bytes, unsigned, behind those that were there\n"
-			 "a:b: argument added 2 new: 8 bytes, unsigned, behind those that were there\n");
+			 "a:b: argument added 1 new: 8 bytes, unsigned, after the existing ones\n"
+			 "a:b: argument added 2 new: 8 bytes, unsigned, after the existing ones\n");
 	assert_arguments("8 -4", "8", "a:b: argument removed! 2 removed, was 4 bytes, signed\n");
 	assert_arguments(
 		"8 -4 8", "8 8",
-		"a:b: argument removed! 2 removed, was 4 bytes, signed; the arguments behind it have other numbers now\n");
+		"a:b: argument removed! 2 removed, was 4 bytes, signed; the arguments after it are renumbered\n");
 	assert_arguments(
 		"8 -4", "1 8 -4",
-		"a:b: argument added! 1 new: 1 byte, unsigned; the arguments behind it have other numbers now\n");
+		"a:b: argument added! 1 new: 1 byte, unsigned; the arguments after it are renumbered\n");
 	assert_arguments(
 		"8 -4 1", "8 -8 1",
-		"a:b: retyped! 2 8 bytes, signed, was 4 bytes, signed: what reads it by its old width reads nothing or something else\n");
+		"a:b: retyped! 2 8 bytes, signed, was 4 bytes, signed: consumers that read the old width read nothing or something else\n");
 	assert_arguments(
 		"8 -4", "-8 -4",
-		"a:b: retyped 1 8 bytes, signed, was 8 bytes, unsigned: the same bytes are read; half of the values mean another number\n");
+		"a:b: retyped 1 8 bytes, signed, was 8 bytes, unsigned: the same bytes are read, but half of the values mean another number\n");
 	assert_arguments(
 		"8 -4 1", "-4 8 1",
-		"a:b: reordered! 0 the arguments have another order: by width and sign, argument 1 may be the one that was 2, argument 2 may be the one that was 1\n");
+		"a:b: reordered! 0 the arguments are in another order: by width and sign, argument 1 may be the former 2, argument 2 may be the former 1\n");
 	assert_arguments(
 		"8 -4 1", "1 8 -4",
-		"a:b: reordered! 0 the arguments have another order: by width and sign, argument 1 may be the one that was 3, argument 2 may be the one that was 1, argument 3 may be the one that was 2\n");
+		"a:b: reordered! 0 the arguments are in another order: by width and sign, argument 1 may be the former 3, argument 2 may be the former 1, argument 3 may be the former 2\n");
 	/* Two at once. */
 	assert_arguments(
 		"8 -4 8 8", "8 4 8 8 1",
-		"a:b: retyped 2 4 bytes, unsigned, was 4 bytes, signed: the same bytes are read; half of the values mean another number\n"
-		"a:b: argument added 5 new: 1 byte, unsigned, behind those that were there\n");
+		"a:b: retyped 2 4 bytes, unsigned, was 4 bytes, signed: the same bytes are read, but half of the values mean another number\n"
+		"a:b: argument added 5 new: 1 byte, unsigned, after the existing ones\n");
 }
 
 /* Whatever the words are: the changes told are as many as are needed, and each breaks but for those at the end. */
@@ -153,7 +153,7 @@ tracepoints(void **state)
 	new[1].semaphore_address = 0x1000;
 	assert_diff(
 		&before, &after,
-		"net:one: semaphore 0 has a semaphore now: a tracer has to raise it, as libbcc, bpftrace and libbpf do for a process that they are given; one that only sets a breakpoint sees nothing, and arguments are prepared only while somebody listens\n"
+		"net:one: semaphore 0 has a semaphore now: tracers must raise it, as libbcc, bpftrace and libbpf do for a given process; one that only sets a breakpoint sees nothing, as arguments are computed only while somebody is tracing\n"
 		"net:two: removed! 0 removed, with 2 arguments: 8 bytes, unsigned; 4 bytes, signed\n"
 		"zmq:three: added 0 new, with 0 arguments\n");
 	assert_diff(&after, &after, "");
@@ -200,9 +200,9 @@ releases(void **state)
 	/* Back. */
 	assert_diff(
 		&new, &old,
-		"coin_selection:aps_create_tx_internal: meaning! 5 change_position goes back behind this: the change position is -1 after a failure; it was 0 (v27)\n"
-		"coin_selection:normal_create_tx_internal: meaning! 4 change_position goes back behind this: the change position is -1 after a failure; it was 0 (v27)\n"
-		"coin_selection:selected_coins: meaning 2 algorithm goes back behind this: there is a new algorithm, cg (v27)\n");
+		"coin_selection:aps_create_tx_internal: meaning! 5 change_position goes back to before this change: the change position is -1 after a failure; it was 0 (v27)\n"
+		"coin_selection:normal_create_tx_internal: meaning! 4 change_position goes back to before this change: the change position is -1 after a failure; it was 0 (v27)\n"
+		"coin_selection:selected_coins: meaning 2 algorithm goes back to before this change: there is a new algorithm, cg (v27)\n");
 	/* A change of type is told once, with what the contract knows of it. */
 	old = promise(25);
 	new = promise(26);
@@ -243,7 +243,7 @@ names(void **state)
 	(void)state;
 	assert_diff(
 		&before, &after,
-		"mempool:rejected: retyped! 2 reason 4 bytes, signed, was pointer to C string (8 bytes, unsigned): what reads it by its old width reads nothing or something else\n");
+		"mempool:rejected: retyped! 2 reason 4 bytes, signed, was pointer to C string (8 bytes, unsigned): consumers that read the old width read nothing or something else\n");
 	after.release = 0;
 	assert_diff(&after, &after, "");
 }

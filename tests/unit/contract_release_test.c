@@ -189,9 +189,9 @@ by_version(void **state)
 		{"v28.0rc2", 28, true, "the file says v28.0rc2"},
 		{"v31.99.0", 32, true, "the file says v31.99.0"},
 		{"v23.0.0", 23, true, "the file says v23.0.0"},
-		{"v22.0.0", 23, false, "the file says v22.0.0; v23 is the first release that is known here"},
+		{"v22.0.0", 23, false, "the file says v22.0.0; v23 is the first release that tpcheck knows"},
 		{"v40.1.0", 32, false,
-		 "the file says v40.1.0; master is the last release that is known here"},
+		 "the file says v40.1.0; master is the last release that tpcheck knows"},
 	};
 	struct fake fake;
 
@@ -249,8 +249,7 @@ by_tracepoints(void **state)
 	fake.cnt = 0;
 	struct release_guess out = guess(&none, &fake);
 	assert_int_equal(out.release, RELEASE_MASTER);
-	assert_string_equal(out.why,
-			    "the file gives no version, and none of its tracepoints is a documented one");
+	assert_string_equal(out.why, "the file gives no version, and none of its tracepoints is documented");
 }
 
 static void
@@ -277,7 +276,7 @@ by_texts(void **state)
 	assert_int_equal(out.release, 27);
 	assert_string_equal(
 		out.why,
-		"the file gives no version; its tracepoints fit v26 to v28 best, and the texts that it has and has not ('Invalid nblocks. Must be a positive number or -1.', ...) are those of v27");
+		"the file gives no version; its tracepoints fit v26 to v28 best, and the texts found in it ('Invalid nblocks. Must be a positive number or -1.', ...) point to v27");
 	release_traces_feed_marks(&traces, &(struct chunk){.bytes = v28, .sz = sizeof(v28)});
 	assert_int_equal(guess(&traces, &fake).release, 28);
 
@@ -287,7 +286,7 @@ by_texts(void **state)
 	release_name(last_like_29(), last);
 	snprintf(
 		why, sizeof(why),
-		"the file gives no version; its tracepoints fit v29 to %s best, and the texts that it has and has not (none) are those of v29",
+		"the file gives no version; its tracepoints fit v29 to %s best, and the texts missing from it point to v29",
 		last);
 	assert_string_equal(out.why, why);
 	assert_int_equal(guess(&traces, &fake).release, 29);
@@ -296,14 +295,15 @@ by_texts(void **state)
 	release_traces_feed_marks(&traces, &(struct chunk){.bytes = v31, .sz = sizeof(v31)});
 	out = guess(&traces, &fake);
 	assert_int_equal(out.release, last_like_29());
-	assert_non_null(strstr(out.why, "those of v31"));
+	assert_non_null(strstr(out.why, "point to v31"));
 
 	/* What may be a version counts where nothing contradicts it. */
 	snprintf(traces.doubtful, sizeof(traces.doubtful), "v31");
 	out = guess(&traces, &fake);
 	assert_int_equal(out.release, 31);
 	assert_false(out.is_sure);
-	snprintf(why, sizeof(why), "the file has the text v31, and its tracepoints fit v29 to %s best", last);
+	snprintf(why, sizeof(why), "the file contains the text v31, and its tracepoints fit v29 to %s best",
+		 last);
 	assert_string_equal(out.why, why);
 	snprintf(traces.doubtful, sizeof(traces.doubtful), "v25");
 	assert_int_equal(guess(&traces, &fake).release, last_like_29());

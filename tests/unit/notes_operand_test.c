@@ -190,7 +190,7 @@ constant_addresses(void **state)
 	assert_int_equal(operand.kind, OPERAND_CONSTANT);
 	assert_int_equal(operand.constant, SYMBOL_ADDRESS + 8);
 
-	assert_unreadable("8@$sym", "the constant is an address, which is not known before the program runs");
+	assert_unreadable("8@$sym", "the constant is an address, which is not known until the program runs");
 
 	operand = parse_with("8@$nowhere", false, MACHINE_X86_64);
 	assert_int_equal(operand.kind, OPERAND_UNREADABLE);
@@ -387,7 +387,7 @@ memory_that_is_refused(void **state)
 	assert_unreadable("8@(%rax,%ebx,2)", "the address is in %ebx, which is not a 64-bit register");
 	assert_unreadable("8@(%ah)", "the address is in %ah, which is not a 64-bit register");
 	assert_unreadable("8@16(%rip)",
-			  "the address is relative to an instruction that the note does not tell");
+			  "the address is relative to an instruction that the note does not name");
 }
 
 /* The distance from the probe holds wherever the program is loaded, so its kind makes no difference. */
@@ -441,11 +441,10 @@ symbols_without_address(void **state)
 	(void)state;
 	assert_unreadable("8@.LC0(%rip)", "no symbol table of the file has the symbol .LC0");
 	assert_unreadable("8@twice(%rip)", "the file has several symbols named twice");
-	assert_unreadable("8@tls(%rip)", "the file gives no address to the symbol tls");
+	assert_unreadable("8@tls(%rip)", "the file gives no address for the symbol tls");
 	assert_unreadable("8@unsearched(%rip)",
 			  "the file's symbol tables could not be searched for unsearched");
-	assert_unreadable("8@sym@GOTPCREL(%rip)",
-			  "only the linker knows the meaning of '@' behind the symbol sym");
+	assert_unreadable("8@sym@GOTPCREL(%rip)", "only the linker knows what '@' after the symbol sym means");
 	assert_unreadable("8@s\xc3\xbc\x62(%rip)", "no symbol table of the file has the symbol s??b");
 
 	operand_parse(&operand, "8@sym(%rip)", strlen("8@sym(%rip)"), NULL);
@@ -477,11 +476,11 @@ widths(void **state)
 		assert_false(operand.is_signed);
 	}
 	operand = parse("-16@%rax");
-	assert_string_equal(operand.reason, "a width of 16 bytes is none of 1, 2, 4 and 8");
+	assert_string_equal(operand.reason, "the width is 16 bytes, not 1, 2, 4 or 8");
 	assert_int_equal(operand.width_bytes, 0);
 	assert_true(operand.is_signed);
-	assert_unreadable("0@%rax", "a width of 0 bytes is none of 1, 2, 4 and 8");
-	assert_unreadable("3@%rax", "a width of 3 bytes is none of 1, 2, 4 and 8");
+	assert_unreadable("0@%rax", "the width is 0 bytes, not 1, 2, 4 or 8");
+	assert_unreadable("3@%rax", "the width is 3 bytes, not 1, 2, 4 or 8");
 
 	operand = parse("-8f@%xmm0");
 	assert_int_equal(operand.kind, OPERAND_UNREADABLE);

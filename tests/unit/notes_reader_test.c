@@ -961,14 +961,14 @@ notes_that_cannot_be_used(void **state)
 		size_t strings_sz;
 		const char *why;
 	} rows[] = {
-		{STRINGS(""), "its provider has no end"},
-		{STRINGS("net"), "its provider has no end"},
-		{STRINGS("net\0"), "its name has no end"},
-		{STRINGS("net\0message"), "its name has no end"},
-		{STRINGS("net\0message\0"), "its arguments have no end"},
-		{STRINGS("net\0message\0008@%rax"), "its arguments have no end"},
-		{STRINGS("net\0message\0008@%rax\0x"), "there is something behind its arguments"},
-		{STRINGS("net\0message\0\0\0\0x"), "there is something behind its arguments"},
+		{STRINGS(""), "its provider is not terminated"},
+		{STRINGS("net"), "its provider is not terminated"},
+		{STRINGS("net\0"), "its name is not terminated"},
+		{STRINGS("net\0message"), "its name is not terminated"},
+		{STRINGS("net\0message\0"), "its arguments are not terminated"},
+		{STRINGS("net\0message\0008@%rax"), "its arguments are not terminated"},
+		{STRINGS("net\0message\0008@%rax\0x"), "something follows its arguments"},
+		{STRINGS("net\0message\0\0\0\0x"), "something follows its arguments"},
 		{STRINGS("\0message\0\0"), "its provider is empty"},
 		{STRINGS("net\0\0\0"), "its name is empty"},
 		{STRINGS("n t\0message\0\0"), "its provider has characters that are not printable"},
@@ -1191,7 +1191,7 @@ duplicates(void **state)
 		if (!same)
 			assert_string_equal(
 				notes_problem(notes, 0),
-				"notes: failed to read tracepoint 'net:message' of 'an image': two notes for 0x21404 contradict each other, the first is used");
+				"notes: failed to read tracepoint 'net:message' of 'an image': two notes for 0x21404 contradict each other; the first is used");
 		notes_free(notes);
 		end(&image);
 	}
@@ -1343,10 +1343,10 @@ headers_that_lie(void **state)
 	CASE(-EBADMSG, outside, SET_HEADER(&image, e_shnum, 0);
 	     SET_HEADER(&image, e_shoff, image.bytes.len - 8));
 	CASE(-EBADMSG, outside, SET_HEADER(&image, e_shnum, 0); SET_SECTION(&image, 0, sh_size, 65536));
-	CASE(-EFBIG, "it claims to have 65537 sections, 65536 at most are read",
+	CASE(-EFBIG, "it claims to have 65537 sections; at most 65536 are read",
 	     SET_HEADER(&image, e_shnum, 0);
 	     SET_SECTION(&image, 0, sh_size, 65537));
-	CASE(-EFBIG, "it claims to have 9223372036854775808 sections, 65536 at most are read",
+	CASE(-EFBIG, "it claims to have 9223372036854775808 sections; at most 65536 are read",
 	     SET_HEADER(&image, e_shnum, 0);
 	     SET_SECTION(&image, 0, sh_size, (uint64_t)1 << 63));
 	CASE(-EBADMSG, no_sections, SET_HEADER(&image, e_shentsize, 0));
@@ -1356,9 +1356,9 @@ headers_that_lie(void **state)
 	CASE(-EBADMSG, segments_outside, SET_HEADER(&image, e_phoff, image.bytes.len - 1));
 	CASE(-EBADMSG, no_segments, SET_HEADER(&image, e_phentsize, 1));
 	CASE(-EBADMSG, no_segments, SET_HEADER(&image, e_phoff, 0));
-	CASE(-EFBIG, "it claims to have 65534 segments, 4096 at most are read",
+	CASE(-EFBIG, "it claims to have 65534 segments; at most 4096 are read",
 	     SET_HEADER(&image, e_phnum, 65534));
-	CASE(-EFBIG, "it claims to have 4294967295 segments, 4096 at most are read",
+	CASE(-EFBIG, "it claims to have 4294967295 segments; at most 4096 are read",
 	     SET_HEADER(&image, e_phnum, PN_XNUM);
 	     SET_SECTION(&image, 0, sh_info, UINT32_MAX));
 	CASE(-EBADMSG, "its sections have no names", SET_HEADER(&image, e_shstrndx, 0));
@@ -1546,8 +1546,8 @@ symbols_of_the_file(void **state)
 		{"8@local2(%rip)", 0x42484, ""},
 		{"8@dynamic(%rip)", 0x42498, ""},
 		{"8@twice(%rip)", 0, "the file has several symbols named twice"},
-		{"8@elsewhere(%rip)", 0, "the file gives no address to the symbol elsewhere"},
-		{"8@local(%rip)", 0, "the file gives no address to the symbol local"},
+		{"8@elsewhere(%rip)", 0, "the file gives no address for the symbol elsewhere"},
+		{"8@local(%rip)", 0, "the file gives no address for the symbol local"},
 		{"8@plai(%rip)", 0, "no symbol table of the file has the symbol plai"},
 		{"8@plain.(%rip)", 0, "no symbol table of the file has the symbol plain."},
 	};
@@ -1589,7 +1589,7 @@ symbols_of_the_file(void **state)
 			assert_int_equal(LOCATION + (uint64_t)absolute->displacement, 0x1234);
 		else
 			assert_string_equal(absolute->reason,
-					    "the file gives no address to the symbol absolute");
+					    "the file gives no address for the symbol absolute");
 		notes_free(notes);
 		end(&image);
 	}
@@ -1767,9 +1767,9 @@ huge_sparse_files(void **state)
 		const char *want;
 	} rows[] = {
 		{SECTION_NOTE,
-		 "notes: failed to read 'huge': .note.stapsdt claims to have 20401094656 bytes, 8388608 at most are read"},
+		 "notes: failed to read 'huge': .note.stapsdt claims to have 20401094656 bytes; at most 8388608 are read"},
 		{SECTION_NAMES,
-		 "notes: failed to read 'huge': the table of section names claims to have 20401094656 bytes, 4194304 at most are read"},
+		 "notes: failed to read 'huge': the table of section names claims to have 20401094656 bytes; at most 4194304 are read"},
 		{SECTION_TEXT, NULL},
 		{SECTION_BASE, NULL},
 	};
@@ -1800,7 +1800,7 @@ huge_sparse_files(void **state)
 	assert_int_equal(open_huge(fd, &notes, &diag), -EFBIG);
 	assert_string_equal(
 		diag.text,
-		"notes: failed to read 'huge': it claims to have 335540224 sections, 65536 at most are read");
+		"notes: failed to read 'huge': it claims to have 335540224 sections; at most 65536 are read");
 	close(fd);
 	end(&image);
 }

@@ -115,7 +115,7 @@ abi(void **state)
 					      "note:  it is known\n"
 					      "info:  by the way\n"
 					      "WRONG: it is wrong\n"
-					      "1 finding: the tracepoints are not as v28 promises\n");
+					      "1 finding: the tracepoints are not as documented in v28\n");
 	struct json *doc = parse(report_abi_json(&abi));
 	const struct json *binary = json_get(doc, "binary"), *tracepoints = json_get(doc, "tracepoints");
 	assert_string_equal(json_string(json_get(doc, "outcome")), "fail");
@@ -146,7 +146,7 @@ abi(void **state)
 					      "compared with v28: because\n"
 					      "note:  it is known\n"
 					      "info:  by the way\n"
-					      "the tracepoints are as v28 promises\n");
+					      "the tracepoints are as documented in v28\n");
 	findings_fini(&known);
 	findings_fini(&remarks);
 }
@@ -189,13 +189,13 @@ diff(void **state)
 	(void)state;
 	assert_text(
 		text_of(print_diff, &diff),
-		"Tracepoints of `new` (master), compared with what v28 promises:\n"
+		"Tracepoints of `new` (master), compared with the documentation of v28:\n"
 		"\n"
 		"No change.\n"
 		"\n"
-		"`new` was taken for master: a guess.\n"
+		"`new` is taken for master: a guess.\n"
 		"\n"
-		"ELF notes tell names of tracepoints, and widths and signs of arguments; not what arguments mean, nor whether two of equal width and sign changed places.\n");
+		"ELF notes give the names of tracepoints, and the widths and signs of arguments. They do not show what arguments mean, or whether two of the same width and sign changed places.\n");
 	changes_add(&changes, &(struct change){.kind = CHANGE_RETYPED,
 					       .breaks = true,
 					       .tracepoint = name,
@@ -207,7 +207,7 @@ diff(void **state)
 	diff.after.version = "v31.99.0";
 	assert_text(
 		text_of(print_diff, &diff),
-		"Tracepoints of `new` (v31.99.0), compared with what v28 promises:\n"
+		"Tracepoints of `new` (v31.99.0), compared with the documentation of v28:\n"
 		"\n"
 		"Breaking for consumers:\n"
 		"\n"
@@ -217,7 +217,7 @@ diff(void **state)
 		"\n"
 		"- every tracepoint: another one\n"
 		"\n"
-		"ELF notes tell names of tracepoints, and widths and signs of arguments; not what arguments mean, nor whether two of equal width and sign changed places.\n");
+		"ELF notes give the names of tracepoints, and the widths and signs of arguments. They do not show what arguments mean, or whether two of the same width and sign changed places.\n");
 	struct json *doc = parse(report_diff_json(&diff));
 	const struct json *first = json_at(json_get(doc, "changes"), 0);
 	assert_string_equal(json_number(json_get(doc, "breaking")), "1");

@@ -178,7 +178,7 @@ test_json_of_findings(void **state)
 	(void)state;
 	add_wrong_argument(&result);
 	findings_add(&result.findings, FINDING_DETAIL, "utxocache:spent", 0, NULL, "no such event",
-		     "utxocache:spent()", NULL, "utxocache:spent came although it was not expected");
+		     "utxocache:spent()", NULL, "utxocache:spent fired unexpectedly");
 	findings_add(&result.findings, FINDING_DETAIL, NULL, 0, NULL, NULL, NULL, NULL, "something else");
 	result.artifacts = dup_or_null("/tmp/run-1/utxocache.add.outputs");
 
@@ -651,8 +651,8 @@ test_text_of_summary(void **state)
 	run.interrupted = true;
 	run.node_version = 0;
 	report_text_summary(&screen.text, &run, true);
-	assert_screen(&screen, "interrupted: what had not ended counts as an error\n"
-			       "2 skipped, which --require makes an error\n"
+	assert_screen(&screen, "interrupted: scenarios that had not finished count as errors\n"
+			       "2 skipped; --require makes that an error\n"
 			       "2 passed, 1 failed, 2 skipped, 1 errors in 12.3 s\n");
 	make_run("p", results, &run);
 	report_text_summary(&screen.text, &run, true);

@@ -138,8 +138,7 @@ test_wrong_operands(void **state)
 				}
 		}
 	}
-	/* Each in the 7 wrong ones of 8 combinations; the document's own type is not wrong where the code has another
-	 * one. */
+	/* 7 of 8 combinations are wrong; where the code differs from the document, the document's type is right. */
 	assert_in_range(args, 93, UINT_MAX);
 	assert_in_range(as_documented, 4, args);
 	assert_int_equal(tried, args * 7 - as_documented);
@@ -159,14 +158,15 @@ test_number_of_arguments(void **state)
 
 			if (cnt == row->args_cnt)
 				continue;
-			/* Those beyond the row are of a kind that no check could like. */
+			/* Those beyond the row would fail every check. */
 			for (unsigned i = row->args_cnt; i < cnt; i++)
 				site.args[i] = (struct operand){.kind = OPERAND_UNREADABLE, .width_bytes = 2};
 			site.args_cnt = cnt;
 			struct finding *finding = check_gives_one(row, &site, 0, &findings);
-			snprintf(text, sizeof(text), "%u arguments", row->args_cnt);
+			snprintf(text, sizeof(text), "%u argument%s", row->args_cnt,
+				 row->args_cnt == 1 ? "" : "s");
 			assert_string_equal(finding->want, text);
-			snprintf(text, sizeof(text), "%u arguments", cnt);
+			snprintf(text, sizeof(text), "%u argument%s", cnt, cnt == 1 ? "" : "s");
 			assert_string_equal(finding->got, text);
 			assert_non_null(strstr(finding->message, text));
 			findings_fini(&findings);
@@ -194,7 +194,7 @@ test_unreadable_operands(void **state)
 			assert_string_equal(finding->got, "8@%xmm3");
 			assert_non_null(strstr(finding->message, operand->reason));
 			findings_fini(&findings);
-			/* Nor is it blamed for a width that could not be understood. */
+			/* An unknown width adds no finding. */
 			operand->width_bytes = 0;
 			operand->is_signed = true;
 			check_gives_one(row, &site, i + 1, &findings);
@@ -229,7 +229,7 @@ test_32_bit(void **state)
 	findings_fini(&findings);
 }
 
-/* What libbcc's users get of an operand that nobody can read. */
+/* What users of libbcc see of an operand that nobody can read. */
 static void
 test_effects(void **state)
 {
@@ -245,14 +245,14 @@ test_effects(void **state)
 	struct finding *finding = check_gives_one(row, &site, 2, &findings);
 	assert_string_equal(
 		finding->message,
-		"argument 2 (vsize) of mempool:added cannot be read: the operand is in the SSE register %xmm3; libbcc gives its users 0 for it, without an error");
+		"argument 2 (vsize) of mempool:added cannot be read: the operand is in the SSE register %xmm3; libbcc reads it as 0, without an error");
 	findings_fini(&findings);
 	for (enum operand_bcc bcc = OPERAND_BCC_ZERO; bcc <= OPERAND_BCC_REFUSES; bcc++)
 		assert_non_null(strstr(contract_bcc_effect(bcc), "; libbcc "));
 	assert_string_equal(contract_bcc_effect(OPERAND_BCC_READS), "");
 }
 
-/* All that is wrong with a site is told at once, behind what was found before. */
+/* Everything wrong with a site is reported at once, after earlier findings. */
 static void
 test_several(void **state)
 {
@@ -277,7 +277,7 @@ test_several(void **state)
 	findings_fini(&findings);
 }
 
-/* The longest texts that an operand can have are told without being cut. */
+/* The longest texts of an operand are not cut. */
 static void
 test_long_texts(void **state)
 {
@@ -295,7 +295,7 @@ test_long_texts(void **state)
 	assert_string_equal(findings.items[0].got, operand->text);
 	assert_non_null(strstr(findings.items[0].message, operand->reason));
 	assert_non_null(strstr(findings.items[1].message, operand->text));
-	assert_non_null(strstr(findings.items[1].message, "a consumer reads it wrongly"));
+	assert_non_null(strstr(findings.items[1].message, "consumers misread it"));
 	findings_fini(&findings);
 }
 

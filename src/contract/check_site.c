@@ -17,15 +17,15 @@ contract_bcc_effect(enum operand_bcc bcc)
 	case OPERAND_BCC_READS:
 		return "";
 	case OPERAND_BCC_ZERO:
-		return "; libbcc gives its users 0 for it, without an error";
+		return "; libbcc reads it as 0, without an error";
 	case OPERAND_BCC_LEAVES:
-		return "; libbcc leaves it out, so that its users see the next argument in its place";
+		return "; libbcc skips it, and its users see the next argument in its place";
 	case OPERAND_BCC_STOPS:
-		return "; libbcc leaves out it and those behind it, and makes no program that reads one of them";
+		return "; libbcc skips it and all arguments after it, and rejects programs that read them";
 	case OPERAND_BCC_MISREADS:
-		return "; libbcc gives its users what is in another place";
+		return "; libbcc reads another place";
 	case OPERAND_BCC_REFUSES:
-		return "; libbcc makes no program that reads this tracepoint";
+		return "; libbcc rejects programs that use this tracepoint";
 	}
 	return "";
 }
@@ -44,11 +44,10 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 	char want[160], got[160], message[512];
 
 	if (site->args_cnt != row->args_cnt) {
-		snprintf(want, sizeof(want), "%u arguments", row->args_cnt);
-		snprintf(got, sizeof(got), "%u arguments", site->args_cnt);
-		snprintf(message, sizeof(message),
-			 "%s has %u arguments in the binary's note, documented are %u", row->full_name,
-			 site->args_cnt, row->args_cnt);
+		snprintf(want, sizeof(want), "%u argument%s", row->args_cnt, row->args_cnt == 1 ? "" : "s");
+		snprintf(got, sizeof(got), "%u argument%s", site->args_cnt, site->args_cnt == 1 ? "" : "s");
+		snprintf(message, sizeof(message), "%s has %s in the binary's note; %u %s documented",
+			 row->full_name, got, row->args_cnt, row->args_cnt == 1 ? "is" : "are");
 		findings_add(findings, FINDING_CONTRACT, row->full_name, 0, NULL, want, got,
 			     "doc/tracing.md; .note.stapsdt", message);
 	}
@@ -65,13 +64,13 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 			findings_add(findings, FINDING_CONTRACT, row->full_name, i + 1, arg->name,
 				     "an operand that a tracer can read", operand->text,
 				     "doc/tracing.md; .note.stapsdt", message);
-			/* A width that is none is the same finding. */
+			/* An impossible width is the same finding. */
 			if (!operand->width_bytes)
 				continue;
 		}
 		if (operand->width_bytes == width && operand->is_signed == is_signed)
 			continue;
-		/* As the document has it. */
+		/* As documented is fine as well. */
 		if (operand->width_bytes == arg_type_width(arg->type, pointer_bytes) &&
 		    operand->is_signed == arg_type_is_signed(arg->type))
 			continue;
@@ -79,7 +78,7 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 		contract_describe_operand(operand->width_bytes, operand->is_signed, got);
 		snprintf(
 			message, sizeof(message),
-			"argument %u (%s) of %s is %s in the binary's note ('%s'), %s is %s: a consumer reads it wrongly",
+			"argument %u (%s) of %s is %s in the binary's note ('%s'), but %s is %s: consumers misread it",
 			i + 1, arg->name, row->full_name, got, operand->text, arg_type_name(arg->code_type),
 			want);
 		findings_add(findings, FINDING_CONTRACT, row->full_name, i + 1, arg->name, want, got,

@@ -1,5 +1,5 @@
 /* A whole binary's notes against a release. */
-#include "contract/judge.h"
+#include "contract/check_binary.h"
 
 #include "contract/contract.h"
 
@@ -18,7 +18,7 @@ struct fake {
 	struct site sites[SITES_MAX];
 	size_t cnt;
 	unsigned release;
-	bool lacks_the_wallet;
+	bool has_no_wallet;
 };
 
 static struct site *
@@ -70,38 +70,38 @@ find(struct fake *fake, const char *context, const char *name)
 	return NULL;
 }
 
-static struct judgement
-judge_fake(const struct fake *fake)
+static struct binary_findings
+check_fake(const struct fake *fake)
 {
-	struct judgement judgement;
+	struct binary_findings findings;
 
-	judge(&(struct judged_binary){.sites = fake->sites,
-				      .sites_cnt = fake->cnt,
-				      .release = fake->release,
-				      .machine = "x86-64",
-				      .has_bcc = true,
-				      .lacks_the_wallet = fake->lacks_the_wallet},
-	      &judgement);
-	return judgement;
+	contract_check_binary(&(struct checked_binary){.sites = fake->sites,
+						       .sites_cnt = fake->cnt,
+						       .release = fake->release,
+						       .machine = "x86-64",
+						       .has_bcc = true,
+						       .has_no_wallet = fake->has_no_wallet},
+			      &findings);
+	return findings;
 }
 
 /* The one finding, which is about that tracepoint and argument, and its message. */
 static void
 assert_one_wrong(const struct fake *fake, const char *tracepoint, unsigned argument, const char *message)
 {
-	struct judgement judgement = judge_fake(fake);
+	struct binary_findings findings = check_fake(fake);
 
-	if (judgement.wrong.cnt != 1) {
-		for (size_t i = 0; i < judgement.wrong.cnt; i++)
-			print_message("%s\n", judgement.wrong.items[i].message);
-		fail_msg("%zu findings instead of: %s", judgement.wrong.cnt, message);
+	if (findings.wrong.cnt != 1) {
+		for (size_t i = 0; i < findings.wrong.cnt; i++)
+			print_message("%s\n", findings.wrong.items[i].message);
+		fail_msg("%zu findings instead of: %s", findings.wrong.cnt, message);
 	}
-	const struct finding *finding = &judgement.wrong.items[0];
+	const struct finding *finding = &findings.wrong.items[0];
 	assert_string_equal(finding->message, message);
 	assert_string_equal(finding->tracepoint, tracepoint);
 	assert_int_equal(finding->argument, argument);
 	assert_int_equal(finding->kind, FINDING_CONTRACT);
-	judgement_fini(&judgement);
+	binary_findings_fini(&findings);
 }
 
 static void
@@ -113,17 +113,17 @@ clean_binaries(void **state)
 			struct fake fake;
 
 			make_clean(&fake, release, bytes);
-			struct judgement judgement = judge_fake(&fake);
-			if (judgement.wrong.cnt)
-				fail_msg("v%u: %s", release, judgement.wrong.items[0].message);
-			assert_int_equal(judgement.remarks.cnt, 0);
+			struct binary_findings findings = check_fake(&fake);
+			if (findings.wrong.cnt)
+				fail_msg("v%u: %s", release, findings.wrong.items[0].message);
+			assert_int_equal(findings.remarks.cnt, 0);
 			/* Signed arguments that are documented as unsigned, sizes on 32-bit, and the rest in a line. */
 			size_t known = release >= 29 || release < 25 ? 2 : 1;
 			known += release >= 29 ? 2 : 0;
 			if (bytes == 4)
 				known += 3 + (release >= 29 ? 2 : 0) + (release == 25 ? 4 : 0);
-			assert_int_equal(judgement.known.cnt, known + 1);
-			judgement_fini(&judgement);
+			assert_int_equal(findings.known.cnt, known + 1);
+			binary_findings_fini(&findings);
 		}
 }
 
@@ -134,24 +134,24 @@ known_differences(void **state)
 
 	(void)state;
 	make_clean(&fake, RELEASE_MASTER, 4);
-	struct judgement judgement = judge_fake(&fake);
+	struct binary_findings findings = check_fake(&fake);
 	assert_string_equal(
-		judgement.known.items[0].message,
-		"argument 5 (size) of net:inbound_message: documented as uint64; the code passes a size_t, which has 4 bytes on this machine: a consumer has to read as many");
-	assert_string_equal(judgement.known.items[0].want, "8 bytes, unsigned");
-	assert_string_equal(judgement.known.items[0].got, "4 bytes, unsigned");
-	judgement_fini(&judgement);
+		findings.known.items[0].message,
+		"argument 5 (size) of net:inbound_message: documented as uint64; the code passes a size_t, which has 4 bytes on this machine, so consumers must read 4 bytes");
+	assert_string_equal(findings.known.items[0].want, "8 bytes, unsigned");
+	assert_string_equal(findings.known.items[0].got, "4 bytes, unsigned");
+	binary_findings_fini(&findings);
 
 	/* As the document has it: neither wrong nor a difference. */
 	make_clean(&fake, RELEASE_MASTER, 8);
 	find(&fake, "net", "closed_connection")->args[4].is_signed = false;
-	judgement = judge_fake(&fake);
-	assert_int_equal(judgement.wrong.cnt, 0);
-	assert_int_equal(judgement.known.cnt, 4);
+	findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, 0);
+	assert_int_equal(findings.known.cnt, 4);
 	assert_string_equal(
-		judgement.known.items[3].message,
-		"8 more known differences between document and code are of meaning: tpcheck list tracepoints --release=master");
-	judgement_fini(&judgement);
+		findings.known.items[3].message,
+		"8 more known differences between document and code concern meaning: see tpcheck list tracepoints --release=master");
+	binary_findings_fini(&findings);
 }
 
 static void
@@ -164,39 +164,38 @@ missing_ones(void **state)
 	snprintf(find(&fake, "utxocache", "spent")->name, sizeof(fake.sites[0].name), "spenX");
 	assert_one_wrong(
 		&fake, "utxocache:spent", 0,
-		"utxocache:spent is missing: the binary's notes have no tracepoint of that name, v28 documents it (since v23)");
-	struct judgement judgement = judge_fake(&fake);
-	assert_int_equal(judgement.remarks.cnt, 1);
+		"utxocache:spent is missing: v28 documents it (since v23), but the binary's notes have no tracepoint of that name");
+	struct binary_findings findings = check_fake(&fake);
+	assert_int_equal(findings.remarks.cnt, 1);
 	assert_string_equal(
-		judgement.remarks.items[0].message,
+		findings.remarks.items[0].message,
 		"utxocache:spenX is not documented in v28: 5 arguments (8 bytes, unsigned; 4 bytes, unsigned; 4 bytes, unsigned; 8 bytes, signed; 1 byte, unsigned), 1 location");
-	judgement_fini(&judgement);
+	binary_findings_fini(&findings);
 
 	/* One that came later. */
 	make_clean(&fake, 28, 8);
 	add_row(&fake, contract_get(TP_NET_MISBEHAVING_CONNECTION), 8);
-	judgement = judge_fake(&fake);
-	assert_int_equal(judgement.wrong.cnt, 0);
+	findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, 0);
 	assert_string_equal(
-		judgement.remarks.items[0].message,
-		"net:misbehaving_connection is not documented in v28, but since v29: 2 arguments (8 bytes, signed; 8 bytes, unsigned), 1 location");
-	judgement_fini(&judgement);
+		findings.remarks.items[0].message,
+		"net:misbehaving_connection is not documented in v28 (documented since v29): 2 arguments (8 bytes, signed; 8 bytes, unsigned), 1 location");
+	binary_findings_fini(&findings);
 
 	/* Without a wallet its tracepoints are not missed; others are. */
 	make_clean(&fake, 28, 8);
 	for (size_t i = 0; i < fake.cnt; i++)
 		if (!strcmp(fake.sites[i].provider, "coin_selection"))
 			snprintf(fake.sites[i].provider, sizeof(fake.sites[i].provider), "elsewhere");
-	judgement = judge_fake(&fake);
-	assert_int_equal(judgement.wrong.cnt, 4);
-	judgement_fini(&judgement);
-	fake.lacks_the_wallet = true;
-	judgement = judge_fake(&fake);
-	assert_int_equal(judgement.wrong.cnt, 0);
-	assert_string_equal(
-		judgement.known.items[1].message,
-		"coin_selection:selected_coins is not there: it is the wallet's, and the binary has none");
-	judgement_fini(&judgement);
+	findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, 4);
+	binary_findings_fini(&findings);
+	fake.has_no_wallet = true;
+	findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, 0);
+	assert_string_equal(findings.known.items[1].message,
+			    "coin_selection:selected_coins is missing because the binary has no wallet");
+	binary_findings_fini(&findings);
 }
 
 static void
@@ -213,29 +212,29 @@ several_places(void **state)
 		site->semaphore_address = first->semaphore_address;
 		site->address = 0x5000 + 0x100 * i;
 	}
-	struct judgement judgement = judge_fake(&fake);
-	assert_int_equal(judgement.wrong.cnt, 0);
-	judgement_fini(&judgement);
+	struct binary_findings findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, 0);
+	binary_findings_fini(&findings);
 
 	struct site *last = &fake.sites[fake.cnt - 1];
 	last->args[4].width_bytes = 4;
-	judgement = judge_fake(&fake);
-	assert_int_equal(judgement.wrong.cnt, 2);
+	findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, 2);
 	assert_string_equal(
-		judgement.wrong.items[0].message,
-		"argument 5 (size) of net:outbound_message is 4 bytes, unsigned in the binary's note ('operand 5'), uint64 is 8 bytes, unsigned: a consumer reads it wrongly (at 1 of 6 locations: 0x5400)");
+		findings.wrong.items[0].message,
+		"argument 5 (size) of net:outbound_message is 4 bytes, unsigned in the binary's note ('operand 5'), but uint64 is 8 bytes, unsigned: consumers misread it (at 1 of 6 locations: 0x5400)");
 	assert_string_equal(
-		judgement.wrong.items[1].message,
-		"the locations of net:outbound_message differ in argument 5: it is 8 bytes, unsigned at 0x1010 and 4 bytes, unsigned at 0x5400; a consumer reads all in one way");
-	assert_int_equal(judgement.wrong.items[1].argument, 5);
-	judgement_fini(&judgement);
+		findings.wrong.items[1].message,
+		"the locations of net:outbound_message differ in argument 5: it is 8 bytes, unsigned at 0x1010 and 4 bytes, unsigned at 0x5400; consumers read all locations alike");
+	assert_int_equal(findings.wrong.items[1].argument, 5);
+	binary_findings_fini(&findings);
 
 	for (size_t i = 0; i < fake.cnt; i++)
 		if (site_is_like(&fake.sites[i], last))
 			fake.sites[i].args[4].width_bytes = 4;
 	assert_one_wrong(
 		&fake, "net:outbound_message", 5,
-		"argument 5 (size) of net:outbound_message is 4 bytes, unsigned in the binary's note ('operand 5'), uint64 is 8 bytes, unsigned: a consumer reads it wrongly (at 6 of 6 locations: 0x1010, 0x5000, 0x5100, 0x5200, ...)");
+		"argument 5 (size) of net:outbound_message is 4 bytes, unsigned in the binary's note ('operand 5'), but uint64 is 8 bytes, unsigned: consumers misread it (at 6 of 6 locations: 0x1010, 0x5000, 0x5100, 0x5200, ...)");
 
 	for (size_t i = 0; i < fake.cnt; i++)
 		if (site_is_like(&fake.sites[i], last))
@@ -243,18 +242,18 @@ several_places(void **state)
 	last->semaphore_address += 0x100;
 	assert_one_wrong(
 		&fake, "net:outbound_message", 0,
-		"the locations of net:outbound_message differ in their semaphores: 0x9002 at 0x1010 and 0x9102 at 0x5400; a tracer raises one of them");
+		"the locations of net:outbound_message differ in their semaphores: 0x9002 at 0x1010 and 0x9102 at 0x5400; tracers raise only one of them");
 	last->semaphore_address -= 0x100;
 	last->args_cnt = 5;
-	judgement = judge_fake(&fake);
-	assert_int_equal(judgement.wrong.cnt, 2);
+	findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, 2);
 	assert_string_equal(
-		judgement.wrong.items[0].message,
-		"net:outbound_message has 5 arguments in the binary's note, documented are 6 (at 1 of 6 locations: 0x5400)");
+		findings.wrong.items[0].message,
+		"net:outbound_message has 5 arguments in the binary's note; 6 are documented (at 1 of 6 locations: 0x5400)");
 	assert_string_equal(
-		judgement.wrong.items[1].message,
-		"the locations of net:outbound_message differ in argument 6: it is 8 bytes, unsigned at 0x1010 and not there at 0x5400; a consumer reads all in one way");
-	judgement_fini(&judgement);
+		findings.wrong.items[1].message,
+		"the locations of net:outbound_message differ in argument 6: it is 8 bytes, unsigned at 0x1010 and missing at 0x5400; consumers read all locations alike");
+	binary_findings_fini(&findings);
 }
 
 /* Whatever a file says, its findings can be counted. */
@@ -263,7 +262,7 @@ many_messages(void **state)
 {
 	enum { MANY = 5000 };
 	struct site *sites = calloc(MANY, sizeof(*sites));
-	struct judgement judgement;
+	struct binary_findings findings;
 	size_t removed = 0;
 
 	(void)state;
@@ -274,12 +273,13 @@ many_messages(void **state)
 		sites[i].args[0] = (struct operand){.kind = OPERAND_REGISTER, .width_bytes = 1};
 		snprintf(sites[i].args[0].text, sizeof(sites[i].args[0].text), "operand %u", i);
 	}
-	judge(&(struct judged_binary){.sites = sites, .sites_cnt = MANY, .release = RELEASE_MASTER},
-	      &judgement);
-	for (size_t i = 0; i < judgement.wrong.cnt; i++)
-		removed += !strcmp(judgement.wrong.items[i].tracepoint, "mempool:removed");
+	contract_check_binary(
+		&(struct checked_binary){.sites = sites, .sites_cnt = MANY, .release = RELEASE_MASTER},
+		&findings);
+	for (size_t i = 0; i < findings.wrong.cnt; i++)
+		removed += !strcmp(findings.wrong.items[i].tracepoint, "mempool:removed");
 	assert_in_range(removed, 64, 70);
-	judgement_fini(&judgement);
+	binary_findings_fini(&findings);
 	free(sites);
 }
 
@@ -295,41 +295,41 @@ semaphores(void **state)
 	site->semaphore_address = 0;
 	assert_one_wrong(
 		&fake, "mempool:added", 0,
-		"mempool:added has no semaphore, which every tracepoint has since v29: its arguments are prepared while nobody listens");
+		"mempool:added has no semaphore, as every tracepoint should since v29: its arguments are computed even when nobody is tracing");
 	site->semaphore_address = address;
 	site->semaphore_is_stray = true;
 	assert_one_wrong(
 		&fake, "mempool:added", 0,
-		"the semaphore of mempool:added, at 0x9020, lies outside the section .probes, which is for them: tracers count up something else there");
+		"the semaphore of mempool:added, at 0x9020, lies outside the section .probes: tracers would increment something else there");
 	site->semaphore_is_stray = false;
 	site->semaphore_address = other->semaphore_address;
-	struct judgement judgement = judge_fake(&fake);
-	assert_int_equal(judgement.wrong.cnt, 2);
+	struct binary_findings findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, 2);
 	assert_string_equal(
-		judgement.wrong.items[0].message,
-		"mempool:added has the semaphore of mempool:removed, at 0x9022: one of the two does not activate what it should");
-	assert_string_equal(judgement.wrong.items[0].tracepoint, "mempool:added");
-	assert_string_equal(judgement.wrong.items[1].tracepoint, "mempool:removed");
-	judgement_fini(&judgement);
+		findings.wrong.items[0].message,
+		"mempool:added has the same semaphore as mempool:removed, at 0x9022: it is the wrong one for one of the two");
+	assert_string_equal(findings.wrong.items[0].tracepoint, "mempool:added");
+	assert_string_equal(findings.wrong.items[1].tracepoint, "mempool:removed");
+	binary_findings_fini(&findings);
 
 	/* Nor may two be at one place. */
 	site->semaphore_address = address;
 	site->address = other->address;
-	judgement = judge_fake(&fake);
-	assert_int_equal(judgement.wrong.cnt, 2);
+	findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, 2);
 	assert_string_equal(
-		judgement.wrong.items[1].message,
-		"mempool:removed is at the same location as mempool:added, 0x1110: each fires for both");
-	judgement_fini(&judgement);
+		findings.wrong.items[1].message,
+		"mempool:removed is at the same location as mempool:added, 0x1110: both fire together");
+	binary_findings_fini(&findings);
 
 	make_clean(&fake, 28, 8);
 	find(&fake, "mempool", "added")->semaphore_address = 0x9000;
-	judgement = judge_fake(&fake);
-	assert_int_equal(judgement.wrong.cnt, 0);
+	findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, 0);
 	assert_string_equal(
-		judgement.remarks.items[0].message,
-		"1 of the tracepoints has a semaphore, as all have since v29: a tracer has to raise it");
-	judgement_fini(&judgement);
+		findings.remarks.items[0].message,
+		"1 of the tracepoints already has a semaphore, as all do since v29: tracers must raise it");
+	binary_findings_fini(&findings);
 }
 
 static void
@@ -343,27 +343,26 @@ operands_for_some(void **state)
 	operand->bcc = OPERAND_BCC_LEAVES;
 	assert_one_wrong(
 		&fake, "mempool:added", 2,
-		"argument 2 (vsize) of mempool:added is in an operand ('operand 2') that libbcc does not read; libbcc leaves it out, so that its users see the next argument in its place");
+		"argument 2 (vsize) of mempool:added is in an operand ('operand 2') that libbcc does not read; libbcc skips it, and its users see the next argument in its place");
 	operand->kind = OPERAND_UNREADABLE;
 	snprintf(operand->reason, sizeof(operand->reason), "why not");
 	assert_one_wrong(
 		&fake, "mempool:added", 2,
-		"argument 2 (vsize) of mempool:added cannot be read: why not; libbcc leaves it out, so that its users see the next argument in its place");
+		"argument 2 (vsize) of mempool:added cannot be read: why not; libbcc skips it, and its users see the next argument in its place");
 
 	/* Where libbcc knows nothing, that is said once. */
 	make_clean(&fake, RELEASE_MASTER, 4);
-	struct judgement judgement;
-	judge(&(struct judged_binary){.sites = fake.sites,
-				      .sites_cnt = fake.cnt,
-				      .release = RELEASE_MASTER,
-				      .machine = "arm"},
-	      &judgement);
-	assert_int_equal(judgement.wrong.cnt, 0);
-	assert_int_equal(judgement.remarks.cnt, 1);
-	assert_string_equal(
-		judgement.remarks.items[0].message,
-		"libbcc has no reader of arguments for arm: consumers that use it see none there");
-	judgement_fini(&judgement);
+	struct binary_findings findings;
+	contract_check_binary(&(struct checked_binary){.sites = fake.sites,
+						       .sites_cnt = fake.cnt,
+						       .release = RELEASE_MASTER,
+						       .machine = "arm"},
+			      &findings);
+	assert_int_equal(findings.wrong.cnt, 0);
+	assert_int_equal(findings.remarks.cnt, 1);
+	assert_string_equal(findings.remarks.items[0].message,
+			    "libbcc cannot read arguments on arm: consumers that use it see none");
+	binary_findings_fini(&findings);
 }
 
 /* Every field of every argument of every tracepoint in every release is missed when it is wrong. */
@@ -387,12 +386,12 @@ every_argument(void **state)
 					site->args_cnt--;
 				else
 					site->args[i].width_bytes = site->args[i].width_bytes == 2 ? 1 : 2;
-				struct judgement judgement = judge_fake(&fake);
-				assert_int_equal(judgement.wrong.cnt, 1);
-				assert_string_equal(judgement.wrong.items[0].tracepoint, full_name);
-				assert_int_equal(judgement.wrong.items[0].argument,
+				struct binary_findings findings = check_fake(&fake);
+				assert_int_equal(findings.wrong.cnt, 1);
+				assert_string_equal(findings.wrong.items[0].tracepoint, full_name);
+				assert_int_equal(findings.wrong.items[0].argument,
 						 i == good.args_cnt ? 0 : i + 1);
-				judgement_fini(&judgement);
+				binary_findings_fini(&findings);
 			}
 			*site = good;
 		}
@@ -403,18 +402,18 @@ static void
 nothing_and_strangers(void **state)
 {
 	struct fake fake = {.release = RELEASE_MASTER, .cnt = 1};
-	struct judgement judgement = judge_fake(&(struct fake){.release = 24});
+	struct binary_findings findings = check_fake(&(struct fake){.release = 24});
 
 	(void)state;
-	assert_int_equal(judgement.wrong.cnt, 11);
-	judgement_fini(&judgement);
+	assert_int_equal(findings.wrong.cnt, 11);
+	binary_findings_fini(&findings);
 	snprintf(fake.sites[0].provider, sizeof(fake.sites[0].provider), "libc");
 	snprintf(fake.sites[0].name, sizeof(fake.sites[0].name), "setjmp");
-	judgement = judge_fake(&fake);
-	assert_int_equal(judgement.wrong.cnt, TRACEPOINTS_CNT);
-	assert_string_equal(judgement.remarks.items[0].message,
+	findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, TRACEPOINTS_CNT);
+	assert_string_equal(findings.remarks.items[0].message,
 			    "libc:setjmp is not documented in master: 0 arguments, 1 location");
-	judgement_fini(&judgement);
+	binary_findings_fini(&findings);
 }
 
 int
