@@ -7,7 +7,7 @@
 struct change *
 changes_add(struct changes *changes, const struct change *change)
 {
-	/* The room doubles when it is full. */
+	/* Room for the next power of 2. */
 	if (!(changes->cnt & (changes->cnt - 1)))
 		changes->items = xreallocarray(changes->items, changes->cnt ? 2 * changes->cnt : 1,
 					       sizeof(*changes->items));

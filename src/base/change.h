@@ -1,4 +1,4 @@
-/* What became different between two interfaces, in the terms of those who read the tracepoints. */
+/* A difference between two interfaces, as it concerns those who read the tracepoints. */
 #ifndef TPCHECK_BASE_CHANGE_H
 #define TPCHECK_BASE_CHANGE_H
 
@@ -18,11 +18,10 @@ enum change_kind {
 
 struct change {
 	enum change_kind kind;
-	bool breaks;      /* a consumer of the old interface does not get what it got */
-	char *tracepoint; /* NULL: all of them */
-	unsigned
-		argument; /* from 1, of the new interface, of the old one where it was removed; 0: the whole */
-	char *argument_name;  /* NULL: not known */
+	bool breaks;         /* consumers of the old interface no longer get what they expect */
+	char *tracepoint;    /* NULL: all of them */
+	unsigned argument;   /* from 1, in the new interface; if removed, in the old one; 0: the tracepoint */
+	char *argument_name; /* NULL: not known */
 	char *before, *after; /* NULL where there is none */
 	char *message;        /* one sentence, without the tracepoint and the argument */
 };
@@ -32,7 +31,7 @@ struct changes {
 	size_t cnt;
 };
 
-/* Appends a change with copies of the strings; any may be NULL but message. Lends it. */
+/* Appends a change with copies of the strings; all but message may be NULL. Lends it. */
 struct change *changes_add(struct changes *changes, const struct change *change);
 void changes_fini(struct changes *changes);
 

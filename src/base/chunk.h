@@ -1,5 +1,5 @@
-/* A piece of what a file loads into memory. Pieces of one run overlap by CHUNK_OVERLAP bytes, so that whatever is
- * shorter and cut at the end of one is whole in the next. */
+/* A piece of what a file loads into memory. Pieces of one run overlap by CHUNK_OVERLAP bytes: what is shorter than
+ * that, and cut off at the end of one piece, is complete in the next. */
 #ifndef TPCHECK_BASE_CHUNK_H
 #define TPCHECK_BASE_CHUNK_H
 

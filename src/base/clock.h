@@ -1,4 +1,4 @@
-/* Time: CLOCK_MONOTONIC in nanoseconds, the clock that the kernel stamps events with, and deadlines on it. */
+/* CLOCK_MONOTONIC, the clock of the events' timestamps, and deadlines on it. */
 #ifndef TPCHECK_BASE_CLOCK_H
 #define TPCHECK_BASE_CLOCK_H
 
@@ -13,11 +13,11 @@ uint64_t clock_now_ns(void);
 
 struct deadline deadline_in_ms(uint64_t ms);
 struct deadline deadline_earlier(struct deadline a, struct deadline b);
-/* Whole milliseconds left, rounded up; 0 when it has passed. */
+/* Milliseconds left, rounded up; 0 once it has passed. */
 uint64_t deadline_left_ms(struct deadline deadline);
 bool deadline_has_passed(struct deadline deadline);
 
-/* Lets the caller poll a condition: waits ms at most, less when the deadline or a signal comes first. */
+/* Waits ms, or until the deadline or a signal if that is earlier; for polling a condition. */
 void clock_pause_ms(unsigned ms, struct deadline deadline);
 
 #endif

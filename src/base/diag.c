@@ -4,7 +4,7 @@
 #include <string.h>
 
 int
-diag_fail(struct diag *diag, int code, const char *fmt, ...)
+diag_fail(struct diag *diag, int err, const char *fmt, ...)
 {
 	if (diag) {
 		va_list ap;
@@ -13,11 +13,11 @@ diag_fail(struct diag *diag, int code, const char *fmt, ...)
 		vsnprintf(diag->text, sizeof(diag->text), fmt, ap);
 		va_end(ap);
 	}
-	return code;
+	return err;
 }
 
 int
-diag_prefix(struct diag *diag, int code, const char *fmt, ...)
+diag_prefix(struct diag *diag, int err, const char *fmt, ...)
 {
 	if (diag) {
 		struct diag head;
@@ -32,5 +32,5 @@ diag_prefix(struct diag *diag, int code, const char *fmt, ...)
 			head.text[len] = '\0';
 		*diag = head;
 	}
-	return code;
+	return err;
 }

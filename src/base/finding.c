@@ -9,7 +9,7 @@ findings_add(struct findings *findings, enum finding_kind kind, const char *trac
 	     const char *argument_name, const char *want, const char *got, const char *source,
 	     const char *message)
 {
-	/* The room doubles when it is full. */
+	/* Room for the next power of 2. */
 	if (!(findings->cnt & (findings->cnt - 1)))
 		findings->items = xreallocarray(findings->items, findings->cnt ? 2 * findings->cnt : 1,
 						sizeof(*findings->items));

@@ -1,23 +1,23 @@
-/* What was found wrong, in the terms of the person who has to act on it. */
+/* Something that was found wrong, in terms of those who have to act on it. */
 #ifndef TPCHECK_BASE_FINDING_H
 #define TPCHECK_BASE_FINDING_H
 
 #include <stddef.h>
 
 enum finding_kind {
-	FINDING_CONTRACT, /* doc/tracing.md promises it (or the code, where the contract notes the difference) */
-	FINDING_DETAIL, /* an implementation detail that a scenario relies on */
+	FINDING_CONTRACT, /* not as doc/tracing.md says (or the code, where the contract notes a difference) */
+	FINDING_DETAIL,   /* not as a scenario expects of an implementation detail */
 };
 
 struct finding {
 	enum finding_kind kind;
 	char *tracepoint;    /* "utxocache:add", or NULL */
-	unsigned argument;   /* from 1, as the document counts; 0: the event as such */
+	unsigned argument;   /* from 1, as in the document; 0: the event as a whole */
 	char *argument_name; /* NULL with argument 0 */
-	char *want, *got;    /* NULL where there is nothing to compare */
+	char *want, *got;    /* NULL if there is nothing to compare */
 	char *source;        /* where want comes from; may be NULL */
-	char *message;       /* one line, complete without the rest */
-	char *context;       /* lines with the events around it, in order; may be NULL */
+	char *message;       /* one line that says it all */
+	char *context;       /* the events around it, one per line; may be NULL */
 };
 
 struct findings {
@@ -25,7 +25,7 @@ struct findings {
 	size_t cnt;
 };
 
-/* Appends a finding with copies of the strings given (any but message may be NULL). Lends it. */
+/* Appends a finding with copies of the strings; all but message may be NULL. Lends it. */
 struct finding *findings_add(struct findings *findings, enum finding_kind kind, const char *tracepoint,
 			     unsigned argument, const char *argument_name, const char *want, const char *got,
 			     const char *source, const char *message);

@@ -15,10 +15,9 @@
 
 /* Reading.
  *
- * The tree is built from yajl's callbacks. Values wait on one stack, `ready`, until the scope around them
- * ends; then they move together into the arena as the scope's vector, and the scope takes their place. So
- * every scope is one array without slack, and freeing is one walk over the arena's chunks, however deep
- * the tree. */
+ * The tree is built from yajl's callbacks. Values wait on one stack, `ready`, until the scope around them ends; then
+ * they move together into the arena as the scope's array, and the scope takes their place. Every scope is thus one
+ * array without slack, and freeing is one walk over the arena's slabs, however deep the tree. */
 
 enum json_type {
 	JSON_NULL,
@@ -41,19 +40,19 @@ struct json {
 };
 
 enum {
-	TEXT_MAX = 1 << 30, /* yajl counts in 32 bits here and there */
-	CHUNK_SZ = 16384,
+	TEXT_MAX = 1 << 30, /* yajl has some counters of 32 bits */
+	SLAB_SZ = 16384,
 };
 
-struct chunk {
-	struct chunk *next;
+struct slab {
+	struct slab *next;
 	size_t used, cap;
 	_Alignas(max_align_t) char data[];
 };
 
 struct document {
 	struct json root; /* first, so that the root is the document */
-	struct chunk *chunks;
+	struct slab *slabs;
 };
 
 struct scope {
@@ -69,7 +68,7 @@ struct parser {
 	struct scope scopes[JSON_DEPTH_MAX];
 	unsigned depth;
 	const char *key;     /* waits for its value */
-	const char *refusal; /* why a callback ended it */
+	const char *refusal; /* why a callback stopped it */
 };
 
 static void *
@@ -93,32 +92,32 @@ yajl_free_any(void *ctx, void *ptr)
 	free(ptr);
 }
 
-/* yajl does not look whether it got memory. */
+/* yajl does not check whether it got memory. */
 static yajl_alloc_funcs alloc_funcs = {yajl_malloc_fatal, yajl_realloc_fatal, yajl_free_any, NULL};
 
 static void *
 arena_alloc(struct document *doc, size_t sz)
 {
-	struct chunk *chunk = doc->chunks;
+	struct slab *slab = doc->slabs;
 
 	sz = (sz + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t);
-	if (!chunk || chunk->cap - chunk->used < sz) {
-		size_t cap = sz > CHUNK_SZ / 4 ? sz : CHUNK_SZ;
-		struct chunk *fresh = xmalloc(sizeof(*fresh) + cap);
+	if (!slab || slab->cap - slab->used < sz) {
+		size_t cap = sz > SLAB_SZ / 4 ? sz : SLAB_SZ;
+		struct slab *fresh = xmalloc(sizeof(*fresh) + cap);
 
 		fresh->cap = cap;
 		fresh->used = 0;
-		if (chunk && cap == sz) { /* a big one goes behind, so that the current one is filled up */
-			fresh->next = chunk->next;
-			chunk->next = fresh;
+		if (slab && cap == sz) { /* a big one goes second, so that the current one is filled first */
+			fresh->next = slab->next;
+			slab->next = fresh;
 		} else {
-			fresh->next = chunk;
-			doc->chunks = fresh;
+			fresh->next = slab;
+			doc->slabs = fresh;
 		}
-		chunk = fresh;
+		slab = fresh;
 	}
-	void *ptr = chunk->data + chunk->used;
-	chunk->used += sz;
+	void *ptr = slab->data + slab->used;
+	slab->used += sz;
 	return ptr;
 }
 
@@ -182,7 +181,7 @@ on_string(void *ctx, const unsigned char *text, size_t len)
 {
 	struct parser *parser = ctx;
 
-	/* yajl takes overlong forms and lone surrogates, both as bytes and as \u. */
+	/* yajl accepts overlong forms and lone surrogates, as bytes and as \u. */
 	if (!is_utf8(text, len)) {
 		parser->refusal = "a string is not UTF-8";
 		return 0;
@@ -309,11 +308,11 @@ json_free(struct json *doc)
 
 	if (!document)
 		return;
-	while (document->chunks) {
-		struct chunk *next = document->chunks->next;
+	while (document->slabs) {
+		struct slab *next = document->slabs->next;
 
-		free(document->chunks);
-		document->chunks = next;
+		free(document->slabs);
+		document->slabs = next;
 	}
 	free(document);
 }
@@ -439,18 +438,18 @@ json_bool(const struct json *json, bool *out)
 
 /* Writing.
  *
- * yajl_gen escapes and indents. What fits where is decided here, as yajl_gen takes any string for a key,
- * does not end scopes by itself, and stops for good after its first error. */
+ * yajl_gen escapes and indents. What fits where is decided here, because yajl_gen accepts any string as a key, does not
+ * end scopes by itself, and stops for good after its first error. */
 
 struct json_writer {
 	yajl_gen gen;
 	bool pretty;
-	bool bad;     /* something was left out */
-	bool done;    /* the value at the top is whole */
+	bool bad;     /* something was ignored */
+	bool done;    /* the value at the top is complete */
 	bool has_key; /* the innermost object waits for a value */
 	bool is_object[JSON_DEPTH_MAX];
 	unsigned depth;
-	unsigned left_out; /* scopes that were begun and did not fit */
+	unsigned ignored; /* open scopes that did not fit */
 };
 
 static void
@@ -482,11 +481,11 @@ json_writer_free(struct json_writer *writer)
 	free(writer);
 }
 
-/* Whether a value may come now; if so, it has come. */
+/* Whether a value may come now; it then counts as written. */
 static bool
 take_place(struct json_writer *writer)
 {
-	bool fits = !writer->left_out && !writer->done &&
+	bool fits = !writer->ignored && !writer->done &&
 		    !(writer->depth && writer->is_object[writer->depth - 1] && !writer->has_key);
 
 	if (!fits) {
@@ -504,13 +503,13 @@ begin(struct json_writer *writer, bool is_object)
 	bool has_key = writer->has_key;
 
 	if (!take_place(writer)) {
-		writer->left_out++;
+		writer->ignored++;
 		return;
 	}
 	if (writer->depth == JSON_DEPTH_MAX) {
 		writer->has_key = has_key;
 		writer->bad = true;
-		writer->left_out++;
+		writer->ignored++;
 		return;
 	}
 	writer->is_object[writer->depth++] = is_object;
@@ -524,10 +523,9 @@ begin(struct json_writer *writer, bool is_object)
 static void
 end(struct json_writer *writer, bool is_object)
 {
-	if (writer->left_out) {
-		/* Which kind of scope was left out is not known; the count is. A key that stayed behind
-		 * when its scope was left out gets null. */
-		if (--writer->left_out == 0 && writer->has_key)
+	if (writer->ignored) {
+		/* Only the number of ignored scopes is known. A key whose scope was ignored gets null. */
+		if (--writer->ignored == 0 && writer->has_key)
 			json_writer_null(writer);
 		return;
 	}
@@ -597,8 +595,8 @@ gen_string(yajl_gen gen, const char *s, size_t len)
 void
 json_writer_key(struct json_writer *writer, const char *key)
 {
-	bool fits = !writer->left_out && writer->depth && writer->is_object[writer->depth - 1] &&
-		    !writer->has_key;
+	bool fits =
+		!writer->ignored && writer->depth && writer->is_object[writer->depth - 1] && !writer->has_key;
 
 	if (!fits) {
 		writer->bad = true;
@@ -770,7 +768,7 @@ json_writer_is_ok(const struct json_writer *writer)
 static void
 close_all(struct json_writer *writer)
 {
-	writer->left_out = 0;
+	writer->ignored = 0;
 	while (writer->depth)
 		end(writer, writer->is_object[writer->depth - 1]);
 }

@@ -23,7 +23,7 @@ privileges_are_confined(void)
 	FILE *file = fopen("/proc/self/uid_map", "re");
 	unsigned long first = 0, outside = 0, cnt = UINT32_MAX;
 
-	/* Of the first one: all are mapped to themselves. */
+	/* In the initial namespace, all user IDs are mapped to themselves. */
 	if (file && fscanf(file, "%lu %lu %lu", &first, &outside, &cnt) != 3)
 		cnt = UINT32_MAX;
 	if (file)
@@ -46,22 +46,22 @@ privileges_can_have(unsigned capability)
 }
 
 int
-privileges_keep(const unsigned *kept, size_t kept_cnt, struct diag *diag)
+privileges_keep(const unsigned *capabilities, size_t cnt, struct diag *diag)
 {
 	bool had[64] = {false};
 
-	if (kept_cnt > sizeof(had) / sizeof(had[0]) || capng_get_caps_process())
+	if (cnt > sizeof(had) / sizeof(had[0]) || capng_get_caps_process())
 		return diag_fail(diag, -EIO,
 				 "privileges: failed to read the capabilities; is /proc mounted?");
-	for (size_t i = 0; i < kept_cnt; i++)
-		had[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]);
+	for (size_t i = 0; i < cnt; i++)
+		had[i] = capng_have_capability(CAPNG_PERMITTED, capabilities[i]);
 	bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	capng_clear(CAPNG_SELECT_ALL);
-	for (size_t i = 0; i < kept_cnt; i++)
+	for (size_t i = 0; i < cnt; i++)
 		if (had[i])
 			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-				     kept[i]);
-	/* The bounding set first: that takes CAP_SETPCAP. */
+				     capabilities[i]);
+	/* The bounding set first, because that takes CAP_SETPCAP. */
 	if ((may_bound && capng_apply(CAPNG_SELECT_BOUNDS)) || capng_apply(CAPNG_SELECT_CAPS) ||
 	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
 		return diag_fail(diag, -EPERM, "privileges: failed to give up capabilities: %s",
@@ -73,13 +73,14 @@ void
 privileges_empty_bounds(void)
 {
 	for (unsigned long capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
-		prctl(PR_CAPBSET_DROP, capability, 0, 0, 0); /* an ordinary user may not, and gains nothing */
+		prctl(PR_CAPBSET_DROP, capability, 0, 0,
+		      0); /* fails for ordinary users, who gain nothing anyway */
 }
 
 int
 privileges_drop(void)
 {
-	/* libcap-ng takes memory for this. */
+	/* libcap-ng would allocate memory. */
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {0};
 

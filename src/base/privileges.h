@@ -1,5 +1,5 @@
-/* What this process may do beyond others of its user: its capabilities (capabilities(7)), whoever gave them: root, an
- * ambient set, file capabilities. doc/privileges.md has the measured table of what is needed for what. */
+/* The capabilities of this process (capabilities(7)), wherever they come from: root, an ambient set, the program's
+ * file. doc/privileges.md has a table of what needs which. */
 #ifndef TPCHECK_BASE_PRIVILEGES_H
 #define TPCHECK_BASE_PRIVILEGES_H
 
@@ -9,26 +9,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether whoever started us could do less than we can: we are root, or the program's file has capabilities (or is
- * setuid). What they told us beside the command line, the environment that is, is then not to be trusted. */
+/* Whether this process may do more than the one that started it: it is root, or the program's file has capabilities or
+ * is setuid. The environment is then not to be trusted. */
 bool privileges_are_raised(void);
 
-/* Whether we are in a user namespace: what is in the sets there does not count for BPF and perf events. */
+/* Whether this process is in a user namespace: its capabilities then do not count for BPF and perf events. */
 bool privileges_are_confined(void);
 
 /* Whether a capability (CAP_BPF, ...) is in the effective set. */
 bool privileges_has(unsigned capability);
-/* Whether it is in the bounding set: no user, root included, and no file can give what is not. */
+/* Whether it is in the bounding set: what is not can be given by no user, not even root, and no file. */
 bool privileges_can_have(unsigned capability);
 
-/* Gives up all capabilities but those in kept, in all sets, the bounding set included where we may; what is kept
- * becomes effective for us, and goes to nobody whom we start unless they are root. To be called before there is a
- * second thread. */
-int privileges_keep(const unsigned *kept, size_t kept_cnt, struct diag *diag);
+/* Gives up all capabilities but these, in all sets, if permitted also in the bounding set. Those that are kept become
+ * effective, and child processes get them only as root. To be called before there is a second thread. */
+int privileges_keep(const unsigned *capabilities, size_t cnt, struct diag *diag);
 
-/* For a child between fork and exec: they make async-signal-safe calls alone. The first makes sure, where we may, that
- * not even root gets any capability by exec; the second gives up all that there are, and makes exec give none. It
- * returns 0, or -1 with errno. */
+/* For a child between fork and exec; both are async-signal-safe. The first empties the bounding set if permitted, so
+ * that exec gives capabilities to nobody, not even to root. The second gives up all capabilities, and prevents exec
+ * from giving new ones; it returns 0, or -1 with errno. */
 void privileges_empty_bounds(void);
 int privileges_drop(void);
 

@@ -1,5 +1,5 @@
-/* A probe site: one place in a binary where a tracepoint was compiled in, as its ELF note describes it.
- * A plain type that the note reader fills and the probe layer consumes. */
+/* A probe site: one place in a binary where a tracepoint was compiled in, as its ELF note describes it. Filled by the
+ * note reader, used by the probes. */
 #ifndef TPCHECK_BASE_SITE_H
 #define TPCHECK_BASE_SITE_H
 
@@ -12,22 +12,22 @@ enum {
 };
 
 enum operand_kind {
-	OPERAND_UNREADABLE, /* see reason: BPF cannot get at it, or the text was not understood */
+	OPERAND_UNREADABLE, /* BPF cannot read it, or the text was not understood; see reason */
 	OPERAND_CONSTANT,   /* the value is constant */
-	OPERAND_REGISTER,   /* the value is in base, from bit shift on */
+	OPERAND_REGISTER,   /* the value is in base, from bit shift_bits on */
 	OPERAND_MEMORY,     /* the value is at base + displacement + index * scale */
-	OPERAND_FOREIGN,    /* a place on another machine than x86-64: understood, but for no probe of ours */
+	OPERAND_FOREIGN,    /* readable, on a machine other than x86-64, for which there are no probes */
 };
 
-/* What libbcc, the library that Bitcoin Core's examples read with, makes of an operand on its machine. Where it
- * knows the machine not at all, nothing is said (OPERAND_BCC_READS). */
+/* What libbcc, which Bitcoin Core's example scripts use, makes of an operand. OPERAND_BCC_READS also where libbcc does
+ * not know the machine. */
 enum operand_bcc {
 	OPERAND_BCC_READS,    /* the value */
 	OPERAND_BCC_ZERO,     /* 0, whatever the value is, without an error */
-	OPERAND_BCC_LEAVES,   /* it leaves the argument out, and those behind it move up by one */
-	OPERAND_BCC_STOPS,    /* it leaves the argument out, and those behind it as well */
-	OPERAND_BCC_MISREADS, /* it reads another place than the one meant */
-	OPERAND_BCC_REFUSES,  /* no program that has the tracepoint can be made */
+	OPERAND_BCC_LEAVES,   /* it skips the argument, and those after it move up by one */
+	OPERAND_BCC_STOPS,    /* it skips the argument and all after it */
+	OPERAND_BCC_MISREADS, /* it reads another place */
+	OPERAND_BCC_REFUSES,  /* it rejects programs that use the tracepoint */
 };
 
 /* x86-64 general registers, in the order of the kernel's struct pt_regs names. */
@@ -54,38 +54,37 @@ enum machine_register {
 
 struct operand {
 	enum operand_kind kind;
-	uint8_t width_bytes; /* 1, 2, 4 or 8, from the note; 0 when it gives none of these (then unreadable) */
+	uint8_t width_bytes; /* 1, 2, 4 or 8, from the note; 0: it gives none of these (then unreadable) */
 	bool is_signed;      /* the note gave a negative width */
 	enum machine_register base, index; /* each may be NONE */
 	uint8_t scale;                     /* 1, 2, 4 or 8; 0 without index */
-	uint8_t shift_bits;                /* 8 for %ah and its like, else 0 */
-	/* Added to base. With base REGISTER_IP it is relative to the probe's own address (a symbol that the
-	 * note reader resolved), not to the instruction after it. */
+	uint8_t shift_bits;                /* 8 for %ah, %bh, %ch and %dh, else 0 */
+	/* Added to base. With base REGISTER_IP it is relative to the probe's address (the note reader resolved a
+	 * symbol), not to the next instruction. */
 	int64_t displacement;
-	int64_t constant; /* brought to the width and sign */
+	int64_t constant; /* truncated or extended to the width and sign */
 	enum operand_bcc bcc;
-	bool is_half;    /* OPERAND_FOREIGN: the note names one of the two registers that the value is in */
-	char text[64];   /* as the note spells it, e.g. "-8@%r12" (cut if longer) */
-	char reason[96]; /* with OPERAND_UNREADABLE: why, e.g. "the operand is in SSE register %xmm0" */
+	bool is_half;    /* OPERAND_FOREIGN: the note names only one of the two registers with the value */
+	char text[64];   /* as the note spells it, such as "-8@%r12" (cut if longer) */
+	char reason[96]; /* OPERAND_UNREADABLE: why, such as "the operand is in SSE register %xmm0" */
 };
 
 struct site {
 	char provider[64], name[64]; /* Bitcoin Core calls them context and event */
-	uint64_t address;            /* of the probe's nop, as virtual address, corrected for .stapsdt.base */
+	uint64_t address;            /* virtual address of the probe's nop, corrected for .stapsdt.base */
 	uint64_t file_offset;        /* the same place as an offset in the file */
 	uint64_t semaphore_address;  /* 0: none */
 	uint64_t semaphore_file_offset;
-	bool semaphore_is_stray;     /* it lies outside the section .probes, which is for them */
+	bool semaphore_is_stray;     /* it lies outside the section for semaphores, .probes */
 	unsigned char address_bytes; /* 4 or 8, of the binary */
 	unsigned args_cnt;
 	struct operand args[SITE_ARGS_MAX];
 };
 
-/* Pointers to the cnt sites, those of one tracepoint together: by provider, then name, then as they come. The caller
- * frees the array. */
+/* Pointers to the cnt sites, sorted by provider, then name, then position. The caller frees the array. */
 const struct site **sites_sort(const struct site *sites, size_t cnt);
 bool site_is_of(const struct site *site, const char *provider, const char *name);
-/* Whether both are of one tracepoint. */
+/* Whether both belong to the same tracepoint. */
 bool site_is_like(const struct site *a, const struct site *b);
 
 #endif

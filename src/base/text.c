@@ -40,7 +40,7 @@ parse_i64(const char *s, int64_t *out)
 bool
 parse_btc_as_sat(const char *s, int64_t *sat)
 {
-	/* Digits are collected as a whole number; exp counts where the point belongs. 8 makes it satoshi. */
+	/* The digits become a whole number n, and the value is n * 10^exp; 10^8 satoshi are one BTC. */
 	bool negative = *s == '-', any = false, point = false;
 	uint64_t n = 0;
 	int exp = 8;

@@ -48,7 +48,7 @@ utf8_first(const char *s, size_t *len)
 bool
 utf8_is_plain(const char *s, size_t len)
 {
-	/* What has no looks of its own, and what changes the looks of what is around it. */
+	/* Invisible characters, and those that change how their neighbours look. */
 	static const struct {
 		uint32_t from, to;
 	} hidden[] = {

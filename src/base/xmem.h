@@ -1,5 +1,5 @@
-/* Memory that cannot run out: allocation failure ends the program (exit 99). A program that lives for
- * seconds gains nothing by unwinding from it, and every other error path is half as long. */
+/* Allocations that do not fail: out of memory ends the program with exit code 99. A program that runs for seconds gains
+ * nothing from handling it. */
 #ifndef TPCHECK_BASE_XMEM_H
 #define TPCHECK_BASE_XMEM_H
 
