@@ -1,12 +1,12 @@
-/* <sys/sdt.h> lets the compiler spell an operand as its assembler wants it, so each machine has its own forms. They are
- * few: below stands a list for each machine, made of what GCC and clang write for the constraint that sdt.h asks for.
+/* <sys/sdt.h> has the compiler write an operand in the syntax of its assembler, so each machine has its own forms. They
+ * are few: each machine has a list below of what GCC and clang write for the constraint in sdt.h.
  *
  * In a pattern, N is a whole number, U one without a sign, r a register for whole numbers, c a closed register, P the
- * instruction pointer, S the name of a symbol and W another word ("lsl"); a blank is any number of blanks; all else
- * stands for itself. Nothing in a pattern needs a step back: a text fits one or it does not.
+ * instruction pointer, S the name of a symbol and W another word ("lsl"). A blank is any number of blanks, everything else
+ * is itself. Patterns need no backtracking.
  *
- * What libbcc makes of a form is how the parsers in its usdt_args.cc go about it. A text that they do not understand is
- * left out; the arguments behind it move up then, but on x86-64 they are left out as well, as that parser goes on at
+ * What libbcc makes of a form follows from the parsers in its usdt_args.cc. They skip a text that they do not
+ * understand, and the arguments after it move up. On x86-64 those are skipped as well, because that parser continues at
  * the blank before them. */
 #include "notes/forms.h"
 
@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum register_class {
-	REGISTER_OTHER, /* no register of the machine */
+	REGISTER_OTHER, /* not a register of the machine */
 	REGISTER_OPEN,
 	REGISTER_OPEN_NOT_BCC, /* libbcc does not know it by this name */
 	REGISTER_CLOSED,
@@ -28,7 +28,7 @@ struct pattern {
 	enum operand_bcc bcc;
 };
 
-/* Whether s is one of the words between blanks in list. */
+/* Whether s is one of the words in list, which blanks separate. */
 static bool
 is_among(const char *list, const char *s, size_t len)
 {
@@ -42,9 +42,9 @@ is_among(const char *list, const char *s, size_t len)
 	return false;
 }
 
-/* A prefix and a number from 0 to most, "x30". */
+/* A prefix and a number from 0 to max, such as "x30". */
 static bool
-is_numbered(const char *prefix, unsigned most, const char *s, size_t len)
+is_numbered(const char *prefix, unsigned max, const char *s, size_t len)
 {
 	size_t n = strlen(prefix);
 	unsigned number = 0;
@@ -56,17 +56,17 @@ is_numbered(const char *prefix, unsigned most, const char *s, size_t len)
 			return false;
 		number = number * 10 + (unsigned)(s[n] - '0');
 	}
-	return number <= most;
+	return number <= max;
 }
 
 static bool
-is_numbered_of(const char *prefixes, unsigned most, const char *s, size_t len)
+is_numbered_of(const char *prefixes, unsigned max, const char *s, size_t len)
 {
 	char prefix[2] = "";
 
 	for (; *prefixes; prefixes++) {
 		prefix[0] = *prefixes;
-		if (is_numbered(prefix, most, s, len))
+		if (is_numbered(prefix, max, s, len))
 			return true;
 	}
 	return false;
@@ -161,19 +161,19 @@ class_loongarch(const char *s, size_t len)
 	return is_numbered("f", 31, s, len) ? REGISTER_CLOSED : REGISTER_OTHER;
 }
 
-/* Takes a register with what the machine writes before its name. */
+/* Takes a register, with the machine's prefix. */
 static enum register_class
 take_register(enum machine machine, const char **at, const char *end)
 {
 	bool has_percent = *at < end && **at == '%', has_dollar = *at < end && **at == '$';
-	bool wants_percent = machine == MACHINE_X86_64 || machine == MACHINE_I386 || machine == MACHINE_S390;
+	bool needs_percent = machine == MACHINE_X86_64 || machine == MACHINE_I386 || machine == MACHINE_S390;
 	const char *name = *at + (has_percent || has_dollar), *behind = name;
 
 	while (behind < end && isalnum((unsigned char)*behind))
 		behind++;
 	size_t len = (size_t)(behind - name);
 	if (!len || has_dollar != (machine == MACHINE_LOONGARCH) ||
-	    (has_percent != wants_percent && !(has_percent && machine == MACHINE_PPC)))
+	    (has_percent != needs_percent && !(has_percent && machine == MACHINE_PPC)))
 		return REGISTER_OTHER;
 	*at = behind;
 	switch (machine) {
@@ -218,7 +218,7 @@ take_number(const char **at, const char *end)
 	return true;
 }
 
-/* The names that libbcc takes; the assembler takes more. */
+/* Names as libbcc accepts them; assemblers accept more. */
 static bool
 take_word(const char **at, const char *end)
 {
@@ -232,7 +232,7 @@ take_word(const char **at, const char *end)
 	return true;
 }
 
-/* Whether the whole text fits; the form's bcc gets worse by registers that libbcc does not know. */
+/* Whether the whole text fits. Registers that libbcc does not know change the form's bcc. */
 static bool
 fits(enum machine machine, const struct pattern *pattern, const char *text, const char *end,
      struct form *form)
@@ -318,7 +318,7 @@ static const struct pattern riscv_patterns[] = {
 	{"N", FORM_CONSTANT, READS},  {"r", FORM_REGISTER, READS},  {"c", FORM_CLOSED, LEAVES},
 	{"N(r)", FORM_MEMORY, READS}, {"(r)", FORM_MEMORY, LEAVES}, {NULL, FORM_UNKNOWN, LEAVES},
 };
-/* Of "r,r" libbcc multiplies the second register by the operand's width. */
+/* In "r,r" libbcc multiplies the second register by the operand's width. */
 static const struct pattern ppc_patterns[] = {
 	{"iN", FORM_CONSTANT, READS}, {"r", FORM_REGISTER, READS},    {"c", FORM_CLOSED, LEAVES},
 	{"N(r)", FORM_MEMORY, READS}, {"r,r", FORM_MEMORY, MISREADS}, {"N", FORM_CONSTANT, LEAVES},

@@ -1,14 +1,14 @@
 /* How a file that may be hostile is read without harm.
  *
- * libelf is called with ELF_C_READ: it reads, with pread, what is asked for and no more, so a binary with 200
- * MB of debug information costs a few kilobytes. ELF_C_READ_MMAP would be as lean, but a file that a linker
- * truncates while we look at it would end the program with SIGBUS.
+ * libelf is used with ELF_C_READ: it reads, with pread, only what it is asked for, so a binary with 200 MB of debug
+ * information costs a few kilobytes. ELF_C_READ_MMAP would cost no more, but if a linker truncates the file meanwhile,
+ * SIGBUS would end the program.
  *
- * libelf allocates what the file's numbers say. Three of them it believes before anyone could ask: the number
- * of sections (elf_begin makes an array of some 200 bytes for each), the size of the section table and of the
- * program headers. So check_header reads these first, by itself. All section content is fetched with
- * elf_rawdata (or elf_getdata for symbols) after sizes were checked, and never through elf_strptr, which
- * unpacks compressed sections. */
+ * libelf allocates what the file's numbers say. It believes three of them before they can be checked: the number of
+ * sections (elf_begin allocates some 200 bytes for each), the size of the section table and that of the program
+ * headers. Therefore check_header reads these first, without libelf. Content of sections is read with elf_rawdata
+ * (elf_getdata for symbols) after its size was checked, and never with elf_strptr, which unpacks compressed
+ * sections. */
 #include "notes/image.h"
 
 #include "base/xmem.h"
@@ -23,12 +23,12 @@
 #include <unistd.h>
 
 enum {
-	SECTIONS_MAX = 65536, /* linked files have some dozens */
+	SECTIONS_MAX = 65536, /* linked files have a few dozen */
 	SEGMENTS_MAX = 4096,
 	NAMES_MAX_BYTES = 4 << 20,
-	SYMBOLS_MAX_BYTES = 64 << 20, /* each of symbols and their names */
+	SYMBOLS_MAX_BYTES = 64 << 20, /* for symbols, and again for their names */
 	SYMBOL_NAME_MAX_BYTES = 1024,
-	SYMBOL_COMPARISONS_MAX = 64 << 20, /* all look-ups together; about a second */
+	SYMBOL_COMPARISONS_MAX = 64 << 20, /* in all look-ups together; about a second */
 };
 
 #if defined(__x86_64__)
@@ -50,7 +50,7 @@ enum {
 #endif
 
 struct symbols {
-	Elf_Data *data; /* NULL: there is no such table, or it is not usable */
+	Elf_Data *data; /* NULL: there is no such table, or it is unusable */
 	size_t cnt;
 	const char *names;
 	size_t names_sz;
@@ -63,27 +63,27 @@ struct image {
 	uint64_t file_sz;
 	bool is_64bit, is_big_endian;
 	GElf_Ehdr header;
-	GElf_Phdr *segments; /* PT_LOAD alone; owned */
+	GElf_Phdr *segments; /* of type PT_LOAD; owned */
 	size_t segments_cnt;
-	size_t names_idx; /* section with the names of sections; 0: there are no sections */
+	size_t names_idx; /* of the section with the names of sections; 0: there are no sections */
 	const char *names;
 	size_t names_sz;
-	bool has_symbols; /* symbols was filled */
+	bool has_symbols; /* the symbols were read, if there are any */
 	struct symbols symbols[2];
 	uint64_t comparisons_left;
 };
 
 __attribute__((format(printf, 4, 5))) static int
-fail(const struct image *image, struct diag *diag, int code, const char *fmt, ...)
+fail(const struct image *image, int err, struct diag *diag, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	char *reason = xvasprintf(fmt, ap);
 	va_end(ap);
-	diag_fail(diag, code, "notes: failed to read '%s': %s", image->label, reason);
+	diag_fail(diag, err, "notes: failed to read '%s': %s", image->label, reason);
 	free(reason);
-	return code;
+	return err;
 }
 
 uint64_t
@@ -102,7 +102,7 @@ is_inside(const struct image *image, uint64_t offset, uint64_t sz)
 	return offset <= image->file_sz && sz <= image->file_sz - offset;
 }
 
-/* Reads all of sz bytes; they are known to be inside the file. */
+/* Reads exactly sz bytes, which are inside the file. */
 static int
 read_at(const struct image *image, int fd, void *out, size_t sz, uint64_t offset, struct diag *diag)
 {
@@ -114,12 +114,12 @@ read_at(const struct image *image, int fd, void *out, size_t sz, uint64_t offset
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			int code = -errno;
+			int err = -errno;
 
-			return fail(image, diag, code, "%s", strerror(-code));
+			return fail(image, err, diag, "%s", strerror(-err));
 		}
 		if (n == 0)
-			return fail(image, diag, -EBADMSG, "the file became shorter while it was read");
+			return fail(image, -EBADMSG, diag, "the file became shorter while it was read");
 		done += (size_t)n;
 	}
 	return 0;
@@ -129,7 +129,7 @@ struct tables {
 	uint64_t phoff, shoff, phentsize, shentsize, phnum, shnum;
 };
 
-/* A field of a header of the file's class, in bytes. */
+/* A field of a header in bytes, which is of the file's class. */
 #define FIELD(image, bytes, type, field)                                                                     \
 	image_number((image),                                                                                \
 		     (bytes) + ((image)->is_64bit ? offsetof(Elf64_##type, field)                            \
@@ -145,7 +145,7 @@ read_tables(const struct image *image, int fd, struct tables *tables, struct dia
 	size_t first_sz = image->is_64bit ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
 
 	if (!is_inside(image, 0, header_sz))
-		return fail(image, diag, -EBADMSG, "the file ends within the ELF header");
+		return fail(image, -EBADMSG, diag, "the file ends within the ELF header");
 	int err = read_at(image, fd, header, header_sz, 0, diag);
 	if (err)
 		return err;
@@ -162,7 +162,7 @@ read_tables(const struct image *image, int fd, struct tables *tables, struct dia
 	if (tables->shoff == 0 || (tables->shnum != 0 && tables->phnum != PN_XNUM))
 		return 0;
 	if (!is_inside(image, tables->shoff, first_sz))
-		return fail(image, diag, -EBADMSG,
+		return fail(image, -EBADMSG, diag,
 			    "the section table lies outside the file; it may be truncated");
 	err = read_at(image, fd, first, first_sz, tables->shoff, diag);
 	if (err)
@@ -174,7 +174,7 @@ read_tables(const struct image *image, int fd, struct tables *tables, struct dia
 	return 0;
 }
 
-/* What libelf would believe. */
+/* Checks what libelf would believe. */
 static int
 check_header(struct image *image, int fd, struct diag *diag)
 {
@@ -183,20 +183,20 @@ check_header(struct image *image, int fd, struct diag *diag)
 	struct tables tables = {0};
 
 	if (image->file_sz == 0)
-		return fail(image, diag, -ENOEXEC, "it is empty");
+		return fail(image, -ENOEXEC, diag, "it is empty");
 	int err = read_at(image, fd, ident, ident_sz, 0, diag);
 	if (err)
 		return err;
 	if (!memcmp(ident, "#!", 2))
-		return fail(image, diag, -ENOEXEC, "it is a script, not an ELF file");
+		return fail(image, -ENOEXEC, diag, "it is a script, not an ELF file");
 	if (memcmp(ident, ELFMAG, SELFMAG) != 0)
-		return fail(image, diag, -ENOEXEC, "it is not an ELF file");
+		return fail(image, -ENOEXEC, diag, "it is not an ELF file");
 	if (ident_sz < EI_NIDENT)
-		return fail(image, diag, -EBADMSG, "the file ends within the ELF header");
+		return fail(image, -EBADMSG, diag, "the file ends within the ELF header");
 	if ((ident[EI_CLASS] != ELFCLASS32 && ident[EI_CLASS] != ELFCLASS64) ||
 	    (ident[EI_DATA] != ELFDATA2LSB && ident[EI_DATA] != ELFDATA2MSB) ||
 	    ident[EI_VERSION] != EV_CURRENT)
-		return fail(image, diag, -EBADMSG,
+		return fail(image, -EBADMSG, diag,
 			    "the ELF header has an unknown class, byte order or version");
 	image->is_64bit = ident[EI_CLASS] == ELFCLASS64;
 	image->is_big_endian = ident[EI_DATA] == ELFDATA2MSB;
@@ -205,22 +205,22 @@ check_header(struct image *image, int fd, struct diag *diag)
 	if (err)
 		return err;
 	if (tables.shnum > SECTIONS_MAX)
-		return fail(image, diag, -EFBIG, "it claims to have %ju sections; at most %d are read",
+		return fail(image, -EFBIG, diag, "it claims to have %ju sections; at most %d are read",
 			    (uintmax_t)tables.shnum, SECTIONS_MAX);
 	if (tables.phnum > SEGMENTS_MAX)
-		return fail(image, diag, -EFBIG, "it claims to have %ju segments; at most %d are read",
+		return fail(image, -EFBIG, diag, "it claims to have %ju segments; at most %d are read",
 			    (uintmax_t)tables.phnum, SEGMENTS_MAX);
 	if (tables.shnum && (tables.shoff == 0 ||
 			     tables.shentsize != (image->is_64bit ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr))))
-		return fail(image, diag, -EBADMSG, "the section table has no place or an unknown entry size");
+		return fail(image, -EBADMSG, diag, "the section table has no place or an unknown entry size");
 	if (tables.phnum && (tables.phoff == 0 ||
 			     tables.phentsize != (image->is_64bit ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr))))
-		return fail(image, diag, -EBADMSG, "the segment table has no place or an unknown entry size");
+		return fail(image, -EBADMSG, diag, "the segment table has no place or an unknown entry size");
 	if (!is_inside(image, tables.shoff, tables.shnum * tables.shentsize))
-		return fail(image, diag, -EBADMSG,
+		return fail(image, -EBADMSG, diag,
 			    "the section table lies outside the file; it may be truncated");
 	if (!is_inside(image, tables.phoff, tables.phnum * tables.phentsize))
-		return fail(image, diag, -EBADMSG,
+		return fail(image, -EBADMSG, diag,
 			    "the segment table lies outside the file; it may be truncated");
 	return 0;
 }
@@ -231,13 +231,13 @@ read_segments(struct image *image, struct diag *diag)
 	size_t cnt;
 
 	if (elf_getphdrnum(image->elf, &cnt))
-		return fail(image, diag, -EBADMSG, "%s", elf_errmsg(-1));
+		return fail(image, -EBADMSG, diag, "%s", elf_errmsg(-1));
 	image->segments = xcalloc(cnt, sizeof(*image->segments));
 	for (size_t i = 0; i < cnt; i++) {
 		GElf_Phdr *segment = &image->segments[image->segments_cnt];
 
 		if (!gelf_getphdr(image->elf, (int)i, segment))
-			return fail(image, diag, -EBADMSG, "segment %zu: %s", i, elf_errmsg(-1));
+			return fail(image, -EBADMSG, diag, "segment %zu: %s", i, elf_errmsg(-1));
 		image->segments_cnt += segment->p_type == PT_LOAD;
 	}
 	return 0;
@@ -248,24 +248,24 @@ section_header(struct image *image, size_t idx, Elf_Scn **scn, GElf_Shdr *header
 {
 	*scn = elf_getscn(image->elf, idx);
 	if (!*scn || !gelf_getshdr(*scn, header))
-		return fail(image, diag, -EBADMSG, "section %zu: %s", idx, elf_errmsg(-1));
+		return fail(image, -EBADMSG, diag, "section %zu: %s", idx, elf_errmsg(-1));
 	return 0;
 }
 
-/* Whether the content of the section can be fetched; what is its name, for the text. */
+/* Whether the section's content can be read. what names it in the text. */
 static int
 check_section(const struct image *image, const GElf_Shdr *header, const char *what, uint64_t max_bytes,
 	      struct diag *diag)
 {
 	if (header->sh_type == SHT_NOBITS)
-		return fail(image, diag, -EBADMSG, "%s has no content; is this a file of debug information?",
+		return fail(image, -EBADMSG, diag, "%s has no content; is this a file of debug information?",
 			    what);
 	if (header->sh_flags & SHF_COMPRESSED)
-		return fail(image, diag, -EBADMSG, "%s is compressed", what);
+		return fail(image, -EBADMSG, diag, "%s is compressed", what);
 	if (!is_inside(image, header->sh_offset, header->sh_size))
-		return fail(image, diag, -EBADMSG, "%s lies outside the file; it may be truncated", what);
+		return fail(image, -EBADMSG, diag, "%s lies outside the file; it may be truncated", what);
 	if (header->sh_size > max_bytes)
-		return fail(image, diag, -EFBIG, "%s claims to have %ju bytes; at most %ju are read", what,
+		return fail(image, -EFBIG, diag, "%s claims to have %ju bytes; at most %ju are read", what,
 			    (uintmax_t)header->sh_size, (uintmax_t)max_bytes);
 	return 0;
 }
@@ -281,7 +281,7 @@ raw_bytes(const struct image *image, Elf_Scn *scn, const GElf_Shdr *header, cons
 		return err;
 	Elf_Data *data = elf_rawdata(scn, NULL);
 	if (!data || !data->d_buf || data->d_size != header->sh_size)
-		return fail(image, diag, -EBADMSG, "%s: %s", what, data ? "wrong size" : elf_errmsg(-1));
+		return fail(image, -EBADMSG, diag, "%s: %s", what, data ? "wrong size" : elf_errmsg(-1));
 	*bytes = data->d_buf;
 	return 0;
 }
@@ -295,13 +295,13 @@ read_section_names(struct image *image, struct diag *diag)
 	Elf_Scn *scn;
 
 	if (elf_getshdrnum(image->elf, &sections_cnt) || elf_getshdrstrndx(image->elf, &image->names_idx))
-		return fail(image, diag, -EBADMSG, "%s", elf_errmsg(-1));
+		return fail(image, -EBADMSG, diag, "%s", elf_errmsg(-1));
 	if (sections_cnt == 0) {
 		image->names_idx = 0;
 		return 0;
 	}
 	if (image->names_idx == 0 || image->names_idx >= sections_cnt)
-		return fail(image, diag, -EBADMSG, "its sections have no names");
+		return fail(image, -EBADMSG, diag, "its sections have no names");
 	int err = section_header(image, image->names_idx, &scn, &header, diag);
 	if (!err)
 		err = raw_bytes(image, scn, &header, "the table of section names", NAMES_MAX_BYTES, &bytes,
@@ -313,7 +313,7 @@ read_section_names(struct image *image, struct diag *diag)
 	return 0;
 }
 
-/* Reading anything but a regular file could wait for ever. */
+/* Reading anything but a regular file could block forever. */
 static int
 check_kind(struct image *image, int fd, struct diag *diag)
 {
@@ -322,12 +322,12 @@ check_kind(struct image *image, int fd, struct diag *diag)
 	if (fstat(fd, &st)) {
 		int err = -errno;
 
-		return fail(image, diag, err, "%s", strerror(-err));
+		return fail(image, err, diag, "%s", strerror(-err));
 	}
 	if (S_ISDIR(st.st_mode))
-		return fail(image, diag, -EISDIR, "it is a directory");
+		return fail(image, -EISDIR, diag, "it is a directory");
 	if (!S_ISREG(st.st_mode))
-		return fail(image, diag, -EINVAL, "it is %s, not a regular file",
+		return fail(image, -EINVAL, diag, "it is %s, not a regular file",
 			    S_ISFIFO(st.st_mode) ? "a FIFO" : "a device or a socket");
 	image->file_sz = (uint64_t)st.st_size;
 	return 0;
@@ -351,11 +351,11 @@ image_open(struct image **out, int fd, const char *label, struct diag *diag)
 	err = -EBADMSG;
 	if (elf_version(EV_CURRENT) == EV_NONE || !(image->elf = elf_begin(fd, ELF_C_READ, NULL)) ||
 	    elf_kind(image->elf) != ELF_K_ELF || !gelf_getehdr(image->elf, &image->header)) {
-		fail(image, diag, err, "libelf: %s", elf_errmsg(-1));
+		fail(image, err, diag, "libelf: %s", elf_errmsg(-1));
 		goto out;
 	}
 	if (image->header.e_type != ET_EXEC && image->header.e_type != ET_DYN) {
-		err = fail(image, diag, -ENOEXEC, "it is %s, neither a program nor a shared library",
+		err = fail(image, -ENOEXEC, diag, "it is %s, neither a program nor a shared library",
 			   image->header.e_type == ET_REL    ? "an object file"
 			   : image->header.e_type == ET_CORE ? "a core dump"
 							     : "an ELF file of unknown type");
@@ -415,8 +415,8 @@ image_is_native(const struct image *image)
 	       image->is_big_endian == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
-/* Whether the string at that offset of a table is name, up to its NUL or, where versioned is set, up to the
- * '@' that newer linkers put between a symbol's name and its version. */
+/* Whether the string at that offset of a table is name. With versioned it may end at the '@' that newer linkers put
+ * between a symbol's name and its version. */
 static bool
 is_name_at(const char *table, size_t table_sz, uint64_t offset, const char *name, size_t len, bool versioned)
 {
@@ -426,7 +426,7 @@ is_name_at(const char *table, size_t table_sz, uint64_t offset, const char *name
 }
 
 int
-image_find_section(struct image *image, const char *name, size_t from, struct image_section *section,
+image_find_section(struct image *image, const char *name, size_t first_idx, struct image_section *section,
 		   struct diag *diag)
 {
 	size_t cnt = 0;
@@ -434,8 +434,8 @@ image_find_section(struct image *image, const char *name, size_t from, struct im
 	if (image->names_idx == 0)
 		return -ENOENT;
 	if (elf_getshdrnum(image->elf, &cnt))
-		return fail(image, diag, -EBADMSG, "%s", elf_errmsg(-1));
-	for (size_t i = from > 0 ? from : 1; i < cnt; i++) {
+		return fail(image, -EBADMSG, diag, "%s", elf_errmsg(-1));
+	for (size_t i = first_idx > 0 ? first_idx : 1; i < cnt; i++) {
 		GElf_Shdr header;
 		Elf_Scn *scn;
 
@@ -445,7 +445,7 @@ image_find_section(struct image *image, const char *name, size_t from, struct im
 		if (header.sh_type == SHT_NULL)
 			continue;
 		if (header.sh_name >= image->names_sz)
-			return fail(image, diag, -EBADMSG,
+			return fail(image, -EBADMSG, diag,
 				    "the name of section %zu lies outside the table of names", i);
 		if (is_name_at(image->names, image->names_sz, header.sh_name, name, strlen(name), false)) {
 			*section = (struct image_section){
@@ -516,7 +516,7 @@ int
 image_read(const struct image *image, uint64_t file_offset, void *bytes, size_t sz, struct diag *diag)
 {
 	if (!is_inside(image, file_offset, sz))
-		return fail(image, diag, -EBADMSG, "the file ends too early");
+		return fail(image, -EBADMSG, diag, "the file ends too early");
 	return read_at(image, image->fd, bytes, sz, file_offset, diag);
 }
 
@@ -537,7 +537,7 @@ image_part(const struct image *image, size_t idx, struct image_part *part)
 	return true;
 }
 
-/* Leaves the table empty when it is not usable: then its symbols are not found, and the operand tells. */
+/* Leaves the table empty if it is unusable: its symbols are then not found, and operands report that. */
 static void
 read_symbols(struct image *image, const char *name, struct symbols *symbols)
 {

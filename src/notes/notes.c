@@ -1,7 +1,7 @@
 /* How tracepoints are found in a file.
  *
- * <sys/sdt.h> compiles a tracepoint to one nop and a note. The linker gathers the notes of all objects in the
- * section .note.stapsdt, which is not loaded into memory, one after the other:
+ * <sys/sdt.h> compiles a tracepoint to a nop and a note. The linker gathers the notes of all objects in the section
+ * .note.stapsdt, which is not loaded into memory, one after the other:
  *
  *   4 bytes   size of the owner, 8
  *   4 bytes   size of the description
@@ -9,29 +9,28 @@
  *   "stapsdt\0", padded to a multiple of 4
  *   description, padded to a multiple of 4:
  *     address of the nop
- *     address of the one byte in the section .stapsdt.base, as the linker saw it
- *     address of the semaphore, 0 when there is none
+ *     address of the one byte in the section .stapsdt.base, at link time
+ *     address of the semaphore, or 0
  *     provider\0 name\0 arguments\0
  *
- * An address has 4 or 8 bytes, by the ELF class; numbers are in the file's byte order. One tracepoint of the
- * source can have several notes (inlining, templates), each with operands of its own. For example
+ * An address has 4 or 8 bytes, depending on the ELF class; numbers are in the file's byte order. One tracepoint of the
+ * source can have several notes (inlining, templates), each with its own operands. For example
  *
  *     net:misbehaving_connection, 0x18bf07, base 0xbb14c4, semaphore 0xcfbc92, "-8@(%rbx) 8@(%rax)"
  *
- * Since the section is not loaded, tools that move a linked file to other addresses (prelink) do not know
- * that it holds addresses. .stapsdt.base is loaded, and does move. So by as much as the section's address
- * differs from what the note says of it, all addresses of the note are corrected. A base of 0 says nothing.
+ * Because the section is not loaded, tools that move a linked file to other addresses (prelink) do not know that it
+ * contains addresses. .stapsdt.base is loaded, and moves. All addresses in the note are therefore corrected by the
+ * difference between that section's address and the one in the note. A base of 0 means no correction.
  *
- * The kernel wants places in the file, not addresses. A segment (PT_LOAD) maps one to the other, for programs
- * at fixed addresses (ET_EXEC) and for those that are loaded anywhere (ET_DYN) alike. Were a wrong place
- * handed to the kernel, a breakpoint would go into the middle of an instruction or a counter into foreign
- * data; so the nop must be in exactly one segment and that executable, and the semaphore, two bytes at an
- * even place as the kernel demands, in exactly one and that writable, both inside the file. What fails this
- * keeps offset 0.
+ * The kernel takes offsets in the file, not addresses. A segment (PT_LOAD) maps one to the other, both in programs at
+ * fixed addresses (ET_EXEC) and in those that are loaded anywhere (ET_DYN). With a wrong offset the kernel would put a
+ * breakpoint into the middle of an instruction, or increment other data. Therefore the nop must be in exactly one
+ * segment, which is executable, and the semaphore, two bytes at an even offset as the kernel requires, in exactly one,
+ * which is writable; both inside the file. Otherwise the offset is 0.
  *
  * Nothing in the section is trusted: each size is compared with what is left, each string must end inside its
- * description, and the texts may hold any bytes. Notes of other owners are passed over. Trusted is, as there
- * is nothing to compare with, that an operand says the truth. */
+ * description, and texts may contain any bytes. Notes of other owners are skipped. An operand itself has to be trusted,
+ * because there is nothing to compare it with. */
 #include "notes/notes.h"
 
 #include "base/xmem.h"
@@ -49,7 +48,7 @@
 #include <unistd.h>
 
 enum {
-	SECTION_MAX_BYTES = 8 << 20, /* all sections of the name together */
+	SECTION_MAX_BYTES = 8 << 20, /* all sections of that name together */
 	SITES_MAX = 16384,
 	PROBLEMS_MAX = 64,
 	NOTE_TYPE = 3,
@@ -85,10 +84,10 @@ struct reader {
 	const char *label;
 	enum machine machine;
 	uint64_t base_address;           /* of .stapsdt.base; 0: none */
-	struct image_section semaphores; /* .probes; its size is 0 when there is none */
+	struct image_section semaphores; /* .probes; its size is 0 if there is none */
 };
 
-/* The description of one note, taken apart. The strings are lent. */
+/* The parsed description of a note. The strings are lent. */
 struct description {
 	uint64_t address, base, semaphore;
 	const char *provider, *name, *args;
@@ -118,8 +117,8 @@ enum code_order {
 	CODE_BIG,
 };
 
-/* The instruction that <sys/sdt.h> puts where a tracepoint is, as it stands in memory. ARM has big-endian files with
- * code in either order. */
+/* The bytes of the nop that <sys/sdt.h> puts where a tracepoint is. Big-endian files for ARM have code in either
+ * order. */
 static const struct {
 	enum machine machine;
 	enum code_order order;
@@ -167,7 +166,7 @@ add_problem(struct notes *notes, const struct site *site, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Why a name cannot be one, or NULL. */
+/* What is wrong with a name, or NULL. */
 static const char *
 bad_name(const char *name)
 {
@@ -181,7 +180,7 @@ bad_name(const char *name)
 	return NULL;
 }
 
-/* The string at *at, which moves behind its NUL; NULL when it has no end. */
+/* Takes the string at *at, with its NUL; NULL if it is not terminated. */
 static const char *
 take_string(const uint8_t **at, const uint8_t *end)
 {
@@ -194,7 +193,7 @@ take_string(const uint8_t **at, const uint8_t *end)
 	return s;
 }
 
-/* NULL, or what is wrong with it. */
+/* What is wrong with it, or NULL. */
 static const char *
 parse_description(const struct image *image, const uint8_t *bytes, size_t sz, struct description *out)
 {
@@ -244,35 +243,75 @@ add_site(struct notes *notes)
 	return site;
 }
 
-/* The description of the note at that offset of the file. */
+/* What is wrong with the names of a note, or NULL; *which gets the one that is. */
+static const char *
+check_names(const struct description *description, const char **which)
+{
+	const char *why = bad_name(description->provider);
+
+	*which = "provider";
+	if (!why) {
+		*which = "name";
+		why = bad_name(description->name);
+	}
+	return why;
+}
+
+static size_t
+count_operands(const char *args)
+{
+	const char *text;
+	size_t cnt = 0, len;
+
+	while (operand_split(&args, &text, &len))
+		cnt++;
+	return cnt;
+}
+
+static void
+fill_site(const struct reader *reader, const struct description *description, struct site *site)
+{
+	const char *rest = description->args, *text;
+	size_t len;
+
+	snprintf(site->provider, sizeof(site->provider), "%s", description->provider);
+	snprintf(site->name, sizeof(site->name), "%s", description->name);
+	site->address = description->address;
+	site->semaphore_address = description->semaphore;
+	site->address_bytes = (unsigned char)reader->notes->address_bytes;
+	struct operand_opts opts = {
+		.site_address = site->address,
+		.is_position_independent = image_is_position_independent(reader->image),
+		.machine = reader->machine,
+		.is_32bit = reader->notes->address_bytes == 4,
+		.find_symbol = image_find_symbol,
+		.cookie = reader->image,
+	};
+	while (operand_split(&rest, &text, &len))
+		operand_parse(&site->args[site->args_cnt++], text, len, &opts);
+}
+
+/* The description of the note at that offset in the file. */
 static int
 read_note(const struct reader *reader, const uint8_t *bytes, size_t sz, uint64_t file_offset,
 	  struct diag *diag)
 {
 	struct notes *notes = reader->notes;
 	struct description description;
-	const char *why = parse_description(reader->image, bytes, sz, &description);
+	const char *which, *why = parse_description(reader->image, bytes, sz, &description);
 
 	if (why) {
 		add_problem(notes, NULL, "notes: failed to read the note at 0x%" PRIx64 " of '%s': %s",
 			    file_offset, reader->label, why);
 		return 0;
 	}
-	const char *which = "provider";
-	why = bad_name(description.provider);
-	if (!why) {
-		which = "name";
-		why = bad_name(description.name);
-	}
+	why = check_names(&description, &which);
 	if (why) {
 		add_problem(notes, NULL, "notes: failed to read the note at 0x%" PRIx64 " of '%s': its %s %s",
 			    file_offset, reader->label, which, why);
 		return 0;
 	}
-	size_t args_cnt = 0, len;
-	const char *rest = description.args, *text;
-	while (operand_split(&rest, &text, &len))
-		args_cnt++;
+	size_t args_cnt = count_operands(description.args);
 	if (args_cnt > SITE_ARGS_MAX) {
 		add_problem(
 			notes, NULL,
@@ -283,28 +322,12 @@ read_note(const struct reader *reader, const uint8_t *bytes, size_t sz, uint64_t
 	if (notes->cnt == SITES_MAX)
 		return diag_fail(diag, -EFBIG, "notes: failed to read '%s': it has more than %d tracepoints",
 				 reader->label, SITES_MAX);
-
 	correct_addresses(reader, &description);
-	struct site *site = add_site(notes);
-	snprintf(site->provider, sizeof(site->provider), "%s", description.provider);
-	snprintf(site->name, sizeof(site->name), "%s", description.name);
-	site->address = description.address;
-	site->semaphore_address = description.semaphore;
-	site->address_bytes = (unsigned char)notes->address_bytes;
-	struct operand_opts opts = {
-		.site_address = site->address,
-		.is_position_independent = image_is_position_independent(reader->image),
-		.machine = reader->machine,
-		.is_32bit = notes->address_bytes == 4,
-		.find_symbol = image_find_symbol,
-		.cookie = reader->image,
-	};
-	for (rest = description.args; operand_split(&rest, &text, &len);)
-		operand_parse(&site->args[site->args_cnt++], text, len, &opts);
+	fill_site(reader, &description, add_site(notes));
 	return 0;
 }
 
-/* Whether at least sz bytes are left; takes them, and up to padding to a multiple of 4. */
+/* Takes sz bytes, and the padding to a multiple of 4 as far as there is any; NULL if fewer are left. */
 static const uint8_t *
 take_padded(const uint8_t **at, const uint8_t *end, uint32_t sz)
 {
@@ -361,7 +384,7 @@ read_section(const struct reader *reader, const struct image_section *section, u
 	return 0;
 }
 
-/* All sections of the name; linkers leave one. */
+/* All sections of that name; usually there is one. */
 static int
 read_sections(const struct reader *reader, struct diag *diag)
 {
@@ -417,8 +440,8 @@ is_same_site(const struct site *a, const struct site *b)
 	return same;
 }
 
-/* A linker that folds identical functions leaves one nop with the notes of both. Whoever attached to each
- * would count every hit twice. */
+/* A linker that folds identical functions leaves one nop with the notes of both. With a probe for each, every hit would
+ * count twice. */
 static void
 drop_duplicates(const struct reader *reader)
 {
@@ -457,7 +480,7 @@ drop_duplicates(const struct reader *reader)
 	notes->cnt = kept;
 }
 
-/* Whether the instruction at the site can be one of sdt.h's; of a machine that is not known, any. */
+/* Whether the instruction at the site is a nop of sdt.h; on an unknown machine, always. */
 static bool
 is_nop(const struct reader *reader, const struct site *site)
 {
@@ -479,7 +502,7 @@ is_nop(const struct reader *reader, const struct site *site)
 	return !is_known;
 }
 
-/* Finds the places in the file. */
+/* Finds the offsets in the file. */
 static void
 place_sites(const struct reader *reader)
 {
@@ -549,7 +572,7 @@ describe_image(struct reader *reader)
 	}
 }
 
-/* Up to sz bytes; less at the file's end. */
+/* Up to sz bytes, fewer at the end of the file. */
 static ssize_t
 read_some(int fd, char *bytes, size_t sz, uint64_t at)
 {
@@ -568,22 +591,22 @@ notes_scan_fd(const struct notes *notes, int fd, bool want_code,
 	enum { CHUNK_BYTES = 128 << 10 };
 	uint64_t left = NOTES_SCAN_MAX_BYTES;
 	char *bytes = xmalloc(CHUNK_BYTES);
-	bool go_on = true;
+	bool goes_on = true;
 	int err = 0;
 
-	for (size_t i = 0; go_on && i < notes->parts_cnt; i++) {
+	for (size_t i = 0; goes_on && i < notes->parts_cnt; i++) {
 		const struct image_part *part = &notes->parts[i];
 		uint64_t at = part->file_offset, end = at + (part->sz < left ? part->sz : left);
 		struct chunk chunk = {.bytes = bytes, .is_first = true, .is_code = want_code};
-		size_t kept = 0;
+		size_t overlap_sz = 0;
 
 		if (part->is_executable != want_code)
 			continue;
 		left -= end - at;
-		for (; go_on && at < end; chunk.is_first = false) {
-			size_t want = CHUNK_BYTES - kept;
-			ssize_t n =
-				read_some(fd, bytes + kept, want < end - at ? want : (size_t)(end - at), at);
+		for (; goes_on && at < end; chunk.is_first = false) {
+			size_t room = CHUNK_BYTES - overlap_sz;
+			ssize_t n = read_some(fd, bytes + overlap_sz,
+					      room < end - at ? room : (size_t)(end - at), at);
 
 			if (n < 0) {
 				err = diag_fail(diag, -errno, "notes: failed to read: %s", strerror(errno));
@@ -592,11 +615,11 @@ notes_scan_fd(const struct notes *notes, int fd, bool want_code,
 			if (n == 0)
 				break;
 			at += (uint64_t)n;
-			chunk.sz = kept + (size_t)n;
+			chunk.sz = overlap_sz + (size_t)n;
 			chunk.is_last = at == end;
-			go_on = on_chunk(cookie, &chunk);
-			kept = chunk.sz < CHUNK_OVERLAP ? chunk.sz : CHUNK_OVERLAP;
-			memmove(bytes, bytes + chunk.sz - kept, kept);
+			goes_on = on_chunk(cookie, &chunk);
+			overlap_sz = chunk.sz < CHUNK_OVERLAP ? chunk.sz : CHUNK_OVERLAP;
+			memmove(bytes, bytes + chunk.sz - overlap_sz, overlap_sz);
 		}
 	}
 out:

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is still to be read of an operand. */
+/* The part of an operand that is not parsed. */
 struct cursor {
 	const char *at, *end;
 };
 
-/* A sum as the assembler takes it, "8+sym-4": numbers, and one symbol at most. */
+/* A sum as in assembly, "8+sym-4": numbers, and at most one symbol. */
 struct sum {
 	uint64_t number; /* modulo 2^64, as addresses are */
 	const char *symbol;
@@ -18,7 +18,7 @@ struct sum {
 };
 
 struct reg {
-	enum machine_register id; /* REGISTER_NONE: not a general register */
+	enum machine_register id; /* REGISTER_NONE: not a general-purpose register */
 	uint8_t width_bytes, shift_bits;
 };
 
@@ -45,8 +45,7 @@ static const struct {
 	{REGISTER_IP, {"rip", NULL, NULL, NULL, NULL}},
 };
 
-/* Registers that a compiler may choose and the kernel does not hand to BPF. The first prefix that fits
- * counts. */
+/* Registers that a compiler may choose, but that the kernel does not pass to BPF. The first matching prefix counts. */
 static const struct {
 	const char *prefix, *kind;
 } closed_registers[] = {
@@ -68,7 +67,7 @@ is_symbol_char(char c)
 	       c == '$' || (unsigned char)c >= 0x80;
 }
 
-/* A copy of at most sz - 1 bytes, printable. */
+/* Copies at most sz - 1 bytes, and makes them printable. */
 static void
 copy_printable(char *out, size_t sz, const char *s, size_t len)
 {
@@ -79,7 +78,7 @@ copy_printable(char *out, size_t sz, const char *s, size_t len)
 	out[i] = '\0';
 }
 
-/* The reason is cut when it is too long, so its fixed part should be short and symbols come last. */
+/* A reason that is too long is cut, so symbols come last. */
 __attribute__((format(printf, 2, 3))) static void
 unreadable(struct operand *out, const char *fmt, ...)
 {
@@ -107,7 +106,7 @@ take(struct cursor *in, char c)
 	return true;
 }
 
-/* "[-]N[f]@"; at the '@' the operand itself begins. The width may be any number that fits. */
+/* "[-]N[f]@", before the operand itself. The width may be any number up to 255. */
 static bool
 take_width(struct cursor *in, unsigned *width, bool *is_signed, bool *is_float)
 {
@@ -124,8 +123,7 @@ take_width(struct cursor *in, unsigned *width, bool *is_signed, bool *is_float)
 	return take(in, '@');
 }
 
-/* Decimal, or hexadecimal with 0x. The assembler takes a leading 0 as octal, which no compiler writes:
- * refused. */
+/* Decimal, or hexadecimal with 0x. Octal numbers, with a leading 0, are refused: no compiler writes them. */
 static bool
 take_number(struct cursor *in, uint64_t *out)
 {
@@ -160,7 +158,7 @@ take_number(struct cursor *in, uint64_t *out)
 	return any;
 }
 
-/* GCC writes "sym+-8" when it means "sym-8" in position-independent code. */
+/* In position-independent code, GCC writes "sym+-8" for "sym-8". */
 static bool
 take_sum(struct cursor *in, struct sum *sum)
 {
@@ -193,7 +191,7 @@ take_sum(struct cursor *in, struct sum *sum)
 	}
 }
 
-/* The name behind '%'; false when there is none. */
+/* The name after '%'; false if there is none. */
 static bool
 take_register_name(struct cursor *in, const char **name, size_t *len)
 {
@@ -251,7 +249,7 @@ resolve(struct operand *out, const struct sum *sum, const struct operand_opts *o
 	return false;
 }
 
-/* What BPF can do nothing with, though the assembler takes it: told by its name. */
+/* A register that the assembler accepts, but that BPF cannot use. */
 static void
 refuse_register(struct operand *out, const char *name, size_t len)
 {
@@ -267,11 +265,12 @@ refuse_register(struct operand *out, const char *name, size_t len)
 			return;
 		}
 	}
-	unreadable(out, "%%%s is no general register", text);
+	unreadable(out, "%%%s is not a general-purpose register", text);
 }
 
-/* A compiler may extend the sign though the type has none, or the other way round; but more bits than the width has
- * are a contradiction. */
+/* A compiler may sign-extend a value of an unsigned type, and the other way round, but it has no more bits than the
+ * width.
+ */
 static void
 set_constant(struct operand *out, uint64_t v)
 {
@@ -290,7 +289,7 @@ set_constant(struct operand *out, uint64_t v)
 	out->constant = (int64_t)v;
 }
 
-/* Behind '$'. */
+/* After '$'. */
 static void
 parse_constant(struct operand *out, struct cursor in, const struct operand_opts *opts)
 {
@@ -316,7 +315,7 @@ parse_constant(struct operand *out, struct cursor in, const struct operand_opts 
 	set_constant(out, v);
 }
 
-/* From '%' on, which is no memory operand in parentheses. */
+/* From '%' on, not in parentheses. */
 static void
 parse_register(struct operand *out, struct cursor in)
 {
@@ -372,7 +371,7 @@ take_address_register(struct operand *out, struct cursor *in, enum machine_regis
 	return true;
 }
 
-/* "(%base,%index,scale)" or nothing, up to the end. */
+/* "(%base,%index,scale)", or nothing, up to the end. */
 static bool
 take_address(struct operand *out, struct cursor *in)
 {
@@ -381,23 +380,23 @@ take_address(struct operand *out, struct cursor *in)
 	if (in->at == in->end)
 		return true;
 	if (!take(in, '('))
-		goto rubbish;
+		goto garbage;
 	if (in->at < in->end && *in->at != ',' && !take_address_register(out, in, &out->base))
 		return false;
 	if (take(in, ',')) {
 		if (!take_address_register(out, in, &out->index))
 			return false;
 		if (take(in, ',') && !take_number(in, &scale))
-			goto rubbish;
+			goto garbage;
 		if (out->index == REGISTER_SP || out->index == REGISTER_IP || out->base == REGISTER_IP)
-			goto rubbish;
+			goto garbage;
 		if (scale != 1 && scale != 2 && scale != 4 && scale != 8)
-			goto rubbish;
+			goto garbage;
 		out->scale = (uint8_t)scale;
 	}
 	if (take(in, ')') && in->at == in->end)
 		return true;
-rubbish:
+garbage:
 	not_understood(out);
 	return false;
 }
@@ -453,7 +452,7 @@ parse_place(struct operand *out, struct cursor in, const struct operand_opts *op
 		parse_memory(out, in, opts);
 }
 
-/* Behind the width, on a machine other than x86-64. */
+/* What follows the width, on a machine other than x86-64. */
 static void
 parse_foreign(struct operand *out, struct cursor in, const struct operand_opts *opts)
 {
@@ -489,13 +488,13 @@ parse_foreign(struct operand *out, struct cursor in, const struct operand_opts *
 	}
 }
 
-/* What libbcc makes of it, text being what stands behind the width. */
+/* What libbcc makes of it. text is what follows the width. */
 static enum operand_bcc
 find_bcc(const struct operand *out, const char *text, size_t len, const struct operand_opts *opts)
 {
 	struct form form = form_of(opts->machine, text, len);
 
-	/* It looks for symbols as we do. */
+	/* It looks up symbols in the same way. */
 	if (form.kind == FORM_SYMBOL && form.bcc == OPERAND_BCC_READS && out->kind == OPERAND_UNREADABLE)
 		return OPERAND_BCC_REFUSES;
 	if (form.bcc == OPERAND_BCC_MISREADS && opts->machine == MACHINE_PPC && out->width_bytes == 1)

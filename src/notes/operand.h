@@ -1,7 +1,6 @@
-/* One argument of a probe, as the note spells it ("-4@24(%rcx)"), to struct operand. Pure: no file is opened
- * here, names of symbols are looked up by the caller.
+/* Parses an argument of a probe, as the note spells it ("-4@24(%rcx)"). Pure: the caller looks up symbols.
  *
- * What is understood, for x86-64, N being the width in bytes with '-' before it when the value is signed:
+ * On x86-64 these are understood, where N is the width in bytes, negative for a signed value:
  *
  *   N@$imm                                 OPERAND_CONSTANT
  *   N@%reg                                 OPERAND_REGISTER
@@ -9,10 +8,10 @@
  *   N@disp(%base,%index,scale)  N@disp(,%index,scale)  N@disp
  *   N@sym(%rip)  N@sym+8(%rip)  N@8+sym(%rip)  N@sym
  *                                          OPERAND_MEMORY with base REGISTER_IP: the distance from the probe
- *                                          to the symbol, which is the same wherever the program is loaded
+ *                                          to the symbol, which does not depend on where the program is loaded
  *
- * All else is OPERAND_UNREADABLE with a reason. On other machines constants are OPERAND_CONSTANT, and what a tracer can
- * read there is OPERAND_FOREIGN (see forms.h). */
+ * Everything else is OPERAND_UNREADABLE, with a reason. On other machines constants are OPERAND_CONSTANT, and what a
+ * tracer can read there is OPERAND_FOREIGN (see forms.h). */
 #ifndef TPCHECK_NOTES_OPERAND_H
 #define TPCHECK_NOTES_OPERAND_H
 
@@ -26,35 +25,33 @@
 enum symbol_state {
 	SYMBOL_FOUND,
 	SYMBOL_MISSING,   /* in none of the symbol tables */
-	SYMBOL_AMBIGUOUS, /* several of that name at different addresses */
+	SYMBOL_AMBIGUOUS, /* several of that name, at different addresses */
 	SYMBOL_PLACELESS, /* without an address in the image: undefined, absolute or thread-local */
-	SYMBOL_NO_TABLE,  /* no symbol table could be read, or looking on would take too long */
+	SYMBOL_NO_TABLE,  /* no symbol table could be read, or the search takes too long */
 };
 
 struct operand_opts {
-	uint64_t site_address;        /* of the probe, as virtual address; only symbols need it */
-	bool is_position_independent; /* ET_DYN: virtual addresses are not the ones at run time */
+	uint64_t site_address;        /* virtual address of the probe; for symbols only */
+	bool is_position_independent; /* ET_DYN: virtual addresses are not those at run time */
 	enum machine machine;
 	bool is_32bit;
-	/* Finds the symbol of that name (len bytes, no NUL) and its virtual address. NULL: SYMBOL_NO_TABLE.
-	 */
+	/* Finds the symbol of that name (len bytes, no NUL) and its virtual address. NULL: SYMBOL_NO_TABLE. */
 	enum symbol_state (*find_symbol)(void *cookie, const char *name, size_t len, uint64_t *address);
 	void *cookie;
 };
 
-/* Parses the len bytes at text. Always fills *out: what cannot be read or understood becomes
- * OPERAND_UNREADABLE with the reason. opts may be NULL.
+/* Parses the len bytes at text. Always fills *out: what cannot be read or understood becomes OPERAND_UNREADABLE. opts
+ * may be NULL.
  *
- * width_bytes is 0 when the text tells none of 1, 2, 4 and 8 (always OPERAND_UNREADABLE then). A constant is
- * brought to the width: compilers write the unsigned byte 255 as "1@$-1", and constant is 255 then. Bytes of
- * the text other than printable ASCII become '?' in out->text and in the reason. */
+ * width_bytes is 0 if the width is not 1, 2, 4 or 8 (then always OPERAND_UNREADABLE). A constant is truncated or
+ * extended to the width: compilers write the unsigned byte 255 as "1@$-1", which gives 255. Bytes of the text other
+ * than printable ASCII become '?' in out->text and in the reason. */
 void operand_parse(struct operand *out, const char *text, size_t len, const struct operand_opts *opts);
 
-/* Lends the next operand of an argument string in *text and *len, and moves *rest behind it; false at the
- * end.
+/* Lends the next operand of an argument string in *text and *len, and moves *rest past it; false at the end.
  *
- * Operands stand between blanks. But some contain blanks: AArch64's "8@[sp, 16]", or x86 with -masm=intel. So
- * a blank ends an operand of the form "N@..." only if another one of this form follows, or nothing. */
+ * Blanks separate operands, but some contain blanks: AArch64's "8@[sp, 16]", or x86 with -masm=intel. Therefore a blank
+ * ends an operand of the form "N@..." only if another one of this form, or nothing, follows. */
 bool operand_split(const char **rest, const char **text, size_t *len);
 
 #endif

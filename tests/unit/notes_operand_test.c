@@ -271,10 +271,10 @@ registers_that_bpf_cannot_read(void **state)
 		 "the operand is relative to the segment register %gs, which BPF cannot read"},
 		{"4@%fs:tls@tpoff",
 		 "the operand is relative to the segment register %fs, which BPF cannot read"},
-		{"8@%rip", "%rip is no general register"},
-		{"8@%rfoo", "%rfoo is no general register"},
-		{"8@%r16", "%r16 is no general register"},
-		{"8@%averyveryverylongregistername", "%averyveryverylo is no general register"},
+		{"8@%rip", "%rip is not a general-purpose register"},
+		{"8@%rfoo", "%rfoo is not a general-purpose register"},
+		{"8@%r16", "%r16 is not a general-purpose register"},
+		{"8@%averyveryverylongregistername", "%averyveryverylo is not a general-purpose register"},
 	};
 
 	(void)state;
