@@ -154,7 +154,7 @@ has_type(const struct operand *operand, unsigned width, bool is_signed)
 	return operand->width_bytes == width && operand->is_signed == is_signed;
 }
 
-/* Where the binary is as the code is known to be, and the document says something else. */
+/* Arguments as the code is known to pass them, where the document says something else. */
 static size_t
 check_known_differences(const struct contract_tracepoint *row, const struct site *site,
 			struct findings *findings)
@@ -215,8 +215,8 @@ static void
 compare_places(struct findings *findings, const struct places *places, const char *full_name)
 {
 	const struct site *first = places->sites[0];
-	bool told_semaphores = false;
-	uint32_t told = 0;
+	bool reported_semaphores = false;
+	uint32_t reported = 0;
 
 	for (size_t p = 1; p < places->cnt; p++) {
 		const struct site *other = places->sites[p];
@@ -227,17 +227,17 @@ compare_places(struct findings *findings, const struct places *places, const cha
 
 			describe_arg(first, i, here);
 			describe_arg(other, i, there);
-			if ((told & UINT32_C(1) << i) || !strcmp(here, there))
+			if ((reported & UINT32_C(1) << i) || !strcmp(here, there))
 				continue;
-			told |= UINT32_C(1) << i;
+			reported |= UINT32_C(1) << i;
 			snprintf(message, sizeof(message),
 				 "the locations of %s differ in argument %u: it is %s at 0x%" PRIx64
 				 " and %s at 0x%" PRIx64 "; consumers read all locations alike",
 				 full_name, i + 1, here, first->address, there, other->address);
 			add(findings, full_name, i + 1, NULL, here, there, message);
 		}
-		if (first->semaphore_address != other->semaphore_address && !told_semaphores) {
-			told_semaphores = true;
+		if (first->semaphore_address != other->semaphore_address && !reported_semaphores) {
+			reported_semaphores = true;
 			add_message(findings, full_name,
 				    "the locations of %s differ in their semaphores: 0x%" PRIx64
 				    " at 0x%" PRIx64 " and 0x%" PRIx64 " at 0x%" PRIx64

@@ -1,14 +1,14 @@
 /* How two interfaces are compared.
  *
- * Notes know widths and signs, not names. So the arguments of a tracepoint are two words over a small alphabet, and
- * what became of one is found as the shortest way to make the other of it: by adding, leaving out and changing
- * letters. The same letters in another order are an order changed, with a guess at what went where. Where a side is a
- * known release and its notes are as that release promises, the letters get names, and what the contract knows to
- * have changed in meaning between the releases is told as well.
+ * Notes have widths and signs of arguments, not names. The arguments of a tracepoint, before and after, are therefore
+ * two words over a small alphabet, and the changes are the shortest edit from one to the other: letters added, removed
+ * and replaced. The same letters in another order are reported as reordered, with a guess at what went where. If a side
+ * is a known release, and its notes are as documented, the letters get names, and changes of meaning that the contract
+ * knows of are reported as well.
  *
- * What breaks whom: a consumer reads arguments by number and width (libbcc refuses another width, reading nothing). A
- * new argument at the end is not seen by it, one before others moves these. The sign alone changes nothing that is
- * read, only what half of the numbers mean. */
+ * What breaks: consumers read arguments by number and width (libbcc refuses another width and reads nothing). They do
+ * not see a new argument at the end, but one before others moves these. If only the sign changes, the same bytes are
+ * read, but half of the numbers mean something else. */
 #include "contract/diff.h"
 
 #include "base/buf.h"
@@ -22,7 +22,7 @@
 struct argument {
 	unsigned width;
 	bool is_signed;
-	const struct contract_arg *arg; /* NULL: not known */
+	const struct contract_arg *arg; /* NULL: unknown */
 };
 
 /* One tracepoint of one side. */
@@ -74,7 +74,7 @@ read_site(struct point *point, const struct site *site, const struct diff_side *
 		.args_cnt = site->args_cnt,
 	};
 	snprintf(point->full_name, sizeof(point->full_name), "%s:%s", site->provider, site->name);
-	/* Names are for those that are what they are called. */
+	/* Arguments get names only if they are as documented. */
 	bool named = point->row && point->row->args_cnt == site->args_cnt &&
 		     !contract_check_site(point->row, site, &findings);
 	for (unsigned i = 0; i < site->args_cnt; i++)
@@ -119,7 +119,7 @@ read_side(const struct diff_side *side)
 	return points;
 }
 
-/* "int32 (4 bytes, signed)", or what stands in parentheses. */
+/* "int32 (4 bytes, signed)", or without a name "4 bytes, signed". */
 static void
 describe(const struct argument *argument, char out[80])
 {
@@ -135,7 +135,7 @@ describe(const struct argument *argument, char out[80])
 struct differ {
 	struct changes *changes;
 	const struct point *before, *after;
-	unsigned release_before, release_after; /* 0: not known */
+	unsigned release_before, release_after; /* 0: unknown */
 };
 
 static struct change *
@@ -156,7 +156,7 @@ add(const struct differ *differ, enum change_kind kind, bool breaks, unsigned ar
 	return changes_add(differ->changes, &change);
 }
 
-/* What the contract says of changes of that argument's type between the two releases, and whether one breaks. */
+/* Appends what the contract says about changes of that argument's type between the releases; true if one breaks. */
 static bool
 known_changes(const struct differ *differ, unsigned argument, struct buf *text)
 {
@@ -196,7 +196,7 @@ add_retyped(const struct differ *differ, unsigned old, unsigned new)
 	buf_fini(&known);
 }
 
-/* is_last: none of those that were there comes behind it. */
+/* is_last: no existing argument follows it. */
 static void
 add_inserted(const struct differ *differ, unsigned new, bool is_last)
 {
@@ -221,7 +221,7 @@ add_deleted(const struct differ *differ, unsigned old)
 	add(differ, CHANGE_ARGUMENT_REMOVED, true, old + 1, argument->arg, was, NULL, message);
 }
 
-/* The same letters in another order: which argument may have gone where. */
+/* The same letters in another order: which argument may be which. */
 static bool
 add_reordered(const struct differ *differ)
 {
@@ -232,7 +232,7 @@ add_reordered(const struct differ *differ)
 
 	if (cnt != after->args_cnt)
 		return false;
-	/* What did not move stays; the others go to the first free place of theirs. */
+	/* An argument stays in its place if it can, else it comes from the first place that is free. */
 	for (unsigned i = 0; i < cnt; i++) {
 		from[i] = is_like(&before->args[i], &after->args[i]) ? i : cnt;
 		if (from[i] == i)
@@ -249,23 +249,24 @@ add_reordered(const struct differ *differ)
 			return false;
 	buf_init(&text, 1024);
 	buf_puts(&text, "the arguments are in another order: by width and sign,");
-	for (unsigned i = 0, told = 0; i < cnt; i++)
+	for (unsigned i = 0, moved = 0; i < cnt; i++)
 		if (from[i] != i)
-			buf_printf(&text, "%s argument %u may be the former %u", told++ ? "," : "", i + 1,
+			buf_printf(&text, "%s argument %u may be the former %u", moved++ ? "," : "", i + 1,
 				   from[i] + 1);
 	add(differ, CHANGE_REORDERED, true, 0, NULL, NULL, NULL, text.data);
 	buf_fini(&text);
 	return true;
 }
 
-/* The shortest way from one word to the other; of ways of equal length the one that keeps arguments in their places,
- * and adds and removes behind them. */
+/* The shortest edit; of equally short ones the one that keeps arguments in their places, and adds and removes after
+ * them.
+ */
 static void
 compare_arguments(const struct differ *differ)
 {
 	const struct point *before = differ->before, *after = differ->after;
 	unsigned n = before->args_cnt, m = after->args_cnt;
-	unsigned cost[SITE_ARGS_MAX + 1][SITE_ARGS_MAX + 1]; /* of what is left from there on */
+	unsigned cost[SITE_ARGS_MAX + 1][SITE_ARGS_MAX + 1]; /* of the rest, from there on */
 
 	for (unsigned i = n + 1; i-- > 0;)
 		for (unsigned k = m + 1; k-- > 0;) {
@@ -298,7 +299,7 @@ compare_arguments(const struct differ *differ)
 }
 
 static void
-compare_points_of_one(const struct differ *differ)
+compare_pair(const struct differ *differ)
 {
 	const struct point *before = differ->before, *after = differ->after;
 	bool same = before->args_cnt == after->args_cnt;
@@ -325,14 +326,14 @@ add_semaphores(const struct differ *differ, bool all)
 	}
 }
 
-/* What the contract knows and notes cannot tell. */
+/* What the contract knows and notes cannot show. */
 static void
 add_meanings(struct differ *differ, const struct points *before, const struct points *after)
 {
 	const struct contract_change *known;
 	unsigned low = differ->release_before, high = differ->release_after;
 	bool back = low > high;
-	size_t told = differ->changes->cnt;
+	size_t reported = differ->changes->cnt;
 
 	if (back) {
 		low = differ->release_after;
@@ -341,7 +342,7 @@ add_meanings(struct differ *differ, const struct points *before, const struct po
 	for (size_t i = 0; (known = contract_change(i)); i++) {
 		const struct contract_tracepoint *row = contract_get(known->id);
 		struct point key;
-		bool is_told = false;
+		bool is_known = false;
 		char message[640], name[16];
 
 		if (known->release <= low || known->release > high)
@@ -353,14 +354,14 @@ add_meanings(struct differ *differ, const struct points *before, const struct po
 			bsearch(&key, after->items, after->cnt, sizeof(key), compare_points);
 		if (!old || !new)
 			continue;
-		for (size_t k = 0; k < told && !is_told; k++) {
+		for (size_t k = 0; k < reported && !is_known; k++) {
 			const struct change *change = &differ->changes->items[k];
 
-			is_told = change->kind == CHANGE_RETYPED && known->before && change->tracepoint &&
-				  !strcmp(change->tracepoint, row->full_name) &&
-				  change->argument == known->argument;
+			is_known = change->kind == CHANGE_RETYPED && known->before && change->tracepoint &&
+				   !strcmp(change->tracepoint, row->full_name) &&
+				   change->argument == known->argument;
 		}
-		if (is_told)
+		if (is_known)
 			continue;
 		differ->before = old;
 		differ->after = new;
@@ -408,7 +409,7 @@ compare_changes(const void *pa, const void *pb)
 	return a < b ? -1 : a > b;
 }
 
-/* What concerns one argument stands together. */
+/* Changes of one argument come together. */
 static void
 sort_changes(struct changes *changes)
 {
@@ -435,7 +436,7 @@ diff_interfaces(const struct diff_side *before, const struct diff_side *after, s
 		.release_before = before->release,
 		.release_after = after->release,
 	};
-	size_t common = 0, switched = 0, told = 0;
+	size_t common = 0, switched = 0, added = 0;
 
 	for (size_t pass = 0; pass < 2; pass++)
 		for (size_t i = 0, k = 0; i < olds.cnt || k < news.cnt;) {
@@ -448,12 +449,12 @@ diff_interfaces(const struct diff_side *before, const struct diff_side *after, s
 			if (pass == 0 && order != 0) {
 				add_whole(&differ, order > 0);
 			} else if (pass == 0) {
-				compare_points_of_one(&differ);
+				compare_pair(&differ);
 				common++;
 				switched += differ.before->has_semaphore != differ.after->has_semaphore;
 			} else if (order == 0 &&
 				   differ.before->has_semaphore != differ.after->has_semaphore &&
-				   (switched < common || told++ == 0)) {
+				   (switched < common || added++ == 0)) {
 				add_semaphores(&differ, switched == common && common > 1);
 			}
 		}

@@ -1,4 +1,4 @@
-/* Two interfaces compared: those of two binaries, or of a release and a binary. Pure. */
+/* Compares two interfaces: those of two binaries, or of a release and a binary. Pure. */
 #ifndef TPCHECK_CONTRACT_DIFF_H
 #define TPCHECK_CONTRACT_DIFF_H
 
@@ -9,14 +9,14 @@
 #include <stddef.h>
 
 struct diff_side {
-	/* What the binary's notes say; NULL: what the release promises, for a machine with pointers of that size. */
+	/* A binary's notes; NULL: what the release documents, for a machine with pointers of that size. */
 	const struct site *sites;
 	size_t sites_cnt;
 	unsigned pointer_bytes;
-	unsigned release; /* 0: not known; then nothing is said of meanings and names */
+	unsigned release; /* 0: unknown; then names and meanings are not compared */
 };
 
-/* Appends what is different in the new one; all changes are ordered by tracepoint and argument then. */
+/* Appends the changes, and sorts all of them by tracepoint and argument. */
 void diff_interfaces(const struct diff_side *before, const struct diff_side *after, struct changes *changes);
 
 #endif

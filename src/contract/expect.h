@@ -1,8 +1,8 @@
-/* What a scenario expects, and the comparison with what came.
+/* What a scenario expects, and the comparison with the events that came.
  *
- * A scenario adds the events that must come, each with a wanted value for every argument: an argument left
- * out, a name that the contract does not have or a value of another type is an error of the scenario, found
- * before anything is compared. Whatever comes and was not expected is a finding as well.
+ * A scenario adds the events that must come, with a value for every argument. A missing argument, a name that the
+ * contract does not have, or a value of another type is an error of the scenario, found before anything is compared. An
+ * event that was not expected is a finding as well.
  *
  *	expect_source(x, "getblock %s 3", hash);
  *	struct expected *e = expect_event(x, TP_UTXOCACHE_ADD, FINDING_CONTRACT, "output %zu of tx %zu", n, i);
@@ -11,9 +11,8 @@
  *	...
  *
  * Events are compared in order, unless the lane says otherwise; one out of order is a finding about a detail. A
- * scenario whose events come from several independent threads or peers opens a lane for each: an event belongs to
- * the first lane that selects it, and
- * order holds within a lane. */
+ * scenario whose events come from several independent threads or peers opens a lane for each: an event belongs to the
+ * first lane that selects it, and order matters only within a lane. */
 #ifndef TPCHECK_CONTRACT_EXPECT_H
 #define TPCHECK_CONTRACT_EXPECT_H
 
@@ -31,37 +30,37 @@ struct expected; /* one expected event; belongs to its struct expect */
 
 struct expect *expect_new(void);
 void expect_free(struct expect *x);
-/* The release that is judged; before anything is expected. RELEASE_MASTER from the start. Expectations are written as
- * master's rows have it: arguments that the release does not have are left out, those of another type or unit are
- * compared as such. What it means otherwise is the scenario's to know. */
+/* The release to compare with, initially RELEASE_MASTER; to be called before anything is expected. Expectations are
+ * written for master's rows: arguments that the release does not have are ignored, and those of another type or unit
+ * are converted. Other differences are the scenario's business. */
 void expect_release(struct expect *x, unsigned release);
 
-/* Where the wanted values that follow come from; told with a finding. */
+/* Where the values that follow come from; reported with a finding. */
 void expect_source(struct expect *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* An event that must come. what says which one it is, for people: "output 1 of transaction 2". kind is that of
- * the event's absence and, unless changed by want_kind, of its arguments. Never NULL. */
+/* An event that must come. what says to people which one it is: "output 1 of transaction 2". kind is the kind of a finding
+ * about its absence and, unless want_kind changes it, about its arguments. Never NULL. */
 struct expected *expect_event(struct expect *x, enum tracepoint_id tracepoint, enum finding_kind kind,
 			      const char *what, ...) __attribute__((format(printf, 4, 5)));
 
-/* One wanted value for the argument of that name. */
+/* The value that the argument of that name must have. */
 void want_int(struct expected *e, const char *argument, int64_t value);
 void want_uint(struct expected *e, const char *argument, uint64_t value);
 void want_bool(struct expected *e, const char *argument, bool value);
 void want_hash(struct expected *e, const char *argument, const uint8_t hash_wire[32]);
 void want_string(struct expected *e, const char *argument, const char *value);
-/* A string longer than a record has room for: what came has to be its beginning and marked as cut. */
+/* A string that is too long for a record: what comes must be its beginning, and marked as cut. */
 void want_cut_string(struct expected *e, const char *argument, const char *value);
-/* The whole of the bytes; what came may have been cut at RECORD_PAYLOAD_BYTES, the length told may not. */
+/* All the bytes; what comes may be cut at RECORD_PAYLOAD_BYTES, but the length that was passed may not. */
 void want_bytes(struct expected *e, const char *argument, const void *bytes, size_t len);
-/* From lo to hi, both allowed; for integers of both signs, and for measures alone. */
+/* From lo to hi, inclusive; for signed and unsigned measurements. */
 void want_range(struct expected *e, const char *argument, int64_t lo, int64_t hi);
 /* One of these, where the node chooses at random. */
 void want_string_of(struct expected *e, const char *argument, const char *const *values, size_t cnt);
-/* Changes the kind of the argument wanted last. */
+/* Changes the kind of the last argument. */
 void want_kind(struct expected *e, enum finding_kind kind);
 
-/* Conditions by which a lane selects events: all that are given must hold. */
+/* Which events a lane selects: all conditions that are given must hold. */
 struct lane_select {
 	uint64_t tracepoints;     /* bits 1 << id; 0: all */
 	const char *int_argument; /* this argument must be int_value */
@@ -72,22 +71,22 @@ struct lane_select {
 enum lane_order {
 	LANE_ORDERED,
 	LANE_ANY_ORDER,
-	LANE_IGNORED, /* events here are neither wanted nor blamed; expecting one is an error */
+	LANE_IGNORED, /* its events are ignored; expecting one is an error */
 };
-/* Opens a lane; events expected from now on belong to it. The lane that exists from the start selects all
- * that no other does. name and select's strings are copied. */
+/* Opens a lane; events expected from now on belong to it. The main lane exists from the start, and selects what no
+ * other does. name and select's strings are copied. */
 void expect_lane(struct expect *x, const char *name, enum lane_order order, const struct lane_select *select);
-/* Goes on with the lane that exists from the start. */
+/* Continues with the main lane. */
 void expect_main_lane(struct expect *x);
-/* The kind of a finding about an event that was not expected in the current lane; contract from the start. */
+/* The kind of a finding about an unexpected event in the current lane; initially FINDING_CONTRACT. */
 void expect_extra_kind(struct expect *x, enum finding_kind kind);
 
-/* Drops what was expected of these tracepoints (the binary does not have them). */
+/* Drops what was expected of these tracepoints, which the binary does not have. */
 void expect_drop(struct expect *x, uint64_t tracepoints);
 
-/* Compares. subject is the tracepoint that the scenario is about: at least one event of it has to be
- * expected, as the positive control without which silence proves nothing. Appends findings.
- * Returns 0 when the comparison was made (whatever it found), -EINVAL when the expectations are not sound. */
+/* Compares, and appends findings. subject is the tracepoint that the scenario is about: at least one event of it must
+ * be expected, as the positive control, without which silence proves nothing. 0, whatever was found; -EINVAL: the
+ * expectations are not sound. */
 int expect_match(const struct expect *x, enum tracepoint_id subject, const struct event *events,
 		 size_t events_cnt, struct findings *findings, struct diag *diag);
 

@@ -1,4 +1,4 @@
-/* What expect.c and want.c build, match.c compares and mismatch.c reports. Private to these files. */
+/* What expect.c and want.c build, match.c compares and mismatch.c reports. Private to src/contract. */
 #ifndef TPCHECK_CONTRACT_EXPECT_PRIVATE_H
 #define TPCHECK_CONTRACT_EXPECT_PRIVATE_H
 
@@ -79,7 +79,7 @@ void want_fini(struct want *want);
 bool want_fits(const struct want *want, const struct value *value);
 void want_format(const struct contract_arg *arg, const struct want *want, struct buf *out);
 
-/* mismatch.c: findings about the event at position at in the lane; for a missing one, about the gap before that. */
+/* mismatch.c: appends findings. at is the event's position in the lane; a missing one should be before it. */
 void mismatch_wrong_args(const struct expected *e, const struct lane_events *events, size_t at,
 			 struct findings *findings);
 /* is_elsewhere: it came, but out of order. */

@@ -1,8 +1,8 @@
-/* How the interface came to be what it is. The rows tell of master; here stands what was otherwise before, and from
- * both follows what each release promises.
+/* The history of the interface. The rows are those of master; with what changed before, listed here, the rows of each
+ * release follow.
  *
  * Source: the code and doc/tracing.md of v23.0, v25.0, v27.0, v28.0rc2, v30.0rc1 and master. Where a release's document
- * and code differ, "difference" says it. */
+ * and code differ, "difference" says how. */
 #include "contract/contract.h"
 
 #include <ctype.h>
@@ -27,7 +27,7 @@ static const char *const modes_before_31[] = {"NONE", "IF_NEEDED", "PERIODIC", "
 #define POSITION_CHANGE "the change position is -1 after a failure; it was 0"
 #define ADDRESS_CHANGE  "the document says that addresses may be longer than 68 characters"
 
-/* By release. Two changes of one argument: the older one first. */
+/* By release; of two changes of one argument, the older one comes first. */
 static const struct contract_change changes[] = {
 	{25, TP_VALIDATION_BLOCK_CONNECTED, 6, true,
 	 "the duration is in nanoseconds; it was in microseconds, and the document said so until v29",
@@ -99,7 +99,7 @@ make_past(void)
 			while (row->args_cnt && row->args[row->args_cnt - 1].since > RELEASE_FIRST + r)
 				row->args_cnt--;
 		}
-	/* From the latest change back, so that the oldest that came after a release has the last word. */
+	/* From the latest change back: the first one after a release decides how its row was. */
 	for (unsigned c = CHANGES_CNT; c-- > 0;)
 		for (unsigned release = RELEASE_FIRST; changes[c].before && release < changes[c].release;
 		     release++)
@@ -127,24 +127,24 @@ contract_change(size_t idx)
 bool
 release_parse(const char *text, unsigned *release)
 {
-	unsigned long minor = 0;
+	unsigned long second = 0;
 	char *end;
 
 	*release = RELEASE_MASTER;
 	if (!strcmp(text, "master"))
 		return true;
 	text += *text == 'v';
-	/* Before v22 the first number was 0. */
+	/* Two digits: before v22 the first number was 0. */
 	if (!isdigit((unsigned char)text[0]) || !isdigit((unsigned char)text[1]) ||
 	    isdigit((unsigned char)text[2]))
 		return false;
 	*release = (unsigned)strtoul(text, &end, 10);
 	if (*end == '.' && isdigit((unsigned char)end[1]))
-		minor = strtoul(end + 1, &end, 10);
+		second = strtoul(end + 1, &end, 10);
 	while (isalnum((unsigned char)*end) || *end == '.' || *end == '-')
 		end++;
-	/* What is developed after a release calls itself by that release and 99. */
-	if (minor == 99)
+	/* The version of master is that of the last release, with 99. */
+	if (second == 99)
 		(*release)++;
 	return !*end && *release >= RELEASE_FIRST && *release <= RELEASE_MASTER;
 }

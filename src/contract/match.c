@@ -32,7 +32,7 @@ struct pairing {
 	bool *taken;     /* of each event: it is paired */
 };
 
-/* How many arguments are wrong; the arguments that the event lacks count too. */
+/* How many arguments are wrong or missing. */
 static unsigned
 wrong_args(const struct expected *e, const struct event *event)
 {
@@ -103,7 +103,7 @@ pair_any_order(struct pairing *pairing)
 struct stretch {
 	struct pairing *pairing;
 	size_t first, wants_cnt, events_cnt;
-	bool *want_came, *event_wanted; /* it has its like on the other side, wherever that is */
+	bool *want_came, *event_wanted; /* whether something equal is on the other side, at any position */
 	uint32_t *costs;                /* (wants_cnt + 1) * (events_cnt + 1) */
 };
 
@@ -114,7 +114,7 @@ cost_at(const struct stretch *stretch, size_t w, size_t g)
 	return &stretch->costs[w * (stretch->events_cnt + 1) + g];
 }
 
-/* The cost when the expected event before w and the event before g are one pair; UINT32_MAX: they cannot be. */
+/* The same if the last two of these are a pair; UINT32_MAX: they cannot be one. */
 static uint32_t
 cost_of_pair(const struct stretch *stretch, size_t w, size_t g)
 {
@@ -130,7 +130,7 @@ cost_of_pair(const struct stretch *stretch, size_t w, size_t g)
 }
 
 static void
-find_likes(struct stretch *stretch)
+find_equals(struct stretch *stretch)
 {
 	for (size_t w = 0; w < stretch->wants_cnt; w++)
 		for (size_t g = 0; g < stretch->events_cnt; g++)
@@ -157,7 +157,7 @@ fill_costs(struct stretch *stretch)
 		}
 }
 
-/* Goes the cheapest way back, and pairs what it pairs. */
+/* Follows the cheapest way back, and makes its pairs. */
 static void
 trace_back(struct stretch *stretch)
 {
@@ -185,7 +185,7 @@ align(struct stretch *stretch)
 	stretch->want_came = xcalloc(stretch->wants_cnt, sizeof(*stretch->want_came));
 	stretch->event_wanted = xcalloc(stretch->events_cnt, sizeof(*stretch->event_wanted));
 	stretch->costs = xcalloc(cells, sizeof(*stretch->costs));
-	find_likes(stretch);
+	find_equals(stretch);
 	fill_costs(stretch);
 	trace_back(stretch);
 	free(stretch->want_came);

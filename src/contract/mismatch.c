@@ -1,4 +1,4 @@
-/* What a scenario is told about events that are missing, wrong or unexpected. */
+/* Findings about events that are missing, wrong or unexpected. */
 #include "contract/expect_private.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ format_expected(const struct expected *e, struct buf *out)
 	buf_putc(out, ')');
 }
 
-/* The events around one of a lane (or around the gap before it), with their times. */
+/* The events around one of a lane, with their times; unless is_marked, around the gap before it. */
 static char *
 format_context(const struct lane_events *events, size_t at, bool is_marked)
 {
@@ -82,7 +82,7 @@ mismatch_missing(const struct expected *e, const struct lane_events *events, siz
 		 struct findings *findings)
 {
 	const char *how = is_elsewhere ? "fired out of order" : "did not fire";
-	/* The document promises when a tracepoint fires, and no order between several. */
+	/* The document says when a tracepoint fires, but nothing about the order of several. */
 	enum finding_kind kind = is_elsewhere ? FINDING_DETAIL : e->kind;
 	struct buf want, message;
 

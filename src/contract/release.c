@@ -1,16 +1,16 @@
-/* Bitcoin Core's FormatFullVersion() has its version as a text: "v25.0.0", "v28.0.0rc2", "v31.99.0-d84fc352cbc1", or,
- * in a build from a tag, "v28.0rc2". What a compiler makes of that differs:
+/* Bitcoin Core's FormatFullVersion() contains its version as a text: "v25.0.0", "v28.0.0rc2", "v31.99.0-d84fc352cbc1" or,
+ * in a build from a tag, "v28.0rc2". Compilers turn it into different things:
  *
- *   the text in .rodata, with its NUL                  clang, and GCC before it learnt to build strings in place
- *   the first 16 bytes among other 16-byte constants   GCC, of a text that long: nothing tells where it ends
- *   pieces of 4 and 8 bytes within instructions        GCC on x86, of a shorter one: "v25." and ".0.0"
- *   nothing that can be found                          machines that put constants together 16 bits at a time
+ *   the text in .rodata, with its NUL                  clang, and older versions of GCC
+ *   the first 16 bytes among other 16-byte constants   GCC, if it is that long; nothing shows where it ends
+ *   pieces of 4 and 8 bytes in instructions            GCC on x86, if it is shorter: "v25." and ".0.0"
+ *   nothing that can be found                          machines that build constants 16 bits at a time
  *
- * So the text is looked for in what is not code, then in code. Something like it may stand in a sentence ("removed in
- * v31.0."): it has a blank before it, or a full stop behind, and is believed only where the tracepoints agree.
+ * The text is therefore searched for outside of code, then in code. A sentence may contain a version, too ("removed in
+ * v31.0."): it has a blank before it or a full stop after it, and counts only if the tracepoints agree.
  *
- * Without a version, the tracepoints say which releases come into question: those whose contract they break least.
- * The texts below then tell neighbours apart that have the same tracepoints. */
+ * Without a version, the candidates are the releases whose contract the tracepoints violate least. The texts below
+ * distinguish neighbours that have the same tracepoints. */
 #include "contract/release.h"
 
 #include "contract/contract.h"
@@ -60,7 +60,7 @@ is_start(const char *s, const char *end)
 	       s[3] == '.';
 }
 
-/* Behind the numbers: the end of the text, or what a build from between two tags adds. */
+/* After the numbers: the end of the text, or what a build of a commit without a tag adds. */
 static bool
 is_end(const char *s, const char *end)
 {
@@ -68,13 +68,12 @@ is_end(const char *s, const char *end)
 		return true;
 	if (*s++ != '-')
 		return false;
-	/* "-d84fc352cbc1", "-gd84f...", "-unk", and "-dirty" behind these */
+	/* "-d84fc352cbc1", "-gd84f...", "-unk", and "-dirty" after these */
 	return end - s >= 3 && (isxdigit((unsigned char)*s) || *s == 'g' || *s == 'u') &&
 	       isalnum((unsigned char)s[1]) && isalnum((unsigned char)s[2]);
 }
 
-/* Of a text in one piece at s, which is_start: "v28.0", "v28.0.0", "v28.0rc2"; out gets it without what a
- * build adds. */
+/* A text in one piece at s, where is_start: "v28.0", "v28.0.0", "v28.0rc2". out gets it without what a build adds. */
 static enum trust
 read_whole(const char *start, const char *s, const char *end, char out[VERSION_MAX])
 {
@@ -100,12 +99,12 @@ read_whole(const char *start, const char *s, const char *end, char out[VERSION_M
 										   : TRUST_DOUBTFUL;
 }
 
-/* Of a text in pieces, within instructions: "v25." and a little behind it ".0.0"; or "v28.0.0r" in one. */
+/* A text in pieces, in instructions: "v25." and soon after it ".0.0"; or "v28.0.0r" in one. */
 static enum trust
 read_pieces(const char *s, const char *end, char out[VERSION_MAX])
 {
-	enum { BEHIND_MAX = 64 };
-	const char *last = end - s > 4 + BEHIND_MAX ? s + 4 + BEHIND_MAX : end;
+	enum { DISTANCE_MAX = 64 };
+	const char *last = end - s > 4 + DISTANCE_MAX ? s + 4 + DISTANCE_MAX : end;
 
 	if (end - s >= 7 && isdigit((unsigned char)s[4]) &&
 	    ((s[5] == '.' && isdigit((unsigned char)s[6])) || (s[5] == 'r' && s[6] == 'c'))) {
@@ -126,8 +125,8 @@ bool
 release_traces_feed(struct release_traces *traces, const struct chunk *chunk)
 {
 	const char *start = chunk->bytes, *end = start + chunk->sz, *s = start;
-	/* What begins in the last bytes comes again in the next chunk, and is whole there; what begins with the
-	 * first byte was seen in the one before, and there is told what is before it. */
+	/* What begins in the last bytes comes again in the next chunk, complete. What begins with the first byte was
+	 * seen in the previous chunk, together with the byte before it. */
 	const char *last = chunk->is_last || chunk->sz < VERSION_MAX ? end : end - VERSION_MAX;
 	char version[VERSION_MAX];
 
@@ -137,7 +136,7 @@ release_traces_feed(struct release_traces *traces, const struct chunk *chunk)
 		if (is_start(s, end)) {
 			enum trust trust = read_whole(start, s, end, version);
 
-			/* Some linkers put constants into the same segment. */
+			/* Some linkers put constants into the segment with the code. */
 			if (chunk->is_code && trust != TRUST_SURE)
 				trust = read_pieces(s, end, version);
 
@@ -163,12 +162,12 @@ release_traces_feed_marks(struct release_traces *traces, const struct chunk *chu
 		traces->has_wallet_mark = true;
 }
 
-/* How badly the tracepoints fit a release: what is missing, too much, or of another type. */
+/* How badly the tracepoints fit a release: how many are missing, extra, or of another type. */
 static size_t
-count_offences(const struct site *const *sorted, size_t cnt, unsigned release)
+count_violations(const struct site *const *sorted, size_t cnt, unsigned release)
 {
 	struct findings findings = {0};
-	size_t offences = 0;
+	size_t violations = 0;
 
 	for (int id = 0; id < TRACEPOINTS_CNT; id++) {
 		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
@@ -179,31 +178,31 @@ count_offences(const struct site *const *sorted, size_t cnt, unsigned release)
 			if (site_is_of(sorted[i], row->context, row->name))
 				site = sorted[i];
 		if (then && site)
-			offences += contract_check_site(then, site, &findings);
+			violations += contract_check_site(then, site, &findings);
 		else
-			offences += (then != NULL) != (site != NULL);
+			violations += (then != NULL) != (site != NULL);
 	}
 	findings_fini(&findings);
-	return offences;
+	return violations;
 }
 
-/* The first site of each tracepoint is enough here. */
+/* Only the first site of each tracepoint is needed. */
 static size_t
 keep_first(const struct site **sorted, size_t cnt)
 {
-	size_t kept = 0;
+	size_t first_cnt = 0;
 
 	for (size_t i = 0; i < cnt; i++)
-		if (!kept || !site_is_like(sorted[kept - 1], sorted[i]))
-			sorted[kept++] = sorted[i];
-	return kept;
+		if (!first_cnt || !site_is_like(sorted[first_cnt - 1], sorted[i]))
+			sorted[first_cnt++] = sorted[i];
+	return first_cnt;
 }
 
 struct range {
 	unsigned first, last;
 };
 
-/* The releases that the tracepoints fit best; all when there is none of the documented ones. */
+/* The releases that the tracepoints fit best; all of them if no tracepoint is documented. */
 static struct range
 range_of_sites(const struct site *sites, size_t sites_cnt)
 {
@@ -214,22 +213,23 @@ range_of_sites(const struct site *sites, size_t sites_cnt)
 
 	for (size_t i = 0; i < cnt; i++)
 		any |= contract_find(sorted[i]->provider, sorted[i]->name) != NULL;
-	/* Neighbours have the same number; of two groups with the same the later counts. */
+	/* Releases with the same tracepoints are neighbours; if two such groups fit equally well, the later one
+	 * counts. */
 	for (unsigned release = RELEASE_FIRST; any && release <= RELEASE_MASTER; release++) {
-		size_t offences = count_offences(sorted, cnt, release);
+		size_t violations = count_violations(sorted, cnt, release);
 
-		if (offences > best)
+		if (violations > best)
 			continue;
-		if (offences < best || range.last != release - 1)
+		if (violations < best || range.last != release - 1)
 			range.first = release;
 		range.last = release;
-		best = offences;
+		best = violations;
 	}
 	free(sorted);
 	return range;
 }
 
-/* Narrows the range by the texts that are there, and that are not; *because gets one that did. */
+/* Narrows the range by the texts that are there and those that are missing; *because gets one that is there. */
 static struct range
 narrow(struct range range, const struct release_traces *traces, const char **because)
 {
@@ -241,7 +241,7 @@ narrow(struct range range, const struct release_traces *traces, const char **bec
 	for (size_t i = 0; i < MARKS_CNT; i++) {
 		bool is_there = traces->marks & UINT32_C(1) << i;
 
-		/* Where a text is missing that all of them have, the file is none of which texts tell. */
+		/* If a text is missing that all releases in the range have, texts prove nothing in this file. */
 		if (!is_there && marks[i].release <= range.first) {
 			*because = NULL;
 			return range;
@@ -255,7 +255,7 @@ narrow(struct range range, const struct release_traces *traces, const char **bec
 			narrowed.last = marks[i].release - 1;
 		}
 	}
-	/* Texts that contradict each other say nothing. */
+	/* Texts that contradict each other prove nothing. */
 	if (narrowed.first > narrowed.last) {
 		*because = NULL;
 		return range;
@@ -275,7 +275,7 @@ format_range(struct range range, char out[40])
 			 release_name(range.last, last));
 }
 
-/* A version of a release that is not in the contract: before the first, or after the last. */
+/* A version before the first release of the contract, or after the last. */
 static bool
 guess_beyond(const char *version, struct release_guess *guess)
 {

@@ -1,5 +1,5 @@
-/* Which release of Bitcoin Core a binary is of, when nobody says: found from the version that it carries, from texts
- * that came with a release, and from its tracepoints. Pure: the bytes are handed in. */
+/* Finds the release of Bitcoin Core that a binary belongs to: by its version, by texts that a release added, and by its
+ * tracepoints. Pure: the caller reads the file. */
 #ifndef TPCHECK_CONTRACT_RELEASE_H
 #define TPCHECK_CONTRACT_RELEASE_H
 
@@ -10,16 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What was found among a file's bytes; begin with {0}. */
+/* What was found in a file's bytes; start with {0}. */
 struct release_traces {
-	char version[32];     /* "v28.0.0rc2", "v31.99.0"; "" when none was found that can be sure */
-	char doubtful[32];    /* one that may be part of a sentence, or chance */
+	char version[32];     /* "v28.0.0rc2", "v31.99.0"; "" if none was found for certain */
+	char doubtful[32];    /* one that may be part of a sentence, or a coincidence */
 	bool has_marks;       /* release_traces_feed_marks was called */
-	uint32_t marks;       /* bit i: text i of the list was seen */
-	bool has_wallet_mark; /* a text that only the wallet has was seen */
+	uint32_t marks;       /* bit i: text i of the list was found */
+	bool has_wallet_mark; /* a text that only the wallet has was found */
 };
 
-/* Looks for a version. False once nothing better can come. */
+/* Looks for a version. False once there is no need to look further. */
 bool release_traces_feed(struct release_traces *traces, const struct chunk *chunk);
 /* Looks for the texts. */
 void release_traces_feed_marks(struct release_traces *traces, const struct chunk *chunk);
@@ -30,7 +30,7 @@ struct release_guess {
 	char why[320];
 };
 
-/* Always gives one, RELEASE_MASTER where all else fails. */
+/* Always finds one; RELEASE_MASTER if all else fails. */
 void release_guess(const struct release_traces *traces, const struct site *sites, size_t sites_cnt,
 		   struct release_guess *guess);
 

@@ -1,4 +1,4 @@
-/* The rows of tracepoints.def, and the macros that they are written with. */
+/* The rows of tracepoints.def, and their macros. */
 #include "contract/contract.h"
 
 #include <string.h>

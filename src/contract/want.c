@@ -41,8 +41,8 @@ op_fits_type(enum want_op op, enum arg_type type)
 	return false;
 }
 
-/* The want of an argument, ready to be filled; a spare one after a mistake, and for an argument that came with a later
- * release. Scenarios are written for master's rows; an argument keeps its place. */
+/* The want of an argument, to be filled; the spare one after a mistake, or for an argument that only later releases
+ * have. Scenarios are written for master's rows, and arguments keep their places. */
 static struct want *
 begin_want(struct expected *e, const char *argument, enum want_op op)
 {
@@ -138,7 +138,7 @@ want_range(struct expected *e, const char *argument, int64_t lo, int64_t hi)
 				  argument, e->row->full_name, lo, hi);
 	want->lo = lo;
 	want->hi = hi;
-	/* The only unit that ever changed: block_connected's duration was in microseconds once. */
+	/* The only unit that ever changed: block_connected's duration was in microseconds. */
 	if (e->last_want < e->args_cnt && !strcmp(unit_of(&e->row->args[e->last_want]), "us") &&
 	    !strcmp(unit_of(&contract_get(e->tracepoint)->args[e->last_want]), "ns")) {
 		want->lo = lo / 1000;
@@ -160,7 +160,7 @@ want_string_of(struct expected *e, const char *argument, const char *const *valu
 void
 want_kind(struct expected *e, enum finding_kind kind)
 {
-	/* The spare one, after a mistake or a want that this release does not have, may have any kind. */
+	/* With the spare one in use, the kind does not matter. */
 	if (e->last_want < e->args_cnt || e->wants[e->args_cnt].op != WANT_NOTHING)
 		e->wants[e->last_want].kind = kind;
 	else
@@ -182,7 +182,7 @@ want_fits(const struct want *want, const struct value *value)
 	case WANT_BOOL:
 		return value->u == want->u;
 	case WANT_RANGE:
-		/* An unsigned one that no signed one can hold is above any range. */
+		/* An unsigned value that does not fit a signed one is above any range. */
 		if (value->type != VALUE_INT && value->u > INT64_MAX)
 			return false;
 		return value->i >= want->lo && value->i <= want->hi;

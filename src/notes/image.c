@@ -119,7 +119,7 @@ read_at(const struct image *image, int fd, void *out, size_t sz, uint64_t offset
 			return fail(image, err, diag, "%s", strerror(-err));
 		}
 		if (n == 0)
-			return fail(image, -EBADMSG, diag, "the file became shorter while it was read");
+			return fail(image, -EBADMSG, diag, "the file was truncated while it was being read");
 		done += (size_t)n;
 	}
 	return 0;
@@ -212,10 +212,12 @@ check_header(struct image *image, int fd, struct diag *diag)
 			    (uintmax_t)tables.phnum, SEGMENTS_MAX);
 	if (tables.shnum && (tables.shoff == 0 ||
 			     tables.shentsize != (image->is_64bit ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr))))
-		return fail(image, -EBADMSG, diag, "the section table has no place or an unknown entry size");
+		return fail(image, -EBADMSG, diag,
+			    "the section table has no offset or an unknown entry size");
 	if (tables.phnum && (tables.phoff == 0 ||
 			     tables.phentsize != (image->is_64bit ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr))))
-		return fail(image, -EBADMSG, diag, "the segment table has no place or an unknown entry size");
+		return fail(image, -EBADMSG, diag,
+			    "the segment table has no offset or an unknown entry size");
 	if (!is_inside(image, tables.shoff, tables.shnum * tables.shentsize))
 		return fail(image, -EBADMSG, diag,
 			    "the section table lies outside the file; it may be truncated");

@@ -515,12 +515,12 @@ place_sites(const struct reader *reader)
 		if (image_file_offset(reader->image, site->address, 1, IMAGE_EXECUTABLE, &site->file_offset,
 				      &diag))
 			add_problem(notes, site,
-				    "notes: failed to place tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
+				    "notes: failed to locate tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
 				    ": %s",
 				    site->provider, site->name, reader->label, site->address, diag.text);
 		else if (!is_nop(reader, site))
 			add_problem(notes, site,
-				    "notes: failed to place tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
+				    "notes: failed to locate tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
 				    ": the instruction there is not the nop that marks a tracepoint",
 				    site->provider, site->name, reader->label, site->address);
 		if (!site->semaphore_address)
@@ -533,12 +533,12 @@ place_sites(const struct reader *reader)
 					    &site->semaphore_file_offset, &diag);
 		if (!err && site->semaphore_file_offset % 2) {
 			site->semaphore_file_offset = 0;
-			err = diag_fail(&diag, -ERANGE, "it lies at an odd place, which the kernel refuses");
+			err = diag_fail(&diag, -ERANGE, "it lies at an odd offset, which the kernel refuses");
 		}
 		if (err)
 			add_problem(
 				notes, site,
-				"notes: failed to place the semaphore of tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
+				"notes: failed to locate the semaphore of tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
 				": %s",
 				site->provider, site->name, reader->label, site->semaphore_address,
 				diag.text);

@@ -1,4 +1,4 @@
-/* What the commands that look at files alone have to say: tpcheck abi and tpcheck diff, for people and for machines. */
+/* The output of tpcheck abi and tpcheck diff, for people and machines. */
 #ifndef TPCHECK_REPORT_ABI_H
 #define TPCHECK_REPORT_ABI_H
 
@@ -11,13 +11,13 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* One file, or a release in its place. */
+/* A file, or a release in its place. */
 struct report_binary {
 	const char *path;    /* NULL: a release */
-	const char *release; /* "v28", "master"; NULL: not known */
-	const char *version; /* as the file says, "v28.0.0"; NULL */
+	const char *release; /* "v28", "master"; NULL: unknown */
+	const char *version; /* that the file gives, "v28.0.0"; NULL */
 	const char *why;     /* why that release */
-	const char *machine; /* NULL where it was not read */
+	const char *machine; /* NULL: the file was not read */
 	unsigned address_bytes;
 	bool is_big_endian, is_position_independent;
 	const struct site *sites;
@@ -34,7 +34,7 @@ struct report_abi {
 	void *cookie;
 };
 void report_abi_text(FILE *out, const struct report_abi *abi);
-/* One JSON object (doc/json.md), with a newline at the end; the caller frees it. */
+/* One JSON object (doc/json.md), with a final newline; the caller frees it. */
 char *report_abi_json(const struct report_abi *abi);
 
 struct report_diff {
@@ -43,7 +43,7 @@ struct report_diff {
 	struct report_binary before, after;
 	const struct changes *changes;
 };
-/* Markdown, to be pasted into a pull request. */
+/* Markdown, for a pull request. */
 void report_diff_text(FILE *out, const struct report_diff *diff);
 char *report_diff_json(const struct report_diff *diff);
 

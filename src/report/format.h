@@ -1,4 +1,4 @@
-/* What makes a format; a new one is a file with such a row, named in the list in reports.c. Private to src/report. */
+/* A format of reports. A new one is a file with such a row, and an entry in reports.c. Private to src/report. */
 #ifndef TPCHECK_REPORT_FORMAT_H
 #define TPCHECK_REPORT_FORMAT_H
 
@@ -9,10 +9,10 @@
 
 struct report_format {
 	const char *name; /* as --format and --report know it */
-	/* Writes what comes first, if anything, and returns the state that the others get. */
+	/* Writes what comes first, if anything, and returns the state for the other functions. */
 	void *(*begin)(FILE *out, const struct report_head *head);
-	void (*start)(void *state, const char *name, size_t number, size_t of); /* NULL: it tells nothing */
-	void (*result)(void *state, const struct report_result *result); /* NULL: it tells all at the end */
+	void (*start)(void *state, const char *name, size_t number, size_t total); /* NULL: writes nothing */
+	void (*result)(void *state, const struct report_result *result); /* NULL: all is written at the end */
 	/* Writes the rest and frees the state. */
 	void (*end)(void *state, const struct report_run *run);
 };

@@ -1,11 +1,11 @@
-/* For a step of GitHub Actions: the text for people, and behind it annotations, which GitHub shows beside the run.
+/* For a step of GitHub Actions: the text for people, followed by annotations, which GitHub shows with the run.
  *
- * The runner takes every line that begins with "::", blanks before it or not, for a command, and "##[" anywhere, too.
- * What comes from a node or a binary must not be one: while text is written, commands are stopped by a token that
- * nobody can foresee. GitHub shows ten errors of a step at most, so there is one for each tracepoint and argument, not
- * for each finding, and one for each reason.
+ * The runner treats every line that begins with "::", after optional blanks, as a command, and also "##[" anywhere.
+ * Output of a node or a binary must not be one: while text is written, commands are disabled with a random token.
+ * GitHub shows at most ten errors of a step, so there is one for each tracepoint and argument, not for each finding,
+ * and one for each reason.
  *
- * Tracepoints have no file and no line in the repository that is tested, so annotations have none. */
+ * Annotations have no file and no line, because tracepoints have none in the tested repository. */
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -32,7 +32,7 @@ static void *
 begin(FILE *out, const struct report_head *head)
 {
 	struct state *state = xcalloc(1, sizeof(*state));
-	/* The runner shows the text as it comes, and its log is no terminal. */
+	/* The runner's log is not a terminal. */
 	struct report_head plain = *head;
 	uint8_t bytes[16];
 
@@ -51,14 +51,14 @@ begin(FILE *out, const struct report_head *head)
 }
 
 static void
-tell(void *of, const struct report_result *result)
+write_result(void *opaque, const struct report_result *result)
 {
-	struct state *state = of;
+	struct state *state = opaque;
 
 	report_text_result(&state->text, result, state->head->require);
 }
 
-/* As the runner decodes them: %25, %0D and %0A everywhere, %3A and %2C in properties too. */
+/* The runner decodes %25, %0D and %0A everywhere, and %3A and %2C in properties. */
 static void
 print_escaped(FILE *out, const char *text, bool in_property)
 {
@@ -77,7 +77,7 @@ print_escaped(FILE *out, const char *text, bool in_property)
 	}
 }
 
-/* An annotation under way: its parts are written to streams, then escaped. */
+/* An annotation that is being written: its parts go to streams, and are escaped at the end. */
 struct annotation {
 	char *title, *message;
 	size_t title_sz, message_sz;
@@ -149,7 +149,7 @@ has_reason(const struct report_result *result, const struct report_result *like)
 	       !strcmp(result->reason ? result->reason : "", like->reason ? like->reason : "");
 }
 
-/* All results of the outcome and reason that run->results[first] has; nothing when one before it had them. */
+/* One annotation for all results with the outcome and reason of run->results[first]; none if that is not the first. */
 static void
 annotate_reason(FILE *out, const struct report_run *run, size_t first, bool require)
 {
@@ -184,9 +184,9 @@ annotate_reason(FILE *out, const struct report_run *run, size_t first, bool requ
 }
 
 static void
-end(void *of, const struct report_run *run)
+end(void *opaque, const struct report_run *run)
 {
-	struct state *state = of;
+	struct state *state = opaque;
 	struct report_blame blames[REPORT_BLAMES_MAX];
 	size_t cnt = report_find_blames(run, blames);
 
@@ -202,4 +202,4 @@ end(void *of, const struct report_run *run)
 }
 
 const struct report_format report_format_github = {
-	.name = "github", .begin = begin, .result = tell, .end = end};
+	.name = "github", .begin = begin, .result = write_result, .end = end};

@@ -1,8 +1,8 @@
-/* JUnit's XML, in the dialect that Jenkins, GitLab and their like read: testsuites, testsuite, testcase with failure,
- * error or skipped, and system-out. tests/report/junit.xsd says exactly what is written here.
+/* JUnit's XML, as Jenkins, GitLab and others read it: testsuites, testsuite, testcase with failure, error or skipped,
+ * and system-out. tests/report/junit.xsd is its schema.
  *
- * Written by hand, as the hard part is what no library does: libxml2's writer escapes, but hands on the characters that
- * XML forbids and bytes that are not UTF-8, and it would come with ICU into a program that starts in milliseconds. */
+ * Written without a library, because none does the hard part: libxml2's writer escapes, but passes on characters that
+ * XML forbids and bytes that are not UTF-8. It would also load ICU into a program that starts in milliseconds. */
 #include "base/utf8.h"
 #include "base/xmem.h"
 #include "report/format.h"
@@ -16,8 +16,8 @@ struct state {
 	const struct report_head *head;
 };
 
-/* What XML 1.0 does not allow, not even as a reference, becomes U+FFFD. Blanks other than the plain one would be
- * normalized in an attribute, and a carriage return everywhere. */
+/* What XML 1.0 does not allow, not even as a reference, becomes U+FFFD. Readers would normalize tabs and newlines in
+ * attributes, and carriage returns everywhere. */
 static void
 print_escaped(FILE *out, const char *text, bool in_attribute)
 {
@@ -61,7 +61,7 @@ print_property(FILE *out, const char *name, const char *value)
 	fputs("/>\n", out);
 }
 
-/* What people read of a result, but for its name. */
+/* The reason and the findings, for people. */
 static char *
 details_of(const struct report_result *result)
 {
@@ -90,7 +90,7 @@ print_element(FILE *out, const char *element, const char *type, const char *mess
 	fprintf(out, "</%s>\n", element);
 }
 
-/* A test has one verdict: many consumers show the first alone. */
+/* A test has one verdict: many consumers show only the first. */
 static void
 print_verdict(FILE *out, const struct report_result *result, bool require)
 {
@@ -149,7 +149,7 @@ print_output(FILE *out, const struct report_result *result)
 	fputs("</system-out>\n", out);
 }
 
-/* context.tracepoint.behaviour: the last part is the test's name, what is before it its class. */
+/* Of context.tracepoint.behaviour, the last part is the test's name, and the rest its class. */
 static void
 print_case(FILE *out, const struct report_result *result, bool require)
 {
@@ -176,9 +176,9 @@ begin(FILE *out, const struct report_head *head)
 }
 
 static void
-end(void *of, const struct report_run *run)
+end(void *opaque, const struct report_run *run)
 {
-	struct state *state = of;
+	struct state *state = opaque;
 	FILE *out = state->out;
 	struct report_summary summary = report_summarize(run);
 	bool require = state->head->require;
@@ -191,7 +191,7 @@ end(void *of, const struct report_run *run)
 	gmtime_r(&state->head->started, &tm);
 	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%S", &tm);
 	fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"tpcheck\"%s>\n", counts);
-	/* Jenkins' schema has no count of skips in testsuites. */
+	/* In Jenkins' schema, testsuites has no count of skips. */
 	fprintf(out, "  <testsuite name=\"tpcheck\"%s skipped=\"%zu\" timestamp=\"%s\"", counts,
 		require ? 0 : summary.skipped, started);
 	print_attribute(out, "hostname", state->head->host ? state->head->host : "localhost");

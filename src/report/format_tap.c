@@ -1,10 +1,10 @@
-/* TAP 14 (https://testanything.org/tap-version-14-specification.html): the plan first, a line for each result as it
- * comes, with a block of YAML behind it that says what JSON says.
+/* TAP 14 (https://testanything.org/tap-version-14-specification.html): first the plan, then a line for each result as
+ * it comes, with a block of YAML that has the content of the JSON report.
  *
- * Every string of the YAML is double-quoted and on one line, whatever it holds, which keeps it within what simple
- * readers of YAML understand (Perl's TAP::Parser has one), and keeps a line of a node's from being taken for one of
- * the report's. "tap13" is the same for consumers that refuse what says that it is version 14, as prove does before
- * Test::Harness 3.48 (Debian 13 has that); nothing in it is new with 14. */
+ * All strings in the YAML are double-quoted and on one line. Simple YAML readers, such as the one in Perl's
+ * TAP::Parser, understand that, and no line of a node's output can be mistaken for one of the report. "tap13" is the
+ * same for consumers that refuse version 14, such as prove before Test::Harness 3.48 (in Debian 13); it needs nothing
+ * that is new in 14. */
 #include "base/utf8.h"
 #include "base/xmem.h"
 #include "report/format.h"
@@ -19,7 +19,7 @@ struct state {
 	size_t number;
 };
 
-/* A line's worth of text: what would end the line or move a cursor is a blank. */
+/* Text on one line: blanks replace what would end the line or move the cursor. */
 static void
 print_plain(FILE *out, const char *text, const char *escaped)
 {
@@ -38,7 +38,7 @@ print_plain(FILE *out, const char *text, const char *escaped)
 	}
 }
 
-/* Before the first line break; a reader takes an unescaped # for the beginning of a directive. */
+/* The text up to the first line break. An unescaped # would begin a directive. */
 static void
 print_first_line(FILE *out, const char *text)
 {
@@ -49,7 +49,7 @@ print_first_line(FILE *out, const char *text)
 	free(line);
 }
 
-/* YAML 1.1 and 1.2 alike: what is not printable in either is escaped. */
+/* Escapes what is not printable in YAML 1.1 or 1.2. */
 static void
 print_quoted(FILE *out, const char *text)
 {
@@ -164,9 +164,9 @@ begin_13(FILE *out, const struct report_head *head)
 }
 
 static void
-tell(void *of, const struct report_result *result)
+write_result(void *opaque, const struct report_result *result)
 {
-	struct state *state = of;
+	struct state *state = opaque;
 	bool is_skip = result->outcome == OUTCOME_SKIP && !state->require;
 	bool is_ok = result->outcome == OUTCOME_PASS || is_skip;
 
@@ -181,15 +181,16 @@ tell(void *of, const struct report_result *result)
 }
 
 static void
-end(void *of, const struct report_run *run)
+end(void *opaque, const struct report_run *run)
 {
-	struct state *state = of;
+	struct state *state = opaque;
 
 	if (run->interrupted)
 		fputs("Bail out! interrupted\n", state->out);
 	free(state);
 }
 
-const struct report_format report_format_tap = {.name = "tap", .begin = begin, .result = tell, .end = end};
+const struct report_format report_format_tap = {
+	.name = "tap", .begin = begin, .result = write_result, .end = end};
 const struct report_format report_format_tap13 = {
-	.name = "tap13", .begin = begin_13, .result = tell, .end = end};
+	.name = "tap13", .begin = begin_13, .result = write_result, .end = end};

@@ -23,14 +23,15 @@ report_text_open(struct report_text *text, FILE *out, const struct report_head *
 }
 
 void
-report_text_start(struct report_text *text, const char *name, size_t number, size_t of)
+report_text_start(struct report_text *text, const char *name, size_t number, size_t total)
 {
 	if (text->live)
-		live_show(text->live, name, number, of);
+		live_show(text->live, name, number, total);
 }
 
-/* Prints lines, each behind an indent. What others said (a node's last words are in a reason) must not control the
- * terminal. */
+/* Prints lines, each with an indent. Texts that others wrote, such as a node's last words, must not control the
+ * terminal.
+ */
 static void
 print_indented(FILE *out, const char *indent, const char *lines)
 {
@@ -87,7 +88,7 @@ report_text_result(struct report_text *text, const struct report_result *result,
 	FILE *out = text->out;
 
 	live_hide(text->live);
-	if (result->minor)
+	if (result->omit_from_text)
 		return;
 	fprintf(out, "%s%s%s %s (%.3f s)%s\n", text->colored ? looks[result->outcome].color : "",
 		looks[result->outcome].word, text->colored ? "\033[0m" : "", result->name,
@@ -224,25 +225,25 @@ begin(FILE *out, const struct report_head *head)
 }
 
 static void
-start(void *of, const char *name, size_t number, size_t cnt)
+start(void *opaque, const char *name, size_t number, size_t total)
 {
-	struct state *state = of;
+	struct state *state = opaque;
 
-	report_text_start(&state->text, name, number, cnt);
+	report_text_start(&state->text, name, number, total);
 }
 
 static void
-tell(void *of, const struct report_result *result)
+write_result(void *opaque, const struct report_result *result)
 {
-	struct state *state = of;
+	struct state *state = opaque;
 
 	report_text_result(&state->text, result, state->head->require);
 }
 
 static void
-end(void *of, const struct report_run *run)
+end(void *opaque, const struct report_run *run)
 {
-	struct state *state = of;
+	struct state *state = opaque;
 
 	report_text_summary(&state->text, run, state->head->require);
 	report_text_close(&state->text);
@@ -250,4 +251,4 @@ end(void *of, const struct report_run *run)
 }
 
 const struct report_format report_format_text = {
-	.name = "text", .begin = begin, .start = start, .result = tell, .end = end};
+	.name = "text", .begin = begin, .start = start, .result = write_result, .end = end};

@@ -1,8 +1,8 @@
-/* The time on the line goes on while the main thread waits for a node, so it is drawn by a thread of its own. All
- * that it does, it does under the mutex: once live_hide has it, the line is gone and stays so. The thread takes no
- * signals, whose business is to end the main thread's waits. Where it cannot be started the line stands still.
+/* A separate thread draws the line, so that its time goes on while the main thread waits for a node. The thread does
+ * everything under the mutex: once live_hide has it, the line is gone for good. It blocks all signals, because they are
+ * meant to end the main thread's waits. If the thread cannot be started, the time stands still.
  *
- * The line goes to a stream of its own: while libbcc compiles, what is written to standard output is caught. */
+ * The line has its own stream, because standard output is captured while libbcc compiles. */
 #include "report/live.h"
 
 #include "base/clock.h"
@@ -18,7 +18,7 @@
 #include <time.h>
 
 struct live {
-	FILE *out, *screen; /* screen: out's terminal by a descriptor of our own; out where it has none */
+	FILE *out, *screen; /* screen: out's terminal, by another descriptor; out if that fails */
 	unsigned tick_ms;
 	pthread_t thread;
 	bool has_thread;
@@ -30,7 +30,7 @@ struct live {
 	uint64_t since_ns;
 };
 
-/* What fits into a line without the cursor's going on to the next one. */
+/* How many characters fit without moving the cursor to the next line. */
 static int
 columns(FILE *out)
 {
@@ -45,7 +45,7 @@ draw(struct live *live)
 	char *time = xasprintf(" %.1f s", (double)(clock_now_ns() - live->since_ns) / 1e9);
 	int room = columns(live->screen) - (int)strlen(time);
 
-	/* Where not all fits, the time is what is new. */
+	/* The time comes first if not everything fits. */
 	if (room >= 0)
 		fprintf(live->screen, "%.*s%s", room, live->what, time);
 	fflush(live->screen);
@@ -68,7 +68,7 @@ work(void *arg)
 		}
 		until.tv_sec = (time_t)(at_ns / 1000000000);
 		until.tv_nsec = (long)(at_ns % 1000000000);
-		/* Woken early, it begins to wait anew for what is shown now. */
+		/* Unless it timed out, another line is shown now: wait for that. */
 		if (pthread_cond_timedwait(&live->changed, &live->mutex, &until) && live->shown &&
 		    !live->stop) {
 			fputs("\r\033[K", live->screen);
@@ -115,13 +115,13 @@ erase(struct live *live)
 }
 
 void
-live_show(struct live *live, const char *name, size_t number, size_t of)
+live_show(struct live *live, const char *name, size_t number, size_t total)
 {
 	pthread_mutex_lock(&live->mutex);
 	erase(live);
-	fflush(live->out); /* what was written before comes before */
+	fflush(live->out); /* before the line */
 	free(live->what);
-	live->what = xasprintf("[%zu/%zu] %s ...", number, of, name);
+	live->what = xasprintf("[%zu/%zu] %s ...", number, total, name);
 	live->since_ns = clock_now_ns();
 	live->shown = true;
 	draw(live);

@@ -1,4 +1,4 @@
-/* What a run found, for people and for machines. The four outcomes and their exit codes are fixed. */
+/* The results of a run, for people and machines. */
 #ifndef TPCHECK_REPORT_REPORT_H
 #define TPCHECK_REPORT_REPORT_H
 
@@ -12,9 +12,9 @@
 
 enum outcome {
 	OUTCOME_PASS,
-	OUTCOME_FAIL, /* the interface is not as documented */
-	OUTCOME_SKIP, /* could not be judged here; the reason says why and what would help */
-	OUTCOME_ERROR, /* a verdict could not be reached: harness, node or machine broke, or events were lost */
+	OUTCOME_FAIL,  /* the interface is not as documented */
+	OUTCOME_SKIP,  /* could not be checked here; the reason says why, and what would help */
+	OUTCOME_ERROR, /* no verdict: tpcheck, node or machine failed, or events were lost */
 };
 const char *outcome_name(enum outcome outcome); /* "pass", "fail", "skip", "error" */
 
@@ -34,17 +34,17 @@ struct report_result {
 	char *reason; /* of a skip or an error; NULL */
 	uint64_t duration_ms;
 	struct findings findings; /* with OUTCOME_PASS: warnings */
-	char *artifacts;          /* folder kept for it; NULL */
+	char *artifacts;          /* the folder that was kept for it; NULL */
 	char *repeat;             /* the command that repeats it; NULL */
-	bool minor;               /* people need no line of their own about it */
+	bool omit_from_text;
 };
 void report_result_fini(struct report_result *result);
 
 struct report_run {
 	const char *node_path;       /* NULL: none was found */
-	const char *node_subversion; /* "" when it did not start */
+	const char *node_subversion; /* "" if it did not start */
 	int node_version;            /* as getnetworkinfo says, e.g. 319900; 0: unknown */
-	const char *release;         /* whose promise it was judged by: "v30", "master"; NULL */
+	const char *release;         /* that it was checked against: "v30", "master"; NULL */
 	const char *attach;          /* "multi", "perf", "tracefs" or NULL */
 	struct report_result *results;
 	size_t results_cnt;
@@ -56,12 +56,13 @@ struct report_summary {
 	size_t passed, failed, skipped, errors;
 };
 struct report_summary report_summarize(const struct report_run *run);
-/* A failure wins over an error; all skipped (or nothing there) is 77. With require a skip counts as an error. */
+/* A failure wins over an error; if everything was skipped, or there was nothing, 77. With require, a skip is an
+ * error. */
 enum exit_code report_exit_code(const struct report_run *run, bool require);
 
-/* The run as one JSON object (doc/json.md), with a newline at the end; the caller frees it. */
+/* The run as one JSON object (doc/json.md), with a final newline; the caller frees it. */
 char *report_json(const struct report_run *run);
-/* The findings of one result as a JSON array. */
+/* Findings as a JSON array; likewise. */
 char *report_findings_json(const struct findings *findings);
 
 /* "v31.99.0" from 319900; "unknown version" from 0. */

@@ -32,7 +32,7 @@ struct report {
 	void *state; /* the format's; NULL before begin */
 	char *path;
 	FILE *out;
-	bool is_new; /* the file was not there before */
+	bool is_new; /* the file did not exist */
 	int error;   /* errno of the first write that failed; 0 */
 };
 
@@ -48,7 +48,7 @@ reports_new(void)
 	return xcalloc(1, sizeof(struct reports));
 }
 
-/* Whether what is written to one comes out of the other. A device takes any number of reports. */
+/* Whether both are the same file. Devices may get any number of reports. */
 static bool
 is_same_file(int a, int b)
 {
@@ -58,7 +58,7 @@ is_same_file(int a, int b)
 	       of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
-/* Opens the file as it is; it keeps what is in it. */
+/* Opens the file without changing it. */
 static int
 open_file(const char *path, bool *is_new)
 {
@@ -66,9 +66,9 @@ open_file(const char *path, bool *is_new)
 
 	*is_new = fd >= 0;
 	if (fd < 0 && errno == EEXIST) {
-		/* Not O_CREAT: a root that creates may not open what others have in a folder for all. */
+		/* Without O_CREAT: with it, root may not open the files of others in a sticky folder. */
 		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0 && errno == ENOENT) /* a link to a file that is not there yet */
+		if (fd < 0 && errno == ENOENT) /* a link to a file that does not exist */
 			fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	}
 	return fd;
@@ -86,7 +86,7 @@ reports_add(struct reports *reports, const struct report_format *format, const c
 		if (!report.out)
 			return diag_fail(
 				diag, -errno,
-				"report: failed to open '%s' for the %s report: %s; name a file in a folder that exists and can be written to",
+				"report: failed to open '%s' for the %s report: %s; name a file in a folder that exists and is writable",
 				path, format->name, strerror(errno));
 	}
 	report.path = xstrdup(path);
@@ -98,14 +98,14 @@ reports_add(struct reports *reports, const struct report_format *format, const c
 		if (other->out == report.out || is_same_file(fileno(other->out), fileno(report.out)))
 			return diag_fail(
 				diag, -EBUSY,
-				"report: failed to write two reports (%s and %s) to %s: each needs a place of its own; give one of them another file",
+				"report: failed to write two reports (%s and %s) to %s: each needs its own; name another file for one of them",
 				other->format->name, format->name,
 				report.out == stdout ? "standard output" : path);
 	}
 	return 0;
 }
 
-/* A reader that follows sees what there is. */
+/* For readers that follow the file. */
 static void
 flush(struct report *report)
 {
@@ -131,11 +131,11 @@ reports_begin(struct reports *reports, const struct report_head *head)
 }
 
 void
-reports_start(struct reports *reports, const char *name, size_t number, size_t of)
+reports_start(struct reports *reports, const char *name, size_t number, size_t total)
 {
 	for (size_t i = 0; i < reports->cnt; i++)
 		if (reports->items[i].format->start)
-			reports->items[i].format->start(reports->items[i].state, name, number, of);
+			reports->items[i].format->start(reports->items[i].state, name, number, total);
 }
 
 void
@@ -151,7 +151,7 @@ reports_result(struct reports *reports, const struct report_result *result)
 int
 reports_end(struct reports *reports, const struct report_run *run, struct diag *diag)
 {
-	int code = 0;
+	int err = 0;
 
 	for (size_t i = 0; i < reports->cnt; i++) {
 		struct report *report = &reports->items[i];
@@ -164,12 +164,12 @@ reports_end(struct reports *reports, const struct report_run *run, struct diag *
 		if (fclose(report->out) && !report->error)
 			report->error = errno;
 		report->out = NULL;
-		if (report->error && !code)
-			code = diag_fail(diag, -report->error,
-					 "report: failed to write the %s report to '%s': %s",
-					 report->format->name, report->path, strerror(report->error));
+		if (report->error && !err)
+			err = diag_fail(diag, -report->error,
+					"report: failed to write the %s report to '%s': %s",
+					report->format->name, report->path, strerror(report->error));
 	}
-	return code;
+	return err;
 }
 
 void

@@ -1,4 +1,4 @@
-/* The reports of a run as they are written: each of a format, to a place of its own, several at once. */
+/* The reports of a run: any number, each with a format and a destination. */
 #ifndef TPCHECK_REPORT_REPORTS_H
 #define TPCHECK_REPORT_REPORTS_H
 
@@ -16,30 +16,30 @@ const char *report_format_name(const struct report_format *format);
 
 /* What is known before the first result. */
 struct report_head {
-	const char *notice; /* lines for people: what is judged, or why nothing is */
-	size_t results_cnt; /* as many will come */
+	const char *notice; /* lines for people: what is checked, or why nothing is */
+	size_t results_cnt; /* how many will come */
 	bool require;       /* a skip counts as an error */
 	const char *host;   /* the machine's name; NULL */
 	time_t started;
-	/* What a terminal may be sent; never sent to anything else. */
+	/* What may be sent to a terminal; nothing else gets it. */
 	bool may_color, may_move_cursor;
 };
 
-/* new, add each, begin, (start, result) for each result, end, free. Only begin takes away what was in the files: what
- * goes wrong before leaves them as they were. */
+/* new, add each, begin, (start, result) for each result, end, free. Files are truncated by begin: after an earlier
+ * error they are as before. */
 struct reports;
 struct reports *reports_new(void);
-/* path "-" is standard output. -EINVAL and the like: the file cannot be opened; -EBUSY: it has a report already. */
+/* path "-" is standard output. -EBUSY: the file already has a report; others: it cannot be opened. */
 int reports_add(struct reports *reports, const struct report_format *format, const char *path,
 		struct diag *diag);
 /* head is borrowed until reports_end. */
 void reports_begin(struct reports *reports, const struct report_head *head);
-/* A scenario begins; number 0: something before the first one does. */
-void reports_start(struct reports *reports, const char *name, size_t number, size_t of);
-/* The result's texts have to live until reports_end. */
+/* A scenario begins, number of total; number 0: a step before the first scenario. */
+void reports_start(struct reports *reports, const char *name, size_t number, size_t total);
+/* The result's texts must live until reports_end. */
 void reports_result(struct reports *reports, const struct report_result *result);
-/* Completes and closes all files. -EIO and the like names the first one that could not be written; that of standard
- * output is left for who closes that. */
+/* Completes and closes all files. The error is that of the first one that could not be written; errors of standard
+ * output are left to the one that closes it. */
 int reports_end(struct reports *reports, const struct report_run *run, struct diag *diag);
 void reports_free(struct reports *reports);
 

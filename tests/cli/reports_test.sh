@@ -37,7 +37,7 @@ check "the formats are listed" complains 'report=xml is none of text, json, tap,
 for two in "--report tap=- --report json=-" "--format=text --report tap=-" "--format=json --report text=-"; do
 	# shellcheck disable=SC2086
 	run 2 "$tpcheck" run $two
-	check "$two: both to standard output" complains 'to standard output: each needs a place of its own'
+	check "$two: both to standard output" complains 'to standard output: each needs its own'
 	check "one message" one_line_complaint
 	check "and no output" [ ! -s "$scratch/out" ]
 done

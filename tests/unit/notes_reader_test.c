@@ -681,7 +681,7 @@ assert_misplaced(const struct image *image, bool is_semaphore, uint64_t address,
 	char want[512];
 
 	snprintf(want, sizeof(want),
-		 "notes: failed to place %stracepoint 'a:b' of 'an image' at address 0x%jx: it lies %s",
+		 "notes: failed to locate %stracepoint 'a:b' of 'an image' at address 0x%jx: it lies %s",
 		 is_semaphore ? "the semaphore of " : "", (uintmax_t)address, why);
 	assert_problem(image, want, &site);
 	assert_non_null(site);
@@ -711,7 +711,7 @@ places_that_the_file_does_not_back(void **state)
 		{LOCATION, PROBES_ADDRESS + PROBES_MEMORY_SZ, "in no loaded segment"},
 		{LOCATION, BASE_ADDRESS, "in a segment that is not writable"},
 		{LOCATION, TEXT_ADDRESS, "in a segment that is not writable"},
-		{LOCATION, PROBES_ADDRESS + 1, "at an odd place, which the kernel refuses"},
+		{LOCATION, PROBES_ADDRESS + 1, "at an odd offset, which the kernel refuses"},
 	};
 	struct image image;
 
@@ -791,7 +791,7 @@ places_without_a_nop(void **state)
 
 			assert_problem(
 				&image,
-				"notes: failed to place tracepoint 'a:b' of 'an image' at address 0x21404: the instruction there is not the nop that marks a tracepoint",
+				"notes: failed to locate tracepoint 'a:b' of 'an image' at address 0x21404: the instruction there is not the nop that marks a tracepoint",
 				&site);
 			assert_non_null(site);
 		}
@@ -939,7 +939,7 @@ segments_that_lie(void **state)
 	assert_int_equal(notes_problems_cnt(notes), 2);
 	assert_string_equal(
 		notes_problem(notes, 0),
-		"notes: failed to place tracepoint 'a:b' of 'an image' at address 0x21404: it lies in a segment that reaches beyond the end of the file");
+		"notes: failed to locate tracepoint 'a:b' of 'an image' at address 0x21404: it lies in a segment that reaches beyond the end of the file");
 	assert_ptr_equal(notes_problem_site(notes, 0), notes_site(notes, 0));
 	assert_ptr_equal(notes_problem_site(notes, 1), notes_site(notes, 0));
 	notes_free(notes);
@@ -1323,8 +1323,8 @@ headers_that_lie(void **state)
 	static const char outside[] = "the section table lies outside the file; it may be truncated";
 	static const char segments_outside[] = "the segment table lies outside the file; it may be truncated";
 	static const char header[] = "the ELF header has an unknown class, byte order or version";
-	static const char no_sections[] = "the section table has no place or an unknown entry size";
-	static const char no_segments[] = "the segment table has no place or an unknown entry size";
+	static const char no_sections[] = "the section table has no offset or an unknown entry size";
+	static const char no_segments[] = "the segment table has no offset or an unknown entry size";
 
 	(void)state;
 	CASE(-ENOEXEC, "it is an object file, neither a program nor a shared library",

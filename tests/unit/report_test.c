@@ -529,7 +529,7 @@ test_text_of_other_outcomes(void **state)
 	report_text_result(&screen.text, &pass, false);
 	assert_screen(&screen, "PASS  a.b.pass (0.000 s) with warnings\n    [detail] net:x is odd\n");
 	/* What nobody asked for by name is only counted. */
-	pass.minor = true;
+	pass.omit_from_text = true;
 	report_text_result(&screen.text, &pass, false);
 	assert_screen(&screen, "");
 	screen_close(&screen);
