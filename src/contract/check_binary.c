@@ -18,8 +18,8 @@ enum {
 	TEXT_MAX = 4096,
 };
 
-/* The places of one tracepoint. */
-struct places {
+/* The locations of one tracepoint. */
+struct locations {
 	const struct site *const *sites;
 	size_t cnt;
 };
@@ -47,10 +47,10 @@ add_message(struct findings *findings, const char *tracepoint, const char *fmt, 
 	buf_fini(&text);
 }
 
-/* Findings of several places of a tracepoint: those with the same message are one. */
+/* Findings of several locations of a tracepoint: those with the same message are one. */
 struct group {
-	size_t places;
-	uint64_t addresses[ADDRESSES_SHOWN]; /* of the first places */
+	size_t locations;
+	uint64_t addresses[ADDRESSES_SHOWN]; /* of the first locations */
 };
 struct grouped {
 	struct findings findings; /* one of each group */
@@ -79,48 +79,49 @@ group_finding(struct grouped *grouped, const struct finding *finding, uint64_t a
 		grouped->groups[at] = (struct group){0};
 	}
 	struct group *group = &grouped->groups[at];
-	if (group->places < ADDRESSES_SHOWN)
-		group->addresses[group->places] = address;
-	group->places++;
+	if (group->locations < ADDRESSES_SHOWN)
+		group->addresses[group->locations] = address;
+	group->locations++;
 }
 
 static void
 add_group(struct findings *findings, const struct finding *finding, const struct group *group,
-	  size_t places_cnt)
+	  size_t locations_cnt)
 {
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX);
 	buf_puts(&text, finding->message);
-	if (places_cnt > 1) {
-		buf_printf(&text, " (at %zu of %zu locations:", group->places, places_cnt);
-		for (size_t k = 0; k < group->places && k < ADDRESSES_SHOWN; k++)
+	if (locations_cnt > 1) {
+		buf_printf(&text, " (at %zu of %zu locations:", group->locations, locations_cnt);
+		for (size_t k = 0; k < group->locations && k < ADDRESSES_SHOWN; k++)
 			buf_printf(&text, "%s 0x%" PRIx64, k ? "," : "", group->addresses[k]);
-		buf_puts(&text, group->places > ADDRESSES_SHOWN ? ", ...)" : ")");
+		buf_puts(&text, group->locations > ADDRESSES_SHOWN ? ", ...)" : ")");
 	}
 	findings_add(findings, finding->kind, finding->tracepoint, finding->argument, finding->argument_name,
 		     finding->want, finding->got, finding->source, text.data);
 	buf_fini(&text);
 }
 
-/* Checks every place; a finding of several places is added once and says which they are. */
+/* Checks every location; a finding of several locations is added once and says which they are. */
 static void
-check_places(struct findings *findings, const struct places *places, const struct contract_tracepoint *row,
-	     size_t (*check)(const struct contract_tracepoint *row, const struct site *site,
-			     struct findings *findings))
+check_locations(struct findings *findings, const struct locations *locations,
+		const struct contract_tracepoint *row,
+		size_t (*check)(const struct contract_tracepoint *row, const struct site *site,
+				struct findings *findings))
 {
 	struct grouped grouped = {0};
 
-	for (size_t p = 0; p < places->cnt; p++) {
+	for (size_t p = 0; p < locations->cnt; p++) {
 		struct findings found = {0};
 
-		check(row, places->sites[p], &found);
+		check(row, locations->sites[p], &found);
 		for (size_t i = 0; i < found.cnt; i++)
-			group_finding(&grouped, &found.items[i], places->sites[p]->address);
+			group_finding(&grouped, &found.items[i], locations->sites[p]->address);
 		findings_fini(&found);
 	}
 	for (size_t i = 0; i < grouped.findings.cnt; i++)
-		add_group(findings, &grouped.findings.items[i], &grouped.groups[i], places->cnt);
+		add_group(findings, &grouped.findings.items[i], &grouped.groups[i], locations->cnt);
 	if (grouped.is_full)
 		add_message(findings, row->full_name, "%s: further findings are not listed", row->full_name);
 	free(grouped.groups);
@@ -210,16 +211,16 @@ describe_arg(const struct site *site, unsigned i, char out[32])
 		snprintf(out, 32, "missing");
 }
 
-/* Consumers read an argument in one way at all places. */
+/* Consumers read an argument in one way at all locations. */
 static void
-compare_places(struct findings *findings, const struct places *places, const char *full_name)
+compare_locations(struct findings *findings, const struct locations *locations, const char *full_name)
 {
-	const struct site *first = places->sites[0];
+	const struct site *first = locations->sites[0];
 	bool reported_semaphores = false;
 	uint32_t reported = 0;
 
-	for (size_t p = 1; p < places->cnt; p++) {
-		const struct site *other = places->sites[p];
+	for (size_t p = 1; p < locations->cnt; p++) {
+		const struct site *other = locations->sites[p];
 		unsigned cnt = first->args_cnt > other->args_cnt ? first->args_cnt : other->args_cnt;
 
 		for (unsigned i = 0; i < cnt; i++) {
@@ -336,24 +337,24 @@ find_shared(struct findings *findings, const struct site *sites, size_t cnt, boo
 	free(keyed);
 }
 
-static struct places
-find_places(const struct site *const *sorted, size_t cnt, const char *context, const char *name)
+static struct locations
+find_locations(const struct site *const *sorted, size_t cnt, const char *context, const char *name)
 {
-	struct places places = {0};
+	struct locations locations = {0};
 
 	for (size_t i = 0; i < cnt; i++)
 		if (site_is_of(sorted[i], context, name)) {
-			if (!places.cnt)
-				places.sites = &sorted[i];
-			places.cnt++;
+			if (!locations.cnt)
+				locations.sites = &sorted[i];
+			locations.cnt++;
 		}
-	return places;
+	return locations;
 }
 
 static void
-add_undocumented(struct findings *remarks, const struct places *places, unsigned release)
+add_undocumented(struct findings *remarks, const struct locations *locations, unsigned release)
 {
-	const struct site *site = places->sites[0];
+	const struct site *site = locations->sites[0];
 	const struct contract_tracepoint *row = contract_find(site->provider, site->name);
 	char full_name[160], name[16];
 	struct buf text;
@@ -370,38 +371,38 @@ add_undocumented(struct findings *remarks, const struct places *places, unsigned
 		describe_arg(site, i, type);
 		buf_printf(&text, "%s%s", i ? "; " : " (", type);
 	}
-	buf_printf(&text, "%s, %zu location%s", site->args_cnt ? ")" : "", places->cnt,
-		   places->cnt == 1 ? "" : "s");
+	buf_printf(&text, "%s, %zu location%s", site->args_cnt ? ")" : "", locations->cnt,
+		   locations->cnt == 1 ? "" : "s");
 	add(remarks, full_name, 0, NULL, NULL, NULL, text.data);
 	buf_fini(&text);
-	compare_places(remarks, places, full_name);
+	compare_locations(remarks, locations, full_name);
 }
 
 static void
 check_tracepoint(const struct checked_binary *binary, const struct contract_tracepoint *row,
-		 const struct places *places, struct binary_findings *findings)
+		 const struct locations *locations, struct binary_findings *findings)
 {
 	char name[16];
 
-	if (!places->cnt && binary->has_no_wallet && !strcmp(row->context, "coin_selection")) {
+	if (!locations->cnt && binary->has_no_wallet && !strcmp(row->context, "coin_selection")) {
 		add_message(&findings->known, row->full_name,
 			    "%s is missing because the binary has no wallet", row->full_name);
 		return;
 	}
-	if (!places->cnt) {
+	if (!locations->cnt) {
 		add_message(
 			&findings->wrong, row->full_name,
 			"%s is missing: %s documents it (since v%u), but the binary's notes have no tracepoint of that name",
 			row->full_name, release_name(binary->release, name), row->since);
 		return;
 	}
-	check_places(&findings->wrong, places, row, contract_check_site);
+	check_locations(&findings->wrong, locations, row, contract_check_site);
 	if (binary->has_bcc)
-		check_places(&findings->wrong, places, row, check_bcc_readers);
-	compare_places(&findings->wrong, places, row->full_name);
+		check_locations(&findings->wrong, locations, row, check_bcc_readers);
+	compare_locations(&findings->wrong, locations, row->full_name);
 	if (binary->release >= RELEASE_SEMAPHORES)
-		check_places(&findings->wrong, places, row, check_semaphore);
-	check_places(&findings->known, places, row, check_known_differences);
+		check_locations(&findings->wrong, locations, row, check_semaphore);
+	check_locations(&findings->known, locations, row, check_known_differences);
 }
 
 static void
@@ -416,13 +417,14 @@ check_tracepoints(const struct checked_binary *binary, const struct site *const 
 
 		if (!row)
 			continue;
-		struct places places = find_places(sorted, binary->sites_cnt, row->context, row->name);
-		check_tracepoint(binary, row, &places, findings);
-		if (!places.cnt)
+		struct locations locations =
+			find_locations(sorted, binary->sites_cnt, row->context, row->name);
+		check_tracepoint(binary, row, &locations, findings);
+		if (!locations.cnt)
 			continue;
 		meanings += count_differences_of_meaning(row);
 		early_semaphores +=
-			binary->release < RELEASE_SEMAPHORES && places.sites[0]->semaphore_address;
+			binary->release < RELEASE_SEMAPHORES && locations.sites[0]->semaphore_address;
 	}
 	if (meanings)
 		add_message(
@@ -442,15 +444,15 @@ add_undocumented_ones(const struct checked_binary *binary, const struct site *co
 		      struct findings *remarks)
 {
 	for (size_t i = 0; i < binary->sites_cnt;) {
-		struct places places = {.sites = &sorted[i]};
+		struct locations locations = {.sites = &sorted[i]};
 		const struct contract_tracepoint *row = contract_find(sorted[i]->provider, sorted[i]->name);
 
-		while (i < binary->sites_cnt && site_is_like(places.sites[0], sorted[i])) {
-			places.cnt++;
+		while (i < binary->sites_cnt && site_is_like(locations.sites[0], sorted[i])) {
+			locations.cnt++;
 			i++;
 		}
 		if (!row || !contract_at(row->id, binary->release))
-			add_undocumented(remarks, &places, binary->release);
+			add_undocumented(remarks, &locations, binary->release);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* All tracepoints of a binary, as its ELF notes describe them, against the contract of a release. Pure.
- * contract_check_site (contract.h) checks one place against one row; this adds what only the whole binary shows:
- * tracepoints that are missing, undocumented or differ from place to place, and addresses that they share. */
+ * contract_check_site (contract.h) checks one location against one row; this adds what only the whole binary shows:
+ * tracepoints that are missing, undocumented or differ between locations, and addresses that they share. */
 #ifndef TPCHECK_CONTRACT_CHECK_BINARY_H
 #define TPCHECK_CONTRACT_CHECK_BINARY_H
 

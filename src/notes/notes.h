@@ -45,13 +45,13 @@ int notes_scan_fd(const struct notes *notes, int fd, bool want_code,
 /* Opens a file for reading, without ever blocking; the caller closes it. -ENOENT, ... */
 int notes_open_file(const char *path, struct diag *diag);
 
-/* The sites, in the file's order. Identical notes for one place, from functions that the linker folded, are one site.
- * Everything lent lives until notes_free. */
+/* The sites, in the file's order. Identical notes for one location, from functions that the linker folded, are one
+ * site. Everything lent lives until notes_free. */
 size_t notes_cnt(const struct notes *notes);
 /* All of them; NULL if there are none. */
 const struct site *notes_sites(const struct notes *notes);
 const struct site *notes_site(const struct notes *notes, size_t idx);
-/* The nth place of a tracepoint, from 0; NULL after the last. */
+/* The nth location of a tracepoint, from 0; NULL after the last. */
 const struct site *notes_find(const struct notes *notes, const char *provider, const char *name, size_t nth);
 
 /* Complete messages. After a few dozen, one says that there are more. */
