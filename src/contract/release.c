@@ -88,15 +88,14 @@ read_whole(const char *start, const char *s, const char *end, char out[VERSION_M
 		at += 1 + n;
 		has_three = true;
 	}
-	const char *behind = at;
+	const char *after = at;
 	if (end - at >= 3 && at[0] == 'r' && at[1] == 'c' && (n = digits(at + 2, end)) > 0 && n <= 2)
-		behind = at + 2 + n;
-	snprintf(out, VERSION_MAX, "%.*s", (int)(behind - s), s);
+		after = at + 2 + n;
+	snprintf(out, VERSION_MAX, "%.*s", (int)(after - s), s);
 	bool in_sentence = s > start && (s[-1] == ' ' || s[-1] == '(' || isalnum((unsigned char)s[-1]));
 	if (in_sentence)
 		return TRUST_DOUBTFUL;
-	return is_end(behind, end) || behind > at || (has_three && *behind != '.') ? TRUST_SURE
-										   : TRUST_DOUBTFUL;
+	return is_end(after, end) || after > at || (has_three && *after != '.') ? TRUST_SURE : TRUST_DOUBTFUL;
 }
 
 /* A text in pieces, in instructions: "v25." and soon after it ".0.0"; or "v28.0.0r" in one. */

@@ -167,15 +167,15 @@ take_register(enum machine machine, const char **at, const char *end)
 {
 	bool has_percent = *at < end && **at == '%', has_dollar = *at < end && **at == '$';
 	bool needs_percent = machine == MACHINE_X86_64 || machine == MACHINE_I386 || machine == MACHINE_S390;
-	const char *name = *at + (has_percent || has_dollar), *behind = name;
+	const char *name = *at + (has_percent || has_dollar), *after = name;
 
-	while (behind < end && isalnum((unsigned char)*behind))
-		behind++;
-	size_t len = (size_t)(behind - name);
+	while (after < end && isalnum((unsigned char)*after))
+		after++;
+	size_t len = (size_t)(after - name);
 	if (!len || has_dollar != (machine == MACHINE_LOONGARCH) ||
 	    (has_percent != needs_percent && !(has_percent && machine == MACHINE_PPC)))
 		return REGISTER_OTHER;
-	*at = behind;
+	*at = after;
 	switch (machine) {
 	case MACHINE_X86_64:
 	case MACHINE_I386:

@@ -143,10 +143,10 @@ annotate_blame(FILE *out, const struct report_blame *blame)
 }
 
 static bool
-has_reason(const struct report_result *result, const struct report_result *like)
+has_reason(const struct report_result *result, const struct report_result *other)
 {
-	return result->outcome == like->outcome &&
-	       !strcmp(result->reason ? result->reason : "", like->reason ? like->reason : "");
+	return result->outcome == other->outcome &&
+	       !strcmp(result->reason ? result->reason : "", other->reason ? other->reason : "");
 }
 
 /* One annotation for all results with the outcome and reason of run->results[first]; none if that is not the first. */

@@ -1,9 +1,9 @@
-/* Every field of every note of a binary is patched, one at a time, in a copy: each time the tracepoint and the argument
- * must be named, and the binary as it was must be found clean before and after.
+/* Patches every field of every note in a copy of a binary, one at a time. Each time, a finding must name the tracepoint
+ * and the argument; the unpatched binary must have no finding, before and after.
  *
  *	patch_test BINARY...
  *
- * Behind the specimens it takes $BITCOIND and what $BITCOINDS lists (between blanks), where they are set. */
+ * After the arguments it checks $BITCOIND, and the binaries in $BITCOINDS (separated by blanks), if set. */
 #include "base/xmem.h"
 #include "contract/check_binary.h"
 #include "contract/contract.h"
@@ -42,7 +42,7 @@ struct copy {
 	unsigned tried, left_out, failed;
 };
 
-/* How the machine spells the constant 0, and a register that no tracer can read. */
+/* The constant 0, and a register that no tracer can read, in the syntax of the machine. */
 static const struct spelling {
 	unsigned machine;
 	const char *zero, *closed;
@@ -51,7 +51,7 @@ static const struct spelling {
 	{EM_RISCV, "0", "f0"},    {EM_PPC64, "i0", "%f0"}, {EM_S390, "0", "%f0"},
 };
 
-/* NULL: a machine of which operands and instructions are not known. */
+/* NULL: a machine whose operands and instructions are not known. */
 static const struct spelling *
 find_spelling(const struct copy *copy)
 {
@@ -78,7 +78,7 @@ store(struct copy *copy, size_t at, uint64_t v, size_t sz)
 		copy->bytes[at + (copy->is_big_endian ? sz - 1 - i : i)] = (uint8_t)(v >> 8 * i);
 }
 
-/* The copy is a shared mapping of a file in memory: what is stored in it is in the file. */
+/* A shared mapping of a file in memory: the file changes with it. */
 static bool
 open_copy(struct copy *copy, const char *path)
 {
@@ -110,7 +110,7 @@ close_copy(struct copy *copy)
 	free(copy->notes);
 }
 
-/* Looks for what all notes have: their owner's size and name, and their type. */
+/* Searches for what all notes have: the size and name of their owner, and their type. */
 static void
 find_notes(struct copy *copy)
 {
@@ -134,7 +134,7 @@ find_notes(struct copy *copy)
 	}
 }
 
-/* The few calls of libbcc that tell what it found, by hand: its headers are for src/probe. */
+/* Declarations of the few functions of libbcc that are needed: its headers are only for src/probe. */
 struct libbcc_usdt {
 	const char *provider, *name, *path;
 	uint64_t semaphore;
@@ -170,7 +170,7 @@ on_usdt(struct libbcc_usdt *usdt)
 		asked_arguments = (unsigned)usdt->arguments;
 }
 
-/* How many arguments libbcc finds. It prints what it does not understand. */
+/* How many arguments libbcc finds. It prints those that it does not understand. */
 static unsigned
 ask_libbcc(const struct libbcc *libbcc, const struct copy *copy, const char *name)
 {
@@ -212,7 +212,7 @@ on_chunk(void *cookie, const struct chunk *chunk)
 	return true;
 }
 
-/* Once, while the copy is whole. */
+/* Once, before anything is patched. */
 static bool
 find_release(struct copy *copy)
 {
@@ -234,7 +234,7 @@ find_release(struct copy *copy)
 	return true;
 }
 
-/* Whether something is said of that tracepoint and argument; tracepoint NULL: whether anything is. */
+/* Whether there is a finding or problem about that tracepoint and argument; tracepoint NULL: about anything. */
 static bool
 is_named(const struct copy *copy, const char *tracepoint, unsigned argument)
 {
@@ -243,7 +243,7 @@ is_named(const struct copy *copy, const char *tracepoint, unsigned argument)
 	struct diag diag;
 	bool named = false;
 
-	/* A chain of notes that breaks is told as a whole. */
+	/* A broken chain of notes is an error of the whole file. */
 	if (notes_open_fd(&notes, copy->fd, copy->path, &diag))
 		return argument == 0;
 	contract_check_binary(&(struct checked_binary){.sites = notes_sites(notes),
@@ -272,7 +272,7 @@ is_named(const struct copy *copy, const char *tracepoint, unsigned argument)
 	return named;
 }
 
-/* Puts bytes there, looks, and puts back what was there. */
+/* Replaces bytes, checks, and restores them. */
 static void
 patch(struct copy *copy, size_t at, const void *bytes, size_t sz, const char *tracepoint, unsigned argument,
       const char *what)
@@ -306,7 +306,7 @@ patch_address(struct copy *copy, size_t at, uint64_t value, const char *tracepoi
 	patch(copy, at, bytes, sz, tracepoint, 0, what);
 }
 
-/* The arguments with one of them spelt otherwise, padded to the length that they had. */
+/* The arguments with one of them replaced, padded to the same length. */
 static void
 patch_args(struct copy *copy, const struct raw_note *note, unsigned argument, const char *spelling,
 	   const char *tracepoint, unsigned named, const char *what)
@@ -316,7 +316,7 @@ patch_args(struct copy *copy, const struct raw_note *note, unsigned argument, co
 
 	if (note->args_sz >= sizeof(changed))
 		return;
-	/* Operands end at a blank behind which another begins: none of ours has '@' in it. */
+	/* Operands end at a blank before another one; none of these has '@' in it. */
 	for (unsigned i = 0; *at; i++) {
 		const char *end = strchr(at, '@');
 
@@ -358,7 +358,7 @@ patch_arguments(struct copy *copy, const struct raw_note *note, const struct con
 		bool documented_sign = arg_type_is_signed(arg->type);
 
 		for (unsigned other = 1; other <= 8; other *= 2) {
-			/* A size may have the width that the document gives. */
+			/* A size may have the documented width. */
 			if (other == width || (arg->is_size && other == 8))
 				continue;
 			snprintf(spelling, sizeof(spelling), "%s%u@%s", is_signed ? "-" : "", other, zero);
@@ -422,8 +422,8 @@ patch_note(struct copy *copy, size_t idx)
 	patch_arguments(copy, &note, row);
 }
 
-/* What libbcc is said to make of operands, against the one that is installed: between two that it reads, one that it
- * leaves out is missed, or with it the one behind. */
+/* What forms.c says that libbcc makes of operands, against the libbcc that is installed: between two operands that it
+ * reads, one that it skips is missing, perhaps with the one after it. */
 static bool
 try_libbcc(const char *path)
 {

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Runs the fuzz target for a while on what the specimens give; without libFuzzer, replays that and says so.
+# Runs the fuzz target for a while, starting with the specimens. Without libFuzzer it only replays these.
 #
 #	fuzz_test.sh PROGRAM fuzzer|replay
 #
-# FUZZ_SECONDS is how long (60). With FUZZ_CORPUS, a folder, what was found goes there and is begun with the next time.
+# FUZZ_SECONDS is the duration (60). The folder FUZZ_CORPUS keeps what was found, and the next run starts with it.
 set -eu
 program=$1 kind=$2
 specimens=$(cd "$(dirname "$0")/../specimens/foreign" && pwd)
@@ -12,11 +12,11 @@ scratch=$(mktemp -d /tmp/tpcheck-fuzz-XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/seeds" "$scratch/found"
 cp "$specimens"/*-* "$scratch/seeds"
-# The notes alone, for each machine: a byte for it and one more come first (see notes_fuzz.c).
+# Only the notes, for each machine, after two bytes that choose it (see notes_fuzz.c).
 if command -v objcopy >/dev/null; then
 	machine=0
 	for name in x86-64-gcc aarch64-gcc arm-gcc riscv64-gcc powerpc64le-gcc s390x-gcc i386-gcc; do
-		# This machine's objcopy copies sections of any.
+		# objcopy copies sections of files for any machine.
 		objcopy -O binary --only-section=.note.stapsdt --set-section-flags .note.stapsdt=alloc "$specimens/$name" "$scratch/notes" 2>/dev/null ||
 			continue
 		{ printf "\\$(printf %03o $machine)\\001" && cat "$scratch/notes"; } >"$scratch/seeds/notes-$name"
@@ -25,7 +25,7 @@ if command -v objcopy >/dev/null; then
 fi
 if [ "$kind" = replay ]; then
 	"$program" "$scratch"/seeds/*
-	echo "SKIP: there is no clang with libFuzzer (packages clang and libclang-rt-*-dev): what the specimens give was replayed without mutations"
+	echo "SKIP: there is no clang with libFuzzer (packages clang and libclang-rt-*-dev): the specimens were replayed without mutations"
 	exit 77
 fi
 cd "$scratch"

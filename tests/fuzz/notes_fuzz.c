@@ -1,8 +1,8 @@
-/* Any bytes, as a file whose notes are read, judged and compared; for libFuzzer, and with REPLAY a program that takes
- * the files or folders that it is called with.
+/* Any bytes as a file whose notes are read, checked and compared. For libFuzzer; with REPLAY, a program that takes
+ * files or folders.
  *
- * Bytes that begin as an ELF file does are the file. Others are the notes of one that is built around them: then two
- * bytes say for which machine, and mutations get further than the ELF header. */
+ * Bytes that begin like an ELF file are the file. Other bytes are the notes of a file that is built around them, so
+ * that mutations get past the ELF header; the first two choose the machine. */
 #include "base/buf.h"
 #include "contract/check_binary.h"
 #include "contract/contract.h"
@@ -50,7 +50,7 @@ compare(const struct notes *notes, const struct release_guess *guess)
 	changes_fini(&changes);
 	diff_interfaces(&side, &promise, &changes);
 	changes_fini(&changes);
-	/* Nothing changed from itself to itself. */
+	/* Nothing differs from itself. */
 	diff_interfaces(&side, &side, &changes);
 	if (changes.cnt)
 		abort();
@@ -100,7 +100,7 @@ look(int fd)
 	notes_free(notes);
 }
 
-/* An ELF file of the machine with code of nops, semaphores, and the bytes as its notes. */
+/* An ELF file for the machine, with nops as code, semaphores, and the bytes as notes. */
 static void
 build(struct buf *file, uint8_t kind, uint8_t order, const uint8_t *bytes, size_t sz)
 {

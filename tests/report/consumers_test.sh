@@ -1,6 +1,6 @@
 #!/bin/sh
-# Each format is read by a consumer of its own: TAP by prove, XML by libxml2 with a schema, YAML by libyaml, JSON by jq,
-# GitHub's commands as its runner does. The reports are of a sample with texts in it that are made to break them.
+# Each format is read by a real consumer: TAP by prove, XML by libxml2 with a schema, YAML by libyaml, JSON by jq, and
+# GitHub's commands as by its runner. The sample's reports have texts that try to break them.
 #
 #	consumers_test.sh <sample> <tpcheck>
 sample=$1
@@ -24,7 +24,7 @@ for flags in "" "--require" "--interrupted" "--require --interrupted"; do
 	run 0 "$sample" $flags json="$at.json" tap="$at.tap" tap13="$at.tap13" junit="$at.xml" github="$at.log" text="$at.txt"
 	check "jq reads JSON$flags" jq -e '.scenarios | length > 70' "$at.json" >/dev/null
 	reports="tap13:tap13 github:log"
-	# xmllint is started for each value: two of the four will do.
+	# xmllint is started for each value: two of the four are enough.
 	case $flags in
 	"" | "--require --interrupted") reports="$reports junit:xml" ;;
 	esac
@@ -50,7 +50,7 @@ for flags in "" "--require" "--interrupted" "--require --interrupted"; do
 done
 check "prove counts the same" sh -c "prove -e cat '$scratch/sample.tap13' | grep -q 'Failed 50/88'"
 check "prove bails out" sh -c "prove -e cat '$scratch/sample--interrupted.tap13' 2>&1 | grep -q 'Bailout called.*interrupted'"
-# The schema finds what is wrong.
+# The schema finds mistakes.
 sed 's/<failure message/<failure massage/' "$scratch/sample.xml" >"$scratch/wrong.xml"
 run 3 xmllint --noout --schema "$here/junit.xsd" "$scratch/wrong.xml"
 # So does a prove that knows TAP 14.
@@ -58,7 +58,7 @@ if perl -MTAP::Parser -e 'exit($TAP::Parser::VERSION < 3.48)'; then
 	check "prove takes TAP 14" sh -c "prove -e cat '$scratch/sample.tap' | grep -q 'Failed 50/88'"
 fi
 
-# And of a machine that works.
+# Reports of a machine that works.
 if "$tpcheck" selftest --report tap13="$scratch/good.tap13" --report junit="$scratch/good.xml" --report json="$scratch/good.json" >/dev/null 2>&1; then
 	run 0 prove -e cat "$scratch/good.tap13"
 	check "5 tests" says '^Files=1, Tests=5,'

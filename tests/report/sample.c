@@ -1,8 +1,8 @@
-/* Writes reports of a run that never was, with texts in it that are made to break every format:
+/* Writes reports of an invented run, with texts that try to break every format:
  *
  *	sample [--require] [--interrupted] FORMAT=FILE...
  *
- * json among the formats says what the others have to say. */
+ * The other reports are compared with the one in json. */
 #include "base/xmem.h"
 #include "report/reports.h"
 
@@ -33,11 +33,11 @@ static const char *const texts[] = {
 };
 enum {
 	TEXTS_CNT = sizeof(texts) / sizeof(*texts),
-	BROKEN_CNT = 12, /* with one reason */
+	BROKEN_CNT = 12, /* for the same reason */
 	RESULTS_CNT = 4 * TEXTS_CNT + BROKEN_CNT,
 };
 
-/* Of each text a failure, a skip, an error, and a pass with a warning. Behind them, what broke for one reason. */
+/* A failure, a skip, an error, and a pass with a warning for each text; then errors with the same reason. */
 static void
 make_results(struct report_result *results)
 {
@@ -47,7 +47,7 @@ make_results(struct report_result *results)
 		struct report_result *result = &results[i];
 		const char *text = texts[i / 4];
 
-		/* Names are ours, and yet. */
+		/* Even names, although they never contain such texts. */
 		*result = (struct report_result){
 			.name = xasprintf("net.text_%zu%s.%s", i / 4, i / 4 == 5 ? text : "", ways[i % 4]),
 			.outcome = (enum outcome)(i % 4),

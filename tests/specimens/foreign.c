@@ -1,6 +1,6 @@
-/* Bitcoin Core's tracepoints of master, with the types that its code passes, in a program that needs no library: to be
- * compiled for other machines, and never run. What the arguments are of is of no matter; that compilers put them into
- * registers, memory and constants is. */
+/* The tracepoints of Bitcoin Core's master, with the types that its code passes, in a program without libraries, which
+ * is compiled for other machines and never run. The values do not matter, but compilers should put them into registers,
+ * memory and constants. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,7 +37,7 @@ SEMAPHORE(mempool, removed);
 SEMAPHORE(mempool, replaced);
 SEMAPHORE(mempool, rejected);
 
-/* As FormatFullVersion() has it, and the texts that tell releases apart. */
+/* As in FormatFullVersion(), and the texts that distinguish releases. */
 const char *const texts[] __attribute__((used)) = {
 	"v31.99.0-unk",
 	"detecting (peer could be v1 or v2)",

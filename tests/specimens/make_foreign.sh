@@ -1,18 +1,18 @@
 #!/bin/sh
-# Makes the specimens for other machines from foreign.c, with the compilers that are installed. They are kept, so that
-# tests need none; whoever changes foreign.c runs this, and tells in foreign/made.txt what with.
+# Makes the specimens for other machines from foreign.c, with the installed compilers. The specimens are committed, so that
+# tests need no compilers. Run this after a change of foreign.c, and note the compilers in foreign/made.txt.
 #
 #	make_foreign.sh
 #
-# Needs sys/sdt.h (systemtap-sdt-dev), and of these what is there: clang and lld; GCC for the other machines (Debian:
-# gcc-12-aarch64-linux-gnu and so on, of which only the compiler itself is needed).
+# Needs sys/sdt.h (systemtap-sdt-dev), and uses what is installed of clang and lld, and of GCC for other machines (Debian:
+# gcc-12-aarch64-linux-gnu and so on; only the compiler is needed).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=$here/foreign
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$out" "$scratch/include/sys"
-# The header alone: the rest of this machine's include folder is none of theirs.
+# Only this header: the rest of /usr/include is for this machine.
 for file in sdt.h sdt-config.h; do
 	find /usr/include -path "*/sys/$file" -exec cp {} "$scratch/include/sys/" \;
 done
@@ -25,7 +25,7 @@ make() {
 	name=$1 pie=$2 compiler=$3
 	shift 3
 	command -v "$compiler" >/dev/null || {
-		echo "not made, as there is no $compiler: $name" >&2
+		echo "no $compiler, so not made: $name" >&2
 		return
 	}
 	own=$flags
@@ -55,7 +55,7 @@ make i386-clang no clang --target=i686-linux-gnu
 make powerpc64le-clang no clang --target=powerpc64le-linux-gnu
 make riscv64-clang no clang --target=riscv64-linux-gnu -mno-relax -DSTAP_SDT_ARG_CONSTRAINT=nr
 make x86-64-clang no clang --target=x86_64-linux-gnu
-# Stripped of all that can go: the notes stay.
+# Stripped of everything but the notes.
 if [ -f "$out/x86-64-gcc" ]; then
 	strip -o "$out/x86-64-stripped" "$out/x86-64-gcc"
 	chmod 644 "$out/x86-64-stripped"

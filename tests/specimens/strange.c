@@ -1,5 +1,5 @@
-/* A program whose tracepoints nobody documented, or that are not as documented, and whose strings come from people
- * who mean no good. Says "ready", fires all of them for each line of its input, and says "done". */
+/* A program with tracepoints that are undocumented, or not as documented, and with malicious strings. Prints "ready", fires
+ * all of them for each line of input, and prints "done". */
 #define SDT_USE_VARIADIC 1
 #include <sys/sdt.h>
 
@@ -22,7 +22,7 @@ main(void)
 		STAP_PROBEV(net, misbehaving_connection, n, (const char *)8);
 		STAP_PROBEV(strange, thing, (int8_t)-n, (uint16_t)65535, (int64_t)-5, (const char *)evil,
 			    (uint32_t)7);
-		/* Of other widths and signs than documented, and one argument more. */
+		/* With other widths and signs than documented, and an extra argument. */
 		STAP_PROBEV(utxocache, flush, (int32_t)-7, (int64_t)-2, (uint8_t)3, (uint64_t)4, (uint32_t)9,
 			    (uint16_t)11);
 		puts("done");

@@ -17,7 +17,7 @@ try_parse(const char *text, size_t len)
 {
 	struct diag diag = {0};
 	struct json *doc = (void *)1;
-	/* A copy without the NUL, so that a sanitizer sees any read past the end. */
+	/* A copy without the NUL, so that sanitizers notice any read past the end. */
 	char *copy = malloc(len ? len : 1);
 
 	memcpy(copy, text, len);
@@ -229,7 +229,7 @@ test_depth(void **state)
 			buf_fini(&text);
 		}
 	}
-	/* A bomb: cut off at once, not after a million scopes. */
+	/* A million nested scopes: refused at once. */
 	size_t len = 10 << 20;
 	char *bomb = malloc(len);
 	struct diag diag;
@@ -247,7 +247,7 @@ test_huge(void **state)
 	int64_t n;
 
 	(void)state;
-	/* A number of a million digits keeps its text and is no 64-bit number. */
+	/* A number of a million digits keeps its text, and is not a 64-bit number. */
 	buf_init(&text, SIZE_MAX / 4);
 	for (int i = 0; i < 1000000; i++)
 		buf_putc(&text, '9');
@@ -359,7 +359,7 @@ test_members(void **state)
 		w, true,
 		"{\"string\":\"s\",\"no string\":null,\"i64\":-9223372036854775808,\"u64\":0,\"some\":18446744073709551615,\"none\":null,\"bool\":true,\"null\":null,\"number\":0.5,\"object\":{},\"array\":[]}");
 
-	/* Not in an object: the value is left out with its key, or stands without it. */
+	/* A member outside of an object is a mistake. */
 	w = json_writer_new(false);
 	json_writer_begin_array(w);
 	json_member_u64(w, "u64", 1);
@@ -441,7 +441,7 @@ test_write_misused(void **state)
 	(void)state;
 	json_writer_begin_object(w);
 	json_writer_i64(w, 1);      /* no key */
-	json_writer_begin_array(w); /* no key: left out with what is in it */
+	json_writer_begin_array(w); /* no key: ignored with its content */
 	json_writer_i64(w, 2);
 	json_writer_end_array(w);
 	json_writer_end_array(w); /* wrong end */
@@ -462,7 +462,7 @@ test_write_misused(void **state)
 		assert_written(w, false, "null");
 	}
 
-	/* Deeper than can be: with an array around it, and with a key that waits. */
+	/* Too deep: in an array, and after a key. */
 	for (int keyed = 0; keyed < 2; keyed++) {
 		w = json_writer_new(false);
 		for (int i = 0; i < JSON_DEPTH_MAX + 50; i++) {

@@ -235,7 +235,7 @@ test_utf8(void **state)
 		{"\xef\xbf\xbd", 0xfffd, 3},
 		{"\xf0\x9f\x98\x80x", 0x1f600, 4},
 		{"\xf4\x8f\xbf\xbf", 0x10ffff, 4},
-		/* Cut short, overlong, a surrogate, too great, a byte that goes on with nothing: */
+		/* Truncated, overlong, a surrogate, too large, a lone continuation: */
 		{"\xc2", 0xfffd, 1},
 		{"\xe2\x82", 0xfffd, 1},
 		{"\xf0\x9f\x98", 0xfffd, 1},

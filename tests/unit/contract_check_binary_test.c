@@ -1,4 +1,4 @@
-/* A whole binary's notes against a release. */
+/* All notes of a binary against a release. */
 #include "contract/check_binary.h"
 
 #include "contract/contract.h"
@@ -47,7 +47,7 @@ add_row(struct fake *fake, const struct contract_tracepoint *row, unsigned addre
 	return site;
 }
 
-/* As a compiler would make it of that release. */
+/* As compiled from that release. */
 static void
 make_clean(struct fake *fake, unsigned release, unsigned address_bytes)
 {
@@ -85,7 +85,7 @@ check_fake(const struct fake *fake)
 	return findings;
 }
 
-/* The one finding, which is about that tracepoint and argument, and its message. */
+/* There is exactly one finding, about that tracepoint and argument, with that message. */
 static void
 assert_one_wrong(const struct fake *fake, const char *tracepoint, unsigned argument, const char *message)
 {
@@ -117,7 +117,8 @@ clean_binaries(void **state)
 			if (findings.wrong.cnt)
 				fail_msg("v%u: %s", release, findings.wrong.items[0].message);
 			assert_int_equal(findings.remarks.cnt, 0);
-			/* Signed arguments that are documented as unsigned, sizes on 32-bit, and the rest in a line. */
+			/* Signed arguments documented as unsigned, sizes on 32-bit machines, and the rest in one
+			 * line. */
 			size_t known = release >= 29 || release < 25 ? 2 : 1;
 			known += release >= 29 ? 2 : 0;
 			if (bytes == 4)
@@ -142,7 +143,7 @@ known_differences(void **state)
 	assert_string_equal(findings.known.items[0].got, "4 bytes, unsigned");
 	binary_findings_fini(&findings);
 
-	/* As the document has it: neither wrong nor a difference. */
+	/* As documented: neither wrong nor a known difference. */
 	make_clean(&fake, RELEASE_MASTER, 8);
 	find(&fake, "net", "closed_connection")->args[4].is_signed = false;
 	findings = check_fake(&fake);
@@ -172,7 +173,7 @@ missing_ones(void **state)
 		"utxocache:spenX is not documented in v28: 5 arguments (8 bytes, unsigned; 4 bytes, unsigned; 4 bytes, unsigned; 8 bytes, signed; 1 byte, unsigned), 1 location");
 	binary_findings_fini(&findings);
 
-	/* One that came later. */
+	/* A later tracepoint. */
 	make_clean(&fake, 28, 8);
 	add_row(&fake, contract_get(TP_NET_MISBEHAVING_CONNECTION), 8);
 	findings = check_fake(&fake);
@@ -182,7 +183,7 @@ missing_ones(void **state)
 		"net:misbehaving_connection is not documented in v28 (documented since v29): 2 arguments (8 bytes, signed; 8 bytes, unsigned), 1 location");
 	binary_findings_fini(&findings);
 
-	/* Without a wallet its tracepoints are not missed; others are. */
+	/* Without a wallet, only its tracepoints may be missing. */
 	make_clean(&fake, 28, 8);
 	for (size_t i = 0; i < fake.cnt; i++)
 		if (!strcmp(fake.sites[i].provider, "coin_selection"))
@@ -256,7 +257,7 @@ several_places(void **state)
 	binary_findings_fini(&findings);
 }
 
-/* Whatever a file says, its findings can be counted. */
+/* The number of findings is bounded, whatever the file contains. */
 static void
 many_messages(void **state)
 {
@@ -312,7 +313,7 @@ semaphores(void **state)
 	assert_string_equal(findings.wrong.items[1].tracepoint, "mempool:removed");
 	binary_findings_fini(&findings);
 
-	/* Nor may two be at one place. */
+	/* Two at one location. */
 	site->semaphore_address = address;
 	site->address = other->address;
 	findings = check_fake(&fake);
@@ -350,7 +351,7 @@ operands_for_some(void **state)
 		&fake, "mempool:added", 2,
 		"argument 2 (vsize) of mempool:added cannot be read: why not; libbcc skips it, and its users see the next argument in its place");
 
-	/* Where libbcc knows nothing, that is said once. */
+	/* A machine that libbcc does not know is reported once. */
 	make_clean(&fake, RELEASE_MASTER, 4);
 	struct binary_findings findings;
 	contract_check_binary(&(struct checked_binary){.sites = fake.sites,
@@ -365,7 +366,7 @@ operands_for_some(void **state)
 	binary_findings_fini(&findings);
 }
 
-/* Every field of every argument of every tracepoint in every release is missed when it is wrong. */
+/* Every wrong argument of every tracepoint in every release is found. */
 static void
 every_argument(void **state)
 {

@@ -1,4 +1,4 @@
-/* The static check: what a binary's note says of a tracepoint, against the contract's row. */
+/* One note of a binary against the contract's row. */
 #include "contract/contract.h"
 
 #include <limits.h>
@@ -14,7 +14,7 @@
 static const unsigned widths[] = {1, 2, 4, 8};
 enum { WIDTHS_CNT = sizeof(widths) / sizeof(widths[0]) };
 
-/* A site as a compiler would make it for the row. */
+/* A site as compiled for the row. */
 static struct site
 matching_site(const struct contract_tracepoint *row)
 {
@@ -36,7 +36,7 @@ matching_site(const struct contract_tracepoint *row)
 	return site;
 }
 
-/* Checks the site, which must give one finding, about argument (0: about the whole), and returns it. */
+/* Checks the site, and returns the only finding, which must be about that argument (0: about the site). */
 static struct finding *
 check_gives_one(const struct contract_tracepoint *row, const struct site *site, unsigned argument,
 		struct findings *findings)
@@ -224,7 +224,7 @@ test_32_bit(void **state)
 	findings_fini(&findings);
 	site = matching_site(row);
 	site.address_bytes = 4;
-	/* Four pointers of 8 bytes; peer id and size may have them. */
+	/* Four pointers have 8 bytes, which is fine only for peer id and size. */
 	assert_int_equal(contract_check_site(row, &site, &findings), 4);
 	findings_fini(&findings);
 }

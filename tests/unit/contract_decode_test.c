@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-/* Helpers: a site that fits a row, and a record as the probe would write it */
+/* Helpers: a site that fits a row, and a record as a probe would write it */
 
 static struct site
 matching_site(const struct contract_tracepoint *row)
@@ -35,7 +35,7 @@ struct draft {
 	struct probe_point point;
 	struct record_head head;
 	struct record_arg args[SITE_ARGS_MAX];
-	/* What stands behind the arguments, at the offsets of the plan. */
+	/* What follows the arguments, at the offsets of the plan. */
 	uint8_t bytes[RECORD_PAYLOAD_BYTES + 8192];
 };
 
@@ -46,7 +46,7 @@ put_head(struct draft *draft)
 	draft->head.size = draft->point.fixed_bytes;
 }
 
-/* A record of zeros for the site that was set. */
+/* A record of zeros for the site. */
 static void
 plan(struct draft *draft)
 {
@@ -70,7 +70,7 @@ draft_new(enum tracepoint_id id)
 	return draft;
 }
 
-/* Puts what the pointer of argument i points at; a payload makes the record longer. */
+/* Adds what the pointer of argument i points to; a payload makes the record longer. */
 static void
 put_bytes(struct draft *draft, unsigned i, const void *bytes, size_t len)
 {
@@ -84,7 +84,7 @@ put_bytes(struct draft *draft, unsigned i, const void *bytes, size_t len)
 		draft->head.size = slot->slot_offset + (uint32_t)len;
 }
 
-/* The record in memory of exactly sz bytes, so that a sanitizer sees any read beyond it. */
+/* The record in memory of exactly sz bytes, so that sanitizers notice any read beyond it. */
 static void *
 record_new(const struct draft *draft, size_t sz)
 {
@@ -168,7 +168,7 @@ test_plan_of_rows(void **state)
 			case ARG_STRING:
 				assert_int_equal(slot->reader, READER_STRING);
 				assert_int_equal(slot->slot_bytes, RECORD_STRING_BYTES);
-				/* Room for the longest that is documented, and its NUL. */
+				/* Room for the documented maximum, and its NUL. */
 				assert_in_range(row->args[i].max_chars + 1, 1, slot->slot_bytes);
 				break;
 			case ARG_BYTES:
@@ -182,7 +182,7 @@ test_plan_of_rows(void **state)
 				assert_int_equal(slot->slot_bytes, 0);
 				break;
 			}
-			/* One behind the other, aligned; the payload behind all. */
+			/* One after the other, aligned, with the payload at the end. */
 			if (slot->reader != READER_INTEGER && slot->reader != READER_PAYLOAD) {
 				assert_int_equal(slot->slot_offset, at);
 				assert_int_equal(slot->slot_offset % 8, 0);
@@ -197,7 +197,7 @@ test_plan_of_rows(void **state)
 	}
 }
 
-/* What cannot be followed is read as a number, never as a pointer. */
+/* A pointer that cannot be followed is read as a number. */
 static void
 test_plan_of_odd_sites(void **state)
 {
@@ -417,7 +417,7 @@ test_undocumented_arguments(void **state)
 	free(draft);
 }
 
-/* Decode: what pointers point at */
+/* Decode: what pointers point to */
 
 static void
 test_hash(void **state)
@@ -501,7 +501,7 @@ test_cut_string(void **state)
 	assert_text(draft, &event, 1, want);
 	free(record);
 
-	/* The longest that is whole, and one of which nothing came. */
+	/* The longest that is complete, and one of which nothing came. */
 	draft->args[1].flags = 0;
 	decode(draft, &event, &record);
 	assert_int_equal(event.args[1].state, VALUE_READ);
@@ -553,7 +553,7 @@ test_payload(void **state)
 	assert_text(draft, &event, 4, "25 B");
 	free(record);
 
-	/* More than there is room for: the length in full is the one that the tracepoint told. */
+	/* More than there is room for: the full length is the one that the tracepoint passed. */
 	draft->args[4].value = 4000000;
 	put_bytes(draft, 5, payload, sizeof(payload));
 	draft->args[5].flags = RECORD_CUT;
@@ -584,7 +584,7 @@ test_failed_operand(void **state)
 			void *record;
 
 			plan(draft);
-			/* Whatever else the record says of it is not looked at. */
+			/* The other fields are ignored. */
 			draft->args[i] = (struct record_arg){
 				.flags = RECORD_OPERAND_FAILED | RECORD_POINTER_FAILED | RECORD_CUT,
 				.error = -EFAULT,
@@ -642,7 +642,7 @@ test_failed_pointer(void **state)
 	assert_true(tried > 20);
 }
 
-/* A note may tell a width that is none of an operand's, with a sign. */
+/* A note may have an impossible width, with a sign. */
 static void
 test_operand_without_width(void **state)
 {
@@ -661,7 +661,7 @@ test_operand_without_width(void **state)
 	free(draft);
 }
 
-/* Half a pointer is not followed, and not told as if it were the thing. */
+/* Half a pointer is not followed, and not shown as a value. */
 static void
 test_narrow_pointer(void **state)
 {
@@ -695,7 +695,7 @@ test_narrow_pointer(void **state)
 	assert_true(tried > 20);
 }
 
-/* Decode: what is no record of the point */
+/* Decode: what is not a record of the point */
 
 static void
 test_wrong_heads(void **state)
@@ -723,7 +723,7 @@ test_wrong_heads(void **state)
 	draft->head.size = 0;
 	assert_bad(draft, draft->point.fixed_bytes);
 
-	/* A refused record leaves no event behind that could be taken for one. */
+	/* A refused record leaves no usable event. */
 	memset(&event, 0xff, sizeof(event));
 	void *record = record_new(draft, draft->point.fixed_bytes);
 	assert_int_equal(contract_decode(draft->row, &draft->point, record, draft->point.fixed_bytes, &event),
@@ -732,7 +732,7 @@ test_wrong_heads(void **state)
 	assert_true(event.seq == 0);
 	free(record);
 
-	/* The kernel pads samples: bytes behind the record do no harm. */
+	/* The kernel pads samples: bytes after the record do no harm. */
 	put_head(draft);
 	for (size_t padding = 0; padding <= 8; padding++) {
 		record = record_new(draft, draft->point.fixed_bytes + padding);
@@ -761,7 +761,7 @@ test_lengths_beyond(void **state)
 				struct event event;
 				void *record;
 
-				/* There are no bytes that the length could be of. */
+				/* There are no bytes for the length. */
 				draft->args[i].len = UINT32_MAX;
 				decode(draft, &event, &record);
 				assert_null(event.args[i].bytes);
@@ -772,14 +772,14 @@ test_lengths_beyond(void **state)
 			assert_bad(draft, draft->point.fixed_bytes);
 			draft->args[i].len = UINT32_MAX;
 			assert_bad(draft, draft->point.fixed_bytes);
-			/* So that offset and length together are 0 in 32 bits, and just above. */
+			/* Offset and length add up to 0 in 32 bits, or slightly more. */
 			draft->args[i].len = 0u - slot->slot_offset;
 			assert_bad(draft, draft->point.fixed_bytes);
 			draft->args[i].len = 1u - slot->slot_offset;
 			assert_bad(draft, draft->point.fixed_bytes);
 			if (slot->reader != READER_PAYLOAD)
 				continue;
-			/* Within its slot, but beyond what the record says it has. */
+			/* Inside its slot, but beyond the end of the record. */
 			for (uint32_t len = 1; len <= slot->slot_bytes; len = len * 3 + 1) {
 				put_bytes(draft, i, zeros, len);
 				draft->head.size--;
@@ -791,7 +791,7 @@ test_lengths_beyond(void **state)
 	}
 }
 
-/* Every beginning of a good record is refused, and nothing behind its end is looked at. */
+/* Every truncated record is refused, and nothing after its end is read. */
 static void
 test_truncations(void **state)
 {
@@ -824,7 +824,7 @@ test_truncations(void **state)
 		struct event event;
 		void *record;
 		decode(draft, &event, &record);
-		/* All that the event lends is within the record. */
+		/* Everything that the event lends is inside the record. */
 		for (unsigned i = 0; i < event.args_cnt; i++)
 			if (event.args[i].bytes)
 				assert_in_range((size_t)(event.args[i].bytes - (uint8_t *)record) +

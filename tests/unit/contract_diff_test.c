@@ -1,4 +1,4 @@
-/* Two interfaces compared. */
+/* Comparing two interfaces. */
 #include "contract/diff.h"
 
 #include "contract/contract.h"
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* "8 -4 1": widths, negative ones being signed. */
+/* "8 -4 1": widths, negative for signed ones. */
 static struct site
 make_site(const char *provider, const char *name, const char *types)
 {
@@ -32,7 +32,7 @@ make_site(const char *provider, const char *name, const char *types)
 	return site;
 }
 
-/* Each change as "kind argument! message", '!' being for one that breaks, one a line. */
+/* Each change in a line, as "kind argument! message", with '!' if it breaks. */
 static void
 assert_diff(const struct diff_side *before, const struct diff_side *after, const char *want)
 {
@@ -98,7 +98,7 @@ arguments(void **state)
 		"a:b: argument added 5 new: 1 byte, unsigned, after the existing ones\n");
 }
 
-/* Whatever the words are: the changes told are as many as are needed, and each breaks but for those at the end. */
+/* Any two words: there are as many changes as needed, and they add up. */
 static void
 random_arguments(void **state)
 {
@@ -159,9 +159,9 @@ tracepoints(void **state)
 	assert_diff(&after, &after, "");
 }
 
-/* What a side of that release promises. */
+/* The documentation of that release. */
 static struct diff_side
-promise(unsigned release)
+documented(unsigned release)
 {
 	return (struct diff_side){.release = release, .pointer_bytes = 8};
 }
@@ -169,7 +169,7 @@ promise(unsigned release)
 static size_t
 count(unsigned before, unsigned after, enum change_kind kind, bool breaks)
 {
-	struct diff_side old = promise(before), new = promise(after);
+	struct diff_side old = documented(before), new = documented(after);
 	struct changes changes = {0};
 	size_t cnt = 0;
 
@@ -187,34 +187,34 @@ releases(void **state)
 
 	(void)state;
 	for (unsigned release = RELEASE_FIRST; release <= RELEASE_MASTER; release++) {
-		old = promise(release);
+		old = documented(release);
 		assert_diff(&old, &old, "");
 	}
-	old = promise(26);
-	new = promise(27);
+	old = documented(26);
+	new = documented(27);
 	assert_diff(
 		&old, &new,
 		"coin_selection:aps_create_tx_internal: meaning! 5 change_position the change position is -1 after a failure; it was 0 (v27)\n"
 		"coin_selection:normal_create_tx_internal: meaning! 4 change_position the change position is -1 after a failure; it was 0 (v27)\n"
 		"coin_selection:selected_coins: meaning 2 algorithm there is a new algorithm, cg (v27)\n");
-	/* Back. */
+	/* In reverse. */
 	assert_diff(
 		&new, &old,
 		"coin_selection:aps_create_tx_internal: meaning! 5 change_position goes back to before this change: the change position is -1 after a failure; it was 0 (v27)\n"
 		"coin_selection:normal_create_tx_internal: meaning! 4 change_position goes back to before this change: the change position is -1 after a failure; it was 0 (v27)\n"
 		"coin_selection:selected_coins: meaning 2 algorithm goes back to before this change: there is a new algorithm, cg (v27)\n");
-	/* A change of type is told once, with what the contract knows of it. */
-	old = promise(25);
-	new = promise(26);
+	/* A change of type is reported once, with what the contract knows about it. */
+	old = documented(25);
+	new = documented(26);
 	assert_diff(
 		&old, &new,
 		"mempool:added: retyped! 2 vsize int32 (4 bytes, signed), was uint64 (8 bytes, unsigned): the virtual size is an int32; it was a uint64\n"
 		"mempool:removed: retyped! 3 vsize int32 (4 bytes, signed), was uint64 (8 bytes, unsigned): the virtual size is an int32; it was a uint64\n"
 		"mempool:replaced: retyped! 2 replaced_vsize int32 (4 bytes, signed), was uint64 (8 bytes, unsigned): the virtual size is an int32; it was a uint64\n"
 		"mempool:replaced: retyped! 6 replacement_vsize int32 (4 bytes, signed), was uint64 (8 bytes, unsigned): the virtual size is an int32; it was a uint64\n");
-	/* The duration's unit changed when its sign did: that breaks. */
-	old = promise(24);
-	new = promise(25);
+	/* The duration's unit changed with its sign: that breaks. */
+	old = documented(24);
+	new = documented(25);
 	assert_int_equal(count(24, 25, CHANGE_RETYPED, true), 1);
 	assert_int_equal(count(24, 25, CHANGE_ADDED, false), 4);
 	assert_int_equal(count(25, 24, CHANGE_REMOVED, true), 4);
@@ -231,7 +231,7 @@ releases(void **state)
 	assert_int_equal(count(28, 31, CHANGE_MEANING, true), 5);
 }
 
-/* A binary of a known release whose arguments are not as promised gets no names. */
+/* Arguments that are not as documented in the known release get no names. */
 static void
 names(void **state)
 {

@@ -1,4 +1,4 @@
-/* Expectations: what fits and what does not, and whether the findings name the right thing. */
+/* Expectations: what fits and what does not, and whether findings blame the right thing. */
 #include "base/clock.h"
 #include "base/text.h"
 #include "contract/expect.h"
@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-/* Events, as the decoder would give them */
+/* Events, as decoded */
 
 static const uint8_t hash_a[32] = {0xa1, 0xa2, [31] = 0xaf};
-static const uint8_t hash_b[32] = {0xa1, 0xa2, [31] = 0xbf}; /* differs in the last byte alone */
+static const uint8_t hash_b[32] = {0xa1, 0xa2, [31] = 0xbf}; /* differs only in the last byte */
 static const char hash_a_hex[] = "af0000000000000000000000000000000000000000000000000000000000a2a1";
 static const char hash_b_hex[] = "bf0000000000000000000000000000000000000000000000000000000000a2a1";
 
@@ -68,7 +68,7 @@ unread(struct value value, enum value_state state)
 	return value;
 }
 
-/* The 91st event of a thread, and so on: what an event has besides its arguments matters to no comparison. */
+/* The 91st event of a thread, and so on: only the arguments of an event are compared. */
 static struct event
 event_of(enum tracepoint_id id)
 {
@@ -139,7 +139,7 @@ removed_event(const char *reason, int64_t vsize, uint64_t entry_time)
 	return event;
 }
 
-/* What is wanted of them */
+/* Expectations of them */
 
 static struct expected *
 expect_coin(struct expect *x, enum tracepoint_id id, const uint8_t txid[32], uint32_t vout, int64_t value_sat)
@@ -175,7 +175,7 @@ expect_message(struct expect *x, int64_t peer, const char *type, const void *pay
 	return e;
 }
 
-/* removed with all but one argument given, which the caller wants for itself. */
+/* mempool:removed with all arguments except one, which the caller adds. */
 static struct expected *
 expect_removed_but(struct expect *x, const char *left_out)
 {
@@ -194,7 +194,7 @@ expect_removed_but(struct expect *x, const char *left_out)
 	return e;
 }
 
-/* Matching, which has to be possible; gives the number of findings. */
+/* Matches, which must be possible; returns the number of findings. */
 static size_t
 match(const struct expect *x, enum tracepoint_id subject, const struct event *events, size_t cnt,
       struct findings *findings)
@@ -208,7 +208,7 @@ match(const struct expect *x, enum tracepoint_id subject, const struct event *ev
 	for (size_t i = 0; i < findings->cnt; i++) {
 		const struct finding *finding = &findings->items[i];
 
-		/* Whatever it is, it is complete. */
+		/* Every finding is complete. */
 		assert_non_null(finding->tracepoint);
 		assert_non_null(finding->message);
 		assert_null(strchr(finding->message, '\n'));
@@ -238,7 +238,7 @@ assert_contains(const char *text, const char *part)
 		fail_msg("'%s' is not in '%s'", part, text ? text : "NULL");
 }
 
-/* Line number idx (from 0) of a text begins with that. */
+/* Line idx, from 0, of a text begins with that. */
 static void
 assert_line(const char *text, unsigned idx, const char *beginning)
 {
@@ -430,7 +430,7 @@ test_cut_strings(void **state)
 	event.args[1].state = VALUE_CUT;
 	assert_differs(whole, &event, 2, "reason", "'expi'", "'expi' <cut after 4 bytes>");
 	assert_fits(cut, &event);
-	/* Another beginning; the whole of it, which then was not cut; more of it. */
+	/* Another beginning; all of it, so that it cannot have been cut; more than that. */
 	event.args[1] = value_string("expo");
 	event.args[1].state = VALUE_CUT;
 	assert_differs(cut, &event, 2, "reason", "'expiry'", "'expo' <cut after 4 bytes>");
@@ -529,7 +529,7 @@ test_want_range(void **state)
 	assert_differs(x, &event, 3, "vsize", "-2 to 141 vB", "142 vB");
 	expect_free(x);
 
-	/* Of an unsigned one; what does not fit a signed number is above any range. */
+	/* An unsigned argument; what does not fit a signed number is above any range. */
 	x = expect_new();
 	want_range(expect_removed_but(x, "entry_time"), "entry_time", 0, INT64_MAX);
 	event = removed_event("expiry", 141, 0);
@@ -541,7 +541,7 @@ test_want_range(void **state)
 		       "18446744073709551615 s since the epoch");
 	expect_free(x);
 
-	/* Nor does it come into one that begins below 0. */
+	/* Also above one that begins below 0. */
 	x = expect_new();
 	want_range(expect_removed_but(x, "entry_time"), "entry_time", -5, 5);
 	event = removed_event("expiry", 141, 0);
@@ -551,7 +551,7 @@ test_want_range(void **state)
 		       "18446744073709551615 s since the epoch");
 	expect_free(x);
 
-	/* A range of one. */
+	/* A range of one value. */
 	x = expect_new();
 	want_range(expect_removed_but(x, "vsize"), "vsize", 5, 5);
 	event = removed_event("expiry", 5, 1800000000);
@@ -584,7 +584,7 @@ test_want_of(void **state)
 	assert_differs(x, &event, 2, "reason", "'knapsack' or 'srd' or ''", "'srd' <cut after 3 bytes>");
 	expect_free(x);
 
-	/* The one of none fits nothing. */
+	/* A choice of nothing fits nothing. */
 	x = expect_new();
 	want_string_of(expect_removed_but(x, "reason"), "reason", NULL, 0);
 	struct findings findings = {0};
@@ -595,7 +595,7 @@ test_want_of(void **state)
 	expect_free(x);
 }
 
-/* What could not be read fits nothing, even where the zeros that stand for it would. */
+/* What could not be read fits nothing, not even zeros. */
 static void
 test_unread_values(void **state)
 {
@@ -721,7 +721,7 @@ test_missing(void **state)
 		assert_string_equal(finding->message, text);
 		snprintf(text, sizeof(text), "source of %u", missing);
 		assert_string_equal(finding->source, text);
-		/* Three before it at most, then the place where it should have been. */
+		/* At most three before it, then the place where it should have been. */
 		assert_line(finding->context, missing < 3 ? missing : 3, ">            (here)");
 		findings_fini(&findings);
 		expect_free(x);
@@ -797,7 +797,7 @@ test_doubled(void **state)
 	findings_fini(&findings);
 	expect_free(x);
 
-	/* And the other way round: expected twice, came once. */
+	/* The reverse: expected twice, came once. */
 	x = expect_new();
 	expect_add(x, 0);
 	expect_add(x, 1);
@@ -851,7 +851,7 @@ test_out_of_order(void **state)
 	expect_free(x);
 }
 
-/* Events of one tracepoint that changed places are told as that, not as neighbours with wrong arguments. */
+/* Events of one tracepoint that changed places are reported as such, not as neighbours with wrong arguments. */
 static void
 test_out_of_order_of_one_tracepoint(void **state)
 {
@@ -866,7 +866,7 @@ test_out_of_order_of_one_tracepoint(void **state)
 			char text[64];
 			uint32_t next = 0;
 
-			/* The one numbered from comes at place to, the others around it in their order. */
+			/* Event number from comes at position to, the others keep their order. */
 			for (uint32_t i = 0; i < CNT; i++) {
 				expect_add(x, i);
 				next += next == from;
@@ -879,7 +879,7 @@ test_out_of_order_of_one_tracepoint(void **state)
 				const char *message = findings.items[0].message;
 				snprintf(text, sizeof(text), "utxocache:add fired out of order: output %u",
 					 from);
-				/* Of two neighbours that were swapped it may be either. */
+				/* Of two swapped neighbours it may be either. */
 				if (strcmp(message, text) != 0 && (from == to + 1 || to == from + 1))
 					snprintf(text, sizeof(text),
 						 "utxocache:add fired out of order: output %u", to);
@@ -939,7 +939,7 @@ test_needle_in_haystack(void **state)
 	expect_free(x);
 }
 
-/* Several things wrong at once are told apart. */
+/* Several mistakes at once are distinguished. */
 static void
 test_several(void **state)
 {
@@ -966,7 +966,7 @@ test_several(void **state)
 	expect_free(x);
 }
 
-/* Findings are added to those that are there already. */
+/* Findings are added to existing ones. */
 static void
 test_appends(void **state)
 {
@@ -1004,7 +1004,7 @@ test_any_order(void **state)
 	}
 	assert_no_findings(x, TP_UTXOCACHE_ADD, events, CNT);
 
-	/* One wrong argument is blamed on the pair that is nearest. */
+	/* A wrong argument is blamed on the most similar pair. */
 	events[4] = coin_event(TP_UTXOCACHE_ADD, hash_a, 5, 4999);
 	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, CNT, &findings), 1);
 	assert_argument(&findings.items[0], 4, "value", "5000 sat", "4999 sat");
@@ -1018,7 +1018,7 @@ test_any_order(void **state)
 	findings_fini(&findings);
 	expect_free(x);
 
-	/* Of several that are wrong each has the one that differs least, wherever it came. */
+	/* Each of several wrong ones is paired with the one that differs least, in any order. */
 	x = expect_new();
 	expect_lane(x, "adds", LANE_ANY_ORDER, &adds);
 	for (uint32_t i = 0; i < 3; i++) {
@@ -1043,7 +1043,7 @@ test_any_order(void **state)
 	expect_free(x);
 }
 
-/* Each peer's messages in order, whatever comes between them from the other. */
+/* Each peer's messages in order, with those of the other in between. */
 static void
 test_lanes_by_int(void **state)
 {
@@ -1072,19 +1072,19 @@ test_lanes_by_int(void **state)
 	events[4] = message_event(3, "verack", NULL, 0);
 	assert_no_findings(x, TP_NET_INBOUND_MESSAGE, events, 5);
 
-	/* Within a lane the order holds, and the other is not blamed. */
+	/* Order matters within a lane, and does not affect the other. */
 	struct event swap = events[0];
 	events[0] = events[4];
 	events[4] = swap;
 	assert_in_range(match(x, TP_NET_INBOUND_MESSAGE, events, 5, &findings), 1, 6);
 	for (size_t i = 0; i < findings.cnt; i++) {
 		assert_contains(findings.items[i].message, "peer 3");
-		/* The context shows the lane's events alone. */
+		/* The context shows only the lane's events. */
 		assert_null(strstr(findings.items[i].context, "peer_id=2"));
 	}
 	findings_fini(&findings);
 
-	/* An event whose peer cannot be read is in no lane but the main one. */
+	/* An event whose peer cannot be read is in the main lane. */
 	swap = events[0];
 	events[0] = events[4];
 	events[4] = swap;
@@ -1126,7 +1126,7 @@ test_lanes_by_string(void **state)
 	events[4] = message_event(1, "pong", "c", 1);
 	assert_no_findings(x, TP_NET_INBOUND_MESSAGE, events, 5);
 
-	/* A type that was cut or that could not be read selects nothing. */
+	/* A type that was cut, or that could not be read, is not selected. */
 	for (int state_nr = VALUE_CUT; state_nr <= VALUE_BAD_POINTER; state_nr++) {
 		events[3] = message_event(6, "ping", "b", 1);
 		events[3].args[3] = unread(events[3].args[3], (enum value_state)state_nr);
@@ -1137,7 +1137,7 @@ test_lanes_by_string(void **state)
 	}
 	expect_free(x);
 
-	/* An argument that the event's tracepoint does not have selects nothing. */
+	/* Nor is an event without the argument. */
 	x = expect_new();
 	expect_lane(x, "pings", LANE_IGNORED, &pings);
 	expect_main_lane(x);
@@ -1147,7 +1147,7 @@ test_lanes_by_string(void **state)
 	expect_free(x);
 }
 
-/* The first lane that selects an event has it. */
+/* An event belongs to the first lane that selects it. */
 static void
 test_first_lane_wins(void **state)
 {
@@ -1180,7 +1180,7 @@ test_ignored_lane(void **state)
 	expect_main_lane(x);
 	expect_add(x, 0);
 	assert_no_findings(x, TP_UTXOCACHE_ADD, events, 4);
-	/* It does not swallow what others have. */
+	/* It does not swallow the events of others. */
 	events[3] = add_event(1);
 	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 4, &findings), 1);
 	assert_string_equal(findings.items[0].tracepoint, "utxocache:add");
@@ -1217,7 +1217,7 @@ test_kinds(void **state)
 	assert_int_equal(findings.items[2].kind, FINDING_DETAIL);
 	findings_fini(&findings);
 
-	/* Its absence has the kind of the event, and what came instead that of the lane. */
+	/* Its absence has the kind of the event, and what came instead has that of the lane. */
 	assert_int_equal(match(x, TP_UTXOCACHE_ADD, NULL, 0, &findings), 1);
 	assert_int_equal(findings.items[0].kind, FINDING_DETAIL);
 	assert_null(findings.items[0].source);
@@ -1283,12 +1283,12 @@ test_drop(void **state)
 	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 2, &findings), 1);
 	assert_string_equal(findings.items[0].tracepoint, "utxocache:uncache");
 	findings_fini(&findings);
-	/* Both are dropped by now, and what was not is judged as before. */
+	/* Both are dropped now; the others are compared as before. */
 	expect_drop(x, TP_BIT(TP_UTXOCACHE_UNCACHE));
 	assert_no_findings(x, TP_UTXOCACHE_ADD, events, 2);
 	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 1, &findings), 1);
 	findings_fini(&findings);
-	/* Without its subject a scenario judges nothing. */
+	/* Without its subject a scenario proves nothing. */
 	struct diag diag;
 	expect_drop(x, TP_BIT(TP_UTXOCACHE_ADD));
 	assert_int_equal(expect_match(x, TP_UTXOCACHE_ADD, NULL, 0, &findings, &diag), -EINVAL);
@@ -1324,7 +1324,7 @@ test_unknown_argument(void **state)
 	x = expect_new();
 	e = expect_add(x, 0);
 	want_string(e, "", "x");
-	want_hash(e, "nor this", hash_a); /* the first mistake is told */
+	want_hash(e, "nor this", hash_a); /* the first mistake is reported */
 	want_bytes(e, "nor that", "x", 1);
 	static const char *const strings[] = {"x", "y"};
 	want_string_of(e, "nor these", strings, 2);
@@ -1350,7 +1350,7 @@ test_wrong_type(void **state)
 		{TP_MEMPOOL_REMOVED, "reason", "mempool:removed"},          /* string */
 		{TP_NET_INBOUND_MESSAGE, "payload", "net:inbound_message"}, /* bytes */
 	};
-	/* For each of the ops below, in their order: which of the arguments above it may be given for. */
+	/* For each op below, in order: the arguments above that it fits. */
 	static const char *const allowed[] = {
 		"11000000", "00110000", "00001000", "00000100", "00000010",
 		"00000010", "00000001", "11110000", "00000010",
@@ -1418,7 +1418,7 @@ test_wrong_type(void **state)
 		}
 }
 
-/* The type that counts is the documented one: the scenarios are written by the document. */
+/* The documented type counts: scenarios follow the document. */
 static void
 test_documented_type_counts(void **state)
 {
@@ -1548,7 +1548,7 @@ test_want_kind_first(void **state)
 	expect_free(x);
 }
 
-/* Size: however far apart the two are, the answer comes */
+/* Size: however different both are, there is an answer */
 
 enum { MANY = 5000 };
 
@@ -1559,7 +1559,7 @@ assert_quick(const struct expect *x, const struct event *events, size_t cnt, siz
 	uint64_t start = clock_now_ns();
 
 	assert_in_range(match(x, TP_UTXOCACHE_ADD, events, cnt, &findings), least, most);
-	/* About a second; many times as much under sanitizers on a busy machine. */
+	/* About a second; much more with sanitizers on a busy machine. */
 	assert_in_range((clock_now_ns() - start) / 1000000, 0, 30000);
 	findings_fini(&findings);
 }
@@ -1571,7 +1571,7 @@ test_many_different(void **state)
 	const struct lane_select all = {0};
 
 	(void)state;
-	/* Same tracepoint, other values; other tracepoint; as many as can just be aligned; without order. */
+	/* Same tracepoint, other values; other tracepoint; as many as can be aligned; without order. */
 	for (int round = 0; round < 4; round++) {
 		size_t cnt = round == 2 ? 4000 : MANY;
 		struct expect *x = expect_new();
@@ -1583,7 +1583,7 @@ test_many_different(void **state)
 			events[i] = coin_event(round == 1 ? TP_UTXOCACHE_SPENT : TP_UTXOCACHE_ADD, hash_a,
 					       MANY + i, 5000);
 		}
-		/* A wrong argument each; or each one missing and one too many. */
+		/* A wrong argument each, or one missing and one extra each. */
 		size_t findings_cnt = round == 1 ? 2 * cnt : cnt;
 		assert_quick(x, events, cnt, findings_cnt, findings_cnt);
 		expect_free(x);
@@ -1607,7 +1607,7 @@ test_many_equal(void **state)
 	expect_free(x);
 }
 
-/* One missing and one too many, with thousands between them that are right but for their place. */
+/* One missing and one extra, and thousands in between that are merely shifted. */
 static void
 test_far_apart(void **state)
 {
@@ -1630,7 +1630,7 @@ test_far_apart(void **state)
 	expect_free(x);
 }
 
-/* Older releases: written as master has it, compared as the release has it. */
+/* Older releases: written for master, compared as in the release. */
 
 static void
 test_an_argument_that_came_later(void **state)

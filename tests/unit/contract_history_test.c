@@ -1,4 +1,4 @@
-/* The contract's history: what each release promises, against a second statement of it. */
+/* The contract's history: each release's rows against an independent list. */
 #include "contract/contract.h"
 
 #include <setjmp.h>
@@ -33,7 +33,7 @@ test_counts(void **state)
 	assert_int_equal(cnt_at(RELEASE_MASTER + 1), 0);
 }
 
-/* "8 -4": the widths that a release's notes have, negative ones being signed. */
+/* "8 -4": widths in a release's notes, negative for signed ones. */
 static void
 check_widths(enum tracepoint_id id, unsigned first, unsigned last, const char *want)
 {
@@ -104,7 +104,7 @@ test_changes(void **state)
 		assert_true(change->release >= before && change->release <= RELEASE_MASTER);
 		before = change->release;
 		assert_non_null(row);
-		/* What is new in a release was not changed by it. */
+		/* What is new in a release cannot be changed by it. */
 		assert_true(row->since < change->release);
 		assert_true(change->argument <= row->args_cnt);
 		assert_true(strlen(change->what) > 10 && change->what[strlen(change->what) - 1] != '.');

@@ -1,4 +1,4 @@
-/* Which release a binary is of. */
+/* Finding the release of a binary. */
 #include "contract/release.h"
 
 #include "contract/contract.h"
@@ -15,7 +15,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define BYTES(text)  text, sizeof(text) - 1
 
-/* In memory of exactly the size, so that a sanitizer sees each byte too far. */
+/* In memory of exactly that size, so that sanitizers notice any read beyond it. */
 static void
 feed(struct release_traces *traces, const char *bytes, size_t sz, struct chunk chunk)
 {
@@ -112,7 +112,7 @@ versions_in_code(void **state)
 	}
 }
 
-/* Wherever the chunks are cut, the same is found. */
+/* The result does not depend on where chunks are cut. */
 static void
 cut_anywhere(void **state)
 {
@@ -196,7 +196,7 @@ by_version(void **state)
 	struct fake fake;
 
 	(void)state;
-	/* Whatever the tracepoints are like: they may be wrong. */
+	/* The tracepoints do not matter: they may be wrong. */
 	make(&fake, 25);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct release_traces traces = {0};
@@ -235,7 +235,7 @@ by_tracepoints(void **state)
 		assert_false(out.is_sure);
 		assert_int_equal(strncmp(out.why, BYTES("the file gives no version; its tracepoints fit ")),
 				 0);
-		/* One that is gone, and one with a wrong type, do not make it another release. */
+		/* A missing one, and one with a wrong type, do not make it another release. */
 		if (release < 25 || (release == RELEASE_MASTER && now != RELEASE_MASTER))
 			continue;
 		fake.sites[0].name[0] = 'X';
@@ -245,7 +245,7 @@ by_tracepoints(void **state)
 	make(&fake, 28);
 	assert_string_equal(guess(&none, &fake).why,
 			    "the file gives no version; its tracepoints fit v26 to v28 best");
-	/* Nothing of ours. */
+	/* No documented tracepoint. */
 	fake.cnt = 0;
 	struct release_guess out = guess(&none, &fake);
 	assert_int_equal(out.release, RELEASE_MASTER);
@@ -267,7 +267,7 @@ by_texts(void **state)
 	make(&fake, 28);
 	release_traces_feed_marks(&traces, &(struct chunk){.bytes = "abc", .sz = 3});
 	assert_true(traces.has_marks);
-	assert_int_equal(guess(&traces, &fake).release, 28); /* without v26's text the others say nothing */
+	assert_int_equal(guess(&traces, &fake).release, 28); /* without v26's text the others prove nothing */
 	release_traces_feed_marks(&traces,
 				  &(struct chunk){.bytes = BYTES("..detecting (peer could be v1 or v2)..")});
 	assert_int_equal(guess(&traces, &fake).release, 26);
@@ -297,7 +297,7 @@ by_texts(void **state)
 	assert_int_equal(out.release, last_like_29());
 	assert_non_null(strstr(out.why, "point to v31"));
 
-	/* What may be a version counts where nothing contradicts it. */
+	/* A doubtful version counts if nothing contradicts it. */
 	snprintf(traces.doubtful, sizeof(traces.doubtful), "v31");
 	out = guess(&traces, &fake);
 	assert_int_equal(out.release, 31);

@@ -1,4 +1,4 @@
-/* The table of the contract itself: that each row is complete, and that it says what the binary does. */
+/* The contract's rows: complete, and as in a real binary. */
 #include "contract/contract.h"
 
 #include <ctype.h>
@@ -11,9 +11,8 @@
 
 #include <cmocka.h>
 
-/* Each row of the released tracepoints a second time, written down from another source than doc/tracing.md: the
- * first release with it, and the widths that readelf -n shows of a bitcoind of master (2026-06), negative ones being
- * signed. */
+/* Each released tracepoint again, from another source than doc/tracing.md: its first release, and the widths that
+ * readelf -n shows of a bitcoind of master (2026-06), negative for signed ones. */
 static const struct {
 	const char *full_name;
 	unsigned since;
@@ -49,7 +48,7 @@ is_pointer(enum arg_type type)
 	return type == ARG_HASH || type == ARG_STRING || type == ARG_BYTES;
 }
 
-/* Lower-case words with underscores: usable as the name of a field. */
+/* Lower-case words with underscores, which can be the name of a field. */
 static bool
 is_word(const char *s)
 {
@@ -61,7 +60,7 @@ is_word(const char *s)
 	return true;
 }
 
-/* One line, not blank, no dot or blank at its end: fit to stand within a message. */
+/* One line, not blank, without a dot or blank at its end, so that it fits into a message. */
 static bool
 is_phrase(const char *s)
 {
@@ -127,7 +126,7 @@ test_args_are_complete(void **state)
 			if (arg->unit)
 				assert_false(is_pointer(arg->type) || arg->type == ARG_BOOL);
 		}
-		/* Nothing behind the last one: a count that is too small would hide an argument. */
+		/* Nothing after the last one: a count that is too small would hide an argument. */
 		for (unsigned i = row->args_cnt; i < SITE_ARGS_MAX; i++)
 			if (row->args[i].name)
 				fail_msg("%s has argument %u beyond its count", row->full_name, i + 1);
@@ -154,7 +153,7 @@ test_sizes_point_at_lengths(void **state)
 			assert_int_not_equal(arg->size_arg, i + 1);
 			assert_int_equal(row->args[arg->size_arg - 1].type, ARG_UINT64);
 			assert_int_equal(row->args[arg->size_arg - 1].code_type, ARG_UINT64);
-			/* The decoder has read the length by the time it comes to the bytes. */
+			/* The decoder reads the length before the bytes. */
 			assert_in_range(arg->size_arg, 1, i);
 		}
 	}
@@ -179,7 +178,7 @@ test_value_names(void **state)
 			if (!names)
 				continue;
 			found++;
-			/* The formatter looks names up for unsigned values alone. */
+			/* The formatter uses names only for unsigned values. */
 			assert_int_equal(row->args[i].code_type, ARG_UINT32);
 			for (; names[cnt]; cnt++)
 				for (size_t j = 0; j < cnt; j++)
@@ -197,8 +196,8 @@ test_value_names(void **state)
 	assert_null(closed->args[3].value_names[7]);
 }
 
-/* A type that the code does not pass as documented is explained, and these are all such. (A difference may be
- * told of an argument whose type is right as well: of what the value means.) */
+/* Every type that the code does not pass as documented is explained, and these are all of them. (An argument of the
+ * right type may have a difference of meaning.) */
 static void
 test_differences(void **state)
 {
@@ -270,7 +269,7 @@ test_find_goes_round(void **state)
 		const struct contract_tracepoint *row = contract_get(id);
 		char context[64], name[64];
 
-		/* Copies, so that not the pointers are compared. */
+		/* Copies, so that pointers differ. */
 		snprintf(context, sizeof(context), "%s", row->context);
 		snprintf(name, sizeof(name), "%s", row->name);
 		assert_ptr_equal(contract_find(context, name), row);

@@ -12,7 +12,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The text in memory of exactly its size, so that a sanitizer sees each byte too far. */
+/* The text in memory of exactly its size, so that sanitizers notice any read beyond it. */
 static struct form
 form_exact(enum machine machine, const char *text, const char **number)
 {

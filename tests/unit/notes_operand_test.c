@@ -40,7 +40,7 @@ find_symbol(void *cookie, const char *name, size_t len, uint64_t *address)
 	return SYMBOL_MISSING;
 }
 
-/* Parses from memory of exactly the text's size, so that a sanitizer sees each byte too far. */
+/* Parses from memory of exactly the text's size, so that sanitizers notice any read beyond it. */
 static struct operand
 parse_with(const char *text, bool is_position_independent, enum machine machine)
 {
@@ -114,7 +114,7 @@ constants(void **state)
 		{"8@$0x123456789abcdef0", 8, false, 0x123456789abcdef0},
 		{"8@$0x0FEDCBA987654321", 8, false, 0x0fedcba987654321},
 		{"-2@$-0x8000", 2, true, -32768},
-		/* The sign that compilers extend although the type has none, and the other way round. */
+		/* Compilers sign-extend values of unsigned types, and the other way round. */
 		{"1@$-1", 1, false, 255},
 		{"1@$-128", 1, false, 128},
 		{"2@$-2", 2, false, 65534},
@@ -240,7 +240,7 @@ every_register_of_every_width(void **state)
 					assert_non_null(strstr(operand.reason, "holds one byte"));
 					continue;
 				}
-				/* The width governs, be the register's name longer or shorter. */
+				/* The width counts, not the size of the named register. */
 				assert_int_equal(operand.kind, OPERAND_REGISTER);
 				assert_int_equal(operand.base, rows[i].id);
 				assert_int_equal(operand.width_bytes, widths[w]);
@@ -390,7 +390,7 @@ memory_that_is_refused(void **state)
 			  "the address is relative to an instruction that the note does not name");
 }
 
-/* The distance from the probe holds wherever the program is loaded, so its kind makes no difference. */
+/* The distance from the probe does not depend on where the program is loaded, so its type does not matter. */
 static void
 symbols(void **state)
 {
@@ -425,7 +425,7 @@ symbols(void **state)
 		assert_int_equal(operand.index, rows[i / 2].index);
 		assert_int_equal(operand.displacement, rows[i / 2].displacement);
 	}
-	/* With a register there are two unknowns where the program may be anywhere, one where it may not. */
+	/* With a register, the address is known only if the program is not position-independent. */
 	struct operand operand = parse_with("8@sym+8(%rbx)", false, MACHINE_X86_64);
 	assert_int_equal(operand.kind, OPERAND_MEMORY);
 	assert_int_equal(operand.base, REGISTER_BX);
@@ -444,7 +444,8 @@ symbols_without_address(void **state)
 	assert_unreadable("8@tls(%rip)", "the file gives no address for the symbol tls");
 	assert_unreadable("8@unsearched(%rip)",
 			  "the file's symbol tables could not be searched for unsearched");
-	assert_unreadable("8@sym@GOTPCREL(%rip)", "only the linker knows what '@' after the symbol sym means");
+	assert_unreadable("8@sym@GOTPCREL(%rip)",
+			  "only the linker knows what '@' after the symbol sym means");
 	assert_unreadable("8@s\xc3\xbc\x62(%rip)", "no symbol table of the file has the symbol s??b");
 
 	operand_parse(&operand, "8@sym(%rip)", strlen("8@sym(%rip)"), NULL);
@@ -522,14 +523,14 @@ foreign_machines(void **state)
 	assert_string_equal(operand.reason, "the operand is in the register d0, which BPF cannot read");
 	operand = parse_with("x0", true, MACHINE_AARCH64);
 	assert_string_equal(operand.reason, "the operand does not begin with its width and '@'");
-	/* Of a machine without a list of forms no text is held against it. */
+	/* On a machine without a list of forms, any text is fine. */
 	operand = parse_with("-8@any-thing (at all)", true, MACHINE_OTHER);
 	assert_int_equal(operand.kind, OPERAND_FOREIGN);
 	assert_int_equal(operand.width_bytes, 8);
 	assert_true(operand.is_signed);
 }
 
-/* What libbcc makes of operands that we can read, and of those that we cannot. */
+/* What libbcc makes of operands that tpcheck can read, and of others. */
 static void
 readings_of_libbcc(void **state)
 {
@@ -578,7 +579,7 @@ text_is_printable_and_cut(void **state)
 	assert_int_equal(strlen(operand.text), sizeof(operand.text) - 1);
 }
 
-/* Any bytes are taken without harm; what comes out is whole. */
+/* Any bytes do no harm, and give a complete operand. */
 static void
 rubbish(void **state)
 {

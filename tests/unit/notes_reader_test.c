@@ -40,7 +40,7 @@ enum {
 	PROBES_SZ = 0x20,
 	PROBES_MEMORY_SZ = 0x40,
 	PROBES_ADDRESS = 0x42480,
-	CONTENT_AT = 0x4c0, /* what has no fixed place follows */
+	CONTENT_AT = 0x4c0, /* followed by what has no fixed offset */
 
 	LOCATION = TEXT_ADDRESS + 4,
 	SEMAPHORE = PROBES_ADDRESS + 4,
@@ -80,7 +80,7 @@ struct symbol_spec {
 
 struct spec {
 	bool is_32bit, is_big_endian;
-	bool sections_early; /* the section table before the content instead of behind it */
+	bool sections_early; /* the section table comes before the content */
 	unsigned type;       /* 0: ET_DYN */
 	unsigned machine;    /* 0: EM_X86_64 */
 	const struct symbol_spec *symbols;
@@ -90,7 +90,7 @@ struct spec {
 struct image {
 	struct spec spec;
 	struct bytes bytes; /* the file */
-	struct bytes notes; /* content of .note.stapsdt, while it is gathered */
+	struct bytes notes; /* content of .note.stapsdt, as it grows */
 	size_t sections_at, segments_at, note_at;
 };
 
@@ -132,7 +132,7 @@ pad(struct bytes *bytes, size_t multiple)
 		append(bytes, "", 1);
 }
 
-/* Sets a field of a header of the image's class, which begins at that offset. */
+/* Sets a field of the header at that offset, which is of the image's class. */
 #define SET(image, at, type, field, value)                                                                   \
 	do {                                                                                                 \
 		if ((image)->spec.is_32bit)                                                                  \
@@ -255,7 +255,7 @@ append_symbol(struct image *image, uint64_t name, const struct symbol_spec *symb
 	SET(image, at, Sym, st_shndx, symbol->shndx);
 }
 
-/* Appends a symbol table; its strings are gathered in strings. */
+/* Appends a symbol table, whose strings are appended to strings. */
 static size_t
 append_symbols(struct image *image, struct bytes *strings, bool is_dynamic)
 {
@@ -274,7 +274,7 @@ append_symbols(struct image *image, struct bytes *strings, bool is_dynamic)
 	return at;
 }
 
-/* So that there is one at LOCATION, and at each place that differs from it by a multiple of 4. */
+/* At LOCATION, and everywhere at a distance of a multiple of 4. */
 static void
 fill_with_nops(struct image *image)
 {
@@ -360,7 +360,7 @@ build(struct image *image)
 	free(strings.data);
 }
 
-/* An open file with the image in it. */
+/* An open file with the image. */
 static int
 file_of(const void *data, size_t len)
 {
@@ -371,7 +371,7 @@ file_of(const void *data, size_t len)
 	return fd;
 }
 
-/* What must hold of anything that was accepted, however damaged the file. */
+/* What must be true of every accepted file, however damaged. */
 static void
 check_whole(const struct notes *notes, uint64_t file_sz)
 {
@@ -399,7 +399,7 @@ check_whole(const struct notes *notes, uint64_t file_sz)
 	assert_true(notes_machine(notes)[0]);
 }
 
-/* Reads the bytes; *out is NULL on failure, and diag has the text without what all begin with. */
+/* Reads the bytes. On failure *out is NULL, and diag has the text without its common prefix. */
 static int
 read_bytes(struct notes **out, const void *data, size_t len, struct diag *diag)
 {
@@ -626,7 +626,7 @@ several_places_of_one_tracepoint(void **state)
 	end(&image);
 }
 
-/* The note was written when the base was elsewhere. */
+/* At link time the base was elsewhere. */
 static void
 addresses_move_with_the_base(void **state)
 {
@@ -662,7 +662,7 @@ addresses_move_with_the_base(void **state)
 		end(&image);
 	}
 
-	/* Without the section there is nothing to correct by. */
+	/* Without the section there is no correction. */
 	begin(&image, NULL);
 	add_note_at(&image, LOCATION, 0x77777, SEMAPHORE, "a", "b", "");
 	build(&image);
@@ -687,7 +687,7 @@ assert_misplaced(const struct image *image, bool is_semaphore, uint64_t address,
 	assert_non_null(site);
 	assert_int_equal(is_semaphore ? site->semaphore_address : site->address, address);
 	assert_int_equal(is_semaphore ? site->semaphore_file_offset : site->file_offset, 0);
-	/* The other of the two is not concerned. */
+	/* The other of the two is not affected. */
 	assert_int_equal(is_semaphore ? site->file_offset : site->semaphore_file_offset,
 			 is_semaphore ? TEXT_AT + 4 : PROBES_AT + 4);
 }
@@ -727,7 +727,7 @@ places_that_the_file_does_not_back(void **state)
 		end(&image);
 	}
 
-	/* The first and the last place that are right. */
+	/* The first and the last valid address. */
 	begin(&image, NULL);
 	add_note_at(&image, LOCATION, BASE_ADDRESS, 0, "without", "semaphore", "");
 	add_note_at(&image, TEXT_ADDRESS, BASE_ADDRESS, PROBES_ADDRESS, "a", "b", "");
@@ -744,7 +744,7 @@ places_that_the_file_does_not_back(void **state)
 	end(&image);
 }
 
-/* A note whose address is somewhere else in the code. */
+/* A note whose address is elsewhere in the code. */
 static void
 places_without_a_nop(void **state)
 {
@@ -754,7 +754,7 @@ places_without_a_nop(void **state)
 		bool is_nop;
 	} rows[] = {
 		{EM_X86_64, {0x90}, true},
-		{EM_X86_64, {0x0f, 0x1f, 0x44}, true}, /* the two bytes behind are 0 */
+		{EM_X86_64, {0x0f, 0x1f, 0x44}, true}, /* the next two bytes are 0 */
 		{EM_X86_64, {0x0f, 0x1f, 0x45}, false},
 		{EM_X86_64, {0x55}, false},
 		{EM_AARCH64, {0x1f, 0x20, 0x03, 0xd5}, true},
@@ -1015,7 +1015,7 @@ notes_that_cannot_be_used(void **state)
 	assert_problem(&image, want, &site);
 	end(&image);
 
-	/* A bad note does not take the good ones around it along. */
+	/* A bad note does not affect its neighbours. */
 	begin(&image, NULL);
 	add_note(&image, "net", "first", "");
 	add_note_strings(&image, LOCATION, BASE_ADDRESS, 0, STRINGS("net\0message"));
@@ -1109,7 +1109,7 @@ broken_chain_of_notes(void **state)
 		assert_refused(&image, -EBADMSG, want);
 		end(&image);
 	}
-	/* The section ends inside a note, at each byte of it; the last bytes are padding only. */
+	/* The section ends inside a note, at each of its bytes; the last ones are only padding. */
 	begin(&image, NULL);
 	add_note(&image, "net", "message", "8@%rax");
 	build(&image);
@@ -1128,7 +1128,7 @@ broken_chain_of_notes(void **state)
 	end(&image);
 }
 
-/* Functions that a linker folded leave the same note several times. */
+/* Functions that a linker folded leave identical notes. */
 static void
 duplicates(void **state)
 {
@@ -1161,7 +1161,7 @@ duplicates(void **state)
 		{"8@%rax", ""},
 		{"8@%rax", "8@$1"},
 		{"8@%rax", "8@(%rax)"},
-		/* The text of an operand is cut; what differs comes behind. */
+		/* The text of an operand is cut before the difference. */
 		{LONG "(%rax)", LONG "(%rbx)"},
 		{LONG "(%rax)", LONG "+1(%rax)"},
 		{LONG "(%rax,%rbx)", LONG "(%rax,%rcx)"},
@@ -1291,7 +1291,7 @@ several_note_sections(void **state)
 	size_t first_sz = image.notes.len;
 	add_note(&image, "net", "second", "");
 	build(&image);
-	/* .symtab becomes another section of the name. */
+	/* .symtab gets the name of the other section. */
 	size_t name = 1 + sizeof(".text") + sizeof(".stapsdt.base") + sizeof(".probes");
 	SET_SECTION(&image, SECTION_NOTE, sh_size, first_sz);
 	SET_SECTION(&image, SECTION_SYMTAB, sh_name, name);
@@ -1388,7 +1388,7 @@ headers_that_lie(void **state)
 	CASE(-EBADMSG, ".note.stapsdt lies outside the file; it may be truncated",
 	     SET_SECTION(&image, SECTION_NOTE, sh_offset, UINT64_MAX));
 
-	/* Numbers that only libelf checks; the text is its own. */
+	/* Numbers that only libelf checks, with libelf's text. */
 	struct image image;
 	struct notes *notes;
 	struct diag diag;
@@ -1400,7 +1400,7 @@ headers_that_lie(void **state)
 	end(&image);
 }
 
-/* Section links that lead to themselves or in a circle: what they are for is not found, and the operand says so. */
+/* Section links to themselves or in a circle: symbols are not found, and the operand reports that. */
 static void
 links_in_circles(void **state)
 {
@@ -1428,7 +1428,7 @@ links_in_circles(void **state)
 	}
 }
 
-/* Numbers that are too large for the ELF header stand in the first section's. */
+/* Numbers that are too large for the ELF header are in the first section header. */
 static void
 extended_numbers(void **state)
 {
@@ -1493,7 +1493,7 @@ any_byte_changed(void **state)
 		for (size_t at = 0; at < image.bytes.len; at++) {
 			uint8_t was = image.bytes.data[at];
 
-			/* The text and the gaps say nothing. */
+			/* The code and the gaps do not matter. */
 			if (at >= TEXT_AT && at < CONTENT_AT)
 				continue;
 			for (size_t k = 0; k < COUNT(values); k++) {
@@ -1690,7 +1690,7 @@ now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* Bytes that this process asked the kernel to read; 0 where the kernel does not count them. */
+/* Bytes that this process has read; 0 if the kernel does not count them. */
 static uint64_t
 bytes_read(void)
 {
@@ -1714,7 +1714,7 @@ peak_memory_kib(void)
 	return (uint64_t)usage.ru_maxrss;
 }
 
-/* Opens an image that was made large, and checks what it costs: not the size that the file claims. */
+/* Opens a large image, and checks that the cost does not depend on what the file claims. */
 static int
 open_huge(int fd, struct notes **notes, struct diag *diag)
 {
@@ -1738,7 +1738,7 @@ huge_sparse_files(void **state)
 	int fd;
 
 	(void)state;
-	/* Large, but in order. */
+	/* Large, but valid. */
 	build_good(&image, NULL);
 	fd = file_of(image.bytes.data, image.bytes.len);
 	assert_int_equal(ftruncate(fd, (off_t)huge), 0);
@@ -1747,7 +1747,7 @@ huge_sparse_files(void **state)
 	notes_free(notes);
 	close(fd);
 
-	/* The notes behind 15 GiB. */
+	/* The notes after 15 GiB. */
 	fd = file_of(image.bytes.data, image.bytes.len);
 	assert_int_equal(ftruncate(fd, (off_t)huge), 0);
 	SET_SECTION(&image, SECTION_NOTE, sh_offset, (uint64_t)15 << 30);
@@ -1761,7 +1761,7 @@ huge_sparse_files(void **state)
 	close(fd);
 	end(&image);
 
-	/* Sections that claim most of it. */
+	/* Sections that claim most of the file. */
 	static const struct {
 		enum section_idx idx;
 		const char *want;
@@ -1949,7 +1949,7 @@ things_that_are_no_elf_files(void **state)
 	assert_open_fails(PATH("elf") "/x", -ENOTDIR,
 			  "notes: failed to open '" PATH("elf") "/x': Not a directory");
 
-	/* Not readable: an open file without the right, and a file without it. */
+	/* Not readable: a descriptor without permission, and a file without it. */
 	int fd = open(PATH("elf"), O_WRONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(notes_open_fd(&notes, fd, "written", &diag), -EBADF);
@@ -2083,7 +2083,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(huge_sparse_files), /* first, since it looks at the peak of memory */
+		cmocka_unit_test(huge_sparse_files), /* first, because it checks the peak of memory */
 		cmocka_unit_test(both_classes_and_byte_orders),
 		cmocka_unit_test(several_places_of_one_tracepoint),
 		cmocka_unit_test(addresses_move_with_the_base),
@@ -2113,7 +2113,7 @@ main(void)
 		cmocka_unit_test(tracepoints_of_this_program),
 	};
 
-	/* The values come from where the compiler cannot see them; else it would note constants. */
+	/* From where the compiler cannot see them; otherwise the notes would have constants. */
 	volatile int64_t first = -5;
 	volatile uint32_t second = 7;
 	const char *volatile third = "x";

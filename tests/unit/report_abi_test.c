@@ -1,4 +1,4 @@
-/* What abi and diff print, and that their JSON is whole whatever they have to tell. */
+/* What abi and diff print, and that their JSON is valid whatever it contains. */
 #include "report/abi.h"
 
 #include "base/json.h"

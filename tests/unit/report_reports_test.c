@@ -1,5 +1,5 @@
-/* Reports as files: what is taken away and when, places that are taken twice, writes that fail; and the live line, on a
- * terminal of the test's own. */
+/* Reports as files: when they are truncated, files that are used twice, writes that fail; and the live line, on a
+ * terminal of the test. */
 #include "base/clock.h"
 #include "report/live.h"
 #include "report/reports.h"
@@ -41,7 +41,7 @@ put(const char *name, const char *text)
 	assert_int_equal(fclose(out), 0);
 }
 
-/* The file's text, or NULL when there is no file; lent until the next call. */
+/* The file's text, lent until the next call; NULL if there is no file. */
 static const char *
 text_of(const char *name)
 {
@@ -131,7 +131,7 @@ test_places_taken_twice(void **state)
 	assert_int_equal(add(reports, "json", "-", &diag), -EBUSY);
 	assert_non_null(strstr(diag.text, "standard output"));
 	reports_free(reports);
-	/* A device takes all. */
+	/* A device can have any number. */
 	reports = reports_new();
 	assert_int_equal(reports_add(reports, format_of("tap"), "/dev/null", &diag), 0);
 	assert_int_equal(reports_add(reports, format_of("junit"), "/dev/null", &diag), 0);
@@ -156,7 +156,7 @@ test_several_at_once(void **state)
 	assert_int_equal(add(reports, "text", "txt", &diag), 0);
 	assert_int_equal(add(reports, "junit", "xml", &diag), 0);
 	reports_begin(reports, &head);
-	/* A run that is killed now does not leave the report of another. */
+	/* A run that is killed now does not leave an old report. */
 	assert_string_equal(text_of("xml"), "");
 	assert_string_equal(text_of("tap"), "TAP version 14\n1..1\n");
 	reports_start(reports, "a.b.c", 1, 1);
@@ -207,7 +207,7 @@ test_writes_that_fail(void **state)
 		assert_non_null(strstr(diag.text, formats[i]));
 		assert_non_null(strstr(diag.text, "'/dev/full': No space left on device"));
 		reports_free(reports);
-		/* The other one is none the worse for it. */
+		/* The other report is not affected. */
 		assert_non_null(strstr(text_of("good"), "\"passed\": 1"));
 	}
 }
@@ -237,7 +237,7 @@ terminal_open(struct terminal *terminal, unsigned short columns)
 	assert_int_equal(ioctl(terminal->master, TIOCSWINSZ, &size), 0);
 }
 
-/* Until the text has come, or 5 s have passed. */
+/* Waits until the text has come, at most 5 s. */
 static void
 terminal_wait(struct terminal *terminal, const char *text)
 {
@@ -277,7 +277,7 @@ test_line_goes_on(void **state)
 	live_show(live, "a.b.d", 4, 26);
 	terminal_wait(&terminal, "\r\033[K[4/26] a.b.d ... 0.0 s");
 	terminal_wait(&terminal, "\r\033[K[4/26] a.b.d ... 0.1 s");
-	/* What is written when it is hidden stands alone, however long that takes. */
+	/* While it is hidden, nothing else is written, however long that takes. */
 	live_hide(live);
 	fputs("PASS", terminal.out);
 	fflush(terminal.out);
@@ -295,7 +295,7 @@ test_line_goes_on(void **state)
 	terminal_close(&terminal);
 }
 
-/* libbcc's output is caught by turning descriptors elsewhere. */
+/* libbcc's output is captured by redirecting descriptors. */
 static void
 test_line_is_not_caught(void **state)
 {

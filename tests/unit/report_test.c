@@ -1,4 +1,4 @@
-/* The report: for machines (valid JSON whatever the findings hold), for people, and for the shell. */
+/* The report: JSON, which is valid whatever the findings contain, text, and exit codes. */
 #include "base/json.h"
 #include "report/format_text.h"
 #include "report/report.h"
@@ -198,7 +198,7 @@ test_json_of_findings(void **state)
 	assert_text(finding, "source", "getblock 00ab 3");
 	assert_text(finding, "message",
 		    "argument 4 (value) of utxocache:add, output 2: want 5000 sat, got 4999 sat");
-	/* About the event as such there is no argument: null, not 0. */
+	/* About the event as a whole: the argument is null, not 0. */
 	finding = json_at(findings, 1);
 	assert_text(finding, "tracepoint", "utxocache:spent");
 	assert_true(json_is_null(json_get(finding, "argument")));
@@ -212,7 +212,7 @@ test_json_of_findings(void **state)
 	assert_text(finding, "message", "something else");
 	json_free(doc);
 
-	/* The same findings alone. */
+	/* The findings by themselves. */
 	char *text = report_findings_json(&result.findings);
 	assert_int_equal(json_parse(&doc, text, strlen(text), &diag), 0);
 	assert_int_equal(text[strlen(text) - 1], '\n');
@@ -231,7 +231,7 @@ test_json_of_findings(void **state)
 	free(text);
 }
 
-/* What a node or a binary says may be anything. */
+/* Texts of a node or a binary can be anything. */
 static void
 test_json_of_rubbish(void **state)
 {
@@ -303,7 +303,7 @@ test_json_of_node(void **state)
 	assert_text(doc, "attach", "multi");
 	json_free(doc);
 
-	/* It was found and did not start. */
+	/* It was found, but did not start. */
 	run = (struct report_run){.node_path = "/usr/bin/bitcoind", .node_subversion = ""};
 	doc = parse_report(&run);
 	assert_text(json_get(doc, "node"), "path", "/usr/bin/bitcoind");
@@ -314,7 +314,7 @@ test_json_of_node(void **state)
 
 /* Summary, exit codes, version */
 
-/* p, f, s, e: a result each. */
+/* One result for each of p, f, s, e. */
 static void
 make_run(const char *outcomes, struct report_result results[8], struct report_run *run)
 {
@@ -376,7 +376,7 @@ test_exit_codes(void **state)
 		    interrupted != rows[i].interrupted || both != rows[i].interrupted)
 			fail_msg("'%s': %d, %d, %d, %d", rows[i].outcomes, code, required, interrupted, both);
 	}
-	/* The numbers are promised. */
+	/* These numbers are documented. */
 	assert_int_equal(EXIT_PASSED, 0);
 	assert_int_equal(EXIT_FAILED, 1);
 	assert_int_equal(EXIT_USAGE, 2);
@@ -432,7 +432,7 @@ screen_close(struct screen *screen)
 	free(screen->bytes);
 }
 
-/* All that was printed since the last call. */
+/* Everything printed since the last call. */
 static void
 assert_screen(struct screen *screen, const char *want)
 {
@@ -474,7 +474,7 @@ test_text_of_a_failure(void **state)
 	report_result_fini(&result);
 }
 
-/* Findings without most of what a finding may have; and no text is taken for a format. */
+/* Findings with few members; and no text is used as a format. */
 static void
 test_text_of_bare_findings(void **state)
 {
@@ -524,11 +524,11 @@ test_text_of_other_outcomes(void **state)
 	report_text_result(&screen.text, &error, true);
 	assert_screen(&screen, "ERROR a.b.error (60.000 s)\n    3 events were lost\n"
 			       "    repeat with: tpcheck run 'a.b.error'\n");
-	/* Findings with a pass are warnings, and shown. */
+	/* Findings of a pass are warnings, and shown. */
 	findings_add(&pass.findings, FINDING_DETAIL, "net:x", 0, NULL, NULL, NULL, NULL, "net:x is odd");
 	report_text_result(&screen.text, &pass, false);
 	assert_screen(&screen, "PASS  a.b.pass (0.000 s) with warnings\n    [detail] net:x is odd\n");
-	/* What nobody asked for by name is only counted. */
+	/* With omit_from_text it is only counted. */
 	pass.omit_from_text = true;
 	report_text_result(&screen.text, &pass, false);
 	assert_screen(&screen, "");
@@ -562,7 +562,7 @@ test_text_of_many_findings(void **state)
 			snprintf(text, sizeof(text), "] finding %zu\n", i);
 			shown += strstr(screen.bytes, text) != NULL;
 		}
-		/* Those that are not shown are counted, and where they are is said if they are anywhere. */
+		/* The others are counted, with a hint where they are, if anywhere. */
 		snprintf(text, sizeof(text), "... and %zu more", cnt - shown);
 		assert_int_equal(strstr(screen.bytes, text) != NULL, shown < cnt);
 		assert_int_equal(strstr(screen.bytes, "findings.json") != NULL, shown < cnt && (cnt & 1));
@@ -582,12 +582,12 @@ test_live_line(void **state)
 	(void)state;
 	screen_open(&screen, true);
 	report_text_start(&screen.text, "a.b.c", 3, 26);
-	/* At once, not when the stream's buffer is full. */
+	/* At once, before the stream's buffer is full. */
 	assert_int_equal(screen.len, strlen("[3/26] a.b.c ... 0.0 s"));
 	report_text_result(&screen.text, &pass, false);
 	assert_screen(&screen, "[3/26] a.b.c ... 0.0 s\r\033[KPASS  a.b.c (0.001 s)\n");
 
-	/* A live line gives way to the next one and to the summary; what is cleared is not cleared again. */
+	/* The next line and the summary replace a live line, which is cleared once. */
 	report_text_start(&screen.text, "a.b.c", 1, 2);
 	report_text_start(&screen.text, "a.b.d", 2, 2);
 	report_text_summary(&screen.text, &run, false);
@@ -660,7 +660,7 @@ test_text_of_summary(void **state)
 	screen_close(&screen);
 }
 
-/* What a node said last is shown, and controls nothing. */
+/* A node's last words are shown, and cannot control the terminal. */
 static void
 test_text_hostile(void **state)
 {
