@@ -364,6 +364,19 @@ test_members(void **state)
 	json_writer_begin_array(w);
 	json_member_u64(w, "u64", 1);
 	assert_written(w, false, NULL);
+
+	/* So is one where a value must come. */
+	w = json_writer_new(false);
+	json_writer_begin_object(w);
+	json_writer_key(w, "a");
+	json_member_string(w, "b", "value of a");
+	assert_written(w, false, "{\"a\":\"value of a\"}");
+
+	/* A number that is not one becomes null. */
+	w = json_writer_new(false);
+	json_writer_begin_object(w);
+	json_member_number(w, "a", "1.");
+	assert_written(w, false, "{\"a\":null}");
 }
 
 static void
