@@ -8,6 +8,7 @@
 
 #include "base/privileges.h"
 #include "base/xmem.h"
+#include "probe/probe.h"
 
 #include <errno.h>
 #include <stdbool.h>
