@@ -1,8 +1,8 @@
 #include "cli/binary.h"
 #include "cli/cli.h"
 #include "cli/files_args.h"
-#include "contract/contract.h"
 #include "contract/check_binary.h"
+#include "contract/contract.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -46,12 +46,12 @@ static enum outcome
 check(const struct binary *binary, struct binary_findings *findings)
 {
 	contract_check_binary(&(struct checked_binary){.sites = notes_sites(binary->notes),
-				      .sites_cnt = notes_cnt(binary->notes),
-				      .release = binary->guess.release,
-				      .machine = notes_machine(binary->notes),
-				      .has_bcc = notes_has_bcc(binary->notes),
-				      .has_no_wallet = binary->has_no_wallet},
-	      findings);
+						       .sites_cnt = notes_cnt(binary->notes),
+						       .release = binary->guess.release,
+						       .machine = notes_machine(binary->notes),
+						       .has_bcc = notes_has_bcc(binary->notes),
+						       .has_no_wallet = binary->has_no_wallet},
+			      findings);
 	add_problems(binary->notes, &findings->wrong);
 	return findings->wrong.cnt ? OUTCOME_FAIL : OUTCOME_PASS;
 }

@@ -7,6 +7,7 @@
 #include "cli/environment.h"
 
 #include "base/privileges.h"
+#include "base/text.h"
 #include "base/xmem.h"
 #include "probe/probe.h"
 
@@ -97,6 +98,14 @@ environment_fill_probe_opts(struct probe_opts *opts)
 	opts->kernel_source = getenv("BCC_KERNEL_SOURCE");
 }
 
+const char *
+environment_tmp_dir(void)
+{
+	const char *dir = getenv("TMPDIR");
+
+	return dir && *dir ? dir : "/tmp";
+}
+
 /* It is root's, and nobody else can rename what root created in it. */
 static bool
 is_safe(const struct stat *st)
@@ -107,14 +116,14 @@ is_safe(const struct stat *st)
 int
 environment_check_tmpdir(struct diag *diag)
 {
-	const char *given = getenv("TMPDIR");
+	const char *given = environment_tmp_dir();
 	int err = 0;
 
 	/* In a user namespace, owners are unknown and nothing can be loaded into the kernel. */
 	if (geteuid() != 0 || privileges_are_confined())
 		return 0;
 	/* Whoever uses a folder that does not exist reports that. */
-	char *path = realpath(given && *given ? given : "/tmp", NULL);
+	char *path = realpath(given, NULL);
 	char *end = path ? path + strlen(path) : NULL;
 	while (path && !err && end) {
 		struct stat st;
@@ -125,10 +134,21 @@ environment_check_tmpdir(struct diag *diag)
 			err = diag_fail(
 				diag, -EPERM,
 				"failed to use '%s' for temporary files: users other than root can change '%s' (user %u, mode %04o), and root would use what they put there; set TMPDIR to a folder like /tmp, with the sticky bit (chmod +t)",
-				given && *given ? given : "/tmp", folder, (unsigned)st.st_uid,
-				(unsigned)(st.st_mode & 07777));
+				given, folder, (unsigned)st.st_uid, (unsigned)(st.st_mode & 07777));
 		end = *path ? strrchr(path, '/') : NULL;
 	}
 	free(path);
 	return err;
+}
+
+void
+environment_sudo_caller(uid_t *uid, gid_t *gid)
+{
+	const char *uid_text = getenv("SUDO_UID"), *gid_text = getenv("SUDO_GID");
+	uint64_t uid_given, gid_given;
+	bool is_given = uid_text && gid_text && parse_u64(uid_text, &uid_given) &&
+			parse_u64(gid_text, &gid_given) && uid_given < UINT32_MAX && gid_given < UINT32_MAX;
+
+	*uid = is_given ? (uid_t)uid_given : 0;
+	*gid = is_given ? (gid_t)gid_given : 0;
 }

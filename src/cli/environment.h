@@ -4,6 +4,8 @@
 
 #include "base/diag.h"
 
+#include <sys/types.h>
+
 struct probe_opts;
 
 /* Removes all variables that tpcheck does not read itself, because libbcc's clang, libcrypto, libcurl and the C library
@@ -25,5 +27,10 @@ void environment_fill_probe_opts(struct probe_opts *opts);
 /* Checks, as root, that the temporary folder is safe. -EPERM if others than root could change or replace our files
  * there, some of which are compiled into the kernel. */
 int environment_check_tmpdir(struct diag *diag);
+
+/* $TMPDIR, else /tmp. */
+const char *environment_tmp_dir(void);
+/* Who called sudo; 0 and 0 if nobody did. */
+void environment_sudo_caller(uid_t *uid, gid_t *gid);
 
 #endif

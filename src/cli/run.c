@@ -201,7 +201,12 @@ run_scenarios(struct run_options *options, struct report_run *report)
 	int err = bitcoind_find(options->bitcoind, &bitcoind, &missing);
 	if (err && is_bitcoind_given(options))
 		return complain(missing.text);
-	artifacts = artifacts_new(options->artifacts);
+	struct artifacts_opts artifacts_opts = {
+		.dir = options->artifacts,
+		.tmp_dir = environment_tmp_dir(),
+	};
+	environment_sudo_caller(&artifacts_opts.uid, &artifacts_opts.gid);
+	artifacts = artifacts_new(&artifacts_opts);
 	if (artifacts_prepare(artifacts, &diag))
 		code = complain(diag.text);
 	else if (!reporting_open(&options->reporting))

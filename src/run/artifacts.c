@@ -14,16 +14,21 @@
 #include <unistd.h>
 
 struct artifacts {
-	char *dir;
+	char *dir, *tmp_dir;
+	uid_t uid;
+	gid_t gid;
 	bool made;
 };
 
 struct artifacts *
-artifacts_new(const char *dir)
+artifacts_new(const struct artifacts_opts *opts)
 {
 	struct artifacts *artifacts = xcalloc(1, sizeof(*artifacts));
 
-	artifacts->dir = dir ? xstrdup(dir) : NULL;
+	artifacts->dir = opts->dir ? xstrdup(opts->dir) : NULL;
+	artifacts->tmp_dir = xstrdup(opts->tmp_dir ? opts->tmp_dir : "/tmp");
+	artifacts->uid = opts->uid;
+	artifacts->gid = opts->gid;
 	return artifacts;
 }
 
@@ -33,6 +38,7 @@ artifacts_free(struct artifacts *artifacts)
 	if (!artifacts)
 		return;
 	free(artifacts->dir);
+	free(artifacts->tmp_dir);
 	free(artifacts);
 }
 
@@ -41,114 +47,115 @@ static int
 make_dirs(const char *dir)
 {
 	char *path = xstrdup(dir);
-	int result = 0;
+	int err = 0;
 
-	for (char *slash = path + 1; !result; slash++) {
+	for (char *slash = path + 1; !err; slash++) {
 		slash = strchrnul(slash, '/');
 		char end = *slash;
 
 		*slash = '\0';
 		if (mkdir(path, 0777) && errno != EEXIST)
-			result = -errno;
+			err = -errno;
 		*slash = end;
 		if (!end)
 			break;
 	}
 	free(path);
-	return result;
+	return err;
 }
 
 int
 artifacts_prepare(struct artifacts *artifacts, struct diag *diag)
 {
-	int code = artifacts->dir && !artifacts->made ? make_dirs(artifacts->dir) : 0;
 	struct stat st;
 
-	if (!code && artifacts->dir && (stat(artifacts->dir, &st) || !S_ISDIR(st.st_mode)))
-		code = -ENOTDIR;
-	if (!code && artifacts->dir && access(artifacts->dir, W_OK | X_OK))
-		code = -errno;
-	if (code)
-		return diag_fail(diag, code,
+	if (!artifacts->dir)
+		return 0;
+	int err = artifacts->made ? 0 : make_dirs(artifacts->dir);
+	if (!err && (stat(artifacts->dir, &st) || !S_ISDIR(st.st_mode)))
+		err = -ENOTDIR;
+	if (!err && access(artifacts->dir, W_OK | X_OK))
+		err = -errno;
+	if (err)
+		return diag_fail(diag, err,
 				 "failed to make the folder '%s' for artifacts: %s; choose another place",
-				 artifacts->dir, strerror(-code));
-	artifacts->made = artifacts->dir != NULL;
+				 artifacts->dir, strerror(-err));
+	artifacts->made = true;
 	return 0;
 }
 
-/* Under sudo the evidence is for whoever called it. What was made in a folder that is theirs may be theirs to replace:
- * a link to something of root's shall not become theirs. */
+/* Under sudo, what is kept is for the caller. Whoever owns the folder around it may have replaced what we made by a
+ * link to a file of root's, which must not become theirs. */
 static void
-give_to_caller(const char *path)
+give_away(const struct artifacts *artifacts, const char *path)
 {
-	const char *uid_text = getenv("SUDO_UID"), *gid_text = getenv("SUDO_GID");
-	uint64_t uid, gid;
 	struct stat st;
 
-	if (geteuid() != 0 || !uid_text || !gid_text || !parse_u64(uid_text, &uid) ||
-	    !parse_u64(gid_text, &gid))
+	if (geteuid() != 0 || !artifacts->uid)
 		return;
 	errno = 0;
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) || !(S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_nlink == 1)) ||
-	    fchown(fd, (uid_t)uid, (gid_t)gid))
-		fprintf(stderr, "tpcheck: failed to give '%s' to user %s: %s\n", path, uid_text,
-			fd >= 0 && !errno ? "it was replaced" : strerror(errno));
+	    fchown(fd, artifacts->uid, artifacts->gid))
+		fprintf(stderr, "tpcheck: failed to give '%s' to user %u: %s\n", path,
+			(unsigned)artifacts->uid, fd >= 0 && !errno ? "it was replaced" : strerror(errno));
 	if (fd >= 0)
 		close(fd);
+}
+
+static void
+print_no_folder(const char *dir, int errnum)
+{
+	fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", dir, strerror(errnum));
 }
 
 static bool
 make_base(struct artifacts *artifacts)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	if (artifacts->made)
 		return true;
 	if (artifacts->dir)
 		return !artifacts_prepare(artifacts, NULL);
-	artifacts->dir = xasprintf("%s/tpcheck-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	artifacts->made = mkdtemp(artifacts->dir) != NULL;
-	if (!artifacts->made) {
-		fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", artifacts->dir,
-			strerror(errno));
-		free(artifacts->dir);
-		artifacts->dir = NULL;
-	} else {
-		give_to_caller(artifacts->dir);
+	char *dir = xasprintf("%s/tpcheck-XXXXXX", artifacts->tmp_dir);
+	if (!mkdtemp(dir)) {
+		print_no_folder(dir, errno);
+		free(dir);
+		return false;
 	}
-	return artifacts->made;
+	give_away(artifacts, dir);
+	artifacts->dir = dir;
+	artifacts->made = true;
+	return true;
 }
 
-/* A file that is not there yet, and no link: tpcheck may be root, and the folder lie where others write. */
+/* Never an existing file or a link: tpcheck may be root, and others may write to the folder. */
 static FILE *
-create(const char *dir, const char *name)
+create(const struct artifacts *artifacts, const char *dir, const char *name)
 {
 	char *path = xasprintf("%s/%s", dir, name);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 
 	if (fd >= 0)
-		give_to_caller(path);
+		give_away(artifacts, path);
 	free(path);
 	return fd < 0 ? NULL : fdopen(fd, "w");
 }
 
-static bool
+static void
 finish(FILE *file, bool ok, const char *dir, const char *name)
 {
 	if (file && fclose(file))
 		ok = false;
 	if (!ok)
 		fprintf(stderr, "tpcheck: failed to write '%s/%s': %s\n", dir, name, strerror(errno));
-	return ok;
 }
 
-static bool
-write_text(const char *dir, const char *name, const char *text)
+static void
+write_text(const struct artifacts *artifacts, const char *dir, const char *name, const char *text)
 {
-	FILE *file = create(dir, name);
+	FILE *file = create(artifacts, dir, name);
 
-	return finish(file, file && fputs(text, file) >= 0, dir, name);
+	finish(file, file && fputs(text, file) >= 0, dir, name);
 }
 
 static void
@@ -193,7 +200,27 @@ write_value(struct json_writer *w, const struct value *value)
 	free(hex);
 }
 
-char *
+static void
+write_args(struct json_writer *w, const struct contract_tracepoint *row, const struct event *event)
+{
+	json_writer_begin_object(w);
+	for (unsigned i = 0; i < event->args_cnt; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "argument_%u", i + 1);
+		json_writer_key(w, i < row->args_cnt ? row->args[i].name : name);
+		write_value(w, &event->args[i]);
+		if (event->args[i].state != VALUE_CUT)
+			continue;
+		snprintf(name, sizeof(name), "argument_%u_cut", i + 1);
+		json_writer_key(w, name);
+		json_writer_bool(w, true);
+	}
+	json_writer_end_object(w);
+}
+
+/* On one line, without the newline; the caller's to free. */
+static char *
 event_json(const struct event *event)
 {
 	const struct contract_tracepoint *row = contract_of_event(event);
@@ -209,30 +236,17 @@ event_json(const struct event *event)
 	json_writer_key(w, "tracepoint");
 	json_writer_string(w, row->full_name);
 	json_writer_key(w, "args");
-	json_writer_begin_object(w);
-	for (unsigned i = 0; i < event->args_cnt; i++) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "argument_%u", i + 1);
-		json_writer_key(w, i < row->args_cnt ? row->args[i].name : name);
-		write_value(w, &event->args[i]);
-		if (event->args[i].state != VALUE_CUT)
-			continue;
-		snprintf(name, sizeof(name), "argument_%u_cut", i + 1);
-		json_writer_key(w, name);
-		json_writer_bool(w, true);
-	}
-	json_writer_end_object(w);
+	write_args(w, row, event);
 	json_writer_end_object(w);
 	char *text = json_writer_take(w, NULL);
 	json_writer_free(w);
 	return text;
 }
 
-static bool
-write_events(const char *dir, const struct event *events, size_t cnt)
+static void
+write_events(const struct artifacts *artifacts, const char *dir, const struct event *events, size_t cnt)
 {
-	FILE *file = create(dir, "events.jsonl");
+	FILE *file = create(artifacts, dir, "events.jsonl");
 	bool ok = file != NULL;
 
 	for (size_t i = 0; i < cnt && ok; i++) {
@@ -241,12 +255,26 @@ write_events(const char *dir, const struct event *events, size_t cnt)
 		ok = fprintf(file, "%s\n", line) > 0;
 		free(line);
 	}
-	return finish(file, ok, dir, "events.jsonl");
+	finish(file, ok, dir, "events.jsonl");
 }
 
-/* A new folder: what an earlier run left is not mixed with this one's. NULL after telling why. */
+static void
+save_node_log(const struct artifacts *artifacts, const char *dir, struct node *node)
+{
+	char *path = xasprintf("%s/debug.log", dir);
+	struct diag diag;
+	int err = node_save_log(node, path, &diag);
+
+	if (!err)
+		give_away(artifacts, path);
+	else if (err != -ENOENT) /* the node ended before it had a log */
+		fprintf(stderr, "tpcheck: %s\n", diag.text);
+	free(path);
+}
+
+/* Always a new one, apart from what an earlier run left. NULL after printing why. */
 static char *
-make_scenario_dir(struct artifacts *artifacts, const char *name)
+make_scenario_dir(const struct artifacts *artifacts, const char *name)
 {
 	enum { TRIES_MAX = 10000 };
 
@@ -255,15 +283,14 @@ make_scenario_dir(struct artifacts *artifacts, const char *name)
 				     : xasprintf("%s/%s.%d", artifacts->dir, name, nth);
 
 		if (!mkdir(dir, 0777)) {
-			give_to_caller(dir);
+			give_away(artifacts, dir);
 			return dir;
 		}
-		int error = errno;
-		if (error != EEXIST)
-			fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", dir,
-				strerror(error));
+		int mkdir_errno = errno;
+		if (mkdir_errno != EEXIST)
+			print_no_folder(dir, mkdir_errno);
 		free(dir);
-		if (error != EEXIST)
+		if (mkdir_errno != EEXIST)
 			return NULL;
 	}
 	return NULL;
@@ -273,31 +300,21 @@ char *
 artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node, const struct event *events,
 	       size_t events_cnt, const struct report_result *result, const char *probes_text)
 {
-	struct diag diag;
 	char *dir = make_base(artifacts) ? make_scenario_dir(artifacts, name) : NULL;
 
 	if (!dir)
 		return NULL;
 	char *findings = report_findings_json(&result->findings);
 	char *command = xasprintf("%s\n", result->repeat ? result->repeat : "");
-	write_text(dir, "findings.json", findings);
-	write_text(dir, "command", command);
+	write_text(artifacts, dir, "findings.json", findings);
+	write_text(artifacts, dir, "command", command);
 	if (result->reason)
-		write_text(dir, "reason", result->reason);
+		write_text(artifacts, dir, "reason", result->reason);
 	if (probes_text)
-		write_text(dir, "probes.c", probes_text);
-	write_events(dir, events, events_cnt);
-	if (node) {
-		char *log = xasprintf("%s/debug.log", dir);
-
-		int code = node_save_log(node, log, &diag);
-		/* A node that did not get so far has none. */
-		if (!code)
-			give_to_caller(log);
-		else if (code != -ENOENT)
-			fprintf(stderr, "tpcheck: %s\n", diag.text);
-		free(log);
-	}
+		write_text(artifacts, dir, "probes.c", probes_text);
+	write_events(artifacts, dir, events, events_cnt);
+	if (node)
+		save_node_log(artifacts, dir, node);
 	free(findings);
 	free(command);
 	return dir;

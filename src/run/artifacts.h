@@ -1,5 +1,5 @@
-/* The folder that a failed run leaves behind: one folder for each scenario that did not pass, with the node's
- * debug.log, the events as JSON lines, the findings, the probes' text and the command to repeat it. */
+/* The folder that a failed run leaves behind: a folder for each scenario that did not pass, with the node's debug.log,
+ * the events as JSON lines, the findings, the text of the probes and the command that repeats it. */
 #ifndef TPCHECK_RUN_ARTIFACTS_H
 #define TPCHECK_RUN_ARTIFACTS_H
 
@@ -8,25 +8,28 @@
 #include "report/report.h"
 
 #include <stddef.h>
+#include <sys/types.h>
 
 struct artifacts;
 
-/* dir NULL: a new folder in the temporary directory, made when the first scenario is kept. Never NULL. */
-struct artifacts *artifacts_new(const char *dir);
+struct artifacts_opts {
+	const char *dir;     /* NULL: a new folder in tmp_dir, made when the first scenario is kept */
+	const char *tmp_dir; /* NULL: /tmp */
+	uid_t uid;           /* whom the folders and files are given to if we are root; 0: they stay root's */
+	gid_t gid;
+};
+
+/* Copies opts. */
+struct artifacts *artifacts_new(const struct artifacts_opts *opts);
 void artifacts_free(struct artifacts *artifacts); /* NULL is fine; leaves the files */
 
-/* Makes the folder that was given, with those above it, so that a run does not end without one. 0 when none was
- * given. */
+/* Makes the given folder and its parents, to find out before a run whether that is possible. 0 if none was given. */
 int artifacts_prepare(struct artifacts *artifacts, struct diag *diag);
 
 /* Returns the scenario's folder, which is always a new one: "NAME", else "NAME.2" and so on (the caller's to
- * free), or NULL when nothing could be written, after telling why on stderr. node, events and probes_text may be
- * NULL. */
+ * free); NULL when it could not be made, after printing why to stderr. node, events and probes_text may be NULL. */
 char *artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node,
 		     const struct event *events, size_t events_cnt, const struct report_result *result,
 		     const char *probes_text);
-
-/* One event as a JSON object on one line, without the newline; the caller's to free. */
-char *event_json(const struct event *event);
 
 #endif

@@ -11,18 +11,19 @@
 
 struct runner_opts {
 	const char *bitcoind; /* absolute path */
-	unsigned release;     /* whose contract it is judged by; 0: master's */
-	const char *user;     /* whom bitcoind runs as when we are root; NULL: see struct node_opts */
+	unsigned release;     /* whose contract it is checked against; 0: master's */
+	const char *user;     /* who bitcoind runs as when we are root; NULL: see struct node_opts */
 	const char *sudo_uid; /* $SUDO_UID, see struct node_opts */
-	const char *tmpdir;   /* where the node's datadir is made; NULL or "": /tmp */
+	const char *tmpdir;   /* where the nodes' datadirs are made; NULL or "": /tmp */
 	const struct scenario *const *scenarios; /* in the order in which they run; NULL-terminated */
 	struct probe_opts probe;
 	unsigned timeout_ms;         /* of one scenario, its node's start included */
 	bool details_warn;           /* findings about details do not fail a scenario */
 	struct artifacts *artifacts; /* where to keep what explains a failure */
 	const char *repeat_prefix;   /* "tpcheck run --bitcoind=...", to which a scenario's name is added */
+	unsigned fail_at;            /* for tests: see struct scene */
 	const volatile sig_atomic_t *interrupted;
-	void (*on_begin)(void *cookie, const char *name, size_t number, size_t of);
+	void (*on_begin)(void *cookie, const char *name, size_t number, size_t cnt);
 	void (*on_end)(void *cookie, const struct report_result *result);
 	void *cookie;
 };
@@ -30,7 +31,7 @@ struct runner_opts {
 /* Runs them. run->results gets one entry for each scenario whatever happens. All that was started has ended when it
  * returns, except what runner_finish ends. */
 struct runner *runner_run(const struct runner_opts *opts, struct report_run *run);
-/* Detaches what takes long to detach; for after the verdict was told. NULL is fine. */
+/* Detaches what takes long to detach; for after the verdict was reported. NULL is fine. */
 void runner_finish(struct runner *runner);
 
 #endif

@@ -37,7 +37,7 @@ add_result(struct report_run *run, const char *name)
 }
 
 static void
-judge_round(enum specimen_round round, const struct event *events, size_t cnt, struct report_result *result)
+check_round(enum specimen_round round, const struct event *events, size_t cnt, struct report_result *result)
 {
 	struct expect *x = expect_new();
 	struct diag diag;
@@ -52,9 +52,9 @@ judge_round(enum specimen_round round, const struct event *events, size_t cnt, s
 	expect_free(x);
 }
 
-/* Every number from 0 on, once and in order. */
+/* Every number from 0, once and in order. */
 static void
-judge_burst(const struct event *events, size_t cnt, struct report_result *result)
+check_burst(const struct event *events, size_t cnt, struct report_result *result)
 {
 	char want[32], got[64];
 	size_t i = 0;
@@ -78,26 +78,26 @@ run_one(size_t idx, struct specimen *specimen, struct probe_set *set, const stru
 	struct event *events = NULL;
 	struct diag diag;
 	char command[32];
-	bool burst = idx == RESULTS - 1;
+	bool is_burst = idx == RESULTS - 1;
 
-	if (burst)
+	if (is_burst)
 		snprintf(command, sizeof(command), "burst %d", BURST_HITS);
 	else
 		snprintf(command, sizeof(command), "round %d", (int)rounds[idx].round);
-	int code = probe_set_arm(set, UINT64_MAX, &diag);
-	if (!code)
-		code = specimen_command(specimen, command, &diag);
-	if (!code)
-		code = probe_set_collect(set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag);
-	if (!code)
-		code = plan_decode(plan, &records, &events, &diag);
-	if (code) {
+	int err = probe_set_arm(set, UINT64_MAX, &diag);
+	if (!err)
+		err = specimen_command(specimen, command, &diag);
+	if (!err)
+		err = probe_set_collect(set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag);
+	if (!err)
+		err = plan_decode(plan, &records, &events, &diag);
+	if (err) {
 		result->outcome = OUTCOME_ERROR;
 		result->reason = xstrdup(diag.text);
-	} else if (burst) {
-		judge_burst(events, records.cnt, result);
+	} else if (is_burst) {
+		check_burst(events, records.cnt, result);
 	} else {
-		judge_round(rounds[idx].round, events, records.cnt, result);
+		check_round(rounds[idx].round, events, records.cnt, result);
 	}
 	free(events);
 }
@@ -110,10 +110,9 @@ prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *pla
 
 	if (probe_find_early_obstacle(reason, sizeof(reason)))
 		return diag_fail(diag, -EOPNOTSUPP, "%s", reason);
-	int code = notes_open(notes, opts->program ? opts->program : "/proc/self/exe", diag);
-
-	if (code)
-		return code;
+	int err = notes_open(notes, opts->program ? opts->program : "/proc/self/exe", diag);
+	if (err)
+		return err;
 	plan_make(plan, *notes, RELEASE_MASTER, UINT64_MAX);
 	for (int id = 0; id < TRACEPOINTS_CNT; id++)
 		if (plan->findings[id].cnt)
@@ -123,12 +122,12 @@ prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *pla
 					 plan->missing & TP_BIT(id)
 						 ? "; a new row needs its call in src/run/specimen_fire.c"
 						 : "");
-	code = probe_set_new(set, plan->points, plan->points_cnt, &opts->probe, diag);
-	if (!code)
-		code = specimen_start(specimen, opts->program, diag);
-	if (!code)
-		code = probe_set_attach(*set, specimen_pid(*specimen), diag);
-	return code;
+	err = probe_set_new(set, plan->points, plan->points_cnt, &opts->probe, diag);
+	if (!err)
+		err = specimen_start(specimen, opts->program, diag);
+	if (!err)
+		err = probe_set_attach(*set, specimen_pid(*specimen), diag);
+	return err;
 }
 
 size_t
@@ -140,7 +139,7 @@ selftest_results_cnt(void)
 void
 selftest_run(const struct selftest_opts *opts, struct report_run *run)
 {
-	uint64_t started = clock_now_ns();
+	uint64_t start_ns = clock_now_ns();
 	struct notes *notes = NULL;
 	struct plan plan = {0};
 	struct probe_set *set = NULL;
@@ -150,15 +149,15 @@ selftest_run(const struct selftest_opts *opts, struct report_run *run)
 
 	if (opts->on_begin)
 		opts->on_begin(opts->cookie, "selftest: compiling and attaching", 1, RESULTS);
-	int code = prepare(opts, &notes, &plan, &set, &specimen, &diag);
-	bool obstacle = code && (probe_find_early_obstacle(reason, sizeof(reason)) ||
-				 probe_find_obstacle(opts->probe.method, reason, sizeof(reason)));
+	int err = prepare(opts, &notes, &plan, &set, &specimen, &diag);
+	bool is_obstacle = err && (probe_find_early_obstacle(reason, sizeof(reason)) ||
+				   probe_find_obstacle(opts->probe.method, reason, sizeof(reason)));
 	if (set)
 		run->attach = probe_method_name(probe_set_method(set));
 	for (size_t i = 0; i < RESULTS; i++) {
 		const char *name = i == RESULTS - 1 ? burst_name : rounds[i].name;
 		struct report_result *result = add_result(run, name);
-		uint64_t began = clock_now_ns();
+		uint64_t result_start_ns = clock_now_ns();
 
 		if (opts->on_begin)
 			opts->on_begin(opts->cookie, name, i + 1, RESULTS);
@@ -166,17 +165,17 @@ selftest_run(const struct selftest_opts *opts, struct report_run *run)
 			run->interrupted = true;
 			result->outcome = OUTCOME_ERROR;
 			result->reason = xstrdup("interrupted");
-		} else if (code) {
-			result->outcome = obstacle ? OUTCOME_SKIP : OUTCOME_ERROR;
-			result->reason = xstrdup(obstacle ? reason : diag.text);
+		} else if (err) {
+			result->outcome = is_obstacle ? OUTCOME_SKIP : OUTCOME_ERROR;
+			result->reason = xstrdup(is_obstacle ? reason : diag.text);
 		} else {
 			run_one(i, specimen, set, &plan, result);
 		}
-		result->duration_ms = (clock_now_ns() - began) / 1000000;
+		result->duration_ms = (clock_now_ns() - result_start_ns) / 1000000;
 		if (opts->on_end)
 			opts->on_end(opts->cookie, result);
 	}
-	run->duration_ms = (clock_now_ns() - started) / 1000000;
+	run->duration_ms = (clock_now_ns() - start_ns) / 1000000;
 	specimen_stop(specimen);
 	probe_set_free(set);
 	plan_fini(&plan);

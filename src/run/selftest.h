@@ -1,4 +1,4 @@
-/* The whole way on the specimen: compile, attach, trap, ring, decode, match; each round a result. */
+/* Everything that a run does, on the specimen: compile, attach, record, decode, match. Each round is a result. */
 #ifndef TPCHECK_RUN_SELFTEST_H
 #define TPCHECK_RUN_SELFTEST_H
 
@@ -10,16 +10,16 @@
 
 struct selftest_opts {
 	struct probe_opts probe;
-	const char *program; /* another specimen than this program itself, for tests; NULL */
+	const char *program; /* for tests: another specimen than this program; else NULL */
 	const volatile sig_atomic_t *interrupted; /* may be NULL */
-	void (*on_begin)(void *cookie, const char *name, size_t number, size_t of);
+	void (*on_begin)(void *cookie, const char *name, size_t number, size_t cnt);
 	void (*on_end)(void *cookie, const struct report_result *result);
 	void *cookie;
 };
 
-/* How many results selftest_run gives, whatever happens. */
+/* How many results selftest_run appends, whatever happens. */
 size_t selftest_results_cnt(void);
-/* Appends to run->results, with run->attach. */
+/* Appends to run->results, and sets run->attach and the duration. */
 void selftest_run(const struct selftest_opts *opts, struct report_run *run);
 
 #endif

@@ -54,11 +54,11 @@ specimen_start(struct specimen **out, const char *program, struct diag *diag)
 	}
 	struct specimen *specimen = xmalloc(sizeof(*specimen));
 	*specimen = (struct specimen){.pid = pid, .fd = fds[0]};
-	/* The first answer shows that the exec is over and /proc/PID/exe is the specimen's. */
-	int code = specimen_command(specimen, "burst 0", diag);
-	if (code) {
+	/* Once it has answered, /proc/PID/exe is the specimen's. */
+	int err = specimen_command(specimen, "burst 0", diag);
+	if (err) {
 		specimen_stop(specimen);
-		return code;
+		return err;
 	}
 	*out = specimen;
 	return 0;
@@ -81,7 +81,7 @@ specimen_command(struct specimen *specimen, const char *command, struct diag *di
 
 	free(line);
 	if (n != (ssize_t)len)
-		return diag_fail(diag, -EPIPE, "specimen: it ended before '%s'", command);
+		return diag_fail(diag, -EPIPE, "specimen: it ended before the command '%s'", command);
 	while (got < 5) {
 		struct pollfd pfd = {.fd = specimen->fd, .events = POLLIN};
 		int ready = poll(&pfd, 1, ANSWER_MS);
@@ -89,14 +89,15 @@ specimen_command(struct specimen *specimen, const char *command, struct diag *di
 		if (ready < 0 && errno == EINTR)
 			return diag_fail(diag, -EINTR, "specimen: interrupted");
 		if (ready <= 0)
-			return diag_fail(diag, -ETIMEDOUT, "specimen: no answer to '%s'", command);
+			return diag_fail(diag, -ETIMEDOUT, "specimen: no answer to the command '%s'",
+					 command);
 		n = read(specimen->fd, answer + got, 5 - got);
 		if (n <= 0)
-			return diag_fail(diag, -EPIPE, "specimen: it ended at '%s'", command);
+			return diag_fail(diag, -EPIPE, "specimen: it ended during the command '%s'", command);
 		got += (size_t)n;
 	}
 	if (memcmp(answer, "done\n", 5))
-		return diag_fail(diag, -EBADMSG, "specimen: not a specimen's answer to '%s'", command);
+		return diag_fail(diag, -EBADMSG, "specimen: unexpected answer to the command '%s'", command);
 	return 0;
 }
 

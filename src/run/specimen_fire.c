@@ -1,5 +1,5 @@
-/* The specimen's process. The tracepoints stand here as they stand in Bitcoin Core: with a semaphore each, their
- * arguments prepared only while somebody listens, of the types that Bitcoin Core passes. */
+/* The specimen's process. Its tracepoints are like Bitcoin Core's: each has a semaphore, prepares its arguments only
+ * while that is raised, and passes the same types. */
 #define SDT_USE_VARIADIC    1
 #define _SDT_HAS_SEMAPHORES 1
 #include <sys/sdt.h>
@@ -20,15 +20,15 @@
 #include "contract/tracepoints.def"
 #undef TRACEPOINT
 
-/* The tests build this file once more, with specimens that are wrong on purpose (tests/specimens/broken.c). */
+/* tests/specimens/broken.c defines these to build specimens that are wrong on purpose. */
 #ifndef SPECIMEN_HITS
-#define SPECIMEN_HITS(id)          1       /* how often the tracepoint fires where it should fire once */
+#define SPECIMEN_HITS(id)          1       /* how often the tracepoint fires each time it should */
 #define SPECIMEN_POINTER(id, n, p) (p)     /* what is passed for a pointer */
-#define SPECIMEN_INT32             int32_t /* the type of the arguments that are int32 */
+#define SPECIMEN_INT32             int32_t /* the type of int32 arguments */
 #define SPECIMEN_UINT32            uint32_t
 #endif
 
-/* Reads the semaphore anew each time: the kernel changes it. */
+/* The semaphore is volatile because the kernel changes it. */
 #define TRACEPOINT(context, event, ...)                                                                      \
 	do {                                                                                                 \
 		for (int hits = SPECIMEN_HITS(v->id); hits > 0; hits--)                                      \
@@ -36,7 +36,7 @@
 				STAP_PROBEV(context, event, __VA_ARGS__);                                    \
 	} while (0)
 
-/* The values of one firing; pointers have to stay valid until the probe was hit. */
+/* What the pointers of one tracepoint's arguments point at. */
 struct values {
 	enum tracepoint_id id;
 	enum specimen_round round;
@@ -123,7 +123,7 @@ fire_round(struct values *v)
 	TRACEPOINT(mempool, rejected, HASH(1), STRING(2));
 }
 
-/* A second location of utxocache:add, as a compiler makes by inlining. */
+/* A second location of utxocache:add, as compilers make by inlining. */
 static void
 fire_burst(uint64_t from, uint64_t cnt, int64_t thread)
 {
@@ -150,7 +150,7 @@ fire_storm(void *arg)
 	return NULL;
 }
 
-/* In threads of their own, so many at a time. */
+/* Each in a thread of its own, all at the same time. */
 static int
 fire_storms(struct storm *storms, size_t cnt)
 {
@@ -173,13 +173,51 @@ fire_threads(uint64_t n)
 	return 0;
 }
 
-static struct values main_values, other_values;
-
 static void *
 fire_in_thread(void *arg)
 {
 	fire_round(arg);
 	return NULL;
+}
+
+/* In this thread, then in another. */
+static int
+fire_rounds(enum specimen_round round)
+{
+	static struct values main_values, other_values;
+	pthread_t thread;
+
+	main_values.round = other_values.round = round;
+	fire_round(&main_values);
+	if (pthread_create(&thread, NULL, fire_in_thread, &other_values))
+		return -1;
+	return pthread_join(thread, NULL) ? -1 : 0;
+}
+
+static int
+fire_storm_of_threads(uint64_t cnt)
+{
+	struct storm storms[SPECIMEN_STORM_THREADS];
+
+	for (int i = 0; i < SPECIMEN_STORM_THREADS; i++)
+		storms[i] = (struct storm){0, cnt, i};
+	return fire_storms(storms, SPECIMEN_STORM_THREADS);
+}
+
+/* Returns an exit code: 1 when a thread could not be made, 2 for an unknown command. */
+static int
+obey(const char *verb, uint64_t n)
+{
+	if (!strcmp(verb, "round") && n < SPECIMEN_ROUNDS)
+		return fire_rounds((enum specimen_round)n) ? 1 : 0;
+	if (!strcmp(verb, "threads"))
+		return fire_threads(n) ? 1 : 0;
+	if (!strcmp(verb, "storm"))
+		return fire_storm_of_threads(n) ? 1 : 0;
+	if (strcmp(verb, "burst") != 0)
+		return 2;
+	fire_burst(0, n, 0);
+	return 0;
 }
 
 int
@@ -195,29 +233,9 @@ specimen_main(void)
 		if (!space || !parse_u64(space + 1, &n))
 			return 2;
 		*space = '\0';
-		if (!strcmp(line, "round") && n < SPECIMEN_ROUNDS) {
-			pthread_t thread;
-
-			main_values.round = other_values.round = (enum specimen_round)n;
-			fire_round(&main_values);
-			if (pthread_create(&thread, NULL, fire_in_thread, &other_values) ||
-			    pthread_join(thread, NULL))
-				return 1;
-		} else if (!strcmp(line, "burst")) {
-			fire_burst(0, n, 0);
-		} else if (!strcmp(line, "threads")) {
-			if (fire_threads(n))
-				return 1;
-		} else if (!strcmp(line, "storm")) {
-			struct storm storms[SPECIMEN_STORM_THREADS];
-
-			for (int i = 0; i < SPECIMEN_STORM_THREADS; i++)
-				storms[i] = (struct storm){0, n, i};
-			if (fire_storms(storms, SPECIMEN_STORM_THREADS))
-				return 1;
-		} else {
-			return 2;
-		}
+		int code = obey(line, n);
+		if (code)
+			return code;
 		puts("done");
 		fflush(stdout);
 	}

@@ -32,7 +32,7 @@ specimen_uint(enum tracepoint_id id, unsigned arg, enum specimen_round round, un
 		return arg == 1 ? 0 : small;
 	case SPECIMEN_GREATEST:
 		return (width_bytes == 8 ? UINT64_MAX : UINT32_MAX) - small;
-	case SPECIMEN_BEYOND: /* more than the signed numbers of that width */
+	case SPECIMEN_BEYOND: /* above the signed numbers of that width */
 		return (width_bytes == 8 ? UINT64_C(1) << 63 : UINT64_C(1) << 31) + small;
 	default:
 		return 2000 + small;
@@ -48,7 +48,7 @@ specimen_bool(enum tracepoint_id id, unsigned arg, enum specimen_round round)
 void
 specimen_hash(enum tracepoint_id id, unsigned arg, enum specimen_round round, uint8_t hash_wire[32])
 {
-	/* The first byte tells them apart, the rest shows each byte's place. */
+	/* The first byte is different for every hash; the others show their positions. */
 	for (unsigned i = 0; i < 32; i++)
 		hash_wire[i] = (uint8_t)(8 * (unsigned)id + arg + 61 * round + 7 * i);
 	if (round == SPECIMEN_LEAST)
@@ -65,7 +65,7 @@ specimen_string(enum tracepoint_id id, unsigned arg, enum specimen_round round, 
 	case SPECIMEN_LEAST:
 		out[0] = '\0';
 		return 0;
-	case SPECIMEN_GREATEST: /* where nothing is documented, all that a record has room for */
+	case SPECIMEN_GREATEST: /* without a documented maximum: what a record has room for */
 		len = max_chars ? max_chars : RECORD_STRING_BYTES - 1;
 		break;
 	case SPECIMEN_BEYOND:

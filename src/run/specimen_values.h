@@ -1,5 +1,5 @@
-/* The values that the specimen passes and the host wants. Each is a function of the tracepoint, the number of the
- * argument and the round, so that swapped, doubled or cut arguments cannot agree by chance. */
+/* The values that the specimen passes and specimen_expect expects. Each is a function of the tracepoint, the number of
+ * the argument (from 1) and the round: swapped, repeated or truncated arguments cannot be equal by chance. */
 #ifndef TPCHECK_RUN_SPECIMEN_VALUES_H
 #define TPCHECK_RUN_SPECIMEN_VALUES_H
 
@@ -21,9 +21,9 @@ int64_t specimen_int(enum tracepoint_id id, unsigned arg, enum specimen_round ro
 uint64_t specimen_uint(enum tracepoint_id id, unsigned arg, enum specimen_round round, unsigned width_bytes);
 bool specimen_bool(enum tracepoint_id id, unsigned arg, enum specimen_round round);
 void specimen_hash(enum tracepoint_id id, unsigned arg, enum specimen_round round, uint8_t hash_wire[32]);
-/* NUL-terminated; out has room for SPECIMEN_STRING_BEYOND + 1. Returns the length. */
+/* NUL-terminated; out must have room for SPECIMEN_STRING_BEYOND + 1. Returns the length. */
 size_t specimen_string(enum tracepoint_id id, unsigned arg, enum specimen_round round, char *out);
-/* out has room for SPECIMEN_BYTES. Returns the length. */
+/* out must have room for SPECIMEN_BYTES. Returns the length. */
 size_t specimen_payload(enum tracepoint_id id, enum specimen_round round, uint8_t *out);
 
 #endif

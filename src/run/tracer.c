@@ -12,8 +12,8 @@
 enum {
 	PAUSE_MS = 50,
 	FINISH_MS = 5000,
-	TELL_MS = 1000,        /* how often losses are told, if there are any */
-	EVENTS_AT_ONCE = 4096, /* until the sink is asked whether something is to be shown */
+	LOSS_MS = 1000,        /* losses are reported this often, if there are any */
+	EVENTS_AT_ONCE = 4096, /* between two calls of on_pause */
 };
 
 struct tracer {
@@ -21,8 +21,9 @@ struct tracer {
 	struct notes *notes;
 	struct selection selection;
 	struct probe_set *set;
-	struct probe_counts counts, before; /* of all; of the sets that are gone */
-	uint64_t told_lost, told_at_ns;
+	struct probe_counts counts;         /* since tracer_new */
+	struct probe_counts earlier_counts; /* those of the sets before this one */
+	uint64_t reported_lost, reported_at_ns;
 };
 
 struct tracer *
@@ -38,7 +39,7 @@ tracer_new(const struct tracer_opts *opts)
 static void
 unload(struct tracer *tracer)
 {
-	tracer->before = tracer->counts;
+	tracer->earlier_counts = tracer->counts;
 	probe_set_free(tracer->set);
 	tracer->set = NULL;
 	selection_fini(&tracer->selection);
@@ -66,21 +67,21 @@ tracer_load(struct tracer *tracer, const char *path, unsigned release, struct di
 	};
 
 	unload(tracer);
-	int code = notes_open(&tracer->notes, path, diag);
-	if (code)
-		return code;
+	int err = notes_open(&tracer->notes, path, diag);
+	if (err)
+		return err;
 	if (!notes_is_native(tracer->notes))
 		return diag_fail(diag, -ENOEXEC, "'%s' is for another machine (%s)", path,
 				 notes_machine(tracer->notes));
-	code = selection_make(&tracer->selection, notes_sites(tracer->notes), notes_cnt(tracer->notes), &opts,
-			      diag);
-	if (code == -ENODATA)
+	err = selection_make(&tracer->selection, notes_sites(tracer->notes), notes_cnt(tracer->notes), &opts,
+			     diag);
+	if (err == -ENODATA)
 		diag_fail(
-			diag, code,
+			diag, err,
 			"'%s' has no tracepoints: it was built without USDT; build it with -DWITH_USDT=ON (before v29 with --enable-usdt)",
 			path);
-	if (code)
-		return code;
+	if (err)
+		return err;
 	return probe_set_new(&tracer->set, tracer->selection.points, tracer->selection.points_cnt,
 			     &tracer->opts.probe, diag);
 }
@@ -94,9 +95,9 @@ tracer_selection(const struct tracer *tracer)
 int
 tracer_attach(struct tracer *tracer, pid_t pid, struct diag *diag)
 {
-	int code = probe_set_attach(tracer->set, pid, diag);
+	int err = probe_set_attach(tracer->set, pid, diag);
 
-	return code ? code : probe_set_arm(tracer->set, UINT64_MAX, diag);
+	return err ? err : probe_set_arm(tracer->set, UINT64_MAX, diag);
 }
 
 void
@@ -113,33 +114,35 @@ tracer_counts(const struct tracer *tracer, struct probe_counts *counts)
 }
 
 static void
-add_counts(struct tracer *tracer, const struct probe_counts *of_set)
+update_counts(struct tracer *tracer, const struct probe_counts *of_set)
 {
-	const struct probe_counts *before = &tracer->before;
+	const struct probe_counts *earlier = &tracer->earlier_counts;
 
 	tracer->counts = (struct probe_counts){
-		.attempts = before->attempts + of_set->attempts,
-		.delivered = before->delivered + of_set->delivered,
-		.failed = before->failed + of_set->failed,
-		.no_memory = before->no_memory + of_set->no_memory,
-		.gaps = before->gaps + of_set->gaps,
-		.dropped = before->dropped + of_set->dropped,
-		.late = before->late + of_set->late,
-		.missing = before->missing + of_set->missing,
+		.attempts = earlier->attempts + of_set->attempts,
+		.delivered = earlier->delivered + of_set->delivered,
+		.failed = earlier->failed + of_set->failed,
+		.no_memory = earlier->no_memory + of_set->no_memory,
+		.gaps = earlier->gaps + of_set->gaps,
+		.dropped = earlier->dropped + of_set->dropped,
+		.late = earlier->late + of_set->late,
+		.missing = earlier->missing + of_set->missing,
 	};
 }
 
-/* When there is one that was not told: at once, and then every second. */
+/* The first loss at once, others every LOSS_MS. */
 static void
-tell_loss(struct tracer *tracer, bool is_last)
+report_loss(struct tracer *tracer, bool is_last)
 {
-	uint64_t lost = probe_counts_lost(&tracer->counts), now = clock_now_ns();
+	const struct tracer_sink *sink = &tracer->opts.sink;
+	uint64_t lost = probe_counts_lost(&tracer->counts), now_ns = clock_now_ns();
 
-	if (lost <= tracer->told_lost || (!is_last && now - tracer->told_at_ns < TELL_MS * UINT64_C(1000000)))
+	if (lost <= tracer->reported_lost ||
+	    (!is_last && now_ns - tracer->reported_at_ns < LOSS_MS * UINT64_C(1000000)))
 		return;
-	tracer->opts.sink.on_loss(tracer->opts.sink.cookie, &tracer->counts, lost - tracer->told_lost);
-	tracer->told_lost = lost;
-	tracer->told_at_ns = now;
+	sink->on_loss(sink->cookie, &tracer->counts, lost - tracer->reported_lost);
+	tracer->reported_lost = lost;
+	tracer->reported_at_ns = now_ns;
 }
 
 static bool
@@ -156,12 +159,13 @@ hand_over(struct tracer *tracer, const struct record_list *records, bool *enough
 
 	for (size_t i = 0; i < records->cnt && !*enough; i++) {
 		const struct record *record = records->items[i];
-		int code = selection_decode(&tracer->selection, record, record->head.size, &event);
+		int err = selection_decode(&tracer->selection, record, record->head.size, &event);
 
-		if (code)
-			return diag_fail(diag, code,
-					 "record %zu of %zu (probe point %u, %u bytes) is not as planned",
-					 i + 1, records->cnt, record->head.point, record->head.size);
+		if (err)
+			return diag_fail(
+				diag, err,
+				"record %zu of %zu (probe point %u, %u bytes) does not fit its probe point",
+				i + 1, records->cnt, record->head.point, record->head.size);
 		*enough = !sink->on_event(sink->cookie, selection_row(&tracer->selection, event.tracepoint),
 					  &event);
 		if (i % EVENTS_AT_ONCE == EVENTS_AT_ONCE - 1 && !*enough)
@@ -182,30 +186,30 @@ tracer_follow(struct tracer *tracer, int pidfd, enum tracer_end *end, struct dia
 	bool enough = false, ended = false;
 	struct record_list records;
 	struct probe_counts counts;
-	int code = 0;
+	int err = 0;
 
-	while (!code && !enough && !ended && !must_end(tracer)) {
-		/* Asked before the take: what it did until its end is in there or in the finish. */
+	while (!err && !enough && !ended && !must_end(tracer)) {
+		/* Before the take: all events until its end are in this take or in the finish. */
 		ended = pidfd_has_ended(pidfd);
-		code = probe_set_take(tracer->set, deadline_in_ms(PAUSE_MS), &records, &counts, diag);
-		if (!code)
-			code = hand_over(tracer, &records, &enough, diag);
-		add_counts(tracer, &counts);
-		tell_loss(tracer, false);
+		err = probe_set_take(tracer->set, deadline_in_ms(PAUSE_MS), &records, &counts, diag);
+		if (!err)
+			err = hand_over(tracer, &records, &enough, diag);
+		update_counts(tracer, &counts);
+		report_loss(tracer, false);
 		enough |= !pause_sink(tracer);
 	}
 	*end = enough ? TRACER_ENOUGH : ended ? TRACER_PROCESS_ENDED : TRACER_TIME_OVER;
-	if (code)
-		return code;
-	/* Whoever has had enough gets no more, but what was lost before counts. */
-	code = probe_set_finish(tracer->set, deadline_in_ms(FINISH_MS), &records, &counts, diag);
-	if (code == -ETIMEDOUT)
-		code = 0; /* told as missing */
+	if (err)
+		return err;
+	/* A sink that has had enough gets no more events, but a report of earlier losses. */
+	err = probe_set_finish(tracer->set, deadline_in_ms(FINISH_MS), &records, &counts, diag);
+	if (err == -ETIMEDOUT)
+		err = 0; /* counts.missing reports it */
 	if (!enough)
-		add_counts(tracer, &counts);
-	if (!code && !enough)
-		code = hand_over(tracer, &records, &enough, diag);
-	tell_loss(tracer, true);
+		update_counts(tracer, &counts);
+	if (!err && !enough)
+		err = hand_over(tracer, &records, &enough, diag);
+	report_loss(tracer, true);
 	pause_sink(tracer);
-	return code;
+	return err;
 }

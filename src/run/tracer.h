@@ -1,13 +1,14 @@
-/* Follows a process: what its tracepoints tell, as it happens. The way of it:
+/* Follows a process: hands over the events of its tracepoints as they happen. The order of use:
  *
  *   tracer_new
- *   tracer_load     looks at a binary, and makes the probes for it; again for another binary
- *   tracer_attach   puts them into a process of that binary, and begins to record
- *   tracer_follow   hands over events until there is reason to end
+ *   tracer_load     reads a binary, and makes the probes for it
+ *   tracer_attach   attaches them to a process of that binary, and starts recording
+ *   tracer_follow   hands over events until there is a reason to end
  *   tracer_detach
  *   tracer_free
  *
- * tracer_attach may follow again, with the same binary or after another tracer_load; the counts go on. */
+ * After tracer_detach, tracer_attach may follow again, for the same binary or, after another tracer_load, for another;
+ * the counts go on. */
 #ifndef TPCHECK_RUN_TRACER_H
 #define TPCHECK_RUN_TRACER_H
 
@@ -21,15 +22,15 @@
 
 struct tracer;
 
-/* What the one who follows does with it all. */
+/* Where the events go. */
 struct tracer_sink {
-	/* False: enough, no more of them. */
+	/* Returns false to get no more. */
 	bool (*on_event)(void *cookie, const struct contract_tracepoint *row, const struct event *event);
-	/* After some events, and every 100 ms at the latest: for what is to be shown now. False: enough. */
+	/* After some events, and at least every 100 ms, to show what has come. Returns false to get no more. */
 	bool (*on_pause)(void *cookie);
-	/* Whether it is time to end; what happened until then is handed over yet. */
+	/* Whether it is time to end. What has happened by then is still handed over. */
 	bool (*must_end)(void *cookie);
-	/* More was lost than told before. */
+	/* More events were lost: so many since the last call. */
 	void (*on_loss)(void *cookie, const struct probe_counts *counts, uint64_t lost);
 	void *cookie;
 };
@@ -46,26 +47,26 @@ struct tracer_opts {
 struct tracer *tracer_new(const struct tracer_opts *opts);
 void tracer_free(struct tracer *tracer); /* NULL is fine */
 
-/* path is read, not kept. As selection_make, notes_open and probe_set_new; -ENODATA: the binary has no tracepoints.
- * */
+/* Fails as selection_make, notes_open and probe_set_new do; -ENOEXEC: the binary is for another machine; -ENODATA: it
+ * has no tracepoints. */
 int tracer_load(struct tracer *tracer, const char *path, unsigned release, struct diag *diag);
-/* Of the loaded binary; lent until the next tracer_load. */
+/* What is selected of the loaded binary; lent until the next tracer_load. */
 const struct selection *tracer_selection(const struct tracer *tracer);
 
 /* -ESRCH when the process has ended. */
 int tracer_attach(struct tracer *tracer, pid_t pid, struct diag *diag);
 
 enum tracer_end {
-	TRACER_ENOUGH,    /* the sink said so */
-	TRACER_TIME_OVER, /* must_end said so */
+	TRACER_ENOUGH,    /* on_event or on_pause returned false */
+	TRACER_TIME_OVER, /* must_end returned true */
 	TRACER_PROCESS_ENDED,
 };
-/* pidfd: of the process; borrowed. When the process has ended or it is time to end, all that was done until then
- * is handed over first. Errors are those of the machine. */
+/* pidfd: of the process; borrowed. When the process has ended or it is time to end, all events until then are handed
+ * over first. */
 int tracer_follow(struct tracer *tracer, int pidfd, enum tracer_end *end, struct diag *diag);
 void tracer_detach(struct tracer *tracer);
 
-/* Of the whole life of the tracer. */
+/* Since tracer_new. */
 void tracer_counts(const struct tracer *tracer, struct probe_counts *counts);
 
 #endif

@@ -1,308 +1,262 @@
-/* mempool:added, by each way into the mempool. All four tracepoints of the mempool are judged in one order, so that
- * each scenario also shows what does not fire. */
-#include "node/script.h"
+/* mempool:added, by each way into the mempool. Each scenario checks all four tracepoints of the mempool in one order,
+ * and therefore also shows what does not fire. */
 #include "scenario/registry.h"
+#include "scene/abilities.h"
 #include "scene/pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+
+enum { QUEUE_MAX = 4 };
 
 struct state {
-	struct pool pool;
-	struct pool_tx *a, *b, *c, *d;
+	struct pool_tx *queue[QUEUE_MAX]; /* sent in this order */
+	size_t queue_cnt;
+	/* Packages of a parent and its child; the first one is NULL where no child pays for its parent. */
+	struct pool_tx *child_pays[2], *both_pay[2], *parent_known[2];
+	struct pool_tx *parent, *child, *grandchild, *common; /* of a reorg */
+	struct block *branch;
+	struct pool_tx *sent, *only_tried;
 };
 
-/* sizes: a virtual size is neither weight nor bytes, and may come from signature operations */
-
-static int
-sizes_prepare(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-	struct chain_coin coin;
-	int code = pool_make(scene, &state->a, "a transaction of two inputs", 2, 3, 4567, diag);
-
-	if (!code)
-		code = blocks_take_coin(scene, &coin, diag);
-	if (code)
-		return code;
-	state->b = pool_new(scene, "a transaction whose size and fee are above 16 and 32 bits");
-	pool_spend(state->b, &coin);
-	pool_pay(state->b, POOL_WIDE_OUTPUTS, (INT64_C(1) << 32) + 1234567);
-	code = pool_make(scene, &state->c, "a transaction with many signature operations", 1, 1, 30303, diag);
-	if (code)
-		return code;
-	pool_add_multisig(state->c, 0, 20001);
-	pool_add_multisig(state->c, 0, 20002);
-	pool_add_bare(state->a, 2, 1000000);
-	state->d = pool_new(scene, "a transaction without a witness");
-	coin = tx_coin(&state->a->tx, 3);
-	pool_spend_bare(state->d, &coin);
-	pool_pay(state->d, 4, 6543);
-	return 0;
-}
-
-static int
-send_three(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-	int code = pool_send(scene, state->a, diag);
-
-	if (!code)
-		code = pool_send(scene, state->b, diag);
-	return code ? code : pool_send(scene, state->c, diag);
-}
-
-static int
-expect_three(struct scene *scene, struct diag *diag)
+/* Appends a transaction to the queue, and returns it. */
+static struct pool_tx *
+enqueue(struct scene *scene, struct pool_tx *ptx)
 {
 	struct state *state = scene->state;
 
-	expect_added(scene, state->a);
-	expect_added(scene, state->b);
-	expect_added(scene, state->c);
-	return pool_clear(scene, diag);
+	state->queue[state->queue_cnt++] = ptx;
+	return ptx;
 }
 
-static int
-sizes_act(struct scene *scene, struct diag *diag)
-{
-	int code = send_three(scene, diag);
-
-	return code ? code : pool_send(scene, ((struct state *)scene->state)->d, diag);
-}
-
-static int
-sizes_expect(struct scene *scene, struct diag *diag)
-{
-	int code = expect_three(scene, diag);
-
-	expect_added(scene, ((struct state *)scene->state)->d);
-	return code;
-}
-
-POOL_SCENARIO(
-	added, TP_MEMPOOL_ADDED, sizes,
-	"transactions by RPC: virtual size beside weight and bytes, of more than 16 bits, of signature operations, without a witness; a fee of more than 32 bits");
-
-/* prioritised: what prioritisetransaction puts on a fee is not told, be it more, less or all of it */
-
-static int
-prioritised_prepare(struct scene *scene, struct diag *diag)
+static void
+send_queue(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = pool_make(scene, &state->a, "a transaction without a fee, prioritised", 1, 2, 0, diag);
 
-	if (!code)
-		code = pool_make(scene, &state->b, "a transaction prioritised downwards", 1, 4, 90000, diag);
-	if (!code)
-		code = pool_make(scene, &state->c, "a transaction prioritised by more than 32 bits", 3, 1,
-				 2718, diag);
-	if (!code)
-		code = pool_prioritise(scene, state->a, 31415, diag);
-	if (!code)
-		code = pool_prioritise(scene, state->b, -40001, diag);
-	return code ? code : pool_prioritise(scene, state->c, (INT64_C(1) << 32) + 77, diag);
+	for (size_t i = 0; i < state->queue_cnt; i++)
+		pool_send(scene, state->queue[i]);
 }
 
-/* What is in the mempool and is prioritised again is not added again. */
-static int
-prioritised_act(struct scene *scene, struct diag *diag)
+static void
+expect_queue(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = send_three(scene, diag);
 
-	return code ? code : pool_prioritise(scene, state->b, 1234, diag);
+	for (size_t i = 0; i < state->queue_cnt; i++)
+		pool_expect_added(scene, state->queue[i]);
+	pool_clear(scene);
 }
 
-#define prioritised_expect expect_three
-POOL_SCENARIO(
-	added, TP_MEMPOOL_ADDED, prioritised,
-	"prioritised transactions, one of them without a fee: the fee is their own; prioritised again, nothing");
+/* sizes: a virtual size is neither weight nor bytes, and may be determined by signature operations */
 
-/* package: a parent without a fee and its child; two that could do without each other; one that is there already */
-
-struct packages {
-	struct pool pool;
-	struct pool_tx *together[2], *alone[2], *late[2]; /* together: NULL where there is no such thing */
-};
-
-static int
-package_prepare(struct scene *scene, struct diag *diag)
+static void
+sizes_prepare(struct scene *scene)
 {
-	struct packages *state = scene->state;
-	int code = pool_make(scene, &state->alone[0], "a parent that pays for itself", 2, 5, 5151, diag);
-	if (!code)
-		code = pool_make(scene, &state->late[0], "a parent that was there before", 1, 6, 6161, diag);
-	if (!code)
-		code = pool_send(scene, state->late[0], diag);
-	if (!code && pool_may_child_pay(scene))
-		code = pool_make(scene, &state->together[0], "a parent that its child pays for", 1, 2, 0,
-				 diag);
-	if (code)
-		return code;
-	if (state->together[0]) {
-		state->together[1] = pool_child(scene, "a child that pays for its parent", state->together[0],
-						1, 3, 71717);
-		pool_let_child_pay(scene, state->together[0], state->together[1]);
-	}
-	state->alone[1] =
-		pool_child(scene, "the child of the one that pays for itself", state->alone[0], 4, 7, 8181);
-	state->late[1] =
-		pool_child(scene, "the child of the one that was there before", state->late[0], 5, 9, 9191);
-	return 0;
+	struct pool_tx *two_inputs =
+		enqueue(scene, pool_make(scene, "a transaction of two inputs", 2, 3, 4567));
+	enqueue(scene, pool_spender(scene, "a transaction whose size and fee are above 16 and 32 bits",
+				    coins_take(scene), POOL_WIDE_OUTPUTS, POOL_WIDE_FEE_SAT + 1234567));
+	struct pool_tx *sigops =
+		enqueue(scene, pool_make(scene, "a transaction with many signature operations", 1, 1, 30303));
+	struct pool_tx *bare = enqueue(scene, pool_new(scene, "a transaction without a witness"));
+
+	pool_add_multisig(sigops, 0, 20001);
+	pool_add_multisig(sigops, 0, 20002);
+	pool_add_bare(two_inputs, 2, 1000000);
+	struct chain_coin coin = blocks_coin_of(&two_inputs->tx, 3);
+	pool_spend_bare(bare, &coin);
+	pool_pay(bare, 4, 6543);
 }
 
-static int
-package_act(struct scene *scene, struct diag *diag)
-{
-	struct packages *state = scene->state;
-	int code = state->together[0] ? pool_submit_package(scene, state->together, 2, true, diag) : 0;
-
-	if (!code)
-		code = pool_submit_package(scene, state->alone, 2, true, diag);
-	return code ? code : pool_submit_package(scene, state->late, 2, true, diag);
-}
-
-static int
-package_expect(struct scene *scene, struct diag *diag)
-{
-	struct packages *state = scene->state;
-
-	for (size_t i = 0; i < 2 && state->together[0]; i++)
-		expect_added(scene, state->together[i]);
-	expect_added(scene, state->alone[0]);
-	expect_added(scene, state->alone[1]);
-	expect_added(scene, state->late[1]);
-	return pool_clear(scene, diag);
-}
-
-const struct scenario sc_mempool_added_package = {
-	.name = "mempool.added.package",
-	.summary =
-		"packages: the parent, then the child, each with its own fee; a parent that was there before is not told",
+POOL_SCENARIO(added, sizes,
+	.summary = "virtual sizes from weight or signature operations, above 16 bits; a fee above 32 bits",
 	.subject = TP_MEMPOOL_ADDED,
-	.tracepoints = POOL_TRACEPOINTS,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct packages),
+	.prepare = sizes_prepare,
+	.act = send_queue,
+	.expect = expect_queue,
+);
+
+/* prioritised: fees are without what prioritisetransaction added, be it more, less or all of the fee */
+
+static void
+prioritised_prepare(struct scene *scene)
+{
+	struct pool_tx *raised =
+		enqueue(scene, pool_make(scene, "a transaction without a fee, prioritised", 1, 2, 0));
+	struct pool_tx *lowered =
+		enqueue(scene, pool_make(scene, "a transaction prioritised downwards", 1, 4, 90000));
+	struct pool_tx *wide = enqueue(
+		scene, pool_make(scene, "a transaction prioritised by more than 32 bits", 3, 1, 2718));
+
+	pool_prioritise(scene, raised, 31415);
+	pool_prioritise(scene, lowered, -40001);
+	pool_prioritise(scene, wide, POOL_WIDE_FEE_SAT + 77);
+}
+
+static void
+prioritised_act(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	send_queue(scene);
+	/* Prioritising what is in the mempool does not add it again. */
+	pool_prioritise(scene, state->queue[1], 1234);
+}
+
+POOL_SCENARIO(added, prioritised,
+	.summary = "prioritised transactions have their own fees; prioritising one again fires nothing",
+	.subject = TP_MEMPOOL_ADDED,
+	.prepare = prioritised_prepare,
+	.act = prioritised_act,
+	.expect = expect_queue,
+);
+
+/* package: a child that pays for its parent; two that pay for themselves; a parent that is in the mempool already */
+
+static void
+package_prepare(struct scene *scene)
+{
+	struct state *state = scene->state;
+	struct pool_tx **both = state->both_pay, **known = state->parent_known, **child = state->child_pays;
+
+	both[0] = pool_make(scene, "a parent that pays for itself", 2, 5, 5151);
+	known[0] = pool_make(scene, "a parent that was there before", 1, 6, 6161);
+	both[1] = pool_child(scene, "the child of the one that pays for itself", both[0], 4, 7, 8181);
+	known[1] = pool_child(scene, "the child of the one that was there before", known[0], 5, 9, 9191);
+	if (scene_has(scene, ABILITY_CHILD_PAYS)) {
+		child[0] = pool_make(scene, "a parent that its child pays for", 1, 2, 0);
+		child[1] = pool_child(scene, "a child that pays for its parent", child[0], 1, 3, 71717);
+		pool_let_child_pay(scene, child[0], child[1]);
+	}
+	pool_send(scene, known[0]);
+}
+
+static void
+package_act(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	if (state->child_pays[0])
+		pool_submit_package(scene, state->child_pays, 2, true);
+	pool_submit_package(scene, state->both_pay, 2, true);
+	pool_submit_package(scene, state->parent_known, 2, true);
+}
+
+static void
+package_expect(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	if (state->child_pays[0]) {
+		pool_expect_added(scene, state->child_pays[0]);
+		pool_expect_added(scene, state->child_pays[1]);
+	}
+	pool_expect_added(scene, state->both_pay[0]);
+	pool_expect_added(scene, state->both_pay[1]);
+	pool_expect_added(scene, state->parent_known[1]);
+	pool_clear(scene);
+}
+
+POOL_SCENARIO(added, package,
+	.summary = "packages: parent, then child, each with its own fee; a known parent fires nothing",
+	.subject = TP_MEMPOOL_ADDED,
 	.prepare = package_prepare,
 	.act = package_act,
 	.expect = package_expect,
-	.clean = pool_clean,
-};
+);
 
-/* reorg: a branch takes the tip's place, and what only the old tip had comes back: a and its child b, but not c, which
- * the branch has as well; d is their child and was in the mempool all the time */
+/* reorg: a branch replaces the tip. The tip's parent and child come back, but not common, which the branch has as well;
+ * grandchild is in the mempool all the time */
 
-static int
-reorg_prepare(struct scene *scene, struct diag *diag)
+static void
+reorg_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = pool_make(scene, &state->a, "a transaction of the old tip", 1, 4, 12345, diag);
 
-	if (!code)
-		code = pool_make(scene, &state->c, "a transaction of both branches", 1, 2, 23456, diag);
-	if (code)
-		return code;
-	state->b = pool_child(scene, "its child, of the old tip as well", state->a, 3, 6, 34567);
-	state->d = pool_child(scene, "their child in the mempool", state->b, 5, 1, 45678);
-	struct pool_tx *old_tip[] = {state->c, state->a, state->b};
-	code = blocks_begin(scene, &state->pool.block, 0, diag);
-	if (!code) {
-		block_add_tx(&state->pool.block, &state->c->tx);
-		state->pool.block.draft.extra_nonce += 1000;
-		code = block_finish(&state->pool.block, diag);
-	}
-	if (!code)
-		code = pool_mine(scene, old_tip, 3, NULL, diag);
-	if (!code)
-		code = pool_send(scene, state->d, diag);
-	return code ? code : pool_prioritise(scene, state->b, 1001, diag);
+	state->parent = pool_make(scene, "a transaction of the old tip", 1, 4, 12345);
+	state->common = pool_make(scene, "a transaction of both branches", 1, 2, 23456);
+	state->child = pool_child(scene, "its child, of the old tip as well", state->parent, 3, 6, 34567);
+	state->grandchild = pool_child(scene, "their child in the mempool", state->child, 5, 1, 45678);
+
+	state->branch = blocks_begin(scene, 0);
+	block_add_tx(state->branch, &state->common->tx);
+
+	struct pool_tx *old_tip[] = {state->common, state->parent, state->child};
+	pool_mine(scene, old_tip, 3, NULL);
+	pool_send(scene, state->grandchild);
+	pool_prioritise(scene, state->child, 1001);
 }
 
-static int
-reorg_act(struct scene *scene, struct diag *diag)
+static void
+reorg_act(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct block second;
-	char *reason = NULL;
-	int code = chain_submit(scene->node, scene->deadline, &state->pool.block, &reason, diag);
 
-	if (!code && (!reason || strcmp(reason, "inconclusive")))
-		code = diag_fail(diag, -EBADMSG,
-				 "submitblock of a side branch: want 'inconclusive', got '%s'",
-				 reason ? reason : "accepted");
-	free(reason);
-	if (code)
-		return code;
-	struct block_draft draft = blocks_next_draft(&state->pool.block);
-	block_init(&second, &draft);
-	block_add_output(&second, block_regtest_subsidy_sat(draft.height), script_p2wsh_op_true,
-			 sizeof(script_p2wsh_op_true));
-	code = blocks_submit(scene, &second, diag);
-	block_fini(&second);
-	return code;
+	blocks_submit_refused(scene, state->branch, "inconclusive", "a side branch");
+	blocks_submit(scene, blocks_begin_after(scene, state->branch, 0));
 }
 
-static int
-reorg_expect(struct scene *scene, struct diag *diag)
+static void
+reorg_expect(struct scene *scene)
 {
 	struct state *state = scene->state;
 
-	expect_added(scene, state->a);
-	expect_added(scene, state->b);
-	return pool_clear(scene, diag);
+	pool_expect_added(scene, state->parent);
+	pool_expect_added(scene, state->child);
+	pool_clear(scene);
 }
 
-POOL_SCENARIO(
-	added, TP_MEMPOOL_ADDED, reorg,
-	"a branch takes the tip's place: what only the old tip had comes back, parent first, each with its own fee");
+POOL_SCENARIO(added, reorg,
+	.summary = "a reorg: what only the old tip had comes back, parent first, each with its own fee",
+	.subject = TP_MEMPOOL_ADDED,
+	.prepare = reorg_prepare,
+	.act = reorg_act,
+	.expect = reorg_expect,
+);
 
-/* tried: trying a transaction adds nothing, nor does one that is there already */
+/* tried: trying a transaction adds nothing, nor does sending one that is there already */
 
-static int
-tried_prepare(struct scene *scene, struct diag *diag)
+static void
+tried_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = pool_make(scene, &state->a, "a transaction", 1, 3, 3030, diag);
 
-	if (!code)
-		code = pool_make(scene, &state->b, "another one", 1, 5, 5050, diag);
-	return code;
+	state->sent = pool_make(scene, "a transaction", 1, 3, 3030);
+	state->only_tried = pool_make(scene, "another one", 1, 5, 5050);
 }
 
-static int
-tried_act(struct scene *scene, struct diag *diag)
+static void
+tried_act(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct pool_tx *both[] = {state->b, state->a};
-	int code = pool_try(scene, &state->a, 1, true, diag);
+	struct pool_tx *both[] = {state->only_tried, state->sent};
+	char *hex = tx_hex(&state->sent->tx);
 
-	if (!code)
-		code = pool_try(scene, both, 2, true, diag);
-	char *hex = tx_hex(&state->a->tx);
-	/* With a limit on the fee it is tried first: above the limit, then below. */
-	if (!code && node_call(scene->node, scene->deadline, NULL, diag, "sendrawtransaction",
-			       "[\"%s\", 0.00000100]", hex) != -EREMOTEIO)
-		code = diag_fail(diag, -EBADMSG,
-				 "sendrawtransaction with a limit did not refuse a fee above it");
-	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "sendrawtransaction", "[\"%s\"]",
-				 hex);
+	pool_try(scene, &state->sent, 1, true);
+	pool_try(scene, both, 2, true);
+	/* With a limit on the fee, sendrawtransaction tries the transaction first: above the limit, then below. */
+	if (scene_call_succeeds(scene, "sendrawtransaction", "[\"%s\", 0.00000100]", hex))
+		scene_fail(scene, -EBADMSG, "sendrawtransaction accepted a fee above the limit");
+	scene_call(scene, "sendrawtransaction", "[\"%s\"]", hex);
 	free(hex);
 	/* It is there already. */
-	return code ? code : pool_send(scene, state->a, diag);
+	pool_send(scene, state->sent);
 }
 
-static int
-tried_expect(struct scene *scene, struct diag *diag)
+static void
+tried_expect(struct scene *scene)
 {
 	struct state *state = scene->state;
 
-	expect_added(scene, state->a);
-	return pool_clear(scene, diag);
+	pool_expect_added(scene, state->sent);
+	pool_clear(scene);
 }
 
-POOL_SCENARIO(
-	added, TP_MEMPOOL_ADDED, tried,
-	"transactions that are only tried, alone and together, are not told, nor is one that costs too much or is there already; one that is sent is told once");
+POOL_SCENARIO(added, tried,
+	.summary = "trying a transaction, or sending it again, fires nothing; sending it the first time does",
+	.subject = TP_MEMPOOL_ADDED,
+	.prepare = tried_prepare,
+	.act = tried_act,
+	.expect = tried_expect,
+);

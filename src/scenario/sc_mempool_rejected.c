@@ -1,28 +1,23 @@
-/* mempool:rejected, with the reason that RPC gives for the same transaction. It tells no more than the reason: RPC adds
- * details behind a comma. */
-#include "base/buf.h"
+/* mempool:rejected, with the reason that RPC gives for the same transaction. The details that RPC adds behind a comma
+ * are not part of it. */
 #include "node/script.h"
 #include "scenario/registry.h"
 #include "scene/pool.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { REFUSED_MAX = 10 };
+enum { REFUSED_MAX = 7 };
 
 struct state {
-	struct pool pool;
 	struct refused {
 		struct pool_tx *ptx;
-		const char *known; /* see expect_rejected */
-	} refused[REFUSED_MAX];
+		const char *known; /* see pool_expect_rejected */
+	} refused[REFUSED_MAX];    /* in the order in which they are rejected */
 	size_t refused_cnt;
-	struct pool_tx *a, *b, *c;
-	char hash[65];
+	struct pool_tx *in_mempool, *in_block;
+	struct pool_tx *returning, *child;
+	char hash[65]; /* of a block */
 };
 
-/* The next one to be refused, which it returns. */
+/* Makes this transaction the next one to be rejected, and returns it. */
 static struct pool_tx *
 refuse(struct scene *scene, struct pool_tx *ptx, const char *known)
 {
@@ -32,292 +27,274 @@ refuse(struct scene *scene, struct pool_tx *ptx, const char *known)
 	return ptx;
 }
 
+/* The same for a new one with a coin of its own, which is good until something about it is changed. */
+static struct pool_tx *
+make_refused(struct scene *scene, const char *name, const char *known, unsigned outputs, int64_t fee_sat)
+{
+	return refuse(scene, pool_make(scene, name, 1, outputs, fee_sat), known);
+}
+
 static void
-expect_refused(struct scene *scene)
+send_refused(struct scene *scene)
 {
 	struct state *state = scene->state;
 
 	for (size_t i = 0; i < state->refused_cnt; i++)
-		expect_rejected(scene, state->refused[i].ptx, state->refused[i].known);
+		pool_send_refused(scene, state->refused[i].ptx);
 }
 
-/* A transaction with a coin of its own and a fee that suffices, to be spoilt. */
-static int
-make_refused(struct scene *scene, struct pool_tx **ptx, const char *name, const char *known, unsigned outputs,
-	     int64_t fee_sat, struct diag *diag)
-{
-	int code = pool_make(scene, ptx, name, 1, outputs, fee_sat, diag);
-
-	refuse(scene, *ptx, known);
-	return code;
-}
-
-/* rpc: sendrawtransaction */
-
-static int
-rpc_prepare(struct scene *scene, struct diag *diag)
+static void
+expect_each_rejected(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct pool_tx *ptx;
-	int code =
-		make_refused(scene, &ptx, "a transaction without a fee", "min relay fee not met", 1, 0, diag);
 
-	if (!code)
-		code = make_refused(scene, &ptx, "a transaction of an unknown version", "version", 2, 2222,
-				    diag);
-	if (!code)
-		ptx->tx.version = 77;
-	if (!code)
-		code = make_refused(scene, &ptx, "a transaction whose coin is not there",
-				    "bad-txns-inputs-missingorspent", 3, 3333, diag);
-	if (!code)
-		ptx->tx.inputs[0].prev_txid_wire[0] ^= 1;
-	if (!code)
-		code = make_refused(scene, &ptx, "a transaction that pays more than it has",
-				    "bad-txns-in-belowout", 4, -4444, diag);
-	if (!code)
-		code = make_refused(scene, &ptx, "a transaction of a far height", "non-final", 5, 5555, diag);
-	if (!code)
-		ptx->tx.lock_time = 400000000;
-	if (!code)
-		code = make_refused(scene, &ptx, "a transaction with a wrong witness", NULL, 6, 6666, diag);
-	if (code)
-		return code;
+	for (size_t i = 0; i < state->refused_cnt; i++)
+		pool_expect_rejected(scene, state->refused[i].ptx, state->refused[i].known);
+}
+
+static void
+expect_refused(struct scene *scene)
+{
+	expect_each_rejected(scene);
+	pool_clear(scene);
+}
+
+/* rpc: by sendrawtransaction */
+
+static void
+rpc_prepare(struct scene *scene)
+{
+	struct pool_tx *ptx;
+
+	make_refused(scene, "a transaction without a fee", "min relay fee not met", 1, 0);
+	ptx = make_refused(scene, "a transaction of an unknown version", "version", 2, 2222);
+	ptx->tx.version = 77;
+	ptx = make_refused(scene, "a transaction whose coin does not exist", "bad-txns-inputs-missingorspent",
+			   3, 3333);
+	ptx->tx.inputs[0].prev_txid_wire[0] ^= 1;
+	make_refused(scene, "a transaction that pays more than it has", "bad-txns-in-belowout", 4, -4444);
+	ptx = make_refused(scene, "a transaction locked until a far height", "non-final", 5, 5555);
+	ptx->tx.lock_time = 400000000;
+	ptx = make_refused(scene, "a transaction with a wrong witness", NULL, 6, 6666);
 	pool_set_witness(ptx, "\x52", 1);
-	code = pool_make(scene, &state->a, "a transaction that is not replaced", 1, 1, 99999, diag);
-	if (code)
-		return code;
-	refuse(scene, pool_rival(scene, "a transaction that is not worth as much", &state->a, 1, 7, 88888),
-	       "insufficient fee");
-	return pool_send(scene, state->a, diag);
+
+	struct pool_tx *better = pool_make(scene, "a transaction that is not replaced", 1, 1, 99999);
+	ptx = pool_rival(scene, "a transaction that pays too little to replace it", &better, 1, 7, 88888);
+	refuse(scene, ptx, "insufficient fee");
+	pool_send(scene, better);
 }
 
-static int
-rpc_act(struct scene *scene, struct diag *diag)
+POOL_SCENARIO(rejected, rpc,
+	.summary = "sendrawtransaction rejects transactions for seven reasons, with details or without",
+	.subject = TP_MEMPOOL_REJECTED,
+	.prepare = rpc_prepare,
+	.act = send_refused,
+	.expect = expect_refused,
+);
+
+/* tried: by testmempoolaccept, one at a time */
+
+/* Rejected because the node has one just like it. */
+static void
+refuse_known(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = 0;
 
-	for (size_t i = 0; i < state->refused_cnt && !code; i++)
-		code = pool_send_refused(scene, state->refused[i].ptx, diag);
-	return code;
+	state->in_mempool = pool_make(scene, "a transaction that is in the mempool", 1, 2, 11112);
+	state->in_block = pool_make(scene, "a transaction that is in a block", 1, 3, 22223);
+	struct pool_tx *twin = pool_rival(scene, "a transaction that is there with another witness",
+					  &state->in_mempool, 1, 2, 11112);
+	tx_add_witness(&twin->tx.inputs[0], "\x51", 1);
+	refuse(scene, state->in_mempool, "txn-already-in-mempool");
+	refuse(scene, state->in_block, "txn-already-known");
+	refuse(scene, twin, "txn-same-nonwitness-data-in-mempool");
 }
 
-static int
-rpc_expect(struct scene *scene, struct diag *diag)
+static void
+refuse_coinbase(struct scene *scene)
 {
-	expect_refused(scene);
-	return pool_clear(scene, diag);
-}
+	struct pool_tx *ptx = refuse(scene, pool_new(scene, "a coinbase"), "coinbase");
 
-POOL_SCENARIO(rejected, TP_MEMPOOL_REJECTED, rpc,
-	      "transactions refused by sendrawtransaction for seven reasons, with details or without");
-
-/* tried: testmempoolaccept of one transaction; a is in the mempool, b in a block */
-
-static int
-tried_prepare(struct scene *scene, struct diag *diag)
-{
-	static const uint8_t odd[] = {SCRIPT_OP_1, SCRIPT_OP_1};
-	struct state *state = scene->state;
-	struct chain_coin coin;
-	struct chain_tip tip;
-	struct pool_tx *ptx;
-	int code = pool_make(scene, &state->a, "a transaction that is in the mempool", 1, 2, 11112, diag);
-
-	if (!code)
-		code = pool_make(scene, &state->b, "a transaction that is in a block", 1, 3, 22223, diag);
-	if (!code)
-		code = pool_mine(scene, &state->b, 1, NULL, diag);
-	if (!code)
-		code = pool_send(scene, state->a, diag);
-	if (code)
-		return code;
-	refuse(scene, state->a, "txn-already-in-mempool");
-	refuse(scene, state->b, "txn-already-known");
-	ptx = refuse(
-		scene,
-		pool_rival(scene, "a transaction that is there with another witness", &state->a, 1, 2, 11112),
-		"txn-same-nonwitness-data-in-mempool");
-	tx_add_witness(&ptx->tx.inputs[0], "\x51", 1);
-
-	ptx = refuse(scene, pool_new(scene, "a coinbase"), "coinbase");
 	tx_add_input(&ptx->tx, (const uint8_t[32]){0}, UINT32_MAX, TX_SEQUENCE_FINAL);
 	tx_set_script_sig(&ptx->tx.inputs[0], "\x02\x01\x01", 3);
 	tx_add_witness(&ptx->tx.inputs[0], (const uint8_t[32]){0}, 32);
-	tx_pay(&ptx->tx, 12345678);
+	blocks_pay(&ptx->tx, 12345678);
+}
 
-	code = make_refused(scene, &ptx, "a transaction with two outputs of dust", "dust", 4, 44445, diag);
-	if (code)
-		return code;
+static void
+refuse_odd_outputs(struct scene *scene)
+{
+	static const uint8_t odd[] = {SCRIPT_OP_1, SCRIPT_OP_1};
+	struct pool_tx *ptx = make_refused(scene, "a transaction with two outputs of dust", "dust", 4, 44445);
+
 	ptx->tx.outputs[0].value_sat = 1;
 	ptx->tx.outputs[1].value_sat = 2;
-	code = make_refused(scene, &ptx, "a transaction with an odd script", "scriptpubkey", 5, 55556, diag);
-	if (code)
-		return code;
+	ptx = make_refused(scene, "a transaction with an odd script", "scriptpubkey", 5, 55556);
 	tx_add_output(&ptx->tx, 1234, odd, sizeof(odd));
-
-	code = chain_tip(scene->node, scene->deadline, &tip, diag);
-	if (!code)
-		code = chain_coinbase(scene->node, scene->deadline, tip.height, &coin, diag);
-	if (code)
-		return code;
-	ptx = refuse(scene, pool_new(scene, "a transaction that spends a new coinbase"),
-		     "bad-txns-premature-spend-of-coinbase");
-	pool_spend(ptx, &coin);
-	pool_pay(ptx, 6, 66667);
-	return 0;
 }
 
-static int
-tried_act(struct scene *scene, struct diag *diag)
+static void
+tried_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = 0;
 
-	for (size_t i = 0; i < state->refused_cnt && !code; i++)
-		code = pool_try(scene, &state->refused[i].ptx, 1, false, diag);
-	return code;
+	refuse_known(scene);
+	refuse_coinbase(scene);
+	refuse_odd_outputs(scene);
+	pool_mine(scene, &state->in_block, 1, NULL);
+	pool_send(scene, state->in_mempool);
+
+	struct chain_coin coin = pool_coinbase(scene, blocks_tip(scene).height);
+	refuse(scene, pool_spender(scene, "a transaction that spends a new coinbase", coin, 6, 66667),
+	       "bad-txns-premature-spend-of-coinbase");
 }
 
-#define tried_expect rpc_expect
-POOL_SCENARIO(rejected, TP_MEMPOOL_REJECTED, tried,
-	      "transactions refused by testmempoolaccept, one at a time, for seven reasons");
+static void
+tried_act(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	for (size_t i = 0; i < state->refused_cnt; i++)
+		pool_try(scene, &state->refused[i].ptx, 1, false);
+}
+
+POOL_SCENARIO(rejected, tried,
+	.summary = "testmempoolaccept rejects transactions, one at a time, for seven reasons",
+	.subject = TP_MEMPOOL_REJECTED,
+	.prepare = tried_prepare,
+	.act = tried_act,
+	.expect = expect_refused,
+);
 
 /* longest: no reason is longer than that of a script that ends with false */
 
-static int
-longest_prepare(struct scene *scene, struct diag *diag)
+static void
+longest_prepare(struct scene *scene)
 {
 	static const uint8_t op_0[] = {SCRIPT_OP_0};
-	struct state *state = scene->state;
-	struct buf script;
-	int code = pool_make(scene, &state->a, "a transaction with a coin that nobody can spend", 1, 1, 20202,
-			     diag);
+	struct pool_tx *funding =
+		pool_make(scene, "a transaction with a coin that nobody can spend", 1, 1, 20202);
+	struct buf *script = scene_buf(scene, SCRIPT_P2WSH_SZ);
 
-	if (code)
-		return code;
-	buf_init(&script, SCRIPT_P2WSH_SZ);
-	script_add_p2wsh(&script, op_0, sizeof(op_0));
-	tx_add_output(&state->a->tx, 10101, script.data, script.len);
-	buf_fini(&script);
-	struct pool_tx *ptx =
-		refuse(scene, pool_child(scene, "a transaction that tries to", state->a, 1, 1, 5050), NULL);
-	pool_set_witness(ptx, op_0, sizeof(op_0));
-	return pool_send(scene, state->a, diag);
+	script_add_p2wsh(script, op_0, sizeof(op_0));
+	tx_add_output(&funding->tx, 10101, script->data, script->len);
+	struct pool_tx *spender = pool_child(scene, "a transaction that tries to", funding, 1, 1, 5050);
+	pool_set_witness(spender, op_0, sizeof(op_0));
+	refuse(scene, spender, NULL);
+	pool_send(scene, funding);
 }
 
-#define longest_act    rpc_act
-#define longest_expect rpc_expect
-POOL_SCENARIO(rejected, TP_MEMPOOL_REJECTED, longest, "the longest reason");
+POOL_SCENARIO(rejected, longest,
+	.summary = "a transaction is rejected for the longest of all reasons",
+	.subject = TP_MEMPOOL_REJECTED,
+	.prepare = longest_prepare,
+	.act = send_refused,
+	.expect = expect_refused,
+);
 
 /* cluster: a parent and a child that are too large together */
 
-static int
-cluster_prepare(struct scene *scene, struct diag *diag)
+static void
+cluster_prepare(struct scene *scene)
 {
 	enum { PARENT_OUTPUTS = 1700, CHILD_OUTPUTS = 900 };
-	struct state *state = scene->state;
-	int code = pool_make(scene, &state->a, "a large transaction", 3, PARENT_OUTPUTS, 171717, diag);
+	struct pool_tx *parent = pool_make(scene, "a large transaction", 3, PARENT_OUTPUTS, 171717);
+	struct pool_tx *child = pool_child(scene, "its child, which is too large", parent, PARENT_OUTPUTS - 1,
+					   CHILD_OUTPUTS, 818181);
 
-	if (code)
-		return code;
-	refuse(scene,
-	       pool_child(scene, "its child, which is too large", state->a, PARENT_OUTPUTS - 1, CHILD_OUTPUTS,
-			  818181),
-	       NULL);
-	return pool_send(scene, state->a, diag);
+	refuse(scene, child, NULL);
+	pool_send(scene, parent);
 }
 
-#define cluster_act    rpc_act
-#define cluster_expect rpc_expect
-POOL_SCENARIO(rejected, TP_MEMPOOL_REJECTED, cluster, "a child that makes its parent's cluster too large");
+POOL_SCENARIO(rejected, cluster,
+	.summary = "a child is rejected that would make its parent's cluster too large",
+	.subject = TP_MEMPOOL_REJECTED,
+	.prepare = cluster_prepare,
+	.act = send_refused,
+	.expect = expect_refused,
+);
 
-/* reorg: the tip is taken back. a was in it and comes back, b is of an unknown version and does not; its child c
- * goes */
+/* reorg: the tip is disconnected. Of its transactions, returning comes back, in_block does not, as it has an unknown
+ * version; child, which spends it, goes */
 
-static int
-reorg_prepare(struct scene *scene, struct diag *diag)
+static void
+reorg_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = pool_make(scene, &state->a, "a transaction that comes back", 1, 4, 1414, diag);
 
-	if (!code)
-		code = make_refused(scene, &state->b, "a transaction that blocks alone may have", "version",
-				    3, 2525, diag);
-	if (code)
-		return code;
-	state->b->tx.version = 88;
-	state->c = pool_child(scene, "its child", state->b, 2, 2, 3636);
-	struct pool_tx *tip[] = {state->a, state->b};
-	code = pool_mine(scene, tip, 2, state->hash, diag);
-	if (!code)
-		code = pool_send_at(scene, state->c, POOL_TIME + 8, diag);
-	return code ? code : pool_set_time(scene, POOL_TIME + 88, diag);
+	state->returning = pool_make(scene, "a transaction that comes back", 1, 4, 1414);
+	state->in_block = make_refused(scene, "a transaction that only blocks may have", "version", 3, 2525);
+	state->in_block->tx.version = 88;
+	state->child = pool_child(scene, "its child", state->in_block, 2, 2, 3636);
+	struct pool_tx *tip[] = {state->returning, state->in_block};
+	pool_mine(scene, tip, 2, state->hash);
+	pool_send_at(scene, state->child, POOL_TIME + 8);
+	scene_set_time(scene, POOL_TIME + 88);
 }
 
-static int
-reorg_act(struct scene *scene, struct diag *diag)
-{
-	return node_call(scene->node, scene->deadline, NULL, diag, "invalidateblock", "[\"%s\"]",
-			 ((struct state *)scene->state)->hash);
-}
-
-static int
-reorg_expect(struct scene *scene, struct diag *diag)
+static void
+reorg_act(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = pool_try(scene, &state->b, 1, false, diag);
 
-	if (code)
-		return code;
-	expect_added(scene, state->a);
-	expect_refused(scene);
-	expect_removed(scene, state->c, "reorg");
-	return pool_clear(scene, diag);
+	scene_call(scene, "invalidateblock", "[\"%s\"]", state->hash);
 }
 
-POOL_SCENARIO(rejected, TP_MEMPOOL_REJECTED, reorg,
-	      "the tip is taken back: what may not come back is refused, and its child goes");
-
-/* quiet: what a package is refused for is not told, nor what is not tried at all; alone it is */
-
-static int
-quiet_prepare(struct scene *scene, struct diag *diag)
+static void
+reorg_expect(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = pool_make(scene, &state->a, "a transaction that is in the mempool", 1, 2, 21212, diag);
 
-	if (!code)
-		code = pool_make(scene, &state->c, "a transaction that is in a block", 1, 3, 32323, diag);
-	if (!code)
-		code = make_refused(scene, &state->b, "a transaction with a wrong witness", NULL, 4, 43434,
-				    diag);
-	if (!code)
-		code = pool_mine(scene, &state->c, 1, NULL, diag);
-	if (code)
-		return code;
-	pool_set_witness(state->b, "\x53", 1);
-	return pool_send(scene, state->a, diag);
+	pool_try(scene, &state->in_block, 1, false);
+	pool_expect_added(scene, state->returning);
+	expect_each_rejected(scene);
+	pool_expect_removed(scene, state->child, "reorg");
+	pool_clear(scene);
 }
 
-static int
-quiet_act(struct scene *scene, struct diag *diag)
+POOL_SCENARIO(rejected, reorg,
+	.summary = "the tip is disconnected: what may not come back is rejected, and its child removed",
+	.subject = TP_MEMPOOL_REJECTED,
+	.prepare = reorg_prepare,
+	.act = reorg_act,
+	.expect = reorg_expect,
+);
+
+/* quiet: the reason why a package is rejected is not reported, nor is anything that is not tried at all; the same
+ * transaction on its own is */
+
+static void
+quiet_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct pool_tx *package[] = {state->b, pool_child(scene, "its child", state->b, 3, 1, 54545)};
-	int code = pool_submit_package(scene, package, 2, false, diag);
 
-	if (!code)
-		code = pool_try(scene, package, 2, false, diag);
-	/* Neither is tried, as it is there already. */
-	if (!code)
-		code = pool_send(scene, state->a, diag);
-	if (!code)
-		code = pool_send_refused(scene, state->c, diag);
-	return code ? code : pool_try(scene, &state->b, 1, false, diag);
+	state->in_mempool = pool_make(scene, "a transaction that is in the mempool", 1, 2, 21212);
+	state->in_block = pool_make(scene, "a transaction that is in a block", 1, 3, 32323);
+	struct pool_tx *wrong = make_refused(scene, "a transaction with a wrong witness", NULL, 4, 43434);
+	state->child = pool_child(scene, "its child", wrong, 3, 1, 54545);
+	pool_set_witness(wrong, "\x53", 1);
+	pool_mine(scene, &state->in_block, 1, NULL);
+	pool_send(scene, state->in_mempool);
 }
 
-#define quiet_expect rpc_expect
-POOL_SCENARIO(rejected, TP_MEMPOOL_REJECTED, quiet,
-	      "what a package is refused for is not told, nor what is there already; the same alone is");
+static void
+quiet_act(struct scene *scene)
+{
+	struct state *state = scene->state;
+	struct pool_tx *package[] = {state->refused[0].ptx, state->child};
+
+	pool_submit_package(scene, package, 2, false);
+	pool_try(scene, package, 2, false);
+	/* Neither is tried, since it is there already. */
+	pool_send(scene, state->in_mempool);
+	pool_send_refused(scene, state->in_block);
+	pool_try(scene, package, 1, false);
+}
+
+POOL_SCENARIO(rejected, quiet,
+	.summary = "rejected packages and duplicates fire nothing; the same transaction on its own does",
+	.subject = TP_MEMPOOL_REJECTED,
+	.prepare = quiet_prepare,
+	.act = quiet_act,
+	.expect = expect_refused,
+);

@@ -1,338 +1,292 @@
-/* mempool:replaced. All four tracepoints are judged in one order: for what a transaction or package takes the place
- * of, first replaced for each, then removed for each with the reason "replaced", then added for the new. */
+/* mempool:replaced. Each scenario checks all four tracepoints of the mempool in one order: replaced for each old
+ * transaction, then removed for each of them with the reason "replaced", then added for the replacement.
+ *
+ * Transactions differ in outputs and fees (the last two numbers), so no event can pass for another. */
 #include "scenario/registry.h"
+#include "scene/abilities.h"
 #include "scene/pool.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum { OLD_MAX = 3 };
 
 struct state {
-	struct pool pool;
-	struct pool_tx *old[OLD_MAX]; /* each a little younger than the one before */
+	struct pool_tx *old[OLD_MAX]; /* what is replaced */
 	size_t old_cnt;
-	struct pool_tx *by[2];
-	size_t by_cnt;
+	struct pool_tx *replacement;
+	struct pool_tx *wrong;                         /* a replacement that is rejected */
+	struct pool_tx *package[2], *other_package[2]; /* a parent and its child */
 };
 
-/* Sends the old ones, each at another time; the replacement will come still later. */
-static int
-send_old(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-	int code = 0;
-
-	for (size_t i = 0; i < state->old_cnt && !code; i++)
-		code = pool_send_at(scene, state->old[i], POOL_TIME + 7 + 1000 * i, diag);
-	return code ? code : pool_set_time(scene, POOL_TIME + 54321, diag);
-}
-
-/* What the replacement must show, sent alone or as a package. */
+/* Sends the old transactions at different times; the replacement comes later still. */
 static void
-expect_replacement(struct scene *scene, struct pool_tx *const *old, size_t old_cnt, struct pool_tx *const *by,
-		   size_t by_cnt)
-{
-	struct pool_tx *gone[OLD_MAX];
-
-	memcpy(gone, old, old_cnt * sizeof(*gone));
-	pool_sort(gone, old_cnt);
-	for (size_t i = 0; i < old_cnt; i++)
-		expect_replaced(scene, gone[i], by, by_cnt);
-	for (size_t i = 0; i < old_cnt; i++)
-		expect_removed(scene, gone[i], "replaced");
-	for (size_t i = 0; i < by_cnt; i++)
-		expect_added(scene, by[i]);
-}
-
-static int
-send_replacement(struct scene *scene, struct diag *diag)
+send_old(struct scene *scene, size_t cnt)
 {
 	struct state *state = scene->state;
 
-	return pool_send(scene, state->by[0], diag);
+	state->old_cnt = cnt;
+	for (size_t i = 0; i < cnt; i++)
+		pool_send_at(scene, state->old[i], POOL_TIME + 7 + 1000 * i);
+	scene_set_time(scene, POOL_TIME + 54321);
 }
 
-static int
-replacement_expect(struct scene *scene, struct diag *diag)
+static void
+send_replacement(struct scene *scene)
 {
 	struct state *state = scene->state;
 
-	expect_replacement(scene, state->old, state->old_cnt, state->by, state->by_cnt);
-	return pool_clear(scene, diag);
+	pool_send(scene, state->replacement);
 }
 
-/* one: one by one, all sizes and fees above 16 and 32 bits */
-
-static int
-one_prepare(struct scene *scene, struct diag *diag)
+static void
+expect_replacement(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct chain_coin coin;
-	int code = blocks_take_coin(scene, &coin, diag);
 
-	if (code)
-		return code;
-	state->old[0] = pool_new(scene, "the replaced transaction");
-	pool_spend(state->old[0], &coin);
-	pool_pay(state->old[0], POOL_WIDE_OUTPUTS, (INT64_C(1) << 32) + 1111111);
-	state->by[0] = pool_rival(scene, "the replacement", state->old, 1, POOL_WIDE_OUTPUTS + 100,
-				  (INT64_C(1) << 32) + 322222222);
-	state->old_cnt = state->by_cnt = 1;
-	return send_old(scene, diag);
+	pool_expect_replacement(scene, state->old, state->old_cnt, &state->replacement, 1);
+	pool_clear(scene);
 }
 
-#define one_act    send_replacement
-#define one_expect replacement_expect
-POOL_SCENARIO(
-	replaced, TP_MEMPOOL_REPLACED, one,
-	"one by one, then out, then in: both ids, sizes above 16 and fees above 32 bits, and when the old one had come");
+/* one: one transaction replaces another; all sizes and fees are above 16 and 32 bits */
 
-/* several: one transaction takes the place of two, and of a child of one of them */
-
-static int
-several_prepare(struct scene *scene, struct diag *diag)
+static void
+one_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = pool_make(scene, &state->old[0], "the first replaced transaction", 1, 2, 1111, diag);
 
-	if (!code)
-		code = pool_make(scene, &state->old[1], "the second replaced transaction", 1, 4, 2223, diag);
-	if (code)
-		return code;
-	state->by[0] = pool_rival(scene, "the replacement of both", state->old, 2, 5, 777777);
+	state->old[0] = pool_spender(scene, "the replaced transaction", coins_take(scene), POOL_WIDE_OUTPUTS,
+				     POOL_WIDE_FEE_SAT + 1111111);
+	state->replacement = pool_rival(scene, "the replacement", state->old, 1, POOL_WIDE_OUTPUTS + 100,
+					POOL_WIDE_FEE_SAT + 322222222);
+	send_old(scene, 1);
+}
+
+POOL_SCENARIO(replaced, one,
+	.summary = "one transaction replaces another: sizes above 16 bits, fees above 32 bits",
+	.subject = TP_MEMPOOL_REPLACED,
+	.prepare = one_prepare,
+	.act = send_replacement,
+	.expect = expect_replacement,
+);
+
+/* several: one transaction replaces two others and a child of one of them */
+
+static void
+several_prepare(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	state->old[0] = pool_make(scene, "the first replaced transaction", 1, 2, 1111);
+	state->old[1] = pool_make(scene, "the second replaced transaction", 1, 4, 2223);
 	state->old[2] = pool_child(scene, "the child of the second one", state->old[1], 3, 6, 3334);
-	state->old_cnt = 3;
-	state->by_cnt = 1;
-	return send_old(scene, diag);
+	state->replacement = pool_rival(scene, "the replacement of both", state->old, 2, 5, 777777);
+	send_old(scene, 3);
 }
 
-#define several_act    send_replacement
-#define several_expect replacement_expect
-POOL_SCENARIO(
-	replaced, TP_MEMPOOL_REPLACED, several,
-	"one transaction takes the place of two and a child: once for each, with the same of the replacement");
+POOL_SCENARIO(replaced, several,
+	.summary = "one transaction replaces two others and a child: one event for each",
+	.subject = TP_MEMPOOL_REPLACED,
+	.prepare = several_prepare,
+	.act = send_replacement,
+	.expect = expect_replacement,
+);
 
-/* tried: a replacement that is only tried replaces nothing, nor does one that turns out to be wrong */
+/* tried: a replacement that is only tried replaces nothing, nor does one that is rejected */
 
-static int
-tried_prepare(struct scene *scene, struct diag *diag)
+static void
+tried_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = pool_make(scene, &state->old[0], "the replaced transaction", 1, 5, 8888, diag);
 
-	if (code)
-		return code;
-	state->by[0] = pool_rival(scene, "the replacement", state->old, 1, 1, 99999);
-	state->by[1] = pool_rival(scene, "the wrong replacement", state->old, 1, 3, 55555);
-	pool_set_witness(state->by[1], "\x56", 1);
-	state->old_cnt = state->by_cnt = 1;
-	return send_old(scene, diag);
+	state->old[0] = pool_make(scene, "the replaced transaction", 1, 5, 8888);
+	state->replacement = pool_rival(scene, "the replacement", state->old, 1, 1, 99999);
+	state->wrong = pool_rival(scene, "the wrong replacement", state->old, 1, 3, 55555);
+	pool_set_witness(state->wrong, "\x56", 1);
+	send_old(scene, 1);
 }
 
-static int
-tried_act(struct scene *scene, struct diag *diag)
+static void
+tried_act(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = pool_try(scene, &state->by[0], 1, true, diag);
 
-	if (!code)
-		code = pool_send_refused(scene, state->by[1], diag);
-	return code ? code : send_replacement(scene, diag);
+	pool_try(scene, &state->replacement, 1, true);
+	pool_send_refused(scene, state->wrong);
+	send_replacement(scene);
 }
 
-static int
-tried_expect(struct scene *scene, struct diag *diag)
-{
-	expect_rejected(scene, ((struct state *)scene->state)->by[1], NULL);
-	return replacement_expect(scene, diag);
-}
-
-POOL_SCENARIO(replaced, TP_MEMPOOL_REPLACED, tried,
-	      "a replacement that is only tried is not told, nor one that is refused; one that is sent is");
-
-/* prioritised: the old one's fee is its own, the replacement's is not */
-
-static int
-prioritised_prepare(struct scene *scene, struct diag *diag)
+static void
+tried_expect(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = pool_make(scene, &state->old[0], "the prioritised replaced transaction", 1, 3, 4321, diag);
 
-	if (code)
-		return code;
-	state->by[0] = pool_rival(scene, "the prioritised replacement", state->old, 1, 4, 1234);
+	pool_expect_rejected(scene, state->wrong, NULL);
+	expect_replacement(scene);
+}
+
+POOL_SCENARIO(replaced, tried,
+	.summary = "a replacement that is only tried or rejected replaces nothing; one that is sent does",
+	.subject = TP_MEMPOOL_REPLACED,
+	.prepare = tried_prepare,
+	.act = tried_act,
+	.expect = tried_expect,
+);
+
+/* prioritised: the fee of the replaced transaction is its own, that of the replacement includes what was added */
+
+static void
+prioritised_prepare(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	state->old[0] = pool_make(scene, "the prioritised replaced transaction", 1, 3, 4321);
+	state->replacement = pool_rival(scene, "the prioritised replacement", state->old, 1, 4, 1234);
 	pool_add_multisig(state->old[0], 2, 50005);
-	pool_add_multisig(state->by[0], 3, 40004);
-	state->old_cnt = state->by_cnt = 1;
-	code = pool_prioritise(scene, state->old[0], 10007, diag);
-	if (!code)
-		code = pool_prioritise(scene, state->by[0], 1000003, diag);
-	return code ? code : send_old(scene, diag);
+	pool_add_multisig(state->replacement, 3, 40004);
+	pool_prioritise(scene, state->old[0], 10007);
+	pool_prioritise(scene, state->replacement, 1000003);
+	send_old(scene, 1);
 }
 
-#define prioritised_act    send_replacement
-#define prioritised_expect replacement_expect
-POOL_SCENARIO(
-	replaced, TP_MEMPOOL_REPLACED, prioritised,
-	"prioritised transactions: the replaced one's fee is its own, the replacement's has what was put on it");
+POOL_SCENARIO(replaced, prioritised,
+	.summary = "prioritised transactions: the replacement's fee includes the delta, the replaced one's does not",
+	.subject = TP_MEMPOOL_REPLACED,
+	.prepare = prioritised_prepare,
+	.act = send_replacement,
+	.expect = expect_replacement,
+);
 
-/* sibling: a transaction of version 3 takes the place of its parent's other child, with which it shares no coin */
+/* sibling: a transaction of version 3 replaces its parent's other child */
 
-static int
-sibling_prepare(struct scene *scene, struct diag *diag)
+static void
+sibling_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct pool_tx *parent;
 
-	if (node_version(scene->node) < 280000)
-		return scenario_skip(diag, "before v28 no transaction takes the place of its sibling");
-	int code = pool_make(scene, &parent, "the parent of both", 1, 3, 1500, diag);
-	if (code)
-		return code;
+	scene_require(scene, ABILITY_SIBLING_EVICTION);
+	struct pool_tx *parent = pool_make(scene, "the parent of both", 1, 3, 1500);
 	parent->tx.version = 3;
 	state->old[0] = pool_child(scene, "the first child", parent, 1, 1, 2500);
 	state->old[0]->tx.version = 3;
-	state->by[0] = pool_child(scene, "the second child", parent, 2, 2, 45000);
-	state->by[0]->tx.version = 3;
-	state->old_cnt = state->by_cnt = 1;
-	code = pool_send(scene, parent, diag);
-	return code ? code : send_old(scene, diag);
+	state->replacement = pool_child(scene, "the second child", parent, 2, 2, 45000);
+	state->replacement->tx.version = 3;
+	pool_send(scene, parent);
+	send_old(scene, 1);
 }
 
-#define sibling_act    send_replacement
-#define sibling_expect replacement_expect
-POOL_SCENARIO(replaced, TP_MEMPOOL_REPLACED, sibling,
-	      "a transaction of version 3 takes the place of its parent's other child");
+POOL_SCENARIO(replaced, sibling,
+	.summary = "a transaction of version 3 replaces its parent's other child, with which it shares no coin",
+	.subject = TP_MEMPOOL_REPLACED,
+	.prepare = sibling_prepare,
+	.act = send_replacement,
+	.expect = expect_replacement,
+);
 
-/* package: a parent that cannot pay for itself takes the place of what its child pays for. Two of them, so that the
- * order in which the package's ids are hashed shows: as numbers in one the child's is the lesser, in the other the
- * parent's, which as bytes is the lesser in both. */
+/* package: a parent that does not pay enough replaces a transaction, because its child pays for both. A package's hash
+ * is that of its wtxids, which are sorted as numbers. Two packages rule out every other order: the parent's wtxid is
+ * the greater number in the first package and the lesser one in the second; by its bytes it comes first in both. */
 
-struct packages {
-	struct pool pool;
-	struct pool_tx *old[2], *first[2], *second[2];
-};
-
-static int
-compare_backwards(const uint8_t left[32], const uint8_t right[32])
-{
-	for (int i = 31; i >= 0; i--)
-		if (left[i] != right[i])
-			return left[i] < right[i] ? -1 : 1;
-	return 0;
-}
-
-/* Changes the child until its wtxid comes behind the parent's as bytes, and before or behind it as a number. */
+/* Lets the child pay, and changes it until the wtxids are in that order. */
 static void
-arrange_package(struct pool_tx *const package[2], bool child_less)
+arrange_package(struct scene *scene, struct pool_tx *const package[2], bool parent_greater)
 {
 	uint8_t parent_wire[32], child_wire[32];
 
+	pool_let_child_pay(scene, package[0], package[1]);
 	tx_wtxid(&package[0]->tx, parent_wire);
-	package[1]->tx.inputs[0].sequence = 1u << 31; /* from here on no lock time */
+	package[1]->tx.inputs[0].sequence = 1u << 31; /* from here on it is not a relative lock time */
 	do {
 		package[1]->tx.inputs[0].sequence++;
 		tx_wtxid(&package[1]->tx, child_wire);
-	} while (memcmp(child_wire, parent_wire, 32) < 0 ||
-		 (compare_backwards(child_wire, parent_wire) < 0) != child_less);
+	} while (memcmp(parent_wire, child_wire, 32) > 0 ||
+		 (pool_compare_hashes(parent_wire, child_wire) > 0) != parent_greater);
 }
 
-static int
-package_prepare(struct scene *scene, struct diag *diag)
+static void
+package_prepare(struct scene *scene)
 {
-	struct packages *state = scene->state;
+	struct state *state = scene->state;
 
-	if (node_version(scene->node) < 290000)
-		return scenario_skip(diag, "before v29 the tracepoint does not know packages");
-	int code = pool_make(scene, &state->old[0], "the first replaced transaction", 1, 2, 1212, diag);
-	if (!code)
-		code = pool_make(scene, &state->old[1], "the second replaced transaction", 1, 4, 2323, diag);
-	if (code)
-		return code;
-	state->first[0] = pool_rival(scene, "the first package's parent", &state->old[0], 1, 3, 0);
-	state->first[1] =
-		pool_child(scene, "the first package's child", state->first[0], 2, 5, (INT64_C(1) << 20) + 3);
-	state->second[0] = pool_rival(scene, "the second package's parent", &state->old[1], 1, 6, 5);
-	state->second[1] = pool_child(scene, "the second package's child", state->second[0], 5, 7,
-				      (INT64_C(1) << 21) + 5);
-	pool_let_child_pay(scene, state->first[0], state->first[1]);
-	pool_let_child_pay(scene, state->second[0], state->second[1]);
-	arrange_package(state->first, true);
-	arrange_package(state->second, false);
-	code = pool_prioritise(scene, state->second[1], 70001, diag);
-	if (!code)
-		code = pool_send_at(scene, state->old[0], POOL_TIME + 9, diag);
-	if (!code)
-		code = pool_send_at(scene, state->old[1], POOL_TIME + 99, diag);
-	return code ? code : pool_set_time(scene, POOL_TIME + 12345, diag);
+	scene_require(scene, ABILITY_REPLACED_PACKAGES);
+	state->old[0] = pool_make(scene, "the first replaced transaction", 1, 2, 1212);
+	state->old[1] = pool_make(scene, "the second replaced transaction", 1, 4, 2323);
+
+	struct pool_tx **package = state->package;
+	package[0] = pool_rival(scene, "the first package's parent", &state->old[0], 1, 3, 0);
+	package[1] = pool_child(scene, "the first package's child", package[0], 2, 5, (1 << 20) + 3);
+	arrange_package(scene, package, true);
+
+	package = state->other_package;
+	package[0] = pool_rival(scene, "the second package's parent", &state->old[1], 1, 6, 5);
+	package[1] = pool_child(scene, "the second package's child", package[0], 5, 7, (1 << 21) + 5);
+	arrange_package(scene, package, false);
+
+	pool_prioritise(scene, package[1], 70001);
+	send_old(scene, 2);
 }
 
-static int
-package_act(struct scene *scene, struct diag *diag)
+static void
+package_act(struct scene *scene)
 {
-	struct packages *state = scene->state;
-	int code = pool_submit_package(scene, state->first, 2, true, diag);
+	struct state *state = scene->state;
 
-	return code ? code : pool_submit_package(scene, state->second, 2, true, diag);
+	pool_submit_package(scene, state->package, 2, true);
+	pool_submit_package(scene, state->other_package, 2, true);
 }
 
-static int
-package_expect(struct scene *scene, struct diag *diag)
+static void
+package_expect(struct scene *scene)
 {
-	struct packages *state = scene->state;
+	struct state *state = scene->state;
 
-	expect_replacement(scene, &state->old[0], 1, state->first, 2);
-	expect_replacement(scene, &state->old[1], 1, state->second, 2);
-	return pool_clear(scene, diag);
+	pool_expect_replacement(scene, &state->old[0], 1, state->package, 2);
+	pool_expect_replacement(scene, &state->old[1], 1, state->other_package, 2);
+	pool_clear(scene);
 }
 
-const struct scenario sc_mempool_replaced_package = {
-	.name = "mempool.replaced.package",
-	.summary = "a package takes a transaction's place: the package's hash, the sum of sizes and fees",
+POOL_SCENARIO(replaced, package,
+	.summary = "a package replaces a transaction: the package's hash, its total size and fee",
 	.subject = TP_MEMPOOL_REPLACED,
-	.tracepoints = POOL_TRACEPOINTS,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct packages),
 	.prepare = package_prepare,
 	.act = package_act,
 	.expect = package_expect,
-	.clean = pool_clean,
-};
+);
 
-/* member: in a package whose parent pays for itself, it is the parent alone that takes the place */
+/* member: the parent of a package pays for itself, and therefore replaces as a single transaction */
 
-static int
-member_prepare(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-	int code = pool_make(scene, &state->old[0], "the replaced transaction", 1, 5, 6543, diag);
-
-	if (code)
-		return code;
-	state->by[0] = pool_rival(scene, "the parent, which pays for itself", state->old, 1, 2, 76543);
-	state->by[1] = pool_child(scene, "its child", state->by[0], 1, 3, 8765);
-	state->old_cnt = state->by_cnt = 1;
-	return send_old(scene, diag);
-}
-
-static int
-member_act(struct scene *scene, struct diag *diag)
+static void
+member_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
 
-	return pool_submit_package(scene, state->by, 2, true, diag);
+	state->old[0] = pool_make(scene, "the replaced transaction", 1, 5, 6543);
+	state->package[0] = pool_rival(scene, "the parent, which pays for itself", state->old, 1, 2, 76543);
+	state->package[1] = pool_child(scene, "its child", state->package[0], 1, 3, 8765);
+	send_old(scene, 1);
 }
 
-static int
-member_expect(struct scene *scene, struct diag *diag)
+static void
+member_act(struct scene *scene)
 {
 	struct state *state = scene->state;
 
-	expect_replacement(scene, state->old, 1, state->by, 1);
-	expect_added(scene, state->by[1]);
-	return pool_clear(scene, diag);
+	pool_submit_package(scene, state->package, 2, true);
 }
 
-POOL_SCENARIO(replaced, TP_MEMPOOL_REPLACED, member,
-	      "in a package whose parent pays for itself the parent alone takes the place, told by its id");
+static void
+member_expect(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	pool_expect_replacement(scene, state->old, 1, &state->package[0], 1);
+	pool_expect_added(scene, state->package[1]);
+	pool_clear(scene);
+}
+
+POOL_SCENARIO(replaced, member,
+	.summary = "a parent that pays for itself replaces on its own, although it was sent in a package",
+	.subject = TP_MEMPOOL_REPLACED,
+	.prepare = member_prepare,
+	.act = member_act,
+	.expect = member_expect,
+);

@@ -1,23 +1,22 @@
-/* net:evicted_inbound_connection, with the newcomer's inbound_connection and the evicted peer's closed_connection, in
- * one order.
+/* net:evicted_inbound_connection, in one order with the newcomer's inbound_connection and the evicted peer's
+ * closed_connection.
  *
- * Who is evicted is not ours to say, but bitcoind's rules (SelectNodeToEvict in src/node/eviction.cpp) leave little
- * choice. Peers with the permission noban are no candidates. Of the candidates are protected: 4 for their network
- * group, by a secret key, so that it may be any; 8 for a low ping; 4 for transactions and 4 for blocks, both of which
- * nobody here has sent, so that it is those who came first; of the rest half, those who came first. The one who came
- * last has to go. So when the node is full with
+ * Who is evicted is not ours to choose, but bitcoind's rules (SelectNodeToEvict in src/node/eviction.cpp) leave little
+ * choice. Peers with the permission noban are no candidates. Protected among the candidates are: 4 for their network
+ * group, by a secret key, so it may be any of them; 8 for a low ping; 4 for transactions and 4 for blocks, neither of
+ * which anybody here has sent, so these are the ones that came first; and half of the rest, again those that came
+ * first. The last to come has to go. So if the node is full with
  *
- *	EARLY_CNT who came first and have answered a ping,
- *	MIDDLE_CNT who came then,
- *	LATE_CNT who came last, all by one network,
+ *	EARLY_CNT peers that came first and have answered a ping,
+ *	MIDDLE_CNT peers that came next,
+ *	LATE_CNT peers that came last, all by one network,
  *
- * and else with peers that are noban, it is one of the late ones. Which one is seen by its connection's end. With one
- * candidate less all are protected, and the newcomer is refused. For the next network those of the late ones that are
- * left are the middle. */
+ * and otherwise with noban peers, it evicts one of the late ones: the one whose connection it closes. With one
+ * candidate less all are protected, and the newcomer is refused. The late ones that are left are the middle for the
+ * next network. */
 #include "scenario/registry.h"
 #include "scene/connections.h"
 
-#include <errno.h>
 #include <sys/socket.h>
 
 enum {
@@ -26,11 +25,11 @@ enum {
 	MIDDLE_CNT = 4,
 	LATE_CNT = 5,
 	ROUNDS_MAX = 6,
-	LEAVERS_CNT = MIDDLE_CNT + 1, /* between two rounds, of whom one is noban */
+	LEAVERS_CNT = MIDDLE_CNT + 1, /* between two rounds; one of them is noban */
 	NOBAN_CNT = INBOUND_MAX - 1 - EARLY_CNT - MIDDLE_CNT - LATE_CNT,
 };
 
-/* In the state. Of the newcomers the last one is refused. */
+/* In the state's peers. The last of the newcomers is refused. */
 enum {
 	FENCE,
 	EARLY,
@@ -45,23 +44,16 @@ enum way { WAY_IP6, WAY_CJDNS, WAY_IP4, WAY_I2P, WAY_MACHINE, WAY_ONION };
 
 struct round {
 	enum way way;
-	struct peer *leavers[LEAVERS_CNT]; /* before it; none before the first one */
+	struct peer *leavers[LEAVERS_CNT]; /* who leave before it; unused in the first round */
 	struct peer *late, *newcomer;
-	struct peer *evicted; /* of the late ones */
+	struct peer *evicted; /* one of the late ones */
 };
 
 struct state {
-	struct peer peers[PEERS_CNT];
+	struct peer *peers;
 	struct round rounds[ROUNDS_MAX];
 	size_t rounds_cnt;
-	int64_t time_s;
 };
-
-static void
-clean(struct scene *scene)
-{
-	peers_fini(((struct state *)scene->state)->peers, PEERS_CNT);
-}
 
 static struct peer *
 fence(struct scene *scene)
@@ -69,15 +61,12 @@ fence(struct scene *scene)
 	return &((struct state *)scene->state)->peers[FENCE];
 }
 
-/* All who are to come until now have come; those who come from now on do so later. */
-static int
-next_time(struct scene *scene, int64_t cnt, struct diag *diag)
+/* Waits until the node has cnt connections; whoever comes from now on comes later by its clock. */
+static void
+next_time(struct scene *scene, int64_t cnt)
 {
-	struct state *state = scene->state;
-	int code = connections_wait(scene, fence(scene), cnt, diag);
-
-	state->time_s += 11;
-	return code ? code : connections_set_time(scene, state->time_s, diag);
+	connections_wait(scene, fence(scene), cnt);
+	scene_set_time(scene, scene->node_time + 11);
 }
 
 static void
@@ -103,148 +92,145 @@ plan_rounds(struct scene *scene)
 	}
 }
 
-static int
-enter_late(struct scene *scene, const struct round *round, size_t nth, struct diag *diag)
+static void
+enter_late(struct scene *scene, const struct round *round, size_t nth)
 {
 	struct peer *peer = &round->late[nth];
 
 	switch (round->way) {
 	case WAY_IP6:
-		return connection_enter_from(scene, peer, NODE_IPV6, diag);
+		connection_enter_from(scene, peer, NODE_IPV6);
+		break;
 	case WAY_CJDNS:
-		return connection_enter_from(scene, peer, NODE_CJDNS, diag);
+		connection_enter_from(scene, peer, NODE_CJDNS);
+		break;
 	case WAY_IP4:
-		return connection_enter_from(scene, peer, NODE_IPV4, diag);
+		connection_enter_from(scene, peer, NODE_IPV4);
+		break;
 	case WAY_I2P:
-		return connection_enter_i2p(scene, peer, 100 + (unsigned)nth, diag);
+		connection_enter_i2p(scene, peer, 100 + (unsigned)nth);
+		break;
 	case WAY_ONION:
-		return connection_enter_onion(scene, peer, diag);
+		connection_enter_onion(scene, peer);
+		break;
 	case WAY_MACHINE:
+		peer_connect(scene, peer, NULL);
 		break;
 	}
-	return peer_connect(scene, peer, NULL, diag);
 }
 
 /* The node is full afterwards. */
-static int
-enter_all_late(struct scene *scene, const struct round *round, struct diag *diag)
+static void
+enter_all_late(struct scene *scene, const struct round *round)
 {
-	int code = 0;
-
-	for (size_t i = 0; i < LATE_CNT && !code; i++)
-		code = enter_late(scene, round, i, diag);
-	return code ? code : next_time(scene, INBOUND_MAX, diag);
+	for (size_t i = 0; i < LATE_CNT; i++)
+		enter_late(scene, round, i);
+	next_time(scene, INBOUND_MAX);
 }
 
-static int
-prepare(struct scene *scene, struct diag *diag)
+static void
+full_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = connections_check_limit(scene, diag);
 
-	if (code)
-		return code;
+	state->peers = peers_new(scene, PEERS_CNT);
+	connections_check_limit(scene);
 	plan_rounds(scene);
-	state->time_s = CONNECTIONS_TIME;
-	code = connections_set_time(scene, state->time_s, diag);
-	if (!code)
-		code = connections_begin(scene, fence(scene), diag);
-	for (size_t i = EARLY; i < EARLY + EARLY_CNT && !code; i++)
-		code = peer_join(scene, &state->peers[i], NULL, NULL, diag);
-	for (size_t i = NOBAN; i < PEERS_CNT && !code; i++)
-		code = peer_connect(scene, &state->peers[i], PEER_NOBAN_ADDRESS, diag);
-	if (!code)
-		code = next_time(scene, INBOUND_MAX - MIDDLE_CNT - LATE_CNT, diag);
-	for (size_t i = MIDDLE; i < MIDDLE + MIDDLE_CNT && !code; i++)
-		code = peer_connect(scene, &state->peers[i], NULL, diag);
-	if (!code)
-		code = next_time(scene, INBOUND_MAX - LATE_CNT, diag);
-	if (!code)
-		code = enter_all_late(scene, &state->rounds[0], diag);
-	/* The middle and the first late ones, and of the noban ones those who will leave. */
-	if (!code)
-		code = peers_learn(scene, &state->peers[MIDDLE], MIDDLE_CNT + LATE_CNT, diag);
-	return code ? code : peers_learn(scene, &state->peers[NOBAN], ROUNDS_MAX, diag);
+	scene_set_time(scene, CONNECTIONS_TIME);
+	connections_begin(scene, fence(scene));
+	for (size_t i = EARLY; i < EARLY + EARLY_CNT; i++)
+		peer_join(scene, &state->peers[i], NULL, NULL);
+	for (size_t i = NOBAN; i < PEERS_CNT; i++)
+		peer_connect(scene, &state->peers[i], PEER_NOBAN_ADDRESS);
+	next_time(scene, INBOUND_MAX - MIDDLE_CNT - LATE_CNT);
+	for (size_t i = MIDDLE; i < MIDDLE + MIDDLE_CNT; i++)
+		peer_connect(scene, &state->peers[i], NULL);
+	next_time(scene, INBOUND_MAX - LATE_CNT);
+	enter_all_late(scene, &state->rounds[0]);
+	/* The middle and the first late ones, and the noban ones that will leave. */
+	peers_learn(scene, &state->peers[MIDDLE], MIDDLE_CNT + LATE_CNT);
+	peers_learn(scene, &state->peers[NOBAN], ROUNDS_MAX);
 }
 
-/* The middle of before and one who is noban make room for the late ones of this round. */
-static int
-begin_round(struct scene *scene, size_t nth, struct diag *diag)
+/* Who leaves before round nth: the middle of the round before, and one noban peer. */
+static void
+choose_leavers(struct state *state, size_t nth)
 {
-	struct state *state = scene->state;
-	struct round *round = &state->rounds[nth], *before = &state->rounds[nth - 1];
-	size_t leavers_cnt = 0;
-	int code = 0;
+	struct round *round = &state->rounds[nth];
+	size_t cnt = 0;
 
-	round->leavers[leavers_cnt++] = &state->peers[NOBAN + nth - 1];
+	round->leavers[cnt++] = &state->peers[NOBAN + nth - 1];
 	if (nth == 1) {
 		for (size_t i = 0; i < MIDDLE_CNT; i++)
-			round->leavers[leavers_cnt++] = &state->peers[MIDDLE + i];
-	} else {
-		for (size_t i = 0; i < LATE_CNT; i++)
-			if (&before[-1].late[i] != before[-1].evicted)
-				round->leavers[leavers_cnt++] = &before[-1].late[i];
+			round->leavers[cnt++] = &state->peers[MIDDLE + i];
+		return;
 	}
-	for (size_t i = 0; i < LEAVERS_CNT && !code; i++) {
-		p2p_close(round->leavers[i]->p2p);
-		code = connections_wait(scene, fence(scene), INBOUND_MAX - 1 - (int64_t)i, diag);
-	}
-	if (!code)
-		code = enter_all_late(scene, round, diag);
-	return code ? code : peers_learn(scene, round->late, LATE_CNT, diag);
+	const struct round *earlier = &state->rounds[nth - 2];
+	for (size_t i = 0; i < LATE_CNT; i++)
+		if (&earlier->late[i] != earlier->evicted)
+			round->leavers[cnt++] = &earlier->late[i];
 }
 
-/* Waits until one of the late ones has lost its connection. */
-static int
-find_evicted(struct scene *scene, struct round *round, struct diag *diag)
+/* Some leave to make room for the late ones of this round. */
+static void
+begin_round(struct scene *scene, size_t nth)
 {
-	int code = 0;
+	struct state *state = scene->state;
+	struct round *round = &state->rounds[nth];
 
-	while (!code && !round->evicted) {
+	choose_leavers(state, nth);
+	for (size_t i = 0; i < LEAVERS_CNT; i++) {
+		peer_close(round->leavers[i]);
+		connections_wait(scene, fence(scene), INBOUND_MAX - 1 - (int64_t)i);
+	}
+	enter_all_late(scene, round);
+	peers_learn(scene, round->late, LATE_CNT);
+}
+
+/* Waits until the node has closed the connection of one of the late ones. */
+static void
+find_evicted(struct scene *scene, struct round *round)
+{
+	while (scene_ok(scene) && !round->evicted) {
 		bool refused = p2p_has_closed(round->newcomer->p2p);
 
 		for (size_t i = 0; i < LATE_CNT; i++)
 			if (p2p_has_closed(round->late[i].p2p))
 				round->evicted = &round->late[i];
 		if (refused && !round->evicted)
-			return diag_fail(diag, -EBADMSG, "the node did not make room for a newcomer");
-		code = peer_sync(scene, fence(scene), diag);
+			scene_fail(scene, -EBADMSG, "the node did not make room for a newcomer");
+		peer_sync(scene, fence(scene));
 	}
-	return code;
 }
 
-static int
-act(struct scene *scene, struct diag *diag)
+static void
+full_act(struct scene *scene)
 {
 	struct state *state = scene->state;
 	struct peer *refused = &state->peers[NEWCOMERS + state->rounds_cnt];
-	int code = 0;
 
-	for (size_t i = 0; i < state->rounds_cnt && !code; i++) {
+	/* A round builds on who was evicted before. */
+	for (size_t i = 0; i < state->rounds_cnt && scene_ok(scene); i++) {
 		struct round *round = &state->rounds[i];
 
 		if (i)
-			code = begin_round(scene, i, diag);
-		if (!code)
-			code = peer_connect(scene, round->newcomer, PEER_NOBAN_ADDRESS, diag);
-		if (!code)
-			code = find_evicted(scene, round, diag);
-		if (!code)
-			code = next_time(scene, INBOUND_MAX, diag);
+			begin_round(scene, i);
+		peer_connect(scene, round->newcomer, PEER_NOBAN_ADDRESS);
+		find_evicted(scene, round);
+		next_time(scene, INBOUND_MAX);
 	}
-	if (!code)
-		code = peer_connect(scene, refused, NULL, diag);
-	return code ? code : p2p_wait_closed(refused->p2p, scene->deadline, diag);
+	peer_connect(scene, refused, NULL);
+	peer_wait_closed(scene, refused, NULL);
 }
 
-static int
-expect(struct scene *scene, struct diag *diag)
+static void
+full_expect(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = peers_learn(scene, &state->peers[NEWCOMERS], state->rounds_cnt, diag);
 
+	peers_learn(scene, &state->peers[NEWCOMERS], state->rounds_cnt);
 	expect_source(scene->expect, "getpeerinfo; whose connection the node closed");
-	for (size_t i = 0; i < state->rounds_cnt && !code; i++) {
+	for (size_t i = 0; i < state->rounds_cnt; i++) {
 		const struct round *round = &state->rounds[i];
 
 		for (size_t k = 0; i && k < LEAVERS_CNT; k++)
@@ -253,23 +239,17 @@ expect(struct scene *scene, struct diag *diag)
 			connection_expect_opened(scene, &round->late[k], true,
 						 INBOUND_MAX - LATE_CNT + 1 + (int64_t)k);
 		connection_expect_evicted(scene, round->evicted);
-		/* The evicted one is counted until it is closed. */
+		/* The evicted peer is counted until its connection is closed. */
 		connection_expect_opened(scene, round->newcomer, true, INBOUND_MAX + 1);
 		connection_expect_closed(scene, round->evicted);
 	}
-	return code ? code : connections_end(scene, state->peers, PEERS_CNT, diag);
+	connections_end(scene, state->peers, PEERS_CNT);
 }
 
-const struct scenario sc_net_evicted_inbound_connection_full = {
-	.name = "net.evicted_inbound_connection.full",
-	.summary =
-		"a full node makes room for newcomers, if somebody is not protected: eviction of a peer of each network, the newcomer, the end of the connection",
+CONNECTION_SCENARIO(evicted_inbound_connection, full,
+	.summary = "a full node evicts peers to make room for newcomers, one of each network, and refuses a newcomer when all are protected",
 	.subject = TP_NET_EVICTED_INBOUND_CONNECTION,
-	.tracepoints = CONNECTION_TRACEPOINTS,
-	.profile = &profile_network,
-	.state_sz = sizeof(struct state),
-	.prepare = prepare,
-	.act = act,
-	.expect = expect,
-	.clean = clean,
-};
+	.prepare = full_prepare,
+	.act = full_act,
+	.expect = full_expect,
+);

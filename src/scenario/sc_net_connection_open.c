@@ -1,29 +1,23 @@
-/* net:inbound_connection and net:outbound_connection: who comes in, whom the node connects to, and how many there are
- * then. In each scenario there are connections of both directions, so that the number of one differs from that of the
- * other and from that of all. */
+/* net:inbound_connection and net:outbound_connection: who comes in, whom the node connects to, and how many of them
+ * there are then. Each scenario has connections of both directions, so that their numbers differ from each other and
+ * from the total. */
 #include "scenario/registry.h"
 #include "scene/connections.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FENCE, BEFORE, FIRST = BEFORE + 2, PEERS_MAX = FIRST + 6 };
+/* In the state's peers: the fence, two that are there before act, and those of act. */
+enum { FENCE, BEFORE, FIRST = BEFORE + 2, PEERS_CNT = FIRST + 6 };
 
 struct state {
-	struct peer peers[PEERS_MAX]; /* the fence, two that were there before, and those of act */
-	size_t cnt;                   /* of those of act */
+	struct peer *peers;
+	size_t cnt; /* of those of act */
 };
-
-static void
-clean(struct scene *scene)
-{
-	peers_fini(((struct state *)scene->state)->peers, PEERS_MAX);
-}
 
 static struct peer *
 fence(struct scene *scene)
@@ -40,267 +34,236 @@ next_peer(struct scene *scene)
 	return &state->peers[FIRST + state->cnt++];
 }
 
-/* The fence is inbound; two outbound ones. */
-static int
-prepare(struct scene *scene, struct diag *diag)
+/* The fence is inbound, the two others are outbound. */
+static void
+prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = connections_begin(scene, fence(scene), diag);
 
-	if (!code)
-		code = connection_call_directly(scene, &state->peers[BEFORE], "manual", diag);
-	if (!code)
-		code = connection_call(scene, &state->peers[BEFORE + 1], "manual", "5.6.7.8:4321", diag);
-	return code;
+	state->peers = peers_new(scene, PEERS_CNT);
+	connections_begin(scene, fence(scene));
+	peer_call_in(scene, &state->peers[BEFORE], "manual", NULL);
+	connection_call(scene, &state->peers[BEFORE + 1], "manual", "5.6.7.8:4321");
 }
 
-/* The one that opened last is counted, and its event has fired. */
-static int
-wait_for_all(struct scene *scene, struct diag *diag)
+/* Waits until the last one that opened is counted, and its event has fired. */
+static void
+wait_for_all(struct scene *scene)
 {
 	struct state *state = scene->state;
 
-	return connections_wait(scene, fence(scene), FIRST + (int64_t)state->cnt, diag);
+	connections_wait(scene, fence(scene), FIRST + (int64_t)state->cnt);
 }
 
-/* A connection is told of when it opens, and not again when the peers have greeted each other. */
-static int
-greet_last(struct scene *scene, struct diag *diag)
+/* A connection is reported when it opens, and not again after the handshake. */
+static void
+greet_last(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = peer_sync(scene, fence(scene), diag); /* wakes the thread that sends messages */
 
-	return code ? code
-		    : p2p_handshake(state->peers[FIRST + state->cnt - 1].p2p, NULL, scene->deadline, diag);
+	peer_sync(scene, fence(scene)); /* wakes the thread that sends messages */
+	peer_handshake(scene, &state->peers[FIRST + state->cnt - 1], NULL);
 }
 
-static int
-expect_opened(struct scene *scene, bool inbound, struct diag *diag)
+/* How many connections of that direction the node reports now. */
+static int64_t
+count(struct scene *scene, bool inbound)
 {
-	struct state *state = scene->state;
-	int64_t inbound_cnt = 0, outbound_cnt = 0;
-	int code = peers_learn(scene, &state->peers[FIRST], state->cnt, diag);
+	int64_t inbound_cnt, outbound_cnt;
 
-	if (!code)
-		code = connections_cnt(scene, &inbound_cnt, &outbound_cnt, diag);
-	int64_t last = inbound ? inbound_cnt : outbound_cnt;
+	connections_cnt(scene, &inbound_cnt, &outbound_cnt);
+	return inbound ? inbound_cnt : outbound_cnt;
+}
+
+static void
+name_source(struct scene *scene)
+{
 	expect_source(scene->expect, "getpeerinfo; connections in getnetworkinfo");
-	for (size_t i = 0; i < state->cnt && !code; i++)
+}
+
+static void
+expect_all_opened(struct scene *scene, bool inbound)
+{
+	struct state *state = scene->state;
+
+	peers_learn(scene, &state->peers[FIRST], state->cnt);
+	int64_t last = count(scene, inbound);
+	name_source(scene);
+	for (size_t i = 0; i < state->cnt; i++)
 		connection_expect_opened(scene, &state->peers[FIRST + i], inbound,
 					 last - (int64_t)(state->cnt - 1 - i));
-	return code ? code : connections_end(scene, state->peers, PEERS_MAX, diag);
+	connections_end(scene, state->peers, PEERS_CNT);
 }
 
-static int
-expect_inbound(struct scene *scene, struct diag *diag)
+static void
+expect_inbound(struct scene *scene)
 {
-	return expect_opened(scene, true, diag);
+	expect_all_opened(scene, true);
 }
 
-static int
-expect_outbound(struct scene *scene, struct diag *diag)
+static void
+expect_outbound(struct scene *scene)
 {
-	return expect_opened(scene, false, diag);
+	expect_all_opened(scene, false);
 }
 
-/* inbound.peers: those for whom the machine needs no network */
-
-static int
-inbound_peers_act(struct scene *scene, struct diag *diag)
+/* The first of act opened and closed before the second opened. */
+static void
+expect_two(struct scene *scene, const struct peer *first, struct peer *second, bool inbound)
 {
-	int code = peer_connect(scene, next_peer(scene), NULL, diag);
-
-	if (!code)
-		code = peer_connect(scene, next_peer(scene), "127.200.199.198", diag);
-	/* From one port and thread to the other: one after the other. */
-	if (!code)
-		code = wait_for_all(scene, diag);
-	if (!code)
-		code = connection_enter_onion(scene, next_peer(scene), diag);
-	if (!code)
-		code = wait_for_all(scene, diag);
-	if (!code)
-		code = connection_enter_i2p(scene, next_peer(scene), 2, diag);
-	if (!code)
-		code = peer_connect(scene, next_peer(scene), NULL, diag);
-	if (!code)
-		code = wait_for_all(scene, diag);
-	return code ? code : greet_last(scene, diag);
+	peers_learn(scene, second, 1);
+	int64_t cnt = count(scene, inbound);
+	name_source(scene);
+	connection_expect_opened(scene, first, inbound, cnt);
+	connection_expect_closed(scene, first);
+	connection_expect_opened(scene, second, inbound, cnt);
 }
 
-const struct scenario sc_net_inbound_connection_peers = {
-	.name = "net.inbound_connection.peers",
-	.summary =
-		"peers of this machine, of Tor and of I2P come in, while others are connected in both directions",
+/* inbound.peers: those that need no network of the node's own */
+
+static void
+inbound_peers_act(struct scene *scene)
+{
+	peer_connect(scene, next_peer(scene), NULL);
+	peer_connect(scene, next_peer(scene), "127.200.199.198");
+	/* Two ports or threads have no order: one after the other. */
+	wait_for_all(scene);
+	connection_enter_onion(scene, next_peer(scene));
+	wait_for_all(scene);
+	connection_enter_i2p(scene, next_peer(scene), 2);
+	peer_connect(scene, next_peer(scene), NULL);
+	wait_for_all(scene);
+	greet_last(scene);
+}
+
+CONNECTION_SCENARIO(inbound_connection, peers,
+	.summary = "peers come in from this machine, by Tor and by I2P, while others are connected in both directions",
 	.subject = TP_NET_INBOUND_CONNECTION,
-	.tracepoints = CONNECTION_TRACEPOINTS,
-	.profile = &profile_network,
-	.state_sz = sizeof(struct state),
 	.prepare = prepare,
 	.act = inbound_peers_act,
 	.expect = expect_inbound,
-	.clean = clean,
-};
+);
 
-/* inbound.networks: those that need addresses of their own */
+/* inbound.networks: those that come from an address of the node's own network */
 
-static int
-inbound_networks_prepare(struct scene *scene, struct diag *diag)
+static void
+inbound_networks_prepare(struct scene *scene)
 {
 	const char *lack = node_network_lack(scene->node, AF_INET6);
 
-	return lack ? scenario_skip(diag, "%s", lack) : prepare(scene, diag);
+	if (lack)
+		scene_skip(scene, "%s", lack);
+	prepare(scene);
 }
 
-static int
-inbound_networks_act(struct scene *scene, struct diag *diag)
+static void
+inbound_networks_act(struct scene *scene)
 {
 	static const char *const from[] = {NODE_CJDNS, NODE_IPV4, NODE_IPV6, "1.250.7.8"};
-	int code = 0;
 
-	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]) && !code; i++) {
-		code = connection_enter_from(scene, next_peer(scene), from[i], diag);
-		if (!code)
-			code = wait_for_all(scene, diag);
+	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
+		connection_enter_from(scene, next_peer(scene), from[i]);
+		wait_for_all(scene);
 	}
-	return code;
 }
 
-const struct scenario sc_net_inbound_connection_networks = {
-	.name = "net.inbound_connection.networks",
+CONNECTION_SCENARIO(inbound_connection, networks,
 	.summary = "peers come in by IPv4, IPv6 and CJDNS",
 	.subject = TP_NET_INBOUND_CONNECTION,
-	.tracepoints = CONNECTION_TRACEPOINTS,
-	.profile = &profile_network,
-	.state_sz = sizeof(struct state),
 	.prepare = inbound_networks_prepare,
 	.act = inbound_networks_act,
 	.expect = expect_inbound,
-	.clean = clean,
-};
+);
 
-/* inbound.refused: who is banned does not get in, and who has left is not counted */
+/* inbound.refused */
 
 #define BANNED "127.77.66.55"
 
-static int
-refused_prepare(struct scene *scene, struct diag *diag)
+static void
+refused_prepare(struct scene *scene)
 {
-	int code = prepare(scene, diag);
-
-	return code ? code
-		    : node_call(scene->node, scene->deadline, NULL, diag, "setban", "[\"%s\", \"add\"]",
-				BANNED);
+	prepare(scene);
+	scene_call(scene, "setban", "[\"%s\", \"add\"]", BANNED);
 }
 
 /* One is refused, one comes in and leaves, a third comes in. */
-static int
-refused_act(struct scene *scene, struct diag *diag)
+static void
+refused_act(struct scene *scene)
 {
 	struct state *state = scene->state;
 	struct peer *peers = &state->peers[FIRST];
-	int code = peer_connect(scene, &peers[0], BANNED, diag);
 
-	if (!code)
-		code = p2p_wait_closed(peers[0].p2p, scene->deadline, diag);
-	if (!code)
-		code = peer_connect(scene, &peers[1], NULL, diag);
-	if (!code)
-		code = connections_wait(scene, fence(scene), FIRST + 1, diag);
-	if (!code)
-		code = peers_learn(scene, &peers[1], 1, diag);
-	if (!code) {
-		p2p_close(peers[1].p2p);
-		code = connections_wait(scene, fence(scene), FIRST, diag);
-	}
-	if (!code)
-		code = peer_connect(scene, &peers[2], NULL, diag);
-	return code ? code : connections_wait(scene, fence(scene), FIRST + 1, diag);
+	peer_connect(scene, &peers[0], BANNED);
+	peer_wait_closed(scene, &peers[0], NULL);
+	peer_connect(scene, &peers[1], NULL);
+	connections_wait(scene, fence(scene), FIRST + 1);
+	peers_learn(scene, &peers[1], 1);
+	peer_close(&peers[1]);
+	connections_wait(scene, fence(scene), FIRST);
+	peer_connect(scene, &peers[2], NULL);
+	connections_wait(scene, fence(scene), FIRST + 1);
 }
 
-static int
-refused_expect(struct scene *scene, struct diag *diag)
+static void
+refused_expect(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct peer *peers = &state->peers[FIRST];
-	int64_t inbound_cnt = 0, outbound_cnt = 0;
-	int code = peers_learn(scene, &peers[2], 1, diag);
 
-	if (!code)
-		code = connections_cnt(scene, &inbound_cnt, &outbound_cnt, diag);
-	if (!code) {
-		expect_source(scene->expect, "getpeerinfo; connections in getnetworkinfo");
-		connection_expect_opened(scene, &peers[1], true, inbound_cnt);
-		connection_expect_closed(scene, &peers[1]);
-		connection_expect_opened(scene, &peers[2], true, inbound_cnt);
-		code = node_call(scene->node, scene->deadline, NULL, diag, "clearbanned", "[]");
-	}
-	return code ? code : connections_end(scene, state->peers, PEERS_MAX, diag);
+	expect_two(scene, &state->peers[FIRST + 1], &state->peers[FIRST + 2], true);
+	scene_call(scene, "clearbanned", "[]");
+	connections_end(scene, state->peers, PEERS_CNT);
 }
 
-const struct scenario sc_net_inbound_connection_refused = {
-	.name = "net.inbound_connection.refused",
-	.summary = "nothing is told of a peer that is banned; one that has left is not counted",
+CONNECTION_SCENARIO(inbound_connection, refused,
+	.summary = "a banned peer fires nothing; a peer that has left is no longer counted",
 	.subject = TP_NET_INBOUND_CONNECTION,
-	.tracepoints = CONNECTION_TRACEPOINTS,
-	.profile = &profile_network,
-	.state_sz = sizeof(struct state),
 	.prepare = refused_prepare,
 	.act = refused_act,
 	.expect = refused_expect,
-	.clean = clean,
-};
+);
 
-/* outbound */
+/* outbound.types, networks and names */
 
 struct call {
-	const char *type, *address; /* NULL: directly, to a port of ours */
+	const char *type, *address; /* NULL: a port of ours, without a stand-in */
 };
 
-static int
-call_all(struct scene *scene, const struct call *calls, size_t cnt, struct diag *diag)
+static void
+call_all(struct scene *scene, const struct call *calls, size_t cnt)
 {
-	int code = 0;
-
-	for (size_t i = 0; i < cnt && !code; i++) {
-		struct peer *peer = next_peer(scene);
-
-		code = calls[i].address ? connection_call(scene, peer, calls[i].type, calls[i].address, diag)
-					: connection_call_directly(scene, peer, calls[i].type, diag);
+	for (size_t i = 0; i < cnt; i++) {
+		if (calls[i].address)
+			connection_call(scene, next_peer(scene), calls[i].type, calls[i].address);
+		else
+			peer_call_in(scene, next_peer(scene), calls[i].type, NULL);
 	}
-	return code;
 }
 
-static int
-outbound_types_act(struct scene *scene, struct diag *diag)
+static void
+outbound_types_act(struct scene *scene)
 {
 	static const struct call calls[] = {
 		{"block-relay-only", NULL}, {"feeler", NULL}, {"outbound-full-relay", NULL},
 		{"addr-fetch", NULL},       {"manual", NULL},
 	};
-	int code = call_all(scene, calls, sizeof(calls) / sizeof(calls[0]), diag);
 
-	return code ? code : greet_last(scene, diag);
+	call_all(scene, calls, sizeof(calls) / sizeof(calls[0]));
+	greet_last(scene);
 }
 
-const struct scenario sc_net_outbound_connection_types = {
-	.name = "net.outbound_connection.types",
+CONNECTION_SCENARIO(outbound_connection, types,
 	.summary = "the node connects for each purpose, while others are connected in both directions",
 	.subject = TP_NET_OUTBOUND_CONNECTION,
-	.tracepoints = CONNECTION_TRACEPOINTS,
-	.profile = &profile_network,
-	.state_sz = sizeof(struct state),
 	.prepare = prepare,
 	.act = outbound_types_act,
 	.expect = expect_outbound,
-	.clean = clean,
-};
+);
 
-static int
-outbound_networks_act(struct scene *scene, struct diag *diag)
+static void
+outbound_networks_act(struct scene *scene)
 {
 	static const struct call calls[] = {
-		/* 68 characters, the most that the document calls normal. */
+		/* 68 characters, normally the most according to doc/tracing.md. */
 		{"manual", "6eclc4gq3rj5xxdhzlfqq5qoac3zulfk4rl7miibbrbys4z7zwjprbid.onion:65432"},
 		{"block-relay-only", "[2620:11c:5001::77]:9"},
 		{"outbound-full-relay", "5zcciz77c2ye3vwo565tuau2cqpivoehylrxrzru4s47yb2muzta.b32.i2p:0"},
@@ -308,26 +271,20 @@ outbound_networks_act(struct scene *scene, struct diag *diag)
 		{"addr-fetch", "90.91.92.93:258"},
 	};
 
-	return call_all(scene, calls, sizeof(calls) / sizeof(calls[0]), diag);
+	call_all(scene, calls, sizeof(calls) / sizeof(calls[0]));
 }
 
-const struct scenario sc_net_outbound_connection_networks = {
-	.name = "net.outbound_connection.networks",
+CONNECTION_SCENARIO(outbound_connection, networks,
 	.summary = "the node connects by Tor, IPv6, I2P, CJDNS and IPv4, to addresses of up to 68 characters",
 	.subject = TP_NET_OUTBOUND_CONNECTION,
-	.tracepoints = CONNECTION_TRACEPOINTS,
-	.profile = &profile_network,
-	.state_sz = sizeof(struct state),
 	.prepare = prepare,
 	.act = outbound_networks_act,
 	.expect = expect_outbound,
-	.clean = clean,
-};
+);
 
-/* outbound.names: what was asked for stays the peer's address */
-
-static int
-outbound_names_act(struct scene *scene, struct diag *diag)
+/* What the node was asked to connect to stays the peer's address. */
+static void
+outbound_names_act(struct scene *scene)
 {
 	static const struct call calls[] = {
 		{"manual", "a-peer-known-by-name-alone.example"},
@@ -337,173 +294,124 @@ outbound_names_act(struct scene *scene, struct diag *diag)
 		{"addr-fetch", "9.8.7.6"},
 	};
 
-	return call_all(scene, calls, sizeof(calls) / sizeof(calls[0]), diag);
+	call_all(scene, calls, sizeof(calls) / sizeof(calls[0]));
 }
 
-const struct scenario sc_net_outbound_connection_names = {
-	.name = "net.outbound_connection.names",
-	.summary = "the node connects to hosts by name, of up to 106 characters with the port",
+CONNECTION_SCENARIO(outbound_connection, names,
+	.summary = "the node connects to hosts by name, of up to 106 characters including the port",
 	.subject = TP_NET_OUTBOUND_CONNECTION,
-	.tracepoints = CONNECTION_TRACEPOINTS,
-	.profile = &profile_network,
-	.state_sz = sizeof(struct state),
 	.prepare = prepare,
 	.act = outbound_names_act,
 	.expect = expect_outbound,
-	.clean = clean,
-};
+);
 
-/* outbound.failed: attempts that come to nothing, and a connection that has ended */
+/* outbound.failed */
 
-/* To a port that nobody listens at: it is taken and given back by nobody but us. */
-static int
-try_in_vain(struct scene *scene, struct diag *diag)
+/* Tries a port that nobody listens at. Binding it keeps others from taking it. */
+static void
+try_in_vain(struct scene *scene)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = node_socket(scene->node, AF_INET, SOCK_STREAM);
 	socklen_t len = sizeof(address);
 	char text[32];
 
-	if (fd < 0)
-		return diag_fail(diag, fd, "no socket for a port: %s", strerror(-fd));
-	int code = bind(fd, (struct sockaddr *)&address, len) ||
-				   getsockname(fd, (struct sockaddr *)&address, &len)
-			   ? diag_fail(diag, -errno, "no port: %s", strerror(errno))
-			   : 0;
+	if (fd < 0) {
+		scene_fail(scene, fd, "failed to make a socket for a port: %s", strerror(-fd));
+		return;
+	}
+	if (bind(fd, (struct sockaddr *)&address, len) || getsockname(fd, (struct sockaddr *)&address, &len))
+		scene_fail(scene, -errno, "failed to bind a port: %s", strerror(errno));
 	snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(address.sin_port));
-	if (!code)
-		code = peers_ask_for(scene, "manual", text, diag);
+	peers_ask_for(scene, "manual", text);
 	close(fd);
-	return code;
 }
 
-static int
-failed_act(struct scene *scene, struct diag *diag)
+static void
+failed_act(struct scene *scene)
 {
 	struct state *state = scene->state;
 	struct peer *peers = &state->peers[FIRST];
-	int code = try_in_vain(scene, diag);
 
-	if (!code)
-		code = connection_call(scene, &peers[0], "outbound-full-relay", "66.77.88.99:1111", diag);
+	try_in_vain(scene);
+	connection_call(scene, &peers[0], "outbound-full-relay", "66.77.88.99:1111");
 	/* It is connected to that already. */
-	if (!code)
-		code = peers_ask_for(scene, "manual", "66.77.88.99:1111", diag);
-	if (!code)
-		code = peers_learn(scene, &peers[0], 1, diag);
-	if (!code) {
-		p2p_close(peers[0].p2p);
-		code = connections_wait(scene, fence(scene), FIRST, diag);
-	}
-	if (!code)
-		code = connection_call(scene, &peers[1], "manual", "66.77.88.99:2222", diag);
-	return code;
+	peers_ask_for(scene, "manual", "66.77.88.99:1111");
+	peers_learn(scene, &peers[0], 1);
+	peer_close(&peers[0]);
+	connections_wait(scene, fence(scene), FIRST);
+	connection_call(scene, &peers[1], "manual", "66.77.88.99:2222");
 }
 
-static int
-failed_expect(struct scene *scene, struct diag *diag)
+static void
+failed_expect(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct peer *peers = &state->peers[FIRST];
-	int64_t inbound_cnt = 0, outbound_cnt = 0;
-	int code = peers_learn(scene, &peers[1], 1, diag);
 
-	if (!code)
-		code = connections_cnt(scene, &inbound_cnt, &outbound_cnt, diag);
-	if (!code) {
-		expect_source(scene->expect, "getpeerinfo; connections in getnetworkinfo");
-		connection_expect_opened(scene, &peers[0], false, outbound_cnt);
-		connection_expect_closed(scene, &peers[0]);
-		connection_expect_opened(scene, &peers[1], false, outbound_cnt);
-	}
-	return code ? code : connections_end(scene, state->peers, PEERS_MAX, diag);
+	expect_two(scene, &state->peers[FIRST], &state->peers[FIRST + 1], false);
+	connections_end(scene, state->peers, PEERS_CNT);
 }
 
-const struct scenario sc_net_outbound_connection_failed = {
-	.name = "net.outbound_connection.failed",
-	.summary =
-		"nothing is told of a peer that cannot be reached or is connected already; one that has left is not counted",
+CONNECTION_SCENARIO(outbound_connection, failed,
+	.summary = "a peer that cannot be reached or is already connected fires nothing; a peer that has left is no longer counted",
 	.subject = TP_NET_OUTBOUND_CONNECTION,
-	.tracepoints = CONNECTION_TRACEPOINTS,
-	.profile = &profile_network,
-	.state_sz = sizeof(struct state),
 	.prepare = prepare,
 	.act = failed_act,
 	.expect = failed_expect,
-	.clean = clean,
-};
+);
 
-/* outbound.many: a number of more than 8 bits; there is no limit to connections that are made by hand */
+/* outbound.many: manual connections have no limit */
 
+/* In the state's peers, after the fence: those that are there before act, and two of act. */
 enum { MANY = 256, MANY_PEERS = 1 + MANY + 2 };
 
-struct many_state {
-	struct peer peers[MANY_PEERS]; /* the fence, those that were there before, and two of act */
-};
-
 static void
-many_clean(struct scene *scene)
+call_nth(struct scene *scene, size_t nth)
 {
-	peers_fini(((struct many_state *)scene->state)->peers, MANY_PEERS);
-}
-
-static int
-call_nth(struct scene *scene, size_t nth, struct diag *diag)
-{
-	struct many_state *state = scene->state;
+	struct state *state = scene->state;
 	char address[32];
 
 	snprintf(address, sizeof(address), "host-%zu.example:%zu", nth, 1000 + nth);
-	return connection_call(scene, &state->peers[nth], "manual", address, diag);
+	connection_call(scene, &state->peers[nth], "manual", address);
 }
 
-static int
-many_prepare(struct scene *scene, struct diag *diag)
+static void
+many_prepare(struct scene *scene)
 {
-	struct many_state *state = scene->state;
-	int code = connections_check_limit(scene, diag);
+	struct state *state = scene->state;
 
-	if (!code)
-		code = connections_begin(scene, &state->peers[FENCE], diag);
-	for (size_t i = 1; i <= MANY && !code; i++)
-		code = call_nth(scene, i, diag);
-	return code;
+	state->peers = peers_new(scene, MANY_PEERS);
+	connections_check_limit(scene);
+	connections_begin(scene, fence(scene));
+	for (size_t i = 1; i <= MANY; i++)
+		call_nth(scene, i);
 }
 
-static int
-many_act(struct scene *scene, struct diag *diag)
+static void
+many_act(struct scene *scene)
 {
-	int code = call_nth(scene, MANY + 1, diag);
-
-	return code ? code : call_nth(scene, MANY + 2, diag);
+	call_nth(scene, MANY + 1);
+	call_nth(scene, MANY + 2);
 }
 
-static int
-many_expect(struct scene *scene, struct diag *diag)
+static void
+many_expect(struct scene *scene)
 {
-	struct many_state *state = scene->state;
-	int64_t inbound_cnt = 0, outbound_cnt = 0;
-	int code = peers_learn(scene, &state->peers[MANY + 1], 2, diag);
+	struct state *state = scene->state;
+	struct peer *peers = &state->peers[MANY + 1];
 
-	if (!code)
-		code = connections_cnt(scene, &inbound_cnt, &outbound_cnt, diag);
-	if (!code) {
-		expect_source(scene->expect, "getpeerinfo; connections in getnetworkinfo");
-		connection_expect_opened(scene, &state->peers[MANY + 1], false, outbound_cnt - 1);
-		connection_expect_opened(scene, &state->peers[MANY + 2], false, outbound_cnt);
-	}
-	return code ? code : connections_end(scene, state->peers, MANY_PEERS, diag);
+	peers_learn(scene, peers, 2);
+	int64_t cnt = count(scene, false);
+	name_source(scene);
+	connection_expect_opened(scene, &peers[0], false, cnt - 1);
+	connection_expect_opened(scene, &peers[1], false, cnt);
+	connections_end(scene, state->peers, MANY_PEERS);
 }
 
-const struct scenario sc_net_outbound_connection_many = {
-	.name = "net.outbound_connection.many",
+CONNECTION_SCENARIO(outbound_connection, many,
 	.summary = "the node connects to more peers than 8 bits can count",
 	.subject = TP_NET_OUTBOUND_CONNECTION,
-	.tracepoints = CONNECTION_TRACEPOINTS,
-	.profile = &profile_network,
-	.state_sz = sizeof(struct many_state),
 	.prepare = many_prepare,
 	.act = many_act,
 	.expect = many_expect,
-	.clean = many_clean,
-};
+);

@@ -1,18 +1,16 @@
 #include "base/text.h"
-#include "base/xmem.h"
 #include "node/script.h"
 #include "scenario/registry.h"
+#include "scene/abilities.h"
 #include "scene/blocks.h"
 #include "scene/log.h"
 #include "scene/profiles.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-/* enum FlushStateMode in src/validation.h. Up to v30 there was no FORCE_SYNC: what asks for it today flushed. */
+/* enum FlushStateMode in src/validation.h. Up to v30 FORCE_FLUSH stood for FORCE_SYNC as well. */
 enum flush_mode {
 	MODE_NONE = 0,
 	MODE_IF_NEEDED = 1,
@@ -21,530 +19,453 @@ enum flush_mode {
 	MODE_FORCE_SYNC = 4,
 };
 
+enum { FILL_BLOCKS_MAX = 60 };
+
 struct state {
-	struct cache_state cache; /* before the flush */
-	struct cache_state later; /* before a second one */
-	int64_t stopped_s;        /* what the node's clock stands at */
-	struct block block;
+	struct cache_state cache; /* before the first flush */
+	struct cache_state next;  /* before the second one */
+	struct block *block;
+	/* See fill_cache: */
+	struct block *filled[FILL_BLOCKS_MAX];
+	size_t filled_cnt;
 };
 
-/* A coin that a flush drops is not told as one that was unloaded on purpose. */
-#define JUDGED (TP_BIT(TP_UTXOCACHE_FLUSH) | TP_BIT(TP_UTXOCACHE_UNCACHE))
+/* A coin that a flush drops must not fire uncache. */
+#define FLUSH_TRACEPOINTS (TP_BIT(TP_UTXOCACHE_FLUSH) | TP_BIT(TP_UTXOCACHE_UNCACHE))
 
+#define FLUSH_SCENARIO(behaviour_, ...)                                                                      \
+	DEFINE_SCENARIO(utxocache, flush, behaviour_, .subject = TP_UTXOCACHE_FLUSH,                         \
+			.state_sz = sizeof(struct state), __VA_ARGS__)
+
+/* The mode of RPCs that need the coins on disk. */
 static enum flush_mode
-sync_mode(struct scene *scene)
+sync_mode(const struct scene *scene)
 {
-	return node_version(scene->node) >= 310000 ? MODE_FORCE_SYNC : MODE_FORCE_FLUSH;
+	return scene_has(scene, ABILITY_FORCE_SYNC) ? MODE_FORCE_SYNC : MODE_FORCE_FLUSH;
 }
 
 static void
-clean(struct scene *scene)
+call_gettxoutsetinfo(struct scene *scene)
 {
-	block_fini(&((struct state *)scene->state)->block);
+	scene_call(scene, "gettxoutsetinfo", "[\"none\"]");
 }
 
-/* After a block of its own the last UpdateTip line tells the cache as it is. */
-static int
-mine_and_look(struct scene *scene, struct diag *diag)
+/* After a block the last UpdateTip line describes the cache as it is. */
+static void
+mine_and_look(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = blocks_mine(scene, 1, diag);
 
-	return code ? code : log_cache_state(scene, &state->cache, diag);
+	blocks_mine(scene, 1);
+	state->cache = log_cache_state(scene);
 }
 
-/* An upper bound of the duration of flush number nth: it began after the action did and ended with its event. Where
- * there are more or fewer events than flushes in the log, the event is not known, and the action's end serves. */
-static int
-us_since_start(struct scene *scene, size_t nth, int64_t *most_us, struct diag *diag)
+/* An upper bound for the duration of flush number nth: it began after the action did, and ended before its event. When
+ * there are more or fewer events than flushes in the log, it is not clear which event that is, and the end of the
+ * action serves. */
+static int64_t
+us_since_start(struct scene *scene, size_t nth)
 {
 	uint64_t end_ns = scene->act_end_ns;
-	size_t events = 0, flushes;
-	int code = log_flushes(scene, &flushes, diag);
+	size_t events = 0, flushes = log_flushes(scene);
 
-	for (size_t i = 0; i < scene->events_cnt && !code; i++)
+	for (size_t i = 0; i < scene->events_cnt; i++)
 		events += scene->events[i].tracepoint == TP_UTXOCACHE_FLUSH;
 	for (size_t i = 0; i < scene->events_cnt && events == flushes; i++)
 		if (scene->events[i].tracepoint == TP_UTXOCACHE_FLUSH && !nth--)
 			end_ns = scene->events[i].time_ns;
-	*most_us = (int64_t)((end_ns - scene->act_start_ns) / 1000);
-	return code;
+	return (int64_t)((end_ns - scene->act_start_ns) / 1000);
 }
 
-/* Flush number nth of the action. cache is what it was before; kind that of the event. */
-static int
-expect_flush(struct scene *scene, size_t nth, enum flush_mode mode, const struct cache_state *cache,
-	     bool for_prune, enum finding_kind kind, const char *what, struct diag *diag)
-{
-	struct flush_timing timing;
-	int64_t most_us;
-	int code = log_flush(scene, nth, &timing, diag);
+struct flush {
+	const char *what;
+	enum flush_mode mode;
+	const struct cache_state *cache; /* before it */
+	bool for_prune;
+	enum finding_kind kind; /* FINDING_CONTRACT unless given */
+};
 
-	if (!code)
-		code = us_since_start(scene, nth, &most_us, diag);
-	if (code)
-		return code;
-	expect_source(scene->expect, "the flush mode that Bitcoin Core gives to this cause");
-	struct expected *e = expect_event(scene->expect, TP_UTXOCACHE_FLUSH, kind, "%s", what);
-	want_uint(e, "mode", mode);
-	want_bool(e, "for_prune", for_prune);
+static struct expected *
+expect_mode(struct scene *scene, const struct flush *flush)
+{
+	expect_source(scene->expect, "the flush mode that Bitcoin Core has for this cause");
+	struct expected *e = expect_event(scene->expect, TP_UTXOCACHE_FLUSH, flush->kind, "%s", flush->what);
+	want_uint(e, "mode", flush->mode);
+	want_bool(e, "for_prune", flush->for_prune);
 	expect_source(scene->expect, "bitcoind's log: coins in the cache");
-	want_uint(e, "coins", (uint64_t)cache->coins);
+	want_uint(e, "coins", (uint64_t)flush->cache->coins);
 	expect_source(scene->expect, "bitcoind's log: memory of the cache");
-	want_range(e, "memory", cache->least_bytes, cache->most_bytes);
+	want_range(e, "memory", flush->cache->least_bytes, flush->cache->most_bytes);
+	return e;
+}
+
+/* Flush number nth of the action. */
+static void
+expect_flush(struct scene *scene, size_t nth, const struct flush *flush)
+{
+	const struct flush_timing timing = log_flush(scene, nth);
+	const int64_t most_us = us_since_start(scene, nth);
+	struct expected *e = expect_mode(scene, flush);
+
 	expect_source(scene->expect,
-		      "bitcoind's log: its writing took %" PRId64 " us; since the action began %" PRId64
-		      " us went by",
+		      "bitcoind's log: writing took %" PRId64 " us; %" PRId64
+		      " us passed since the action began",
 		      timing.least_us, most_us);
 	want_range(e, "duration", timing.least_us, most_us > timing.least_us ? most_us : timing.least_us);
-	return 0;
 }
 
-/* sync: what asks for the coins on disk flushes the cache without emptying it */
+/* Sync: an RPC that needs the coins on disk flushes the cache without emptying it. */
 
-static int
-sync_expect(struct scene *scene, struct diag *diag)
+static void
+sync_expect(struct scene *scene)
 {
-	struct state *state = scene->state;
+	const struct state *state = scene->state;
 
-	return expect_flush(scene, 0, sync_mode(scene), &state->cache, false, FINDING_CONTRACT,
-			    "flush for the coins on disk", diag);
+	expect_flush(scene, 0,
+		     &(struct flush){.what = "flush for the coins on disk",
+				     .mode = sync_mode(scene),
+				     .cache = &state->cache});
 }
 
-static int
-gettxoutsetinfo_act(struct scene *scene, struct diag *diag)
+static void
+call_scantxoutset(struct scene *scene)
 {
-	return node_call(scene->node, scene->deadline, NULL, diag, "gettxoutsetinfo", "[\"none\"]");
+	scene_call(scene, "scantxoutset", "[\"start\", [\"raw(52)\"]]");
 }
 
-static int
-scantxoutset_act(struct scene *scene, struct diag *diag)
+static void
+call_dumptxoutset(struct scene *scene)
 {
-	return node_call(scene->node, scene->deadline, NULL, diag, "scantxoutset",
-			 "[\"start\", [\"raw(52)\"]]");
+	/* The path is relative to the datadir. */
+	scene_call(scene, "dumptxoutset", "[\"utxo-%" PRIu32 ".dat\"%s]", blocks_tip(scene).height,
+		   scene_has(scene, ABILITY_DUMP_TYPE) ? ", \"latest\"" : "");
 }
 
-static int
-dumptxoutset_act(struct scene *scene, struct diag *diag)
-{
-	/* The path is relative to the datadir; the type came with v29. */
-	const char *type = node_version(scene->node) >= 290000 ? ", \"latest\"" : "";
-	struct chain_tip tip;
-	int code = chain_tip(scene->node, scene->deadline, &tip, diag);
-
-	return code ? code
-		    : node_call(scene->node, scene->deadline, NULL, diag, "dumptxoutset",
-				"[\"utxo-%u.dat\"%s]", tip.height, type);
-}
-
-#define SYNC_SCENARIO(rpc)                                                                                   \
-	const struct scenario sc_utxocache_flush_##rpc = {                                                   \
-		.name = "utxocache.flush." #rpc,                                                             \
-		.summary = #rpc " flushes the cache (FORCE_SYNC since v31, before it FORCE_FLUSH)",          \
-		.subject = TP_UTXOCACHE_FLUSH,                                                               \
-		.tracepoints = JUDGED,                                                                       \
-		.profile = &profile_default,                                                                 \
-		.state_sz = sizeof(struct state),                                                            \
-		.prepare = mine_and_look,                                                                    \
-		.act = rpc##_act,                                                                            \
-		.expect = sync_expect,                                                                       \
-		.clean = clean,                                                                              \
-	}
+#define SYNC_SCENARIO(rpc_)                                                                                  \
+	DEFINE_SCENARIO(utxocache, flush, rpc_,                                                              \
+			.summary = #rpc_ " flushes the cache (mode FORCE_SYNC; before v31 FORCE_FLUSH)",     \
+			.subject = TP_UTXOCACHE_FLUSH, .tracepoints = FLUSH_TRACEPOINTS,                     \
+			.profile = &profile_default, .state_sz = sizeof(struct state),                       \
+			.prepare = mine_and_look, .act = call_##rpc_, .expect = sync_expect)
 
 SYNC_SCENARIO(gettxoutsetinfo);
 SYNC_SCENARIO(scantxoutset);
 SYNC_SCENARIO(dumptxoutset);
 
-/* quiet: blocks alone flush nothing; a flush before and one after show that the tracepoint works */
+/* quiet: a flush before the blocks and one after them show that the tracepoint works */
 
-static int
-quiet_act(struct scene *scene, struct diag *diag)
+static void
+quiet_act(struct scene *scene)
 {
 	struct state *state = scene->state;
-	char hash[65];
-	int code = gettxoutsetinfo_act(scene, diag);
+	char hash_hex[65];
 
-	if (!code)
-		code = blocks_mine(scene, 5, diag);
-	if (!code)
-		code = blocks_tip_hash(scene, hash, diag);
-	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "invalidateblock", "[\"%s\"]",
-				 hash);
-	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "reconsiderblock", "[\"%s\"]",
-				 hash);
-	if (!code)
-		code = log_cache_state(scene, &state->later, diag);
-	return code ? code : gettxoutsetinfo_act(scene, diag);
+	call_gettxoutsetinfo(scene);
+	blocks_mine(scene, 5);
+	blocks_tip_hash(scene, hash_hex);
+	scene_call(scene, "invalidateblock", "[\"%s\"]", hash_hex);
+	scene_call(scene, "reconsiderblock", "[\"%s\"]", hash_hex);
+	state->next = log_cache_state(scene);
+	call_gettxoutsetinfo(scene);
 }
 
-static int
-quiet_expect(struct scene *scene, struct diag *diag)
+static void
+quiet_expect(struct scene *scene)
 {
-	struct state *state = scene->state;
-	int code = expect_flush(scene, 0, sync_mode(scene), &state->cache, false, FINDING_CONTRACT,
-				"the flush before the blocks", diag);
+	const struct state *state = scene->state;
 
-	return code ? code
-		    : expect_flush(scene, 1, sync_mode(scene), &state->later, false, FINDING_CONTRACT,
-				   "the flush after the blocks", diag);
+	expect_flush(scene, 0,
+		     &(struct flush){.what = "the flush before the blocks",
+				     .mode = sync_mode(scene),
+				     .cache = &state->cache});
+	expect_flush(scene, 1,
+		     &(struct flush){.what = "the flush after the blocks",
+				     .mode = sync_mode(scene),
+				     .cache = &state->next});
 }
 
-const struct scenario sc_utxocache_flush_quiet = {
-	.name = "utxocache.flush.quiet",
-	.summary = "connecting and disconnecting blocks flushes nothing by itself",
-	.subject = TP_UTXOCACHE_FLUSH,
-	.tracepoints = JUDGED,
+FLUSH_SCENARIO(quiet,
+	.summary = "connecting and disconnecting blocks does not flush the cache",
+	.tracepoints = FLUSH_TRACEPOINTS,
 	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
 	.prepare = mine_and_look,
 	.act = quiet_act,
 	.expect = quiet_expect,
-	.clean = clean,
-};
+);
 
-/* periodic: after 50 to 70 minutes, before v30 after 24 hours, the chain state is written when a block comes */
+/* periodic: when a block comes 50 to 70 minutes after the last flush, before v30 24 hours */
 
-static int
-periodic_prepare(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-
-	if (scene->release >= 25 && scene->release < 30)
-		return scenario_skip(
-			diag,
-			"from v25 to v29 the periodic flush comes after 24 hours of a clock that cannot be set");
-	int code = mine_and_look(scene, diag);
-	if (!code)
-		code = blocks_begin(scene, &state->block, 0, diag);
-	if (!code)
-		code = block_finish(&state->block, diag);
-	state->stopped_s = (int64_t)time(NULL) + (scene->release < 30 ? 24 * 3600 + 100 : 4300);
-	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "setmocktime", "[%" PRId64 "]",
-				 state->stopped_s);
-	return code;
-}
-
-static int
-periodic_act(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-
-	return chain_submit(scene->node, scene->deadline, &state->block, NULL, diag);
-}
-
-/* Measured by a clock that stands still it is 0. v23 and v24 take the beginning from that clock, but the end from the
- * machine's. */
 static void
-want_stopped_duration(struct scene *scene, struct expected *e)
+periodic_prepare(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	scene_require(scene, ABILITY_PERIODIC_MOCKABLE);
+	mine_and_look(scene);
+	state->block = blocks_begin(scene, 0);
+	scene_set_time(scene,
+		       time(NULL) + (scene_has(scene, ABILITY_PERIODIC_HOURLY) ? 4300 : 24 * 3600 + 100));
+}
+
+static void
+periodic_act(struct scene *scene)
 {
 	const struct state *state = scene->state;
-	struct timespec wall;
 
-	if (scene->release >= 30) {
+	blocks_submit(scene, state->block);
+}
+
+/* By a clock that stands still it is 0. v23 and v24 take the beginning from that clock, but the end from the
+ * machine's. */
+static void
+want_stopped_duration(const struct scene *scene, struct expected *e, int64_t stopped_s)
+{
+	if (scene_has(scene, ABILITY_PERIODIC_STOPPED)) {
 		expect_source(scene->expect, "the node's clock, which setmocktime had stopped");
 		want_int(e, "duration", 0);
 	} else {
 		int64_t monotonic_us = (int64_t)(clock_now_ns() / 1000);
+		struct timespec wall;
 
 		clock_gettime(CLOCK_REALTIME, &wall);
 		int64_t ahead_us = (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000 - monotonic_us -
-				   state->stopped_s * 1000000;
-		expect_source(scene->expect, "from what setmocktime had set to the machine's time");
+				   stopped_s * 1000000;
+		expect_source(scene->expect, "from the time that setmocktime had set to the machine's time");
 		want_range(e, "duration", (int64_t)(scene->act_start_ns / 1000) + ahead_us,
 			   (int64_t)(scene->act_end_ns / 1000) + ahead_us);
 	}
 	want_kind(e, FINDING_DETAIL);
 }
 
-static int
-periodic_expect(struct scene *scene, struct diag *diag)
+static void
+periodic_expect(struct scene *scene)
 {
-	struct state *state = scene->state;
-	struct cache_state cache;
-	int code = node_call(scene->node, scene->deadline, NULL, diag, "setmocktime", "[0]");
+	const struct state *state = scene->state;
+	const int64_t stopped_s = scene->node_time;
 
-	/* The new block's coin is in the cache before the flush, and told by the block's own UpdateTip line. */
-	if (!code)
-		code = log_cache_state(scene, &cache, diag);
-	if (!code && cache.coins != state->cache.coins + 1)
-		code = diag_fail(diag, -EBADMSG,
-				 "the cache had %" PRId64 " coins, and with one more %" PRId64,
-				 state->cache.coins, cache.coins);
-	if (code)
-		return code;
-	expect_source(scene->expect, "the flush mode that Bitcoin Core gives to this cause");
-	struct expected *e =
-		expect_event(scene->expect, TP_UTXOCACHE_FLUSH, FINDING_CONTRACT, "periodic flush");
-	want_uint(e, "mode", MODE_PERIODIC);
-	want_bool(e, "for_prune", false);
-	expect_source(scene->expect, "bitcoind's log: coins and memory of the cache");
-	want_uint(e, "coins", (uint64_t)cache.coins);
-	want_range(e, "memory", cache.least_bytes, cache.most_bytes);
-	want_stopped_duration(scene, e);
-	return 0;
+	scene_set_time(scene, 0);
+	/* The new block's coin is in the cache before the flush, and in the block's own UpdateTip line. */
+	struct cache_state cache = log_cache_state(scene);
+	if (cache.coins != state->cache.coins + 1)
+		scene_fail(scene, -EBADMSG,
+			   "the cache had %" PRId64 " coins and now has %" PRId64 ", not one more",
+			   state->cache.coins, cache.coins);
+	struct expected *e = expect_mode(
+		scene, &(struct flush){.what = "periodic flush", .mode = MODE_PERIODIC, .cache = &cache});
+	want_stopped_duration(scene, e, stopped_s);
 }
 
-const struct scenario sc_utxocache_flush_periodic = {
-	.name = "utxocache.flush.periodic",
-	.summary = "70 minutes later, before v30 a day, a block brings the periodic flush",
-	.subject = TP_UTXOCACHE_FLUSH,
-	.tracepoints = JUDGED,
+FLUSH_SCENARIO(periodic,
+	.summary = "a block 70 minutes after the last flush (before v30, 24 hours) triggers the periodic one",
+	.tracepoints = FLUSH_TRACEPOINTS,
 	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
 	.prepare = periodic_prepare,
 	.act = periodic_act,
 	.expect = periodic_expect,
-	.clean = clean,
-};
+);
 
 /* if_needed and large: more coins than -dbcache allows, and nearly as many */
 
-/* With these the cache may take nearly 7 MB (of -dbcache 1.75 MiB are for it, and it may use the 5 MB that the mempool
- * does not); in the last tenth below that it counts as large and is flushed when there is time. A coin takes about 140
- * bytes here. So one block of FILL_MANY coins jumps over that tenth and past the limit; blocks of FILL_FEW cannot
- * jump over it, growth of the hash table included. */
+/* Here the cache may take nearly 7 MB: 1.75 MiB of -dbcache, and the 5 MB that the mempool does not use. In the last
+ * tenth below that it is "large", and is flushed when there is time. A coin takes about 140 bytes. So one block of
+ * FILL_MANY coins jumps over that tenth and past the limit; blocks of FILL_FEW cannot jump over it, even when the hash
+ * table grows. */
 enum {
 	FILL_MANY = 60000,
 	FILL_SOME = 20000,
 	FILL_FEW = 1000,
-	FILL_BLOCKS_MAX = 60,
-	FILL_SOME_BELOW_BYTES = 2 << 20
+	FILL_SOME_BELOW_BYTES = 2 << 20,
 };
 static const char *const small_cache_args[] = {"-dbcache=4", "-maxmempool=5", NULL};
 static const struct profile small_cache = {.name = "small_cache", .args = small_cache_args};
 
-struct fill {
-	struct cache_state before; /* the block that brought the flush */
-	struct {
-		char hash[65];
-		uint32_t height;
-	} blocks[FILL_BLOCKS_MAX];
-	size_t blocks_cnt;
-};
-
-/* Submits blocks of so many coins until bitcoind's log tells of a flush; of at_first coins while the cache is small. */
-static int
-fill_cache(struct scene *scene, int at_first, int later, struct diag *diag)
+/* Submits blocks of so many coins each, of at_first while the cache is small, until bitcoind's log has a flush. */
+static void
+fill_cache(struct scene *scene, unsigned at_first, unsigned after_that)
 {
-	struct fill *fill = scene->state;
+	struct state *state = scene->state;
+	struct block *block = blocks_begin(scene, 0);
 	size_t flushes = 0;
-	struct block_draft draft;
-	int code = chain_draft(scene->node, scene->deadline, &draft, diag);
 
-	while (!code && !flushes && fill->blocks_cnt < FILL_BLOCKS_MAX) {
-		struct block block;
-
-		code = log_cache_state(scene, &fill->before, diag);
-		int coins = fill->before.most_bytes < FILL_SOME_BELOW_BYTES ? at_first : later;
-		block_init(&block, &draft);
-		block_add_output(&block, block_regtest_subsidy_sat(draft.height), script_p2wsh_op_true,
-				 sizeof(script_p2wsh_op_true));
-		for (int i = 0; i < coins && !code; i++)
-			block_add_output(&block, 0, script_op_true, sizeof(script_op_true));
-		if (!code)
-			code = blocks_submit(scene, &block, diag);
-		format_hash(block.hash_wire, fill->blocks[fill->blocks_cnt].hash);
-		fill->blocks[fill->blocks_cnt++].height = draft.height;
-		draft = blocks_next_draft(&block);
-		block_fini(&block);
-		if (!code)
-			code = log_flushes(scene, &flushes, diag);
+	while (scene_ok(scene) && !flushes && state->filled_cnt < FILL_BLOCKS_MAX) {
+		state->cache = log_cache_state(scene);
+		unsigned coins = state->cache.most_bytes < FILL_SOME_BELOW_BYTES ? at_first : after_that;
+		for (unsigned i = 0; i < coins; i++)
+			block_add_output(block, 0, script_op_true, sizeof(script_op_true));
+		blocks_submit(scene, block);
+		state->filled[state->filled_cnt++] = block;
+		block = blocks_begin_after(scene, block, 0);
+		flushes = log_flushes(scene);
 	}
-	if (!code && !flushes)
-		code = diag_fail(diag, -EBADMSG, "%zu blocks of %d coins did not make bitcoind flush",
-				 fill->blocks_cnt, later);
-	return code;
+	if (!flushes)
+		scene_fail(scene, -EBADMSG, "%zu blocks of %u coins did not make bitcoind flush",
+			   state->filled_cnt, after_that);
 }
 
-static int
-fill_prepare(struct scene *scene, struct diag *diag)
+static void
+fill_prepare(struct scene *scene)
 {
-	return blocks_mine(scene, 1, diag);
+	blocks_mine(scene, 1);
 }
 
-/* The blocks, and the flush behind the last. */
-static int
-expect_filled(struct scene *scene, enum flush_mode mode, const struct cache_state *cache, const char *what,
-	      struct diag *diag)
+/* The blocks, and the flush after the last one. */
+static void
+expect_filled(struct scene *scene, const struct flush *flush)
 {
-	const struct fill *fill = scene->state;
-	int code = 0;
+	const struct state *state = scene->state;
 
-	for (size_t i = 0; i < fill->blocks_cnt && !code; i++)
-		code = expect_coinbase_connected(scene, fill->blocks[i].hash, fill->blocks[i].height, diag);
-	return code ? code : expect_flush(scene, 0, mode, cache, false, FINDING_CONTRACT, what, diag);
+	for (size_t i = 0; i < state->filled_cnt; i++) {
+		const struct block *block = state->filled[i];
+		char hash_hex[65];
+
+		format_hash(block->hash_wire, hash_hex);
+		blocks_expect_coinbase_connected(scene, hash_hex, block->draft.height);
+	}
+	expect_flush(scene, 0, flush);
 }
 
-static int
-if_needed_act(struct scene *scene, struct diag *diag)
+static void
+if_needed_act(struct scene *scene)
 {
-	return fill_cache(scene, FILL_MANY, FILL_MANY, diag);
+	fill_cache(scene, FILL_MANY, FILL_MANY);
 }
 
-static int
-if_needed_expect(struct scene *scene, struct diag *diag)
+static void
+if_needed_expect(struct scene *scene)
 {
-	const struct fill *fill = scene->state;
-	struct cache_state cache = fill->before;
-	struct flush_timing timing;
-	int code = log_flush(scene, 0, &timing, diag);
+	const struct state *state = scene->state;
+	struct flush_timing timing = log_flush(scene, 0);
+	/* The flush comes after the block's coins were added, and before its UpdateTip line. */
+	struct cache_state cache = {.coins = state->cache.coins + FILL_MANY + 1,
+				    .least_bytes = timing.critical_bytes,
+				    .most_bytes = timing.critical_bytes};
 
-	if (code)
-		return code;
-	/* It comes after the block's coins were added and before the UpdateTip line that would tell. */
-	cache.coins += FILL_MANY + 1;
 	if (timing.critical_bytes < 0)
-		return diag_fail(diag, -EBADMSG,
-				 "bitcoind's log does not tell the size of the cache that made it flush");
-	cache.least_bytes = cache.most_bytes = timing.critical_bytes;
-	return expect_filled(scene, MODE_IF_NEEDED, &cache, "flush of a cache that is too large", diag);
+		scene_fail(scene, -EBADMSG,
+			   "bitcoind's log does not have the size of the cache that made it flush");
+	expect_filled(scene, &(struct flush){.what = "flush of a cache that is too large",
+					     .mode = MODE_IF_NEEDED,
+					     .cache = &cache});
 }
 
-const struct scenario sc_utxocache_flush_if_needed = {
-	.name = "utxocache.flush.if_needed",
-	.summary =
-		"more coins than a small -dbcache holds are flushed after the block, told with exact number and memory",
-	.subject = TP_UTXOCACHE_FLUSH,
-	.tracepoints = JUDGED | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
+FLUSH_SCENARIO(if_needed,
+	.summary = "a cache too large for -dbcache is flushed after the block, with its exact number of coins and memory",
+	.tracepoints = FLUSH_TRACEPOINTS | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
 	.profile = &small_cache,
-	.state_sz = sizeof(struct fill),
 	.prepare = fill_prepare,
 	.act = if_needed_act,
 	.expect = if_needed_expect,
-};
+);
 
-static int
-large_act(struct scene *scene, struct diag *diag)
+static void
+large_act(struct scene *scene)
 {
-	return fill_cache(scene, FILL_SOME, FILL_FEW, diag);
+	fill_cache(scene, FILL_SOME, FILL_FEW);
 }
 
-static int
-large_expect(struct scene *scene, struct diag *diag)
+static void
+large_expect(struct scene *scene)
 {
-	struct flush_timing timing;
-	struct cache_state cache;
-	/* The last block's own UpdateTip line, which comes before this flush, tells the cache. */
-	int code = log_cache_state(scene, &cache, diag);
+	/* The last block's own UpdateTip line, which comes before this flush, describes the cache. */
+	struct cache_state cache = log_cache_state(scene);
 
-	if (!code)
-		code = log_flush(scene, 0, &timing, diag);
-	if (!code && timing.critical_bytes >= 0)
-		code = diag_fail(
-			diag, -EBADMSG,
-			"the cache ran past its limit: it was not to be filled up to its last tenth");
-	return code ? code
-		    : expect_filled(scene, MODE_PERIODIC, &cache, "flush of a cache that is nearly too large",
-				    diag);
+	if (log_flush(scene, 0).critical_bytes >= 0)
+		scene_fail(scene, -EBADMSG,
+			   "the cache went past its limit instead of stopping in its last tenth");
+	expect_filled(scene, &(struct flush){.what = "flush of a cache that is nearly too large",
+					     .mode = MODE_PERIODIC,
+					     .cache = &cache});
 }
 
-const struct scenario sc_utxocache_flush_large = {
-	.name = "utxocache.flush.large",
+FLUSH_SCENARIO(large,
 	.summary = "a cache in the last tenth of what -dbcache allows is flushed by the periodic check",
-	.subject = TP_UTXOCACHE_FLUSH,
-	.tracepoints = JUDGED | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
+	.tracepoints = FLUSH_TRACEPOINTS | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
 	.profile = &small_cache,
-	.state_sz = sizeof(struct fill),
 	.prepare = fill_prepare,
 	.act = large_act,
 	.expect = large_expect,
-};
+);
 
-/* prune: pruning flushes, and says so */
+/* prune */
 
-static int
-prune_prepare(struct scene *scene, struct diag *diag)
+static void
+prune_prepare(struct scene *scene)
 {
-	struct state *state = scene->state;
-	/* Coins that were spent are in the cache until they are written: they are not to go by the first flush. */
-	int code = gettxoutsetinfo_act(scene, diag);
-
-	if (!code)
-		code = blocks_mine(scene, 1, diag);
-	return code ? code : log_cache_state(scene, &state->cache, diag);
+	/* Spent coins stay in the cache until they are written: the first flush must not drop any. */
+	call_gettxoutsetinfo(scene);
+	mine_and_look(scene);
 }
 
-static int
-prune_act(struct scene *scene, struct diag *diag)
+static void
+prune_act(struct scene *scene)
 {
-	int code = node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]",
-			     NARROW_FILLED_HEIGHT + 1);
-
+	scene_call(scene, "pruneblockchain", "[%d]", NARROW_FILLED_HEIGHT + 1);
 	/* There is nothing left to prune, and so nothing to write. */
-	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "pruneblockchain", "[%u]",
-				 NARROW_FILLED_HEIGHT);
+	scene_call(scene, "pruneblockchain", "[%d]", NARROW_FILLED_HEIGHT);
 	/* On the same node, a flush that does not prune. */
-	return code ? code : gettxoutsetinfo_act(scene, diag);
+	call_gettxoutsetinfo(scene);
 }
 
-static int
-prune_expect(struct scene *scene, struct diag *diag)
+static void
+prune_expect(struct scene *scene)
 {
-	struct state *state = scene->state;
-
+	const struct state *state = scene->state;
 	struct cache_state after = state->cache;
 
-	int code = expect_flush(scene, 0, MODE_NONE, &state->cache, true, FINDING_CONTRACT,
-				"flush for pruning", diag);
-
-	/* Which emptied the cache once. */
-	if (scene->release < 28)
+	if (!scene_has(scene, ABILITY_PRUNE_KEEPS_COINS))
 		after.coins = after.least_bytes = 0;
-	return code ? code
-		    : expect_flush(scene, 1, sync_mode(scene), &after, false, FINDING_CONTRACT,
-				   "flush of a node that has pruned before", diag);
+	expect_flush(scene, 0,
+		     &(struct flush){.what = "flush for pruning",
+				     .mode = MODE_NONE,
+				     .cache = &state->cache,
+				     .for_prune = true});
+	expect_flush(scene, 1,
+		     &(struct flush){.what = "flush of a node that has pruned before",
+				     .mode = sync_mode(scene),
+				     .cache = &after});
 }
 
-const struct scenario sc_utxocache_flush_prune = {
-	.name = "utxocache.flush.prune",
-	.summary =
-		"pruneblockchain flushes with mode NONE and the prune flag; another flush of that node is without it",
-	.subject = TP_UTXOCACHE_FLUSH,
-	.tracepoints = JUDGED,
+FLUSH_SCENARIO(prune,
+	.summary = "pruneblockchain flushes with mode NONE and the prune flag; the next flush is without the flag",
+	.tracepoints = FLUSH_TRACEPOINTS,
 	.profile = &profile_narrow,
-	.state_sz = sizeof(struct state),
 	.prepare = prune_prepare,
 	.act = prune_act,
 	.expect = prune_expect,
-	.clean = clean,
-};
+);
 
 /* shutdown: two flushes, of which the second finds an empty cache */
 
-static int
-shutdown_act(struct scene *scene, struct diag *diag)
+static void
+shutdown_act(struct scene *scene)
 {
-	return node_stop(scene->node, scene->deadline, diag);
+	if (scene_ok(scene))
+		scene->err = node_stop(scene->node, scene->deadline, &scene->diag);
 }
 
-static int
-shutdown_expect(struct scene *scene, struct diag *diag)
+static void
+shutdown_expect(struct scene *scene)
 {
-	struct state *state = scene->state;
+	const struct state *state = scene->state;
 	/* An empty cache keeps some memory, and less than a full one. */
 	struct cache_state empty = {.coins = 0, .least_bytes = 1, .most_bytes = state->cache.most_bytes};
-	int code = expect_flush(scene, 0, MODE_FORCE_FLUSH, &state->cache, false, FINDING_CONTRACT,
-				"flush at shutdown", diag);
 
+	expect_flush(scene, 0,
+		     &(struct flush){
+			     .what = "flush at shutdown", .mode = MODE_FORCE_FLUSH, .cache = &state->cache});
 	expect_extra_kind(scene->expect, FINDING_DETAIL);
-	return code ? code
-		    : expect_flush(scene, 1, MODE_FORCE_FLUSH, &empty, false, FINDING_DETAIL,
-				   "second flush at shutdown", diag);
+	expect_flush(scene, 1,
+		     &(struct flush){.what = "second flush at shutdown",
+				     .mode = MODE_FORCE_FLUSH,
+				     .cache = &empty,
+				     .kind = FINDING_DETAIL});
 }
 
-const struct scenario sc_utxocache_flush_shutdown = {
-	.name = "utxocache.flush.shutdown",
-	.summary = "the node's end flushes the whole cache, and then (a detail) once more",
-	.subject = TP_UTXOCACHE_FLUSH,
-	.tracepoints = JUDGED,
+FLUSH_SCENARIO(shutdown,
+	.summary = "shutdown flushes the whole cache, and then (a detail) once more",
+	.tracepoints = FLUSH_TRACEPOINTS,
 	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
 	.prepare = mine_and_look,
 	.act = shutdown_act,
 	.expect = shutdown_expect,
-	.clean = clean,
-};
+);

@@ -1,7 +1,6 @@
-#include "base/buf.h"
-#include "base/text.h"
 #include "scenario/registry.h"
 #include "scene/blocks.h"
+#include "scene/coins.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,281 +9,213 @@
 enum { COINS_MAX = 4 };
 
 struct state {
-	struct chain_coin coins[COINS_MAX];
-	size_t uncached[COINS_MAX]; /* indices of those that must be uncached, in order */
-	size_t uncached_cnt;
+	struct chain_coin coins[COINS_MAX]; /* cold ones, which a refused transaction loads */
+	size_t coins_cnt;
+	bool stays[COINS_MAX]; /* so not uncached */
 };
 
-#define JUDGED                                                                                               \
-	(TP_BIT(TP_UTXOCACHE_UNCACHE) | TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) |              \
-	 TP_BIT(TP_UTXOCACHE_FLUSH))
+#define UNCACHE_SCENARIO(behaviour_, ...)                                                                    \
+	DEFINE_SCENARIO(utxocache, uncache, behaviour_, .subject = TP_UTXOCACHE_UNCACHE,                     \
+			.tracepoints = TP_BIT(TP_UTXOCACHE_UNCACHE) | TP_BIT(TP_UTXOCACHE_ADD) |             \
+				       TP_BIT(TP_UTXOCACHE_SPENT) | TP_BIT(TP_UTXOCACHE_FLUSH),              \
+			.profile = &profile_default, .state_sz = sizeof(struct state), __VA_ARGS__)
 
-/* A transaction whose witnesses are no script that its coins ask for; hex, the caller's to free. */
-static char *
-bad_transaction(const struct chain_coin *coins, size_t cnt)
+static void
+take(struct scene *scene, size_t cnt)
 {
-	struct tx tx;
+	struct state *state = scene->state;
+
+	state->coins_cnt = cnt;
+	coins_take_cold(scene, state->coins, cnt);
+}
+
+static void
+take_all(struct scene *scene)
+{
+	take(scene, COINS_MAX);
+}
+
+/* The coins are uncached in the order of the inputs. */
+static void
+uncached_expect(struct scene *scene)
+{
+	const struct state *state = scene->state;
+
+	expect_source(scene->expect, "gettxout of the coin");
+	for (size_t i = 0; i < state->coins_cnt; i++) {
+		if (state->stays[i])
+			continue;
+		struct coin_facts facts = blocks_coin_facts(scene, &state->coins[i]);
+		blocks_expect_coin(scene, TP_UTXOCACHE_UNCACHE, FINDING_CONTRACT,
+				   "a coin that the refused transaction loaded", &facts);
+	}
+}
+
+/* A transaction whose witnesses are not the script that its coins ask for. In all releases it is refused for
+ * "...script-verify-flag... (Witness program hash mismatch)", and its coins have been loaded by then. */
+static struct tx *
+make_bad(struct scene *scene, const struct chain_coin *coins, size_t cnt)
+{
+	struct tx *tx = scene_tx(scene);
 	int64_t value_sat = 0;
 
-	tx_init(&tx);
 	for (size_t i = 0; i < cnt; i++) {
-		struct tx_input *input = tx_add_input(&tx, coins[i].txid_wire, coins[i].idx, TX_SEQUENCE_RBF);
+		struct tx_input *input = tx_add_input(tx, coins[i].txid_wire, coins[i].idx, TX_SEQUENCE_RBF);
 
 		tx_add_witness(input, "\x52", 1);
 		value_sat += coins[i].value_sat;
 	}
-	/* Coins that are worth next to nothing leave no fee, and a transaction without one is refused too early. */
-	tx_pay(&tx, value_sat > 2 * FEE_SAT ? value_sat - FEE_SAT : 1000);
-	char *hex = tx_hex(&tx);
-	tx_fini(&tx);
-	return hex;
+	/* Coins worth next to nothing leave no fee, and a transaction without a fee would be refused too early. */
+	blocks_pay(tx, value_sat > 2 * FEE_SAT ? value_sat - FEE_SAT : 1000);
+	return tx;
 }
 
-/* testmempoolaccept of these; refused they have to be, and for a reason that has these words in it. */
-static int
-try_transactions(struct scene *scene, char *const *hexes, size_t cnt, const char *words, struct diag *diag)
+/* testmempoolaccept must refuse one of these, with a reason that contains these words. */
+static void
+try_refused(struct scene *scene, struct tx *const *txs, size_t cnt, const char *words)
 {
-	struct json *answer = NULL;
+	struct buf *list = scene_buf(scene, 1 << 20);
 	bool refused = false;
-	struct buf list;
 
-	buf_init(&list, 1 << 20);
-	for (size_t i = 0; i < cnt; i++)
-		buf_printf(&list, "%s\"%s\"", i ? ", " : "", hexes[i]);
-	int code = node_call(scene->node, scene->deadline, &answer, diag, "testmempoolaccept", "[[%s]]",
-			     list.data);
+	for (size_t i = 0; i < cnt; i++) {
+		char *hex = tx_hex(txs[i]);
+
+		buf_printf(list, "%s\"%s\"", i ? ", " : "", hex);
+		free(hex);
+	}
+	const struct json *answer = scene_call(scene, "testmempoolaccept", "[[%s]]", list->data);
 	for (size_t i = 0; i < json_cnt(answer); i++) {
 		const char *reason = json_string(json_get(json_at(answer, i), "reject-reason"));
 
 		refused |= reason && strstr(reason, words);
 	}
-	if (!code && !refused)
-		code = diag_fail(diag, -EBADMSG, "testmempoolaccept did not refuse for '%s'", words);
-	buf_fini(&list);
-	json_free(answer);
-	return code;
+	if (!refused)
+		scene_fail(scene, -EBADMSG, "testmempoolaccept did not refuse for '%s'", words);
 }
 
-static int
-try_bad_transaction(struct scene *scene, const struct chain_coin *coins, size_t cnt, struct diag *diag)
+static void
+try_bad(struct scene *scene)
 {
-	char *hex = bad_transaction(coins, cnt);
-	/* "...script-verify-flag... (Witness program hash mismatch)" in all releases: its coins were loaded by then. */
-	int code = try_transactions(scene, &hex, 1, "script-verify-flag", diag);
+	const struct state *state = scene->state;
+	struct tx *tx = make_bad(scene, state->coins, state->coins_cnt);
 
+	try_refused(scene, &tx, 1, "script-verify-flag");
+}
+
+/* sendrawtransaction must refuse it. */
+static void
+send_bad(struct scene *scene, const struct chain_coin *coins, size_t cnt)
+{
+	char *hex = tx_hex(make_bad(scene, coins, cnt));
+
+	if (scene_call_succeeds(scene, "sendrawtransaction", "[\"%s\", 0]", hex))
+		scene_fail(scene, -EBADMSG,
+			   "sendrawtransaction of a transaction with wrong witnesses was not refused");
+	else if (scene_ok(scene) && !strstr(node_rpc_message(scene->node), "script-verify-flag"))
+		scene_fail(scene, -EBADMSG,
+			   "sendrawtransaction of a transaction with wrong witnesses was refused for '%s'",
+			   node_rpc_message(scene->node));
 	free(hex);
-	return code;
 }
 
-/* The same by sendrawtransaction, which does not only try. */
-static int
-send_bad_transaction(struct scene *scene, const struct chain_coin *coins, size_t cnt, struct diag *diag)
-{
-	char *hex = bad_transaction(coins, cnt);
-	int code =
-		node_call(scene->node, scene->deadline, NULL, diag, "sendrawtransaction", "[\"%s\", 0]", hex);
-
-	free(hex);
-	if (!code)
-		return diag_fail(diag, -EBADMSG,
-				 "sendrawtransaction of a transaction with wrong witnesses was not refused");
-	return code == -EREMOTEIO && strstr(diag->text, "script-verify-flag") ? 0 : code;
-}
-
-static int
-uncached_expect(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-	int code = 0;
-
-	expect_source(scene->expect, "gettxout of the coin");
-	for (size_t i = 0; i < state->uncached_cnt && !code; i++) {
-		struct coin_facts facts;
-
-		code = blocks_coin_facts(scene, &state->coins[state->uncached[i]], &facts, diag);
-		if (!code)
-			expect_coin(scene, TP_UTXOCACHE_UNCACHE, FINDING_CONTRACT,
-				    "a coin that the refused transaction loaded", &facts);
-	}
-	return code;
-}
-
-static int
-take_coins(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-
-	return blocks_take_cold_coins(scene, state->coins, COINS_MAX, diag);
-}
-
-/* rejected: all coins of a refused transaction, in the order of its inputs */
-
-static int
-rejected_act(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-
-	state->uncached_cnt = COINS_MAX;
-	for (size_t i = 0; i < COINS_MAX; i++)
-		state->uncached[i] = i;
-	return try_bad_transaction(scene, state->coins, COINS_MAX, diag);
-}
-
-const struct scenario sc_utxocache_uncache_rejected = {
-	.name = "utxocache.uncache.rejected",
-	.summary =
-		"a refused transaction's four coins are unloaded: of coinbases and not, of all positions, heights and values",
-	.subject = TP_UTXOCACHE_UNCACHE,
-	.tracepoints = JUDGED,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
-	.prepare = take_coins,
-	.act = rejected_act,
+UNCACHE_SCENARIO(rejected,
+	.summary = "a refused transaction uncaches its four coins: coinbases and others, of various positions, heights and values",
+	.prepare = take_all,
+	.act = try_bad,
 	.expect = uncached_expect,
-};
+);
 
-/* accepted: the coins of a transaction that is accepted stay; a refused one follows as the control */
+/* accepted: sent rather than tried; a refused transaction follows as the control */
 
-static int
-accepted_act(struct scene *scene, struct diag *diag)
+static void
+accepted_act(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct tx tx;
+	struct tx *tx = scene_tx(scene);
 
-	tx_init(&tx);
-	tx_spend(&tx, &state->coins[0]);
-	tx_spend(&tx, &state->coins[1]);
-	tx_pay(&tx, state->coins[0].value_sat + state->coins[1].value_sat - FEE_SAT);
-	int code = chain_send(scene->node, scene->deadline, &tx, diag);
-	tx_fini(&tx);
-	state->uncached_cnt = 2;
-	state->uncached[0] = 2;
-	state->uncached[1] = 3;
-	return code ? code : send_bad_transaction(scene, &state->coins[2], 2, diag);
+	blocks_spend(tx, &state->coins[0]);
+	blocks_spend(tx, &state->coins[1]);
+	blocks_pay(tx, state->coins[0].value_sat + state->coins[1].value_sat - FEE_SAT);
+	blocks_send(scene, tx);
+	state->stays[0] = state->stays[1] = true;
+	send_bad(scene, &state->coins[2], 2);
 }
 
-static int
-accepted_expect(struct scene *scene, struct diag *diag)
+static void
+accepted_expect(struct scene *scene)
 {
-	int code = uncached_expect(scene, diag);
-
-	/* Leaves the mempool empty. */
-	return code ? code : blocks_mine(scene, 1, diag);
+	uncached_expect(scene);
+	/* So that the next scenario finds the mempool empty. */
+	blocks_mine(scene, 1);
 }
 
-const struct scenario sc_utxocache_uncache_accepted = {
-	.name = "utxocache.uncache.accepted",
-	.summary = "an accepted transaction's coins stay loaded; those of a refused one after it do not",
-	.subject = TP_UTXOCACHE_UNCACHE,
-	.tracepoints = JUDGED,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
-	.prepare = take_coins,
+UNCACHE_SCENARIO(accepted,
+	.summary = "an accepted transaction's coins stay cached; those of a refused one after it are uncached",
+	.prepare = take_all,
 	.act = accepted_act,
 	.expect = accepted_expect,
-};
+);
 
-/* cached: a coin that was loaded before a refused transaction came stays */
+/* cached: a coin that was loaded earlier stays */
 
-static int
-cached_prepare(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-	struct coin_facts facts;
-	int code = take_coins(scene, diag);
-
-	/* gettxout loads it. */
-	return code ? code : blocks_coin_facts(scene, &state->coins[1], &facts, diag);
-}
-
-static int
-cached_act(struct scene *scene, struct diag *diag)
+static void
+cached_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
 
-	state->uncached_cnt = 3;
-	state->uncached[0] = 0;
-	state->uncached[1] = 2;
-	state->uncached[2] = 3;
-	return try_bad_transaction(scene, state->coins, COINS_MAX, diag);
+	take_all(scene);
+	/* This loads it. */
+	blocks_coin_facts(scene, &state->coins[1]);
+	state->stays[1] = true;
 }
 
-const struct scenario sc_utxocache_uncache_cached = {
-	.name = "utxocache.uncache.cached",
-	.summary = "of a refused transaction's coins the one that was loaded before stays",
-	.subject = TP_UTXOCACHE_UNCACHE,
-	.tracepoints = JUDGED,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
+UNCACHE_SCENARIO(cached,
+	.summary = "a refused transaction uncaches its coins, except one that was cached before",
 	.prepare = cached_prepare,
-	.act = cached_act,
+	.act = try_bad,
 	.expect = uncached_expect,
-};
+);
 
-/* missing: a transaction that is refused for a coin that is not there; nothing is told of that one */
+/* missing: nothing fires for the coin that does not exist */
 
-static int
-missing_act(struct scene *scene, struct diag *diag)
+static void
+missing_prepare(struct scene *scene)
 {
-	struct state *state = scene->state;
+	take(scene, 2);
+}
+
+static void
+missing_act(struct scene *scene)
+{
+	const struct state *state = scene->state;
 	struct chain_coin coins[3] = {state->coins[0], state->coins[1], state->coins[0]};
 
 	coins[2].txid_wire[0] ^= 1;
-	char *hex = bad_transaction(coins, 3);
-	int code = try_transactions(scene, &hex, 1, "missing", diag);
-	free(hex);
-	state->uncached_cnt = 2;
-	state->uncached[0] = 0;
-	state->uncached[1] = 1;
-	return code;
+	struct tx *tx = make_bad(scene, coins, 3);
+	try_refused(scene, &tx, 1, "missing");
 }
 
-static int
-take_two_coins(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-
-	return blocks_take_cold_coins(scene, state->coins, 2, diag);
-}
-
-const struct scenario sc_utxocache_uncache_missing = {
-	.name = "utxocache.uncache.missing",
-	.summary =
-		"a transaction refused for a missing coin: those that were loaded are unloaded, the missing one is not told",
-	.subject = TP_UTXOCACHE_UNCACHE,
-	.tracepoints = JUDGED,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
-	.prepare = take_two_coins,
+UNCACHE_SCENARIO(missing,
+	.summary = "a transaction refused for a missing coin uncaches the coins that it loaded, but not the missing one",
+	.prepare = missing_prepare,
 	.act = missing_act,
 	.expect = uncached_expect,
-};
+);
 
 /* package: two transactions tried together */
 
-static int
-package_act(struct scene *scene, struct diag *diag)
+static void
+package_act(struct scene *scene)
 {
-	struct state *state = scene->state;
-	char *hexes[2] = {bad_transaction(&state->coins[0], 2), bad_transaction(&state->coins[2], 2)};
-	int code = try_transactions(scene, hexes, 2, "script-verify-flag", diag);
+	const struct state *state = scene->state;
+	struct tx *txs[] = {make_bad(scene, &state->coins[0], 2), make_bad(scene, &state->coins[2], 2)};
 
-	free(hexes[0]);
-	free(hexes[1]);
-	state->uncached_cnt = COINS_MAX;
-	for (size_t i = 0; i < COINS_MAX; i++)
-		state->uncached[i] = i;
-	return code;
+	try_refused(scene, txs, 2, "script-verify-flag");
 }
 
-const struct scenario sc_utxocache_uncache_package = {
-	.name = "utxocache.uncache.package",
-	.summary = "the coins of two transactions that are tried and refused together are unloaded",
-	.subject = TP_UTXOCACHE_UNCACHE,
-	.tracepoints = JUDGED,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
-	.prepare = take_coins,
+UNCACHE_SCENARIO(package,
+	.summary = "two transactions that are refused together uncache the coins of both",
+	.prepare = take_all,
 	.act = package_act,
 	.expect = uncached_expect,
-};
+);

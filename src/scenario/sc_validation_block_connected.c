@@ -1,693 +1,501 @@
 #include "base/text.h"
-#include "base/xmem.h"
 #include "node/script.h"
 #include "scenario/registry.h"
 #include "scene/blocks.h"
+#include "scene/coins.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { HASHES_MAX = 4 };
 
 struct state {
-	struct block block;
-	char hashes[HASHES_MAX][65]; /* of the blocks to be expected, in order */
-	size_t hashes_cnt;
-	char disconnected[2][65]; /* of those that are disconnected before, in order */
-	size_t disconnected_cnt;
-	int64_t template_sigops; /* as getblocktemplate says; -1: not asked */
-	char *proposal_hex;
+	struct block *block;
+	char connected_hex[HASHES_MAX][65]; /* hashes of the blocks to expect, in order */
+	size_t connected_cnt;
+	char disconnected_hex[65]; /* of a block that is disconnected before; "": none */
+	int64_t template_sigops;   /* from getblocktemplate */
 };
 
-#define JUDGED_BLOCK (TP_BIT(TP_VALIDATION_BLOCK_CONNECTED))
-#define JUDGED_ALL                                                                                           \
+#define BLOCKS_ONLY TP_BIT(TP_VALIDATION_BLOCK_CONNECTED)
+#define BLOCKS_AND_CACHE                                                                                     \
 	(TP_BIT(TP_VALIDATION_BLOCK_CONNECTED) | TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) |     \
 	 TP_BIT(TP_UTXOCACHE_FLUSH) | TP_BIT(TP_UTXOCACHE_UNCACHE))
 
+#define BLOCK_SCENARIO(behaviour_, ...)                                                                      \
+	DEFINE_SCENARIO(validation, block_connected, behaviour_, .subject = TP_VALIDATION_BLOCK_CONNECTED,   \
+			.profile = &profile_default, .state_sz = sizeof(struct state), __VA_ARGS__)
+
 static void
-clean(struct scene *scene)
+note_connected(struct scene *scene, const struct block *block)
 {
 	struct state *state = scene->state;
 
-	block_fini(&state->block);
-	free(state->proposal_hex);
+	format_hash(block->hash_wire, state->connected_hex[state->connected_cnt++]);
 }
 
-/* Takes note of the blocks from a height to the tip. */
-static int
-note_hashes(struct scene *scene, uint32_t from_height, struct diag *diag)
+/* The same for the blocks from a height to the tip. */
+static void
+note_connected_from(struct scene *scene, uint32_t height)
 {
 	struct state *state = scene->state;
-	struct chain_tip tip;
-	int code = chain_tip(scene->node, scene->deadline, &tip, diag);
+	const uint32_t tip_height = blocks_tip(scene).height;
 
-	for (uint32_t height = from_height; !code && height <= tip.height && state->hashes_cnt < HASHES_MAX;
-	     height++) {
-		struct json *hash = NULL;
+	for (; scene_ok(scene) && height <= tip_height && state->connected_cnt < HASHES_MAX; height++) {
+		const char *hash_hex =
+			json_string(scene_call(scene, "getblockhash", "[%" PRIu32 "]", height));
 
-		code = node_call(scene->node, scene->deadline, &hash, diag, "getblockhash", "[%u]", height);
-		if (!code && json_string(hash))
-			strncpy(state->hashes[state->hashes_cnt++], json_string(hash), 64);
-		json_free(hash);
+		if (hash_hex)
+			strncpy(state->connected_hex[state->connected_cnt++], hash_hex, 64);
 	}
-	return code;
 }
 
-/* Expects the blocks of hashes; with their coins when the scenario judges these. */
-static int
-expect_hashes(struct scene *scene, bool coins, struct diag *diag)
+/* Makes bitcoind mine blocks. */
+static void
+mine_and_note(struct scene *scene, unsigned cnt)
 {
-	struct state *state = scene->state;
-	int code = 0;
+	const uint32_t height = blocks_tip(scene).height;
 
-	for (size_t i = 0; i < state->disconnected_cnt && coins && !code; i++) {
-		struct json *block = NULL;
-
-		code = blocks_get(scene, state->disconnected[i], &block, diag);
-		if (!code)
-			code = expect_disconnected_coins(scene, block, diag);
-		json_free(block);
-	}
-	for (size_t i = 0; i < state->hashes_cnt && !code; i++) {
-		struct json *block = NULL;
-
-		code = blocks_get(scene, state->hashes[i], &block, diag);
-		if (!code)
-			code = coins ? expect_block(scene, block, diag)
-				     : expect_block_connected(scene, block, diag);
-		json_free(block);
-	}
-	return code;
+	blocks_mine(scene, cnt);
+	note_connected_from(scene, height + 1);
 }
 
-static int
-expect_block_only(struct scene *scene, struct diag *diag)
+static void
+submit_act(struct scene *scene)
 {
-	return expect_hashes(scene, false, diag);
+	const struct state *state = scene->state;
+
+	blocks_submit(scene, state->block);
+	note_connected(scene, state->block);
 }
 
-static int
-expect_with_coins(struct scene *scene, struct diag *diag)
+static void
+expect_blocks(struct scene *scene)
 {
-	return expect_hashes(scene, true, diag);
+	const struct state *state = scene->state;
+
+	for (size_t i = 0; i < state->connected_cnt; i++)
+		blocks_expect_block_connected(scene, blocks_get(scene, state->connected_hex[i]));
 }
 
-/* generate: bitcoind mines blocks itself */
-
-static int
-generate_act(struct scene *scene, struct diag *diag)
+static void
+expect_blocks_and_coins(struct scene *scene)
 {
-	struct chain_tip tip;
-	int code = chain_tip(scene->node, scene->deadline, &tip, diag);
+	const struct state *state = scene->state;
 
-	if (!code)
-		code = blocks_mine(scene, 3, diag);
-	return code ? code : note_hashes(scene, tip.height + 1, diag);
+	if (state->disconnected_hex[0])
+		blocks_expect_disconnected_coins(scene, blocks_get(scene, state->disconnected_hex));
+	for (size_t i = 0; i < state->connected_cnt; i++)
+		blocks_expect_block(scene, blocks_get(scene, state->connected_hex[i]));
 }
 
-const struct scenario sc_validation_block_connected_generate = {
-	.name = "validation.block_connected.generate",
-	.summary = "three empty blocks mined by bitcoind, each told once and in order",
-	.subject = TP_VALIDATION_BLOCK_CONNECTED,
-	.tracepoints = JUDGED_BLOCK,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
+/* generate */
+
+static void
+generate_act(struct scene *scene)
+{
+	mine_and_note(scene, 3);
+}
+
+BLOCK_SCENARIO(generate,
+	.summary = "three empty blocks mined by bitcoind fire one event each, in order",
+	.tracepoints = BLOCKS_ONLY,
 	.act = generate_act,
-	.expect = expect_block_only,
-	.clean = clean,
-};
+	.expect = expect_blocks,
+);
 
-/* submit: a block with transactions of several inputs and outputs, made outside */
+/* submit: the block was not made by bitcoind */
 
-static int
-submit_prepare(struct scene *scene, struct diag *diag)
+static void
+submit_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
+	struct tx *first = scene_tx(scene), *second = scene_tx(scene);
 	struct chain_coin coins[4];
-	struct tx first, second;
-	int code = 0;
 
-	tx_init(&first);
-	tx_init(&second);
-	for (size_t i = 0; i < 4 && !code; i++)
-		code = i % 2 ? blocks_take_high_coin(scene, &coins[i], diag)
-			     : blocks_take_coin(scene, &coins[i], diag);
-	if (!code) {
-		for (size_t i = 0; i < 3; i++)
-			tx_spend(&first, &coins[i]);
-		tx_pay(&first, 1000000);
-		tx_pay(&first, 2000000);
-		struct chain_coin own = tx_coin(&first, 1);
-		tx_spend(&second, &coins[3]);
-		tx_spend(&second, &own);
-		tx_pay(&second, 3000000);
-		tx_add_output(&second, 0, "\x6a\x01\x2a", 3);
-		tx_pay(&second, 4000000);
-		code = blocks_begin(scene, &state->block, 0, diag);
-	}
-	if (!code) {
-		block_add_tx(&state->block, &first);
-		block_add_tx(&state->block, &second);
-		code = block_finish(&state->block, diag);
-	}
-	tx_fini(&first);
-	tx_fini(&second);
-	return code;
+	for (size_t i = 0; i < 4; i++)
+		coins[i] = i % 2 ? coins_take_high(scene) : coins_take(scene);
+	for (size_t i = 0; i < 3; i++)
+		blocks_spend(first, &coins[i]);
+	blocks_pay(first, 1000000);
+	blocks_pay(first, 2000000);
+	struct chain_coin own = blocks_coin_of(first, 1);
+	blocks_spend(second, &coins[3]);
+	blocks_spend(second, &own);
+	blocks_pay(second, 3000000);
+	tx_add_output(second, 0, "\x6a\x01\x2a", 3);
+	blocks_pay(second, 4000000);
+	state->block = blocks_begin(scene, 0);
+	block_add_tx(state->block, first);
+	block_add_tx(state->block, second);
 }
 
-static int
-submit_act(struct scene *scene, struct diag *diag)
-{
-	struct state *state = scene->state;
-	int code = blocks_submit(scene, &state->block, diag);
-
-	format_hash(state->block.hash_wire, state->hashes[0]);
-	state->hashes_cnt = 1;
-	return code;
-}
-
-const struct scenario sc_validation_block_connected_submit = {
-	.name = "validation.block_connected.submit",
-	.summary =
-		"a submitted block with five inputs in two transactions; its coins are spent and added before it is told",
-	.subject = TP_VALIDATION_BLOCK_CONNECTED,
-	.tracepoints = JUDGED_ALL,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
+BLOCK_SCENARIO(submit,
+	.summary = "a submitted block with five inputs in two transactions fires once its coins have been spent and added",
+	.tracepoints = BLOCKS_AND_CACHE,
 	.prepare = submit_prepare,
 	.act = submit_act,
-	.expect = expect_with_coins,
-	.clean = clean,
-};
+	.expect = expect_blocks_and_coins,
+);
 
 /* sigops_coinbase: legacy signature operations in the coinbase's outputs */
 
-static int
-sigops_coinbase_prepare(struct scene *scene, struct diag *diag)
+static void
+sigops_coinbase_prepare(struct scene *scene)
 {
 	static const uint8_t keys[2][33] = {{2, 1}, {3, 2}};
 	static const uint8_t pubkey_hash[20] = {7};
-	static const uint8_t checkmultisig = SCRIPT_OP_CHECKMULTISIG; /* alone it counts as 20 */
+	static const uint8_t checkmultisig = SCRIPT_OP_CHECKMULTISIG; /* on its own it counts as 20 */
 	struct state *state = scene->state;
-	struct buf script;
-	int code = blocks_begin(scene, &state->block, 0, diag);
+	struct buf *script = scene_buf(scene, 256);
 
-	if (code)
-		return code;
-	buf_init(&script, 256);
-	script_add_p2pkh(&script, pubkey_hash);
-	block_add_output(&state->block, 0, script.data, script.len);
-	buf_reset(&script);
-	script_add_multisig(&script, 1, keys, 2);
-	block_add_output(&state->block, 0, script.data, script.len);
-	/* More than 16 bits, and less than the 80000 that a block may have. */
+	state->block = blocks_begin(scene, 0);
+	script_add_p2pkh(script, pubkey_hash);
+	block_add_output(state->block, 0, script->data, script->len);
+	buf_reset(script);
+	script_add_multisig(script, 1, keys, 2);
+	block_add_output(state->block, 0, script->data, script->len);
+	/* A cost of more than 16 bits, and less than the 80000 that a block may have. */
 	for (int i = 0; i < 820; i++)
-		block_add_output(&state->block, 0, &checkmultisig, 1);
-	buf_fini(&script);
-	return block_finish(&state->block, diag);
+		block_add_output(state->block, 0, &checkmultisig, 1);
 }
 
-const struct scenario sc_validation_block_connected_sigops_coinbase = {
-	.name = "validation.block_connected.sigops_coinbase",
-	.summary =
-		"the coinbase's own signature operations (P2PKH, bare multisig, 16484 in all) count, four times each",
-	.subject = TP_VALIDATION_BLOCK_CONNECTED,
-	.tracepoints = JUDGED_BLOCK,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
+BLOCK_SCENARIO(sigops_coinbase,
+	.summary = "the coinbase's own signature operations (P2PKH, bare multisig, 16421 in total) count four each",
+	.tracepoints = BLOCKS_ONLY,
 	.prepare = sigops_coinbase_prepare,
 	.act = submit_act,
-	.expect = expect_block_only,
-	.clean = clean,
-};
+	.expect = expect_blocks,
+);
 
-/* sigops_transactions: legacy and witness ones, as getblocktemplate counts them */
+/* sigops_transactions: legacy, P2SH and witness ones */
 
 /* OP_0 OP_IF OP_CHECKSIG OP_ENDIF OP_1: anyone can spend it, and it counts as one signature operation. */
 static const uint8_t checksig_script[] = {0x00, 0x63, 0xac, 0x68, 0x51};
 
-static int
-ask_template(struct scene *scene, struct diag *diag)
+/* What getblocktemplate counts in the transactions of the mempool. */
+static int64_t
+ask_template_sigops(struct scene *scene)
 {
-	struct state *state = scene->state;
-	struct json *template = NULL;
-	int code = node_call(scene->node, scene->deadline, &template, diag, "getblocktemplate",
-			     "[{\"rules\": [\"segwit\"]}]");
-	const struct json *txs = json_get(template, "transactions");
+	const struct json *txs = json_get(
+		scene_call(scene, "getblocktemplate", "[{\"rules\": [\"segwit\"]}]"), "transactions");
+	int64_t sum = 0;
 
-	state->template_sigops = 0;
-	for (size_t i = 0; i < json_cnt(txs) && !code; i++) {
+	for (size_t i = 0; i < json_cnt(txs); i++) {
 		int64_t sigops;
 
 		if (!json_i64(json_get(json_at(txs, i), "sigops"), &sigops))
-			code = diag_fail(diag, -EBADMSG,
-					 "getblocktemplate lacks the sigops of a transaction");
-		else
-			state->template_sigops += sigops;
+			scene_fail(scene, -EBADMSG,
+				   "getblocktemplate does not give the sigops of a transaction");
+		sum += sigops;
 	}
-	json_free(template);
-	return code;
+	if (!sum)
+		scene_fail(scene, -EBADMSG, "getblocktemplate counts no signature operations");
+	return sum;
 }
 
-/* The scriptPubKey of the P2SH of a script, as bitcoind makes it; adds it to out. */
-static int
-ask_p2sh(struct scene *scene, const uint8_t *script, size_t len, struct buf *out, struct diag *diag)
+/* Adds an output that pays to the P2SH of checksig_script, as bitcoind makes it. */
+static void
+pay_p2sh(struct scene *scene, struct tx *tx, int64_t value_sat)
 {
-	struct json *decoded = NULL, *validated = NULL;
-	uint8_t bytes[23];
+	uint8_t script[23] = {0};
 	char hex[64];
 
-	format_hex(script, len, hex);
-	int code = node_call(scene->node, scene->deadline, &decoded, diag, "decodescript", "[\"%s\"]", hex);
+	format_hex(checksig_script, sizeof(checksig_script), hex);
+	const struct json *decoded = scene_call(scene, "decodescript", "[\"%s\"]", hex);
 	const char *address = json_string(json_get(decoded, "p2sh"));
-	if (!code)
-		code = node_call(scene->node, scene->deadline, &validated, diag, "validateaddress",
-				 "[\"%s\"]", address ? address : "");
-	const char *script_hex = json_string(json_get(validated, "scriptPubKey"));
-	if (!code && (!script_hex || !parse_hex(script_hex, bytes, sizeof(bytes))))
-		code = diag_fail(diag, -EBADMSG,
-				 "decodescript and validateaddress do not give a P2SH script");
-	if (!code)
-		buf_add(out, bytes, sizeof(bytes));
-	json_free(decoded);
-	json_free(validated);
-	return code;
+	const struct json *validated =
+		scene_call(scene, "validateaddress", "[\"%s\"]", address ? address : "");
+	if (!parse_hex(json_string(json_get(validated, "scriptPubKey")), script, sizeof(script)))
+		scene_fail(scene, -EBADMSG, "decodescript and validateaddress do not give a P2SH script");
+	tx_add_output(tx, value_sat, script, sizeof(script));
 }
 
-/* A mined transaction with three P2WSH coins of checksig_script and one P2SH coin of it. */
-static int
-fund_sigops(struct scene *scene, struct tx *fund, struct diag *diag)
+/* A mined transaction with three P2WSH coins of checksig_script and then one P2SH coin of it. */
+static const struct tx *
+fund_sigops(struct scene *scene)
 {
-	struct block block = {0};
-	struct chain_coin coin;
-	struct buf p2wsh, p2sh;
+	struct buf *p2wsh = scene_buf(scene, 256);
+	struct chain_coin coin = coins_take(scene);
+	struct tx *tx = scene_tx(scene);
 
-	buf_init(&p2wsh, 256);
-	buf_init(&p2sh, 256);
-	script_add_p2wsh(&p2wsh, checksig_script, sizeof(checksig_script));
-	int code = blocks_take_coin(scene, &coin, diag);
-	if (!code)
-		code = ask_p2sh(scene, checksig_script, sizeof(checksig_script), &p2sh, diag);
-	if (!code) {
-		tx_spend(fund, &coin);
-		for (int i = 0; i < 3; i++)
-			tx_add_output(fund, 100000000, p2wsh.data, p2wsh.len);
-		tx_add_output(fund, 200000000, p2sh.data, p2sh.len);
-		code = blocks_begin(scene, &block, 0, diag);
-	}
-	if (!code) {
-		block_add_tx(&block, fund);
-		code = blocks_submit(scene, &block, diag);
-	}
-	buf_fini(&p2wsh);
-	buf_fini(&p2sh);
-	block_fini(&block);
-	return code;
+	script_add_p2wsh(p2wsh, checksig_script, sizeof(checksig_script));
+	blocks_spend(tx, &coin);
+	for (int i = 0; i < 3; i++)
+		tx_add_output(tx, 100000000, p2wsh->data, p2wsh->len);
+	pay_p2sh(scene, tx, 200000000);
+	blocks_mine_tx(scene, tx);
+	return tx;
 }
 
-/* Two transactions in the mempool: one with witness and legacy operations, one with those of a P2SH script. */
-static int
-sigops_transactions_prepare(struct scene *scene, struct diag *diag)
+/* Witness operations in its inputs, a legacy one in an output. */
+static void
+send_witness_sigops(struct scene *scene, const struct tx *fund)
 {
 	static const uint8_t pubkey_hash[20] = {9};
-	struct state *state = scene->state;
-	struct tx fund, witness, p2sh;
-	struct chain_coin own;
-	struct buf script;
+	struct buf *script = scene_buf(scene, 256);
+	struct tx *tx = scene_tx(scene);
 
-	buf_init(&script, 256);
-	tx_init(&fund);
-	tx_init(&witness);
-	tx_init(&p2sh);
-	int code = fund_sigops(scene, &fund, diag);
-	if (!code) {
-		for (uint32_t i = 0; i < 3; i++) {
-			own = tx_coin(&fund, i);
-			tx_add_witness(tx_add_input(&witness, own.txid_wire, own.idx, TX_SEQUENCE_RBF),
-				       checksig_script, sizeof(checksig_script));
-		}
-		script_add_p2pkh(&script, pubkey_hash);
-		tx_add_output(&witness, 100000, script.data, script.len);
-		tx_pay(&witness, 300000000 - 100000 - FEE_SAT);
-		code = chain_send(scene->node, scene->deadline, &witness, diag);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct chain_coin coin = blocks_coin_of(fund, i);
+
+		tx_add_witness(tx_add_input(tx, coin.txid_wire, coin.idx, TX_SEQUENCE_RBF), checksig_script,
+			       sizeof(checksig_script));
 	}
-	if (!code) {
-		own = tx_coin(&fund, 3);
-		buf_reset(&script);
-		script_add_push(&script, checksig_script, sizeof(checksig_script));
-		tx_set_script_sig(tx_add_input(&p2sh, own.txid_wire, own.idx, TX_SEQUENCE_RBF), script.data,
-				  script.len);
-		tx_pay(&p2sh, own.value_sat - FEE_SAT);
-		code = chain_send(scene->node, scene->deadline, &p2sh, diag);
-	}
-	if (!code)
-		code = ask_template(scene, diag);
-	if (!code && !state->template_sigops)
-		code = diag_fail(diag, -EBADMSG, "getblocktemplate counts no signature operations");
-	buf_fini(&script);
-	tx_fini(&fund);
-	tx_fini(&witness);
-	tx_fini(&p2sh);
-	return code;
+	script_add_p2pkh(script, pubkey_hash);
+	tx_add_output(tx, 100000, script->data, script->len);
+	blocks_pay(tx, 300000000 - 100000 - FEE_SAT);
+	blocks_send(scene, tx);
 }
 
-static int
-generate_one_act(struct scene *scene, struct diag *diag)
+static void
+send_p2sh_sigops(struct scene *scene, const struct tx *fund)
 {
-	struct chain_tip tip;
-	int code = chain_tip(scene->node, scene->deadline, &tip, diag);
+	struct buf *script = scene_buf(scene, 256);
+	struct chain_coin coin = blocks_coin_of(fund, 3);
+	struct tx *tx = scene_tx(scene);
 
-	if (!code)
-		code = blocks_mine(scene, 1, diag);
-	return code ? code : note_hashes(scene, tip.height + 1, diag);
+	script_add_push(script, checksig_script, sizeof(checksig_script));
+	tx_set_script_sig(tx_add_input(tx, coin.txid_wire, coin.idx, TX_SEQUENCE_RBF), script->data,
+			  script->len);
+	blocks_pay(tx, coin.value_sat - FEE_SAT);
+	blocks_send(scene, tx);
 }
 
-static int
-sigops_transactions_expect(struct scene *scene, struct diag *diag)
+static void
+sigops_transactions_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct json *block = NULL;
-	int code = blocks_get(scene, state->hashes[0], &block, diag);
+	const struct tx *fund = fund_sigops(scene);
 
-	/* The coinbase that pays to anyone has none, so the whole block has what the template counted. */
-	if (!code && blocks_sigop_cost(block) != state->template_sigops)
-		code = diag_fail(diag, -EBADMSG,
-				 "tpcheck counts a sigop cost of %lld, getblocktemplate of %lld",
-				 (long long)blocks_sigop_cost(block), (long long)state->template_sigops);
-	if (!code)
-		code = expect_block_connected(scene, block, diag);
-	json_free(block);
-	return code;
+	send_witness_sigops(scene, fund);
+	send_p2sh_sigops(scene, fund);
+	state->template_sigops = ask_template_sigops(scene);
 }
 
-const struct scenario sc_validation_block_connected_sigops_transactions = {
-	.name = "validation.block_connected.sigops_transactions",
-	.summary =
-		"mined transactions with legacy, P2SH and witness signature operations, counted as getblocktemplate does",
-	.subject = TP_VALIDATION_BLOCK_CONNECTED,
-	.tracepoints = JUDGED_BLOCK,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
+static void
+sigops_transactions_act(struct scene *scene)
+{
+	mine_and_note(scene, 1);
+}
+
+static void
+sigops_transactions_expect(struct scene *scene)
+{
+	const struct state *state = scene->state;
+	const struct json *block = blocks_get(scene, state->connected_hex[0]);
+	const int64_t cost = blocks_sigop_cost(block);
+
+	/* A coinbase that pays to anyone has none, so the whole block has what the template counted. */
+	if (cost != state->template_sigops)
+		scene_fail(scene, -EBADMSG,
+			   "tpcheck counts a sigop cost of %" PRId64 ", getblocktemplate of %" PRId64, cost,
+			   state->template_sigops);
+	blocks_expect_block_connected(scene, block);
+}
+
+BLOCK_SCENARIO(sigops_transactions,
+	.summary = "legacy, P2SH and witness signature operations of mined transactions count as in getblocktemplate",
+	.tracepoints = BLOCKS_ONLY,
 	.prepare = sigops_transactions_prepare,
-	.act = generate_one_act,
+	.act = sigops_transactions_act,
 	.expect = sigops_transactions_expect,
-	.clean = clean,
-};
+);
 
-/* sigops_script_sig: those in an input's own script, which only a block may have */
+/* sigops_script_sig: only a block may have a transaction with these */
 
-static int
-sigops_script_sig_prepare(struct scene *scene, struct diag *diag)
+static void
+sigops_script_sig_prepare(struct scene *scene)
 {
-	static const uint8_t script_sig[] = {0x00, 0x63, 0xac, 0xac,
-					     0x68}; /* two CHECKSIGs that are never run */
+	/* OP_0 OP_IF OP_CHECKSIG OP_CHECKSIG OP_ENDIF: neither is executed. */
+	static const uint8_t script_sig[] = {0x00, 0x63, 0xac, 0xac, 0x68};
 	struct state *state = scene->state;
-	struct chain_coin coin;
-	struct tx fund, spend;
+	struct tx *fund = scene_tx(scene), *spend = scene_tx(scene);
+	struct chain_coin coin = coins_take(scene);
 
-	tx_init(&fund);
-	tx_init(&spend);
-	int code = blocks_take_coin(scene, &coin, diag);
-	if (!code) {
-		tx_spend(&fund, &coin);
-		tx_add_output(&fund, 50000, script_op_true, sizeof(script_op_true));
-		coin = tx_coin(&fund, 0);
-		tx_set_script_sig(tx_add_input(&spend, coin.txid_wire, coin.idx, TX_SEQUENCE_RBF), script_sig,
-				  sizeof(script_sig));
-		tx_pay(&spend, 40000);
-		code = blocks_begin(scene, &state->block, 0, diag);
-	}
-	if (!code) {
-		block_add_tx(&state->block, &fund);
-		block_add_tx(&state->block, &spend);
-		code = block_finish(&state->block, diag);
-	}
-	tx_fini(&fund);
-	tx_fini(&spend);
-	return code;
+	blocks_spend(fund, &coin);
+	tx_add_output(fund, 50000, script_op_true, sizeof(script_op_true));
+	coin = blocks_coin_of(fund, 0);
+	tx_set_script_sig(tx_add_input(spend, coin.txid_wire, coin.idx, TX_SEQUENCE_RBF), script_sig,
+			  sizeof(script_sig));
+	blocks_pay(spend, 40000);
+	state->block = blocks_begin(scene, 0);
+	block_add_tx(state->block, fund);
+	block_add_tx(state->block, spend);
 }
 
-const struct scenario sc_validation_block_connected_sigops_script_sig = {
-	.name = "validation.block_connected.sigops_script_sig",
-	.summary = "signature operations in an input's script count, run or not",
-	.subject = TP_VALIDATION_BLOCK_CONNECTED,
-	.tracepoints = JUDGED_BLOCK,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
+BLOCK_SCENARIO(sigops_script_sig,
+	.summary = "signature operations in an input's scriptSig count, whether executed or not",
+	.tracepoints = BLOCKS_ONLY,
 	.prepare = sigops_script_sig_prepare,
 	.act = submit_act,
-	.expect = expect_block_only,
-	.clean = clean,
-};
+	.expect = expect_blocks,
+);
 
-/* many: more transactions and inputs than 8 bits count */
+/* many: more transactions and inputs than 8 bits can count */
 
 enum { MANY = 300 };
 
-static int
-many_prepare(struct scene *scene, struct diag *diag)
+static void
+many_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct chain_coin coin;
-	struct tx fund;
+	struct chain_coin coin = coins_take(scene);
+	struct tx *fund = scene_tx(scene);
 
-	tx_init(&fund);
-	int code = blocks_take_coin(scene, &coin, diag);
-	if (!code) {
-		tx_spend(&fund, &coin);
-		for (int i = 0; i < MANY; i++)
-			tx_pay(&fund, 10000 + i);
-		code = blocks_begin(scene, &state->block, 0, diag);
-	}
-	if (!code)
-		block_add_tx(&state->block, &fund);
-	for (uint32_t i = 0; i < MANY && !code; i++) {
-		struct tx spend;
+	blocks_spend(fund, &coin);
+	for (int i = 0; i < MANY; i++)
+		blocks_pay(fund, 10000 + i);
+	state->block = blocks_begin(scene, 0);
+	block_add_tx(state->block, fund);
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct tx *spend = scene_tx(scene);
 
-		tx_init(&spend);
-		coin = tx_coin(&fund, i);
-		tx_spend(&spend, &coin);
-		tx_pay(&spend, 5000 + (int64_t)i);
-		block_add_tx(&state->block, &spend);
-		tx_fini(&spend);
+		coin = blocks_coin_of(fund, i);
+		blocks_spend(spend, &coin);
+		blocks_pay(spend, 5000 + (int64_t)i);
+		block_add_tx(state->block, spend);
 	}
-	tx_fini(&fund);
-	return code ? code : block_finish(&state->block, diag);
 }
 
-const struct scenario sc_validation_block_connected_many = {
-	.name = "validation.block_connected.many",
-	.summary = "a block with 302 transactions, and all its coins in order",
-	.subject = TP_VALIDATION_BLOCK_CONNECTED,
-	.tracepoints = JUDGED_ALL,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
+BLOCK_SCENARIO(many,
+	.summary = "a block with 302 transactions is reported with all its coins, in order",
+	.tracepoints = BLOCKS_AND_CACHE,
 	.prepare = many_prepare,
 	.act = submit_act,
-	.expect = expect_with_coins,
-	.clean = clean,
-};
+	.expect = expect_blocks_and_coins,
+);
 
-/* reconsider: two blocks are taken off and come back */
+/* reconsider */
 
-/* The first is a large one: read from disk, it is checked anew, and that takes a part of the duration. */
-static int
-reconsider_prepare(struct scene *scene, struct diag *diag)
+/* The first block is a large one: it is read from disk and checked anew, which takes part of the duration. */
+static void
+reconsider_prepare(struct scene *scene)
 {
-	struct state *state = scene->state;
-	int code = many_prepare(scene, diag);
+	const struct state *state = scene->state;
 
-	if (!code)
-		code = blocks_submit(scene, &state->block, diag);
-	if (!code)
-		code = blocks_mine(scene, 1, diag);
-	if (!code)
-		code = note_hashes(scene, state->block.draft.height, diag);
-	if (!code)
-		code = node_call(scene->node, scene->deadline, NULL, diag, "invalidateblock", "[\"%s\"]",
-				 state->hashes[0]);
-	return code;
+	many_prepare(scene);
+	blocks_submit(scene, state->block);
+	blocks_mine(scene, 1);
+	note_connected_from(scene, state->block->draft.height);
+	blocks_call(scene, "invalidateblock", state->block);
 }
 
-static int
-reconsider_act(struct scene *scene, struct diag *diag)
+static void
+reconsider_act(struct scene *scene)
 {
-	struct state *state = scene->state;
+	const struct state *state = scene->state;
 
-	return node_call(scene->node, scene->deadline, NULL, diag, "reconsiderblock", "[\"%s\"]",
-			 state->hashes[0]);
+	blocks_call(scene, "reconsiderblock", state->block);
 }
 
-const struct scenario sc_validation_block_connected_reconsider = {
-	.name = "validation.block_connected.reconsider",
-	.summary = "two blocks that were disconnected before are connected again and told again, in order",
-	.subject = TP_VALIDATION_BLOCK_CONNECTED,
-	.tracepoints = JUDGED_ALL,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
+BLOCK_SCENARIO(reconsider,
+	.summary = "two blocks that were disconnected fire again when they are connected again, in order",
+	.tracepoints = BLOCKS_AND_CACHE,
 	.prepare = reconsider_prepare,
 	.act = reconsider_act,
-	.expect = expect_with_coins,
-	.clean = clean,
-};
+	.expect = expect_blocks_and_coins,
+);
 
-/* reorg: a longer branch replaces the tip */
+/* reorg */
 
-static int
-reorg_prepare(struct scene *scene, struct diag *diag)
+static void
+reorg_prepare(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = blocks_begin(scene, &state->block, 0, diag);
 
-	/* The branch starts beside the block that is mined now, and has another coinbase. */
-	state->block.draft.extra_nonce += 1000;
-	if (!code)
-		code = blocks_mine(scene, 1, diag);
-	if (!code)
-		code = blocks_tip_hash(scene, state->disconnected[0], diag);
-	if (!code)
-		code = block_finish(&state->block, diag);
-	state->disconnected_cnt = 1;
-	return code;
+	/* The branch starts beside the block that is mined now. */
+	state->block = blocks_begin(scene, 0);
+	blocks_mine(scene, 1);
+	blocks_tip_hash(scene, state->disconnected_hex);
 }
 
-static int
-reorg_act(struct scene *scene, struct diag *diag)
+static void
+reorg_act(struct scene *scene)
 {
-	struct state *state = scene->state;
-	struct block second = {0};
-	char *reason = NULL;
+	const struct state *state = scene->state;
 
-	/* The first block of the branch is no tip yet: bitcoind answers "inconclusive" and connects nothing. */
-	int code = chain_submit(scene->node, scene->deadline, &state->block, &reason, diag);
-	if (code)
-		return code;
-	if (!reason || strcmp(reason, "inconclusive"))
-		code = diag_fail(diag, -EBADMSG,
-				 "submitblock of a side branch: want 'inconclusive', got '%s'",
-				 reason ? reason : "accepted");
-	free(reason);
-	struct block_draft draft = blocks_next_draft(&state->block);
-	block_init(&second, &draft);
-	block_add_output(&second, block_regtest_subsidy_sat(draft.height), script_p2wsh_op_true,
-			 sizeof(script_p2wsh_op_true));
-	if (!code)
-		code = blocks_submit(scene, &second, diag);
-	format_hash(state->block.hash_wire, state->hashes[0]);
-	format_hash(second.hash_wire, state->hashes[1]);
-	state->hashes_cnt = 2;
-	block_fini(&second);
-	return code;
+	/* The first block of the branch does not become the tip, so it is not connected. */
+	blocks_submit_refused(scene, state->block, "inconclusive", "a block of a side branch");
+	struct block *second = blocks_begin_after(scene, state->block, 0);
+	blocks_submit(scene, second);
+	note_connected(scene, state->block);
+	note_connected(scene, second);
 }
 
-const struct scenario sc_validation_block_connected_reorg = {
-	.name = "validation.block_connected.reorg",
-	.summary =
-		"a branch of two blocks replaces the tip: nothing for the first block until the second comes, then both",
-	.subject = TP_VALIDATION_BLOCK_CONNECTED,
-	.tracepoints = JUDGED_ALL,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
+BLOCK_SCENARIO(reorg,
+	.summary = "a branch of two blocks replaces the tip: its first block fires only when the second one has come",
+	.tracepoints = BLOCKS_AND_CACHE,
 	.prepare = reorg_prepare,
 	.act = reorg_act,
-	.expect = expect_with_coins,
-	.clean = clean,
-};
+	.expect = expect_blocks_and_coins,
+);
 
-/* proposal: a block that is only tried is not told; its coins are, as a temporary cache's */
+/* proposal: a block that is only tried; its coins go to a temporary cache */
 
-static int
-proposal_prepare(struct scene *scene, struct diag *diag)
+static void
+proposal_prepare(struct scene *scene)
 {
-	struct state *state = scene->state;
-	int code = submit_prepare(scene, diag);
+	const struct state *state = scene->state;
 
-	if (!code)
-		state->proposal_hex = block_hex(&state->block);
-	return code;
+	submit_prepare(scene);
+	blocks_finish(scene, state->block);
 }
 
-static int
-proposal_act(struct scene *scene, struct diag *diag)
+static void
+proposal_act(struct scene *scene)
 {
-	struct state *state = scene->state;
-	struct json *answer = NULL;
-	int code = node_call(scene->node, scene->deadline, &answer, diag, "getblocktemplate",
-			     "[{\"mode\": \"proposal\", \"rules\": [\"segwit\"], \"data\": \"%s\"}]",
-			     state->proposal_hex);
+	const struct state *state = scene->state;
+	char *hex = block_hex(state->block);
+	const struct json *answer =
+		scene_call(scene, "getblocktemplate",
+			   "[{\"mode\": \"proposal\", \"rules\": [\"segwit\"], \"data\": \"%s\"}]", hex);
 
-	if (!code && !json_is_null(answer))
-		code = diag_fail(diag, -EBADMSG, "getblocktemplate refused the proposal: %s",
-				 json_string(answer) ? json_string(answer) : "no reason given");
-	json_free(answer);
-	return code ? code : submit_act(scene, diag);
+	free(hex);
+	if (!json_is_null(answer))
+		scene_fail(scene, -EBADMSG, "getblocktemplate refused the proposal: %s",
+			   json_string(answer) ? json_string(answer) : "no reason given");
+	submit_act(scene);
 }
 
-static int
-proposal_expect(struct scene *scene, struct diag *diag)
+static void
+proposal_expect(struct scene *scene)
 {
-	struct state *state = scene->state;
-	struct json *block = NULL;
-	int code = blocks_get(scene, state->hashes[0], &block, diag);
+	const struct state *state = scene->state;
+	const struct json *block = blocks_get(scene, state->connected_hex[0]);
 
-	/* Whether and how often a temporary cache is filled is bitcoind's own business. */
+	/* Whether and how often bitcoind fills a temporary cache is its own business. */
 	expect_extra_kind(scene->expect, FINDING_DETAIL);
-	if (!code)
-		code = expect_connected_coins(scene, block, FINDING_DETAIL,
-					      "trying the proposal in a temporary cache", diag);
-	if (!code)
-		code = expect_block(scene, block, diag);
-	json_free(block);
-	return code;
+	blocks_expect_connected_coins(scene, block, FINDING_DETAIL,
+				      "trying the proposal in a temporary cache");
+	blocks_expect_block(scene, block);
 }
 
-const struct scenario sc_validation_block_connected_proposal = {
-	.name = "validation.block_connected.proposal",
-	.summary = "a proposal is not told as connected, the same block submitted is",
-	.subject = TP_VALIDATION_BLOCK_CONNECTED,
-	.tracepoints = JUDGED_ALL,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
+BLOCK_SCENARIO(proposal,
+	.summary = "a block proposal does not fire block_connected; the same block does when it is submitted",
+	.tracepoints = BLOCKS_AND_CACHE,
 	.prepare = proposal_prepare,
 	.act = proposal_act,
 	.expect = proposal_expect,
-	.clean = clean,
-};
+);
 
-/* invalid: a block that cannot be connected is not told; the next one is */
+/* invalid */
 
-static int
-invalid_act(struct scene *scene, struct diag *diag)
+static void
+invalid_act(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct block bad = {0};
-	char *reason = NULL;
-	int code = blocks_begin(scene, &bad, 1, diag);
 
-	if (!code)
-		code = block_finish(&bad, diag);
-	if (!code)
-		code = chain_submit(scene->node, scene->deadline, &bad, &reason, diag);
-	if (!code && (!reason || strcmp(reason, "bad-cb-amount")))
-		code = diag_fail(diag, -EBADMSG,
-				 "submitblock of a block that pays too much: want 'bad-cb-amount', got '%s'",
-				 reason ? reason : "accepted");
-	free(reason);
-	block_fini(&bad);
-	if (!code)
-		code = blocks_begin(scene, &state->block, 0, diag);
-	return code ? code : submit_act(scene, diag);
+	blocks_submit_refused(scene, blocks_begin(scene, 1), "bad-cb-amount", "a block that pays too much");
+	state->block = blocks_begin(scene, 0);
+	submit_act(scene);
 }
 
-const struct scenario sc_validation_block_connected_invalid = {
-	.name = "validation.block_connected.invalid",
-	.summary = "a block that pays too much is not told as connected, the one after it is",
-	.subject = TP_VALIDATION_BLOCK_CONNECTED,
-	.tracepoints = JUDGED_BLOCK,
-	.profile = &profile_default,
-	.state_sz = sizeof(struct state),
+BLOCK_SCENARIO(invalid,
+	.summary = "an overpaying block does not fire block_connected; the next block does",
+	.tracepoints = BLOCKS_ONLY,
 	.act = invalid_act,
-	.expect = expect_block_only,
-	.clean = clean,
-};
+	.expect = expect_blocks,
+);

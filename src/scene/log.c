@@ -11,11 +11,12 @@
 
 enum {
 	LOG_BYTES_MAX = 256 << 20,
-	/* Four figures, each rounded to 0.01 ms, and as many again for the clock's own grain. */
+	/* Four figures, each rounded to 0.01 ms, plus 1 us each for the clock's own resolution. */
 	TIMING_SLACK_US = 4 * 5 + 4,
 };
+#define DAY_US (INT64_C(24) * 3600 * 1000000)
 
-/* Walks lines: *line is the next one, *len its length; false at the end. */
+/* Steps through lines: *line is the next one, *len its length; false at the end. */
 static bool
 next_line(const char **at, const char **line, size_t *len)
 {
@@ -33,7 +34,7 @@ find_in(const char *line, size_t len, const char *what)
 	return memmem(line, len, what, strlen(what));
 }
 
-/* The line from at on as a string: sscanf would go on to the next line, and measure all of the log first. */
+/* The line from at on as a string: sscanf would go on to the next line, and take the length of the whole log first. */
 static const char *
 rest_of(const char *line, size_t len, const char *at, char out[64])
 {
@@ -46,7 +47,7 @@ rest_of(const char *line, size_t len, const char *at, char out[64])
 	return out;
 }
 
-/* "Sanity checks: 0.01ms": the figure behind the words, in us; -1 when the line does not have them. */
+/* "Sanity checks: 0.01ms": the figure after the words, in us; -1 when the line does not have them. */
 static int64_t
 figure_us(const char *line, size_t len, const char *words)
 {
@@ -61,53 +62,67 @@ figure_us(const char *line, size_t len, const char *words)
 	return (int64_t)(ms * 1000 + 0.5);
 }
 
+/* Of what bitcoind measures while it connects a block, the parts that block_connected's duration covers. */
+enum { SANITY, FORK, VERIFY, UNDO, PARTS };
+
+static void
+forget_parts(int64_t part_us[PARTS])
+{
+	for (int i = 0; i < PARTS; i++)
+		part_us[i] = -1;
+}
+
+static void
+read_parts(const char *line, size_t len, int64_t part_us[PARTS])
+{
+	int64_t us;
+
+	if (find_in(line, len, "- Load block from disk: "))
+		forget_parts(part_us);
+	if (find_in(line, len, "- Sanity checks: ")) {
+		/* Checking a block without connecting it logs the first parts as well: start anew. */
+		forget_parts(part_us);
+		part_us[SANITY] = figure_us(line, len, "- Sanity checks: ");
+	}
+	if (find_in(line, len, "- Fork checks: "))
+		part_us[FORK] = figure_us(line, len, "- Fork checks: ");
+	/* "- Verify 3 txins: 0.02ms" */
+	if (find_in(line, len, "- Verify "))
+		part_us[VERIFY] = figure_us(line, len, " txins: ");
+	if (find_in(line, len, "- Write undo data: "))
+		part_us[UNDO] = figure_us(line, len, "- Write undo data: ");
+	/* v23, whose lines do not name their category, logs one figure for undo data and index. */
+	us = find_in(line, len, "[bench]") ? -1 : figure_us(line, len, "- Index writing: ");
+	if (part_us[UNDO] < 0)
+		part_us[UNDO] = us;
+}
+
 int
 log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us)
 {
-	static const char *const parts[] = {"- Sanity checks: ", "- Fork checks: ", "- Verify ",
-					    "- Write undo data: "};
-	int64_t part_us[4] = {-1, -1, -1, -1};
+	int64_t part_us[PARTS];
 	const char *line;
 	size_t len;
-	int result = -ENOENT;
+	int err = -ENOENT;
 
 	*sum_us = 0;
+	forget_parts(part_us);
 	while (next_line(&log, &line, &len)) {
-		for (int i = 0; i < 4; i++) {
-			const char *at = find_in(line, len, parts[i]);
-			int64_t us;
+		int present = 0;
 
-			if (!at)
-				continue;
-			/* "Verify 3 txins: 0.02ms" */
-			us = i == 2 ? figure_us(at, len - (size_t)(at - line), " txins: ")
-				    : figure_us(line, len, parts[i]);
-			/* A check of a block that is not connected logs the first parts as well. */
-			if (i == 0)
-				part_us[1] = part_us[2] = part_us[3] = -1;
-			part_us[i] = us;
-		}
-		/* v23, whose lines do not name their category, tells of undo data and index together. */
-		if (part_us[3] < 0 && !find_in(line, len, "[bench]"))
-			part_us[3] = figure_us(line, len, "- Index writing: ");
-		if (find_in(line, len, "- Load block from disk: "))
-			part_us[0] = part_us[1] = part_us[2] = part_us[3] = -1;
+		read_parts(line, len, part_us);
 		if (!find_in(line, len, "UpdateTip: new best="))
 			continue;
-		/* Disconnecting the block above it makes a block the tip as well: that tells nothing of the time. */
-		bool connected = part_us[0] >= 0 || part_us[1] >= 0 || part_us[2] >= 0 || part_us[3] >= 0;
-		if (connected && find_in(line, len, hash_hex)) {
-			result = 0;
-			*sum_us = 0;
-			for (int i = 0; i < 4; i++) {
-				if (part_us[i] < 0)
-					result = -ENOENT;
-				*sum_us += part_us[i];
-			}
+		for (int i = 0; i < PARTS; i++)
+			present += part_us[i] >= 0;
+		/* A block also becomes the tip when the one above it is disconnected; then there are no parts. */
+		if (present && find_in(line, len, hash_hex)) {
+			err = present == PARTS ? 0 : -ENOENT;
+			*sum_us = part_us[SANITY] + part_us[FORK] + part_us[VERIFY] + part_us[UNDO];
 		}
-		part_us[0] = part_us[1] = part_us[2] = part_us[3] = -1;
+		forget_parts(part_us);
 	}
-	return result;
+	return err;
 }
 
 /* "2026-11-23T14:07:35.041480Z": microseconds of the day; -1 when there is no such stamp. */
@@ -121,6 +136,20 @@ stamp_us(const char *line, size_t len)
 	return ((int64_t)(hour * 3600 + minute * 60 + second)) * 1000000 + us;
 }
 
+/* From one stamp to another; -ENOENT: one is missing, -EAGAIN: they run backwards. */
+static int
+us_between(int64_t first_us, int64_t last_us, int64_t *us)
+{
+	*us = 0;
+	if (first_us < 0 || last_us < 0)
+		return -ENOENT;
+	*us = last_us - first_us;
+	/* At midnight the stamps start again; any other way back is a clock that was set. */
+	if (*us < -DAY_US / 2)
+		*us += DAY_US;
+	return *us < 0 ? -EAGAIN : 0;
+}
+
 int
 log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critical_bytes)
 {
@@ -131,35 +160,27 @@ log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critica
 	*least_us = 0;
 	*critical_bytes = -1;
 	while (next_line(&log, &line, &len)) {
-		const char *at = find_in(line, len, "Cache size (");
+		const char *size = find_in(line, len, "Cache size (");
 		bool is_coins = find_in(line, len, "write coins cache to disk");
 
-		if (at && find_in(line, len, "exceeds total space"))
-			if (sscanf(at, "Cache size (%" SCNd64 ")", &bytes) != 1)
-				bytes = -1;
+		if (size && find_in(line, len, "exceeds total space") &&
+		    sscanf(size, "Cache size (%" SCNd64 ")", &bytes) != 1)
+			bytes = -1;
 		if (find_in(line, len, "write block and undo data to disk started"))
 			first_us = stamp_us(line, len);
 		if (is_coins ? find_in(line, len, " started") : find_in(line, len, " to coin database..."))
 			last_us = stamp_us(line, len);
 		if (!is_coins || !find_in(line, len, "completed"))
 			continue;
-		/* Up to v30 the line says "write coins cache to disk (12 coins, 3.45KiB) completed" and is
-		 * written after the tracepoint was hit: the time that it tells is none that the duration has to
-		 * reach. */
+		/* Up to v30 the line reads "write coins cache to disk (12 coins, 3.45KiB) completed" and is written
+		 * after the tracepoint has fired, so the duration need not reach that time. */
 		if (find_in(line, len, " cached coins)"))
 			last_us = stamp_us(line, len);
 		if (seen++ == nth) {
-			if (first_us < 0 || last_us < 0)
-				return -ENOENT;
-			/* Over midnight the day's microseconds start again; any other way back is a clock that
-			 * was set. */
-			*least_us = last_us - first_us;
-			if (*least_us < -INT64_C(43200000000))
-				*least_us += INT64_C(86400000000);
-			if (*least_us < 0)
-				return -EAGAIN;
-			*critical_bytes = bytes;
-			return 0;
+			int err = us_between(first_us, last_us, least_us);
+
+			*critical_bytes = err ? -1 : bytes;
+			return err;
 		}
 		first_us = last_us = bytes = -1;
 	}
@@ -171,7 +192,7 @@ log_parse_cache(const char *log, struct cache_state *state)
 {
 	const char *line;
 	size_t len;
-	int result = -ENOENT;
+	int err = -ENOENT;
 
 	*state = (struct cache_state){0};
 	while (next_line(&log, &line, &len)) {
@@ -194,9 +215,9 @@ log_parse_cache(const char *log, struct cache_state *state)
 		};
 		if (state->least_bytes < 1)
 			state->least_bytes = 1;
-		result = 0;
+		err = 0;
 	}
-	return result;
+	return err;
 }
 
 size_t
@@ -254,138 +275,147 @@ log_texts_fini(struct log_texts *texts)
 	*texts = (struct log_texts){0};
 }
 
-static int
-read_log(struct scene *scene, uint64_t from, struct buf *log, struct diag *diag)
+/* Reads what was logged since a mark; log holds a string also after a failure, which gives false. The caller's to
+ * fini. */
+static bool
+read_log(struct scene *scene, uint64_t from, struct buf *log)
 {
 	buf_init(log, LOG_BYTES_MAX);
-	int code = node_log_read(scene->node, from, log, diag);
-
-	if (!code && !log->data)
+	if (scene_ok(scene))
+		scene->err = node_log_read(scene->node, from, log, &scene->diag);
+	if (log->overflow)
+		scene_fail(scene, -EFBIG, "log: bitcoind's debug.log is too long");
+	if (!log->data)
 		buf_puts(log, "");
-	if (!code && log->overflow)
-		code = diag_fail(diag, -EFBIG, "log: bitcoind's debug.log is too long");
-	return code;
+	return !scene->err;
 }
 
-int
-log_block_timing(struct scene *scene, const char *hash_hex, struct block_timing *timing, struct diag *diag)
+struct block_timing
+log_block_timing(struct scene *scene, const char *hash_hex)
 {
+	struct block_timing timing = {.least_ns = 0};
 	struct buf log;
-	int64_t sum_us;
-	int code = read_log(scene, scene->log_mark, &log, diag);
+	int64_t sum_us = 0;
 
-	if (!code)
-		code = log_parse_block_timing(log.data, hash_hex, &sum_us);
-	if (code == -ENOENT)
-		diag_fail(diag, code, "log: bitcoind's debug.log does not tell how long connecting %s took",
-			  hash_hex);
-	if (!code) {
-		timing->least_ns = sum_us > TIMING_SLACK_US ? (sum_us - TIMING_SLACK_US) * 1000 : 1;
-		timing->most_ns = (sum_us + TIMING_SLACK_US) * 1000;
+	if (read_log(scene, scene->log_mark, &log) && log_parse_block_timing(log.data, hash_hex, &sum_us))
+		scene_fail(scene, -ENOENT,
+			   "log: bitcoind's debug.log does not say how long connecting %s took", hash_hex);
+	if (scene_ok(scene)) {
+		timing.least_ns = sum_us > TIMING_SLACK_US ? (sum_us - TIMING_SLACK_US) * 1000 : 1;
+		timing.most_ns = (sum_us + TIMING_SLACK_US) * 1000;
 		snprintf(
-			timing->source, sizeof(timing->source),
-			"bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo data; in v23 index writing) sum up to %" PRId64
+			timing.source, sizeof(timing.source),
+			"bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo data; in v23 index writing) add up to %" PRId64
 			" us",
 			sum_us);
 	}
 	buf_fini(&log);
-	return code;
+	return timing;
 }
 
-int
-log_cache_state(struct scene *scene, struct cache_state *state, struct diag *diag)
+struct cache_state
+log_cache_state(struct scene *scene)
+{
+	struct cache_state state = {.coins = 0};
+	struct buf log;
+
+	if (read_log(scene, 0, &log) && log_parse_cache(log.data, &state))
+		scene_fail(scene, -ENOENT,
+			   "log: bitcoind's debug.log has no UpdateTip line with the size of the cache");
+	buf_fini(&log);
+	return state;
+}
+
+static bool
+has_words(struct scene *scene, const char *words)
 {
 	struct buf log;
-	int code = read_log(scene, 0, &log, diag);
+	bool found = read_log(scene, scene->log_mark, &log) && strstr(log.data, words);
 
-	if (!code) {
-		code = log_parse_cache(log.data, state);
-		if (code)
-			diag_fail(diag, code,
-				  "log: bitcoind's debug.log has no UpdateTip line with the cache's size");
-	}
 	buf_fini(&log);
-	return code;
+	return found;
 }
 
-int
-log_wait(struct scene *scene, const char *words, struct diag *diag)
+void
+log_wait(struct scene *scene, const char *words)
 {
 	for (;;) {
-		struct buf log;
-		/* What the node wrote before it ended is read as well. */
-		bool alive = node_is_alive(scene->node);
-		int code = read_log(scene, scene->log_mark, &log, diag);
-		bool found = !code && log.data && strstr(log.data, words);
+		/* Asked before reading, because what the node wrote before it ended counts too. */
+		bool alive = scene_ok(scene) && node_is_alive(scene->node);
 
-		buf_fini(&log);
-		if (code || found)
-			return code;
+		if (has_words(scene, words) || !scene_ok(scene))
+			return;
 		if (!alive)
-			return diag_fail(diag, -ECHILD, "log: '%s' was not logged: %s", words,
-					 node_end_text(scene->node));
-		if (node_is_interrupted(scene->node))
-			return diag_fail(diag, -EINTR, "log: '%s' was waited for: interrupted", words);
-		if (deadline_has_passed(scene->deadline))
-			return diag_fail(diag, -ETIMEDOUT, "log: '%s' was not logged in time", words);
-		clock_pause_ms(1, scene->deadline);
+			scene_fail(scene, -ECHILD, "log: '%s' was not logged: %s", words,
+				   node_end_text(scene->node));
+		else if (node_is_interrupted(scene->node))
+			scene_fail(scene, -EINTR, "log: interrupted while waiting for '%s'", words);
+		else if (deadline_has_passed(scene->deadline))
+			scene_fail(scene, -ETIMEDOUT, "log: '%s' was not logged in time", words);
+		else
+			clock_pause_ms(1, scene->deadline);
 	}
 }
 
-int
-log_flush(struct scene *scene, size_t nth, struct flush_timing *timing, struct diag *diag)
+struct flush_timing
+log_flush(struct scene *scene, size_t nth)
 {
+	struct flush_timing timing = {.critical_bytes = -1};
 	struct buf log;
-	int code = read_log(scene, scene->log_mark, &log, diag);
 
-	if (!code) {
-		code = log_parse_flush(log.data, nth, &timing->least_us, &timing->critical_bytes);
-		if (code == -EAGAIN)
-			diag_fail(diag, code,
-				  "log: the stamps in bitcoind's debug.log run backwards: the clock was set");
-		else if (code)
-			diag_fail(diag, code, "log: bitcoind's debug.log does not tell of flush number %zu",
-				  nth + 1);
+	if (read_log(scene, scene->log_mark, &log)) {
+		int err = log_parse_flush(log.data, nth, &timing.least_us, &timing.critical_bytes);
+
+		if (err == -EAGAIN)
+			scene_fail(
+				scene, err,
+				"log: the stamps in bitcoind's debug.log run backwards: the clock was set");
+		else if (err)
+			scene_fail(scene, err, "log: bitcoind's debug.log has no flush number %zu", nth + 1);
 	}
 	buf_fini(&log);
-	return code;
+	return timing;
 }
 
-int
-log_flushes(struct scene *scene, size_t *cnt, struct diag *diag)
+size_t
+log_flushes(struct scene *scene)
 {
 	struct buf log;
 	int64_t us, bytes;
-	int code = read_log(scene, scene->log_mark, &log, diag);
+	size_t cnt = 0;
 
-	*cnt = 0;
-	while (!code && !log_parse_flush(log.data, *cnt, &us, &bytes))
-		++*cnt;
+	if (read_log(scene, scene->log_mark, &log))
+		while (!log_parse_flush(log.data, cnt, &us, &bytes))
+			cnt++;
 	buf_fini(&log);
-	return code;
+	return cnt;
 }
 
-int
-log_selections(struct scene *scene, struct log_selection *selections, size_t max, size_t *cnt,
-	       struct diag *diag)
+size_t
+log_selections(struct scene *scene, struct log_selection *selections, size_t max)
 {
 	struct buf log;
-	int code = read_log(scene, scene->log_mark, &log, diag);
 
-	*cnt = code ? 0 : log_parse_selections(log.data, selections, max);
+	read_log(scene, scene->log_mark, &log);
+	size_t cnt = log_parse_selections(log.data, selections, max);
 	buf_fini(&log);
-	return code;
+	return cnt;
 }
 
-int
-log_misbehaviours(struct scene *scene, int64_t peer_id, struct log_texts *reasons, struct diag *diag)
+static void
+fini_texts(void *kept)
 {
-	struct buf log;
-	int code = read_log(scene, scene->log_mark, &log, diag);
+	log_texts_fini(kept);
+}
 
-	*reasons = (struct log_texts){0};
-	if (!code)
-		log_parse_misbehaviours(log.data, peer_id, reasons);
+const struct log_texts *
+log_misbehaviours(struct scene *scene, int64_t peer_id)
+{
+	struct log_texts *reasons = scene_keep(scene, sizeof(*reasons), fini_texts);
+	struct buf log;
+
+	read_log(scene, scene->log_mark, &log);
+	log_parse_misbehaviours(log.data, peer_id, reasons);
 	buf_fini(&log);
-	return code;
+	return reasons;
 }

@@ -1,5 +1,7 @@
-/* What the node's own log says of durations and sizes: the other side of the bounds of measures. Read with
- * -debug=bench and -logtimemicros, which every node here is started with. */
+/* Durations and sizes from the node's own log: what the bounds of measured arguments are taken from. Needs -debug=bench
+ * and -logtimemicros, which every node here is started with.
+ *
+ * After a failure everything is zero or empty. */
 #ifndef TPCHECK_SCENE_LOG_H
 #define TPCHECK_SCENE_LOG_H
 
@@ -9,49 +11,47 @@ struct block_timing {
 	int64_t least_ns, most_ns;
 	char source[256]; /* for expect_source */
 };
-/* How long the last connecting of that block since scene->log_mark took, as the log says in four parts (sanity and
- * fork checks, verifying, writing undo data; in v23 the index, too), each rounded to 0.01 ms. -ENOENT: the log lacks
- * one of them. */
-int log_block_timing(struct scene *scene, const char *hash_hex, struct block_timing *timing,
-		     struct diag *diag);
+/* How long it took to connect that block, the last time since scene->log_mark. The log has four parts (sanity checks,
+ * fork checks, verifying, writing undo data; in v23 the index as well), each rounded to 0.01 ms; all must be there. */
+struct block_timing log_block_timing(struct scene *scene, const char *hash_hex);
 
-/* The UTXO cache as the last "UpdateTip" line in the whole log describes it. */
+/* The UTXO cache as the last "UpdateTip" line of the whole log describes it. */
 struct cache_state {
 	int64_t coins;
-	int64_t least_bytes, most_bytes; /* the log says MiB with one digit behind the point */
+	int64_t least_bytes, most_bytes; /* the log has MiB with one decimal */
 };
-int log_cache_state(struct scene *scene, struct cache_state *state, struct diag *diag);
+struct cache_state log_cache_state(struct scene *scene);
 
 /* Flush number nth (from 0) since scene->log_mark. */
 struct flush_timing {
-	int64_t least_us;       /* from the log's stamps: first to last line of the flush */
-	int64_t critical_bytes; /* memory as the log says just before a flush for size; -1 when it does not */
+	int64_t least_us; /* from the log's stamps: first to last line of the flush */
+	int64_t critical_bytes; /* memory, as logged just before a flush of a cache that is too large; -1: not logged */
 };
-int log_flush(struct scene *scene, size_t nth, struct flush_timing *timing, struct diag *diag);
-/* Waits until the log since scene->log_mark has these words. -ETIMEDOUT, -EINTR, -ECHILD. */
-int log_wait(struct scene *scene, const char *words, struct diag *diag);
-/* How many flushes of the chain state the log since scene->log_mark tells of. */
-int log_flushes(struct scene *scene, size_t *cnt, struct diag *diag);
+struct flush_timing log_flush(struct scene *scene, size_t nth);
+/* How many flushes of the chain state there are since scene->log_mark. */
+size_t log_flushes(struct scene *scene);
 
-/* How the wallets chose coins for the transactions that they could make since scene->log_mark, in order, as far as
- * the log tells: *cnt, max at most. */
+/* Waits until the log since scene->log_mark has these words. Fails with -ETIMEDOUT, -EINTR, -ECHILD. */
+void log_wait(struct scene *scene, const char *words);
+
+/* How the wallets chose coins for the transactions that they were able to make since scene->log_mark, in order, as far
+ * as the log shows; returns how many, max at most. */
 struct log_selection {
 	char algorithm[32];
 	int64_t waste_sat;
 };
-int log_selections(struct scene *scene, struct log_selection *selections, size_t max, size_t *cnt,
-		   struct diag *diag);
+size_t log_selections(struct scene *scene, struct log_selection *selections, size_t max);
 
 struct log_texts {
 	char **items;
 	size_t cnt;
 };
-/* Why that peer misbehaved, each time since scene->log_mark: "" where the log names no reason. Needs -debug=net. The
- * caller's to log_texts_fini, also on failure. */
-int log_misbehaviours(struct scene *scene, int64_t peer_id, struct log_texts *reasons, struct diag *diag);
+/* The reason for each time that the peer misbehaved since scene->log_mark, "" where the log has none. Needs -debug=net.
+ * The scene's. */
+const struct log_texts *log_misbehaviours(struct scene *scene, int64_t peer_id);
 void log_texts_fini(struct log_texts *texts);
 
-/* For tests: the same from a text. -ENOENT: the log does not tell; -EAGAIN: its stamps run backwards. */
+/* For tests: the same from a text. -ENOENT: it is not there; -EAGAIN: the stamps run backwards. */
 int log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us);
 int log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critical_bytes);
 int log_parse_cache(const char *log, struct cache_state *state);

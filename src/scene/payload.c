@@ -5,10 +5,10 @@
 
 enum { SHORT_ID_SZ = 6 };
 
-void
-payload_init(struct buf *payload)
+struct buf *
+payload_new(struct scene *scene)
 {
-	buf_init(payload, P2P_PAYLOAD_MAX);
+	return scene_buf(scene, P2P_PAYLOAD_MAX);
 }
 
 void
@@ -61,7 +61,7 @@ payload_add_compact_block(struct buf *payload, const struct block *block, bool w
 	payload_add_noise(payload, (size_t)short_ids * SHORT_ID_SZ, short_ids);
 	tx_add_compact_size(payload, with_coinbase ? 1 : 0);
 	if (with_coinbase) {
-		tx_add_compact_size(payload, 0); /* its position */
+		tx_add_compact_size(payload, 0); /* its index in the block */
 		tx_serialize(&block->txs[0], true, payload);
 	}
 }

@@ -1,6 +1,7 @@
 #include "scene/peers.h"
 
 #include "base/xmem.h"
+#include "scene/abilities.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,129 +11,217 @@
 
 enum {
 	PATIENCE_MS = 2,
-	WIDE_ID = 300,     /* more than 8 bits, whatever joins before */
-	BURN_AT_ONCE = 40, /* far below -maxconnections: the node is slower to forget than we are to join */
+	WIDE_ID = 300,     /* more than 8 bits, with a margin */
+	BURN_AT_ONCE = 40, /* far below -maxconnections: the node forgets peers more slowly than we join */
 };
 
-int
-peers_begin(struct scene *scene, struct diag *diag)
+struct peer_list {
+	size_t cnt;
+	struct peer items[];
+};
+
+static void
+fini_peers(void *kept)
 {
-	return node_call(scene->node, scene->deadline, NULL, diag, "syncwithvalidationinterfacequeue", "[]");
+	struct peer_list *list = kept;
+
+	for (size_t i = 0; i < list->cnt; i++)
+		peer_drop(&list->items[i]);
 }
 
-int
-peer_connect(struct scene *scene, struct peer *peer, const char *from, struct diag *diag)
+struct peer *
+peers_new(struct scene *scene, size_t cnt)
 {
-	return p2p_connect(&peer->p2p, scene->node, from, NULL, scene->deadline, diag);
+	struct peer_list *list = scene_keep(scene, sizeof(*list) + cnt * sizeof(list->items[0]), fini_peers);
+
+	list->cnt = cnt;
+	return list->items;
 }
 
-int
-peers_ask_for(struct scene *scene, const char *type, const char *address, struct diag *diag)
+void
+peers_begin(struct scene *scene)
+{
+	scene_call(scene, "syncwithvalidationinterfacequeue", "[]");
+}
+
+/* Connecting. */
+
+void
+peer_connect(struct scene *scene, struct peer *peer, const char *from)
+{
+	if (scene_ok(scene))
+		scene->err = p2p_connect(&peer->p2p, scene->node, from, NULL, scene->deadline, &scene->diag);
+}
+
+void
+peers_ask_for(struct scene *scene, const char *type, const char *address)
 {
 	bool manual = !strcmp(type, "manual");
-	/* From v26 on the node would speak v2 (BIP324), which our peers do not, if it was not told otherwise. */
-	const char *v1 = node_version(scene->node) >= 260000 ? ", false" : "";
+	/* Our peers speak v1 only. */
+	const char *v1 = scene_has(scene, ABILITY_V2_TRANSPORT) ? ", false" : "";
 
-	return node_call(scene->node, scene->deadline, NULL, diag, manual ? "addnode" : "addconnection",
-			 "[\"%s\", \"%s\"%s]", address, manual ? "onetry" : type, v1);
+	scene_call(scene, manual ? "addnode" : "addconnection", "[\"%s\", \"%s\"%s]", address,
+		   manual ? "onetry" : type, v1);
 }
 
-int
-peer_call_in(struct scene *scene, struct peer *peer, const char *type, struct peer *waker, struct diag *diag)
+void
+peer_call_in(struct scene *scene, struct peer *peer, const char *type, struct peer *waker)
 {
 	char address[P2P_ADDRESS_SZ];
-	int code = p2p_listen(&peer->listener, scene->node, diag);
 
-	if (code)
-		return code;
+	if (scene_ok(scene))
+		scene->err = p2p_listen(&peer->listener, scene->node, &scene->diag);
+	if (!scene_ok(scene))
+		return;
 	snprintf(address, sizeof(address), "127.0.0.1:%u", p2p_listener_port(peer->listener));
-	code = peers_ask_for(scene, type, address, diag);
-	if (!code)
-		code = p2p_accept(&peer->p2p, peer->listener, scene->deadline, diag);
-	return code ? code : peer_wake(scene, waker, diag);
+	peers_ask_for(scene, type, address);
+	if (scene_ok(scene))
+		scene->err = p2p_accept(&peer->p2p, peer->listener, scene->deadline, &scene->diag);
+	if (waker)
+		peer_wake(scene, waker);
 }
 
-int
-peer_greet(struct scene *scene, struct peer *peer, const struct p2p_version *version, struct diag *diag)
+void
+peer_handshake(struct scene *scene, struct peer *peer, const struct p2p_version *version)
 {
-	int code = p2p_handshake(peer->p2p, version, scene->deadline, diag);
-
-	return code ? code : p2p_settle(peer->p2p, scene->deadline, diag);
+	if (scene_ok(scene))
+		scene->err = p2p_handshake(peer->p2p, version, scene->deadline, &scene->diag);
 }
 
-int
-peer_join(struct scene *scene, struct peer *peer, const char *from, const struct p2p_version *version,
-	  struct diag *diag)
+void
+peer_settle(struct scene *scene, struct peer *peer)
 {
-	int code = peer_connect(scene, peer, from, diag);
-
-	return code ? code : peer_greet(scene, peer, version, diag);
+	if (scene_ok(scene))
+		scene->err = p2p_settle(peer->p2p, scene->deadline, &scene->diag);
 }
 
-int
-peer_send(struct scene *scene, struct peer *peer, const char *type, const void *payload, size_t size,
-	  struct diag *diag)
+void
+peer_greet(struct scene *scene, struct peer *peer, const struct p2p_version *version)
 {
-	return p2p_send(peer->p2p, type, payload, size, scene->deadline, diag);
+	peer_handshake(scene, peer, version);
+	peer_settle(scene, peer);
 }
 
-int
+void
+peer_join(struct scene *scene, struct peer *peer, const char *from, const struct p2p_version *version)
+{
+	peer_connect(scene, peer, from);
+	peer_greet(scene, peer, version);
+}
+
+/* Messages. */
+
+size_t
+peer_message_cnt(const struct peer *peer)
+{
+	return peer->p2p ? p2p_cnt(peer->p2p) : 0;
+}
+
+void
+peer_send(struct scene *scene, struct peer *peer, const char *type, const void *payload, size_t size)
+{
+	if (scene_ok(scene))
+		scene->err = p2p_send(peer->p2p, type, payload, size, scene->deadline, &scene->diag);
+}
+
+struct p2p_message
+peer_wait(struct scene *scene, struct peer *peer, const char *type, size_t from)
+{
+	struct p2p_message message = {0};
+
+	if (scene_ok(scene))
+		scene->err = p2p_wait(peer->p2p, type, from, &message, scene->deadline, &scene->diag);
+	return message;
+}
+
+struct p2p_message
 peer_ask(struct scene *scene, struct peer *peer, const char *type, const void *payload, size_t size,
-	 const char *answer, struct p2p_message *message, struct diag *diag)
+	 const char *answer)
 {
-	size_t from = p2p_cnt(peer->p2p);
-	int code = peer_send(scene, peer, type, payload, size, diag);
+	size_t from = peer_message_cnt(peer);
 
-	return code ? code : p2p_wait(peer->p2p, answer, from, message, scene->deadline, diag);
+	peer_send(scene, peer, type, payload, size);
+	return peer_wait(scene, peer, answer, from);
 }
 
-int
-peer_send_buf(struct scene *scene, struct peer *peer, const char *type, struct buf *payload,
-	      struct diag *diag)
+void
+peer_send_buf(struct scene *scene, struct peer *peer, const char *type, const struct buf *payload)
 {
-	int code = peer_send(scene, peer, type, payload->data, payload->len, diag);
-
-	buf_fini(payload);
-	return code;
+	peer_send(scene, peer, type, payload->data, payload->len);
 }
 
-int
-peer_ask_buf(struct scene *scene, struct peer *peer, const char *type, struct buf *payload,
-	     const char *answer, struct diag *diag)
+struct p2p_message
+peer_ask_buf(struct scene *scene, struct peer *peer, const char *type, const struct buf *payload,
+	     const char *answer)
 {
-	int code = peer_ask(scene, peer, type, payload->data, payload->len, answer, NULL, diag);
-
-	buf_fini(payload);
-	return code;
+	return peer_ask(scene, peer, type, payload->data, payload->len, answer);
 }
 
-int
-peer_wake(struct scene *scene, struct peer *peer, struct diag *diag)
+void
+peer_send_bytes(struct scene *scene, struct peer *peer, const void *bytes, size_t len)
 {
-	return peer_send(scene, peer, "wake", "up", 2, diag);
+	if (scene_ok(scene))
+		scene->err = p2p_send_bytes(peer->p2p, bytes, len, scene->deadline, &scene->diag);
 }
 
-int
-peer_wait_closed(struct scene *scene, struct peer *peer, struct peer *waker, struct diag *diag)
+void
+peer_wake(struct scene *scene, struct peer *peer)
 {
-	int code = -ETIMEDOUT;
-
-	/* It may be about to decide so: woken too early it does not look again for a while. */
-	while (code == -ETIMEDOUT && !deadline_has_passed(scene->deadline)) {
-		code = peer_wake(scene, waker, diag);
-		if (!code)
-			code = p2p_wait_closed(peer->p2p, deadline_in_ms(PATIENCE_MS), diag);
-	}
-	return code;
+	peer_send(scene, peer, "wake", "up", 2);
 }
 
-int
-peer_sync(struct scene *scene, struct peer *peer, struct diag *diag)
+void
+peer_sync(struct scene *scene, struct peer *peer)
 {
-	return p2p_sync(peer->p2p, scene->deadline, diag);
+	if (scene_ok(scene))
+		scene->err = p2p_sync(peer->p2p, scene->deadline, &scene->diag);
 }
 
-/* What the node says of them. */
+/* Disconnecting. */
+
+void
+peer_close(struct peer *peer)
+{
+	if (peer->p2p)
+		p2p_close(peer->p2p);
+}
+
+void
+peer_drop(struct peer *peer)
+{
+	p2p_free(peer->p2p);
+	p2p_listener_free(peer->listener);
+	peer->p2p = NULL;
+	peer->listener = NULL;
+}
+
+/* The node may be about to decide to close the connection: woken too early, it does not look again for a while. */
+static void
+wake_until_closed(struct scene *scene, struct peer *peer, struct peer *waker)
+{
+	int err;
+
+	do {
+		peer_wake(scene, waker);
+		if (!scene_ok(scene))
+			return;
+		err = p2p_wait_closed(peer->p2p, deadline_in_ms(PATIENCE_MS), &scene->diag);
+	} while (err == -ETIMEDOUT && !deadline_has_passed(scene->deadline));
+	scene->err = err;
+}
+
+void
+peer_wait_closed(struct scene *scene, struct peer *peer, struct peer *waker)
+{
+	if (!scene_ok(scene))
+		return;
+	if (waker)
+		wake_until_closed(scene, peer, waker);
+	else
+		scene->err = p2p_wait_closed(peer->p2p, scene->deadline, &scene->diag);
+}
+
+/* What the node reports. */
 
 static const struct json *
 find_peer(const struct json *info, const char *address)
@@ -160,108 +249,97 @@ copy_string(char *out, size_t size, const struct json *json)
 	return text && (size_t)snprintf(out, size, "%s", text) < size;
 }
 
-int
-peers_learn(struct scene *scene, struct peer *peers, size_t cnt, struct diag *diag)
+static void
+learn(struct scene *scene, struct peer *peer, const struct json *info)
 {
-	struct json *info = NULL;
-	int code = node_call(scene->node, scene->deadline, &info, diag, "getpeerinfo", "[]");
+	const struct json *found = find_peer(info, address_of(peer));
 
-	for (size_t i = 0; i < cnt && !code; i++) {
-		struct peer *peer = &peers[i];
-		const struct json *found = find_peer(info, address_of(peer));
-
-		if (!found)
-			code = diag_fail(diag, -ENOENT, "peers: getpeerinfo does not tell of the peer %s",
-					 address_of(peer));
-		else if (!copy_string(peer->address, sizeof(peer->address), json_get(found, "addr")) ||
-			 !copy_string(peer->connection_type, sizeof(peer->connection_type),
-				      json_get(found, "connection_type")) ||
-			 !copy_string(peer->network, sizeof(peer->network), json_get(found, "network")) ||
-			 !json_i64(json_get(found, "id"), &peer->id) ||
-			 !json_i64(json_get(found, "conntime"), &peer->connected_s))
-			code = diag_fail(diag, -EBADMSG, "peers: getpeerinfo lacks something of the peer %s",
-					 address_of(peer));
-	}
-	json_free(info);
-	return code;
+	if (!found)
+		scene_fail(scene, -ENOENT, "peers: getpeerinfo does not list the peer %s", address_of(peer));
+	else if (!copy_string(peer->address, sizeof(peer->address), json_get(found, "addr")) ||
+		 !copy_string(peer->connection_type, sizeof(peer->connection_type),
+			      json_get(found, "connection_type")) ||
+		 !copy_string(peer->network, sizeof(peer->network), json_get(found, "network")) ||
+		 !json_i64(json_get(found, "id"), &peer->id) ||
+		 !json_i64(json_get(found, "conntime"), &peer->connected_s))
+		scene_fail(scene, -EBADMSG, "peers: getpeerinfo lacks a member of the peer %s",
+			   address_of(peer));
 }
+
+void
+peers_learn(struct scene *scene, struct peer *peers, size_t cnt)
+{
+	const struct json *info = scene_call(scene, "getpeerinfo", "[]");
+
+	for (size_t i = 0; i < cnt && scene_ok(scene); i++)
+		if (peers[i].p2p)
+			learn(scene, &peers[i], info);
+}
+
+static bool
+is_any_listed(struct scene *scene, const struct peer *peers, size_t cnt)
+{
+	const struct json *info = scene_call(scene, "getpeerinfo", "[]");
+
+	for (size_t i = 0; i < cnt; i++)
+		if (peers[i].p2p && find_peer(info, address_of(&peers[i])))
+			return true;
+	return false;
+}
+
+void
+peers_leave(struct scene *scene, struct peer *peers, size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++)
+		peer_close(&peers[i]);
+	for (size_t i = 0; i < cnt; i++)
+		if (peers[i].p2p)
+			peer_wait_closed(scene, &peers[i], NULL);
+	while (is_any_listed(scene, peers, cnt))
+		clock_pause_ms(1, scene->deadline);
+}
+
+void
+peers_raise_ids(struct scene *scene)
+{
+	struct peer *peers = peers_new(scene, BURN_AT_ONCE);
+	int64_t next = 0; /* id of the next peer; 0: not known */
+
+	while (next < WIDE_ID && scene_ok(scene)) {
+		/* The first round finds out. */
+		size_t cnt = next ? (size_t)(WIDE_ID - next) : 1;
+
+		cnt = cnt < BURN_AT_ONCE ? cnt : BURN_AT_ONCE;
+		for (size_t i = 0; i < cnt; i++)
+			peer_connect(scene, &peers[i], NULL);
+		if (!next) { /* an answer shows that the node has accepted it */
+			peer_handshake(scene, &peers[0], NULL);
+			peers_learn(scene, peers, 1);
+		}
+		next = next ? next + (int64_t)cnt : peers[0].id + 1;
+		for (size_t i = 0; i < cnt; i++)
+			peer_close(&peers[i]);
+		for (size_t i = 0; i < cnt; i++)
+			peer_wait_closed(scene, &peers[i], NULL);
+		if (next >= WIDE_ID)
+			peers_leave(scene, peers, cnt);
+		for (size_t i = 0; i < cnt; i++) {
+			peer_drop(&peers[i]);
+			peers[i] = (struct peer){0};
+		}
+	}
+}
+
+/* What must come. */
 
 void
 peers_mark(struct peer *peers, size_t cnt)
 {
 	for (size_t i = 0; i < cnt; i++) {
-		peers[i].mark = peers[i].p2p ? p2p_cnt(peers[i].p2p) : 0;
+		peers[i].mark = peer_message_cnt(&peers[i]);
 		peers[i].end = 0;
 	}
 }
-
-int
-peers_leave(struct scene *scene, struct peer *peers, size_t cnt, struct diag *diag)
-{
-	int code = 0;
-	bool listed = true;
-
-	for (size_t i = 0; i < cnt; i++)
-		if (peers[i].p2p)
-			p2p_close(peers[i].p2p);
-	for (size_t i = 0; i < cnt && !code; i++)
-		if (peers[i].p2p)
-			code = p2p_wait_closed(peers[i].p2p, scene->deadline, diag);
-	while (!code && listed) {
-		struct json *info = NULL;
-
-		code = node_call(scene->node, scene->deadline, &info, diag, "getpeerinfo", "[]");
-		listed = false;
-		for (size_t i = 0; i < cnt; i++)
-			listed |= peers[i].p2p && find_peer(info, address_of(&peers[i]));
-		json_free(info);
-		if (listed)
-			clock_pause_ms(1, scene->deadline);
-	}
-	return code;
-}
-
-void
-peers_fini(struct peer *peers, size_t cnt)
-{
-	for (size_t i = 0; i < cnt; i++) {
-		p2p_free(peers[i].p2p);
-		p2p_listener_free(peers[i].listener);
-		peers[i] = (struct peer){0};
-	}
-}
-
-int
-peers_raise_ids(struct scene *scene, struct diag *diag)
-{
-	struct peer peers[BURN_AT_ONCE] = {0};
-	int64_t next = 0;
-	int code = 0;
-
-	while (!code && next < WIDE_ID) {
-		/* The first round finds out. */
-		int64_t cnt = next ? WIDE_ID - next : 1;
-
-		cnt = cnt < BURN_AT_ONCE ? cnt : BURN_AT_ONCE;
-		for (int64_t i = 0; i < cnt && !code; i++)
-			code = peer_connect(scene, &peers[i], NULL, diag);
-		if (!code && !next) /* an answer shows that the node has accepted it */
-			code = p2p_handshake(peers[0].p2p, NULL, scene->deadline, diag);
-		if (!code && !next)
-			code = peers_learn(scene, peers, 1, diag);
-		next = next ? next + cnt : peers[0].id + 1;
-		for (int64_t i = 0; i < cnt && !code; i++)
-			p2p_close(peers[i].p2p);
-		for (int64_t i = 0; i < cnt && !code; i++)
-			code = p2p_wait_closed(peers[i].p2p, scene->deadline, diag);
-		if (!code && next >= WIDE_ID)
-			code = peers_leave(scene, peers, (size_t)cnt, diag);
-		peers_fini(peers, BURN_AT_ONCE);
-	}
-	return code;
-}
-
-/* Expectations. */
 
 void
 peer_expect_message(struct scene *scene, const struct peer *peer, const struct p2p_message *message)
@@ -269,7 +347,7 @@ peer_expect_message(struct scene *scene, const struct peer *peer, const struct p
 	bool sent = message->direction == P2P_SENT;
 	struct expected *e = expect_event(
 		scene->expect, sent ? TP_NET_INBOUND_MESSAGE : TP_NET_OUTBOUND_MESSAGE, FINDING_CONTRACT,
-		"'%s' %s peer %" PRId64, message->type, sent ? "of" : "to", peer->id);
+		"'%s' %s peer %" PRId64, message->type, sent ? "from" : "to", peer->id);
 
 	want_int(e, "peer_id", peer->id);
 	want_string(e, "address", peer->address);
@@ -279,35 +357,41 @@ peer_expect_message(struct scene *scene, const struct peer *peer, const struct p
 	want_bytes(e, "payload", message->payload, message->size);
 }
 
-/* All of a direction (or both: sent and received) since the marks, by time. */
+/* Index of the peer whose next message is the earliest of all; cnt when no message is left. */
+static size_t
+find_earliest(const struct peer *peers, size_t cnt, const size_t *next, struct p2p_message *earliest)
+{
+	size_t whose = cnt;
+
+	for (size_t i = 0; i < cnt; i++) {
+		size_t end = peers[i].end ? peers[i].end : peer_message_cnt(&peers[i]);
+
+		if (!peers[i].p2p || next[i] >= end)
+			continue;
+		struct p2p_message message = p2p_at(peers[i].p2p, next[i]);
+		if (whose == cnt || message.time_ns < earliest->time_ns) {
+			*earliest = message;
+			whose = i;
+		}
+	}
+	return whose;
+}
+
+/* All messages of one direction or both since the marks, by time. */
 static void
 expect_by_time(struct scene *scene, const struct peer *peers, size_t cnt, bool sent, bool received)
 {
 	size_t *next = xcalloc(cnt, sizeof(*next));
+	struct p2p_message message;
+	size_t whose;
 
 	for (size_t i = 0; i < cnt; i++)
 		next[i] = peers[i].mark;
 	expect_source(scene->expect, "what the peer sent and received, and getpeerinfo");
-	for (;;) {
-		struct p2p_message first = {.time_ns = UINT64_MAX};
-		size_t whose = cnt;
-
-		for (size_t i = 0; i < cnt; i++) {
-			const struct p2p_peer *p2p = peers[i].p2p;
-
-			if (!p2p || next[i] >= (peers[i].end ? peers[i].end : p2p_cnt(p2p)))
-				continue;
-			struct p2p_message message = p2p_at(p2p, next[i]);
-			if (message.time_ns < first.time_ns) {
-				first = message;
-				whose = i;
-			}
-		}
-		if (whose == cnt)
-			break;
+	while ((whose = find_earliest(peers, cnt, next, &message)) < cnt) {
 		next[whose]++;
-		if (first.direction == P2P_SENT ? sent : received)
-			peer_expect_message(scene, &peers[whose], &first);
+		if (message.direction == P2P_SENT ? sent : received)
+			peer_expect_message(scene, &peers[whose], &message);
 	}
 	free(next);
 }
@@ -324,7 +408,7 @@ peers_expect_lanes(struct scene *scene, const struct peer *peers, size_t cnt, en
 {
 	struct lane_select select = {.tracepoints = TP_BIT(TP_NET_INBOUND_MESSAGE)};
 
-	expect_lane(scene->expect, "messages of peers", sent, &select);
+	expect_lane(scene->expect, "messages from peers", sent, &select);
 	expect_by_time(scene, peers, cnt, true, false);
 	select.tracepoints = TP_BIT(TP_NET_OUTBOUND_MESSAGE);
 	expect_lane(scene->expect, "messages to peers", received, &select);

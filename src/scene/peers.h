@@ -1,14 +1,14 @@
-/* Peers in scenarios: joining and leaving the node, what the node says of them, and what the message tracepoints must
- * show of them.
+/* Peers in scenarios: joining and leaving the node, what the node reports about them, and the events that their
+ * messages must fire.
  *
- * Order. bitcoind handles all peers in one thread: a message that it takes in, then what it answers. So if the
- * scenario waits for each answer before it sends anything more, to whatever peer, the order of all messages in both
- * directions is known: it is the transcripts' (peers_expect_dialogue). Otherwise the order holds in each direction
- * (peers_expect_lanes).
+ * Order. bitcoind handles the messages of all peers in one thread: it takes in one message, then sends its answers. If
+ * a scenario waits for each answer before it sends anything else, by any peer, the order of all messages in both
+ * directions is therefore known: it is the order of the transcripts (peers_expect_dialogue). Otherwise each direction
+ * has an order of its own (peers_expect_lanes).
  *
- * Haste. bitcoind's threads look for work every 50 and 100 ms unless the network wakes them. What it does of itself,
- * such as sending a version to a peer that it has connected to, or closing a connection, is done at once when another
- * peer sends it something: see peer_wake. */
+ * Waking the node. bitcoind's threads look for work every 50 or 100 ms, unless the network wakes them. What the node
+ * does of its own accord, such as sending its version to a peer that it connected to, or closing a connection, it does
+ * at once when another peer sends something: see peer_wake. */
 #ifndef TPCHECK_SCENE_PEERS_H
 #define TPCHECK_SCENE_PEERS_H
 
@@ -16,72 +16,95 @@
 #include "scene/scenario.h"
 
 struct peer {
-	struct p2p_peer *p2p;
-	struct p2p_listener *listener; /* when the node connected to us */
-	size_t mark;                   /* what is expected begins here in the transcript; see peers_mark */
-	size_t end;                    /* and ends before this one; 0: with the last */
-	/* As getpeerinfo tells; see peers_learn. */
+	struct p2p_peer *p2p;          /* NULL until it is connected */
+	struct p2p_listener *listener; /* if the node connected to us */
+	size_t mark; /* where in the transcript the expected messages begin; see peers_mark */
+	size_t end;  /* and where they end (exclusive); 0: with the last one */
+	/* From getpeerinfo; see peers_learn. */
 	int64_t id;
-	char address[128]; /* set before, it is what the peer is found by; else p2p_address is */
+	char address[128]; /* set before, it is what the peer is found by; otherwise p2p_address is */
 	char connection_type[32];
 	char network[32];    /* "not_publicly_routable", "ipv4", ... */
 	int64_t connected_s; /* Unix time */
 };
 
-/* Whoever comes from here has the permission noban on a node of profile_default. */
+/* A peer from here has the permission noban on a node of profile_default. */
 #define PEER_NOBAN_ADDRESS "127.0.0.2"
 
-/* To be called before the first peer joins, when the last block is made: the node tells its peers of a block some time
- * after it has connected it, and those who came meanwhile as well. */
-int peers_begin(struct scene *scene, struct diag *diag);
+/* cnt peers, none of them connected. The scene frees them, which ends their connections. */
+struct peer *peers_new(struct scene *scene, size_t cnt);
+/* Call it after the last block is made and before the first peer joins: the node announces a block to its peers some
+ * time after it has connected it, also to those that have joined since. */
+void peers_begin(struct scene *scene);
+
+/* Connecting. */
+
 /* Connects to the node from an address (NULL: 127.0.0.1), without a handshake. */
-int peer_connect(struct scene *scene, struct peer *peer, const char *from, struct diag *diag);
-/* Asks the node to connect to an address: type as addconnection names it, or "manual". */
-int peers_ask_for(struct scene *scene, const char *type, const char *address, struct diag *diag);
-/* Lets the node connect: type as addconnection names it ("outbound-full-relay", ...), or "manual". waker is a peer
- * with a finished handshake, which wakes the node. Without a handshake. */
-int peer_call_in(struct scene *scene, struct peer *peer, const char *type, struct peer *waker,
-		 struct diag *diag);
-/* The handshake, and p2p_settle. */
-int peer_greet(struct scene *scene, struct peer *peer, const struct p2p_version *version, struct diag *diag);
+void peer_connect(struct scene *scene, struct peer *peer, const char *from);
+/* Makes the node try to connect to an address: type as addconnection names it ("outbound-full-relay", ...), or
+ * "manual". */
+void peers_ask_for(struct scene *scene, const char *type, const char *address);
+/* Makes the node connect to a port of ours on 127.0.0.1, without a handshake; type as for peers_ask_for. waker is a
+ * peer after its handshake, which wakes the node then; NULL: none does. */
+void peer_call_in(struct scene *scene, struct peer *peer, const char *type, struct peer *waker);
+/* The handshake; version may be NULL, see p2p_handshake. */
+void peer_handshake(struct scene *scene, struct peer *peer, const struct p2p_version *version);
+/* After a handshake: waits until the node has nothing left to say of its own accord; see p2p_settle. */
+void peer_settle(struct scene *scene, struct peer *peer);
+/* peer_handshake and peer_settle. */
+void peer_greet(struct scene *scene, struct peer *peer, const struct p2p_version *version);
 /* peer_connect and peer_greet. */
-int peer_join(struct scene *scene, struct peer *peer, const char *from, const struct p2p_version *version,
-	      struct diag *diag);
+void peer_join(struct scene *scene, struct peer *peer, const char *from, const struct p2p_version *version);
 
-int peer_send(struct scene *scene, struct peer *peer, const char *type, const void *payload, size_t size,
-	      struct diag *diag);
-/* Sends it and waits for an answer of that type. */
-int peer_ask(struct scene *scene, struct peer *peer, const char *type, const void *payload, size_t size,
-	     const char *answer, struct p2p_message *message, struct diag *diag);
-/* The same with a payload in a buffer, which they use up. */
-int peer_send_buf(struct scene *scene, struct peer *peer, const char *type, struct buf *payload,
-		  struct diag *diag);
-int peer_ask_buf(struct scene *scene, struct peer *peer, const char *type, struct buf *payload,
-		 const char *answer, struct diag *diag);
-/* Sends a message that has no answer, so that the node goes on at once with what it does of itself. */
-int peer_wake(struct scene *scene, struct peer *peer, struct diag *diag);
-/* Waits until the node has closed the peer's connection, with another peer to wake it. */
-int peer_wait_closed(struct scene *scene, struct peer *peer, struct peer *waker, struct diag *diag);
-/* See p2p_sync; it wakes the node as well. */
-int peer_sync(struct scene *scene, struct peer *peer, struct diag *diag);
+/* Messages. */
 
-/* Asks getpeerinfo, once for all of them, which have to be connected. */
-int peers_learn(struct scene *scene, struct peer *peers, size_t cnt, struct diag *diag);
-/* What is expected begins here, and ends with the last message. */
+/* How many the transcript has; 0 for a peer that was never connected. */
+size_t peer_message_cnt(const struct peer *peer);
+void peer_send(struct scene *scene, struct peer *peer, const char *type, const void *payload, size_t size);
+/* Waits for a message of that type at index from of the transcript or later. All zero after a failure. */
+struct p2p_message peer_wait(struct scene *scene, struct peer *peer, const char *type, size_t from);
+/* peer_send, then peer_wait for an answer of that type. */
+struct p2p_message peer_ask(struct scene *scene, struct peer *peer, const char *type, const void *payload,
+			    size_t size, const char *answer);
+/* The same with a payload in a buffer. */
+void peer_send_buf(struct scene *scene, struct peer *peer, const char *type, const struct buf *payload);
+struct p2p_message peer_ask_buf(struct scene *scene, struct peer *peer, const char *type,
+				const struct buf *payload, const char *answer);
+/* Sends bytes that need not be a message; they are not in the transcript. */
+void peer_send_bytes(struct scene *scene, struct peer *peer, const void *bytes, size_t len);
+/* Sends a message that has no answer, so that the node does at once what it does of its own accord. */
+void peer_wake(struct scene *scene, struct peer *peer);
+/* See p2p_sync; wakes the node as well. */
+void peer_sync(struct scene *scene, struct peer *peer);
+
+/* Disconnecting. */
+
+/* Ends our side of the connection, without waiting for the node to close it. Also after a failure. */
+void peer_close(struct peer *peer);
+/* Disconnects at once and discards the transcript; the node sees a reset if some of what it sent has not been read.
+ * Also after a failure. */
+void peer_drop(struct peer *peer);
+/* Waits until the node has closed the connection; waker is another peer, which wakes the node; NULL: none does. */
+void peer_wait_closed(struct scene *scene, struct peer *peer, struct peer *waker);
+/* Ends the connections and waits until the node has forgotten the peers. For the end of expect. */
+void peers_leave(struct scene *scene, struct peer *peers, size_t cnt);
+
+/* What the node reports. */
+
+/* Fills in what getpeerinfo reports, by one call, about those of them that were ever connected; they must still be. */
+void peers_learn(struct scene *scene, struct peer *peers, size_t cnt);
+/* Makes sure that the ids of peers that join later have more than 8 bits. */
+void peers_raise_ids(struct scene *scene);
+
+/* What must come. */
+
+/* The expected messages begin here, and end with the last one. */
 void peers_mark(struct peer *peers, size_t cnt);
-/* Ends the connections and waits until the node has forgotten them: to be called at the end of expect. */
-int peers_leave(struct scene *scene, struct peer *peers, size_t cnt, struct diag *diag);
-/* Frees; for clean. */
-void peers_fini(struct peer *peers, size_t cnt);
-
-/* Makes sure that a new peer's id has more than 8 bits. */
-int peers_raise_ids(struct scene *scene, struct diag *diag);
-
 /* The event of one message. */
 void peer_expect_message(struct scene *scene, const struct peer *peer, const struct p2p_message *message);
 /* All messages from the marks to the ends, in both directions, in one order, in the current lane. */
 void peers_expect_dialogue(struct scene *scene, const struct peer *peers, size_t cnt);
-/* The same in two lanes, one a direction, each with an order of its own or none: for all peers of a scenario. */
+/* The same in two lanes, one for each direction, which is ordered or not. peers are all peers of the scenario. */
 void peers_expect_lanes(struct scene *scene, const struct peer *peers, size_t cnt, enum lane_order sent,
 			enum lane_order received);
 

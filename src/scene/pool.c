@@ -5,6 +5,7 @@
 #include "base/xmem.h"
 #include "node/hash.h"
 #include "node/script.h"
+#include "scene/abilities.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,33 +15,25 @@
 
 enum {
 	HEX_MAX = 8 << 20,
-	SMALL_SAT = 20000, /* of the outputs but the last, which differ by their position */
+	SMALL_SAT = 20000, /* of all outputs but the last; they differ by their position */
 	MULTISIG_KEYS = 3,
 };
 
-void
-pool_clean(struct scene *scene)
+/* Making transactions */
+
+static void
+fini_pool_tx(void *kept)
 {
-	struct pool *pool = scene->state;
+	struct pool_tx *ptx = kept;
 
-	for (size_t i = 0; i < pool->txs_cnt; i++) {
-		tx_fini(&pool->txs[i]->tx);
-		free(pool->txs[i]);
-	}
-	free(pool->txs);
-	block_fini(&pool->block);
+	tx_fini(&ptx->tx);
 }
-
-/* Making them */
 
 struct pool_tx *
 pool_new(struct scene *scene, const char *name)
 {
-	struct pool *pool = scene->state;
-	struct pool_tx *ptx = xcalloc(1, sizeof(*ptx));
+	struct pool_tx *ptx = scene_keep(scene, sizeof(*ptx), fini_pool_tx);
 
-	pool->txs = xreallocarray(pool->txs, pool->txs_cnt + 1, sizeof(struct pool_tx *));
-	pool->txs[pool->txs_cnt++] = ptx;
 	ptx->name = name;
 	tx_init(&ptx->tx);
 	return ptx;
@@ -49,11 +42,11 @@ pool_new(struct scene *scene, const char *name)
 void
 pool_spend(struct pool_tx *ptx, const struct chain_coin *coin)
 {
-	tx_spend(&ptx->tx, coin);
+	blocks_spend(&ptx->tx, coin);
 	ptx->inputs_sat += coin->value_sat;
 }
 
-/* Without what prioritisetransaction put on it. */
+/* Without what prioritisetransaction added. */
 static int64_t
 find_fee(const struct pool_tx *ptx)
 {
@@ -68,39 +61,39 @@ void
 pool_pay(struct pool_tx *ptx, unsigned outputs, int64_t fee_sat)
 {
 	for (unsigned i = 1; i < outputs; i++)
-		tx_pay(&ptx->tx, SMALL_SAT + (int64_t)i);
-	tx_pay(&ptx->tx, find_fee(ptx) - fee_sat);
+		blocks_pay(&ptx->tx, SMALL_SAT + (int64_t)i);
+	blocks_pay(&ptx->tx, find_fee(ptx) - fee_sat);
 }
 
-int
-pool_make(struct scene *scene, struct pool_tx **ptx, const char *name, unsigned coins, unsigned outputs,
-	  int64_t fee_sat, struct diag *diag)
+struct pool_tx *
+pool_make(struct scene *scene, const char *name, unsigned coins, unsigned outputs, int64_t fee_sat)
 {
-	int code = 0;
+	struct pool_tx *ptx = pool_new(scene, name);
 
-	*ptx = pool_new(scene, name);
-	for (unsigned i = 0; i < coins && !code; i++) {
-		struct chain_coin coin;
+	for (unsigned i = 0; i < coins; i++) {
+		struct chain_coin coin = coins_take_small(scene);
 
-		code = blocks_take_small_coin(scene, &coin, diag);
-		if (!code)
-			pool_spend(*ptx, &coin);
+		pool_spend(ptx, &coin);
 	}
-	if (!code)
-		pool_pay(*ptx, outputs, fee_sat);
-	return code;
+	pool_pay(ptx, outputs, fee_sat);
+	return ptx;
+}
+
+struct pool_tx *
+pool_spender(struct scene *scene, const char *name, struct chain_coin coin, unsigned outputs, int64_t fee_sat)
+{
+	struct pool_tx *ptx = pool_new(scene, name);
+
+	pool_spend(ptx, &coin);
+	pool_pay(ptx, outputs, fee_sat);
+	return ptx;
 }
 
 struct pool_tx *
 pool_child(struct scene *scene, const char *name, const struct pool_tx *parent, uint32_t idx,
 	   unsigned outputs, int64_t fee_sat)
 {
-	struct pool_tx *ptx = pool_new(scene, name);
-	struct chain_coin coin = tx_coin(&parent->tx, idx);
-
-	pool_spend(ptx, &coin);
-	pool_pay(ptx, outputs, fee_sat);
-	return ptx;
+	return pool_spender(scene, name, blocks_coin_of(&parent->tx, idx), outputs, fee_sat);
 }
 
 struct pool_tx *
@@ -121,42 +114,20 @@ pool_rival(struct scene *scene, const char *name, struct pool_tx *const *others,
 }
 
 static void
-move_value(struct pool_tx *ptx, uint32_t from_idx, int64_t value_sat, const struct buf *script)
+move_value(struct pool_tx *ptx, uint32_t from_idx, int64_t value_sat, const void *script, size_t len)
 {
 	ptx->tx.outputs[from_idx].value_sat -= value_sat;
-	tx_add_output(&ptx->tx, value_sat, script->data, script->len);
+	tx_add_output(&ptx->tx, value_sat, script, len);
 }
 
-/* The hash is RIPEMD-160 of SHA-256 of script_op_true. */
+/* P2SH: OP_HASH160, RIPEMD-160 of SHA-256 of script_op_true, OP_EQUAL. */
 void
 pool_add_bare(struct pool_tx *ptx, uint32_t from_idx, int64_t value_sat)
 {
-	static const uint8_t p2sh[] = {SCRIPT_OP_HASH160,
-				       20,
-				       0xda,
-				       0x17,
-				       0x45,
-				       0xe9,
-				       0xb5,
-				       0x49,
-				       0xbd,
-				       0x0b,
-				       0xfa,
-				       0x1a,
-				       0x56,
-				       0x99,
-				       0x71,
-				       0xc7,
-				       0x7e,
-				       0xba,
-				       0x30,
-				       0xcd,
-				       0x5a,
-				       0x4b,
-				       0x87};
-	struct buf script = {.data = (char *)p2sh, .len = sizeof(p2sh)};
+	static const uint8_t p2sh[] = {0xa9, 20,   0xda, 0x17, 0x45, 0xe9, 0xb5, 0x49, 0xbd, 0x0b, 0xfa, 0x1a,
+				       0x56, 0x99, 0x71, 0xc7, 0x7e, 0xba, 0x30, 0xcd, 0x5a, 0x4b, 0x87};
 
-	move_value(ptx, from_idx, value_sat, &script);
+	move_value(ptx, from_idx, value_sat, p2sh, sizeof(p2sh));
 }
 
 void
@@ -164,7 +135,7 @@ pool_spend_bare(struct pool_tx *ptx, const struct chain_coin *coin)
 {
 	struct tx_input *input = tx_add_input(&ptx->tx, coin->txid_wire, coin->idx, TX_SEQUENCE_RBF);
 
-	tx_set_script_sig(input, "\x01\x51", 2);
+	tx_set_script_sig(input, "\x01\x51", 2); /* pushes script_op_true */
 	ptx->inputs_sat += coin->value_sat;
 }
 
@@ -180,23 +151,15 @@ pool_add_multisig(struct pool_tx *ptx, uint32_t from_idx, int64_t value_sat)
 	}
 	buf_init(&script, 1 << 10);
 	script_add_multisig(&script, 1, (const uint8_t(*)[33])keys, MULTISIG_KEYS);
-	move_value(ptx, from_idx, value_sat, &script);
+	move_value(ptx, from_idx, value_sat, script.data, script.len);
 	buf_fini(&script);
 	ptx->sigops_cost += POOL_MULTISIG_SIGOPS;
-}
-
-bool
-pool_may_child_pay(const struct scene *scene)
-{
-	int version = node_version(scene->node);
-
-	return version < 260000 || version >= 280000;
 }
 
 void
 pool_let_child_pay(const struct scene *scene, struct pool_tx *parent, struct pool_tx *child)
 {
-	if (node_version(scene->node) < 280000)
+	if (!scene_has(scene, ABILITY_TRUC))
 		return;
 	parent->tx.version = child->tx.version = 3;
 	tx_txid(&parent->tx, child->tx.inputs[0].prev_txid_wire);
@@ -215,19 +178,20 @@ pool_set_witness(struct pool_tx *ptx, const void *item, size_t len)
 	tx_add_witness(input, item, len);
 }
 
-/* Using the node */
-
-int
-pool_set_time(struct scene *scene, uint64_t time, struct diag *diag)
+struct chain_coin
+pool_coinbase(struct scene *scene, uint32_t height)
 {
-	struct pool *pool = scene->state;
+	struct chain_coin coin = {.height = 0};
 
-	pool->now = time;
-	return node_call(scene->node, scene->deadline, NULL, diag, "setmocktime", "[%" PRIu64 "]", time);
+	if (scene_ok(scene))
+		scene->err = chain_coinbase(scene->node, scene->deadline, height, &coin, &scene->diag);
+	return scene->err ? (struct chain_coin){.height = 0} : coin;
 }
 
-int
-pool_prioritise(struct scene *scene, struct pool_tx *ptx, int64_t delta_sat, struct diag *diag)
+/* Using the node */
+
+void
+pool_prioritise(struct scene *scene, struct pool_tx *ptx, int64_t delta_sat)
 {
 	uint8_t txid_wire[32];
 	char txid_hex[65];
@@ -235,27 +199,33 @@ pool_prioritise(struct scene *scene, struct pool_tx *ptx, int64_t delta_sat, str
 	tx_txid(&ptx->tx, txid_wire);
 	format_hash(txid_wire, txid_hex);
 	ptx->delta_sat += delta_sat;
-	return node_call(scene->node, scene->deadline, NULL, diag, "prioritisetransaction",
-			 "[\"%s\", 0, %" PRId64 "]", txid_hex, delta_sat);
+	scene_call(scene, "prioritisetransaction", "[\"%s\", 0, %" PRId64 "]", txid_hex, delta_sat);
 }
 
-int
-pool_send(struct scene *scene, struct pool_tx *ptx, struct diag *diag)
+static void
+note_entry_time(const struct scene *scene, struct pool_tx *ptx)
 {
-	ptx->entry_time = ((struct pool *)scene->state)->now;
-	int code = chain_send(scene->node, scene->deadline, &ptx->tx, diag);
-	return code ? diag_prefix(diag, code, "%s", ptx->name) : 0;
+	ptx->entry_time = (uint64_t)scene->node_time;
 }
 
-int
-pool_send_at(struct scene *scene, struct pool_tx *ptx, uint64_t time, struct diag *diag)
+void
+pool_send(struct scene *scene, struct pool_tx *ptx)
 {
-	int code = pool_set_time(scene, time, diag);
-
-	return code ? code : pool_send(scene, ptx, diag);
+	note_entry_time(scene, ptx);
+	if (!scene_ok(scene))
+		return;
+	scene->err = chain_send(scene->node, scene->deadline, &ptx->tx, &scene->diag);
+	scene_prefix(scene, "%s", ptx->name);
 }
 
-/* RPC tells "reason, what else there is to say", and no reason has a comma in it. */
+void
+pool_send_at(struct scene *scene, struct pool_tx *ptx, uint64_t time)
+{
+	scene_set_time(scene, (int64_t)time);
+	pool_send(scene, ptx);
+}
+
+/* RPC answers "reason, details", and no reason has a comma in it. */
 static void
 set_reason(struct pool_tx *ptx, const char *text)
 {
@@ -264,131 +234,103 @@ set_reason(struct pool_tx *ptx, const char *text)
 	snprintf(ptx->reason, sizeof(ptx->reason), "%.*s", end ? (int)(end - text) : (int)strlen(text), text);
 }
 
-int
-pool_send_refused(struct scene *scene, struct pool_tx *ptx, struct diag *diag)
+void
+pool_send_refused(struct scene *scene, struct pool_tx *ptx)
 {
 	char *hex = tx_hex(&ptx->tx);
-	int code =
-		node_call(scene->node, scene->deadline, NULL, diag, "sendrawtransaction", "[\"%s\", 0]", hex);
 
-	free(hex);
-	if (!code)
-		return diag_fail(diag, -EBADMSG, "sendrawtransaction took %s, which it had to refuse",
-				 ptx->name);
-	if (code == -EREMOTEIO)
+	note_entry_time(scene, ptx);
+	if (scene_call_succeeds(scene, "sendrawtransaction", "[\"%s\", 0]", hex))
+		scene_fail(scene, -EBADMSG, "pool: sendrawtransaction accepted %s, which it must reject",
+			   ptx->name);
+	else if (scene_ok(scene))
 		set_reason(ptx, node_rpc_message(scene->node));
-	return code == -EREMOTEIO ? 0 : code;
+	free(hex);
 }
 
-/* "\"...\", \"...\"": all of them as hex; the caller's to free. */
-static char *
-hex_list(struct pool_tx *const *ptxs, size_t cnt)
+/* "\"...\", \"...\"": all of them in hex, one at least. The scene's. */
+static const char *
+hex_list(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt)
 {
-	struct buf list;
+	struct buf *list = scene_buf(scene, HEX_MAX);
 
-	buf_init(&list, HEX_MAX);
 	for (size_t i = 0; i < cnt; i++) {
 		char *hex = tx_hex(&ptxs[i]->tx);
 
-		buf_printf(&list, "%s\"%s\"", i ? ", " : "", hex);
+		buf_printf(list, "%s\"%s\"", i ? ", " : "", hex);
 		free(hex);
 	}
-	return buf_take(&list);
-}
-
-int
-pool_submit_package(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, bool accepted,
-		    struct diag *diag)
-{
-	struct json *answer = NULL;
-	char *hexes = hex_list(ptxs, cnt);
-	int code = node_call(scene->node, scene->deadline, &answer, diag, "submitpackage", "[[%s]]", hexes);
-	const char *message = json_string(json_get(answer, "package_msg"));
-
-	for (size_t i = 0; i < cnt; i++)
-		ptxs[i]->entry_time = ((struct pool *)scene->state)->now;
-	/* Up to v25 there is no message, and a refusal is an error. */
-	if (code == -EREMOTEIO && !accepted)
-		code = 0;
-	else if (!code && (!message || !strcmp(message, "success")) != accepted)
-		code = diag_fail(diag, -EBADMSG, "submitpackage of %s and more: want %s, got '%s'",
-				 ptxs[0]->name, accepted ? "'success'" : "a refusal",
-				 message ? message : "no message");
-	free(hexes);
-	json_free(answer);
-	return code;
-}
-
-int
-pool_try(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, bool accepted, struct diag *diag)
-{
-	struct json *answer = NULL;
-	char *hexes = hex_list(ptxs, cnt);
-	int code = node_call(scene->node, scene->deadline, &answer, diag, "testmempoolaccept", "[[%s], 0]",
-			     hexes);
-
-	for (size_t i = 0; i < cnt && !code; i++) {
-		const struct json *result = json_at(answer, i);
-		const char *reason = json_string(json_get(result, "reject-reason"));
-		bool allowed = false;
-
-		if (json_bool(json_get(result, "allowed"), &allowed) && allowed != accepted)
-			code = diag_fail(diag, -EBADMSG, "testmempoolaccept of %s: want it %s, got '%s'",
-					 ptxs[i]->name, accepted ? "allowed" : "refused",
-					 reason ? reason : "no reason");
-		if (reason)
-			set_reason(ptxs[i], reason);
-	}
-	free(hexes);
-	json_free(answer);
-	return code;
-}
-
-int
-pool_mine(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, char hash_hex[65], struct diag *diag)
-{
-	struct json *answer = NULL;
-	char *hexes = hex_list(ptxs, cnt), script_hex[2 * SCRIPT_P2WSH_SZ + 1];
-
-	format_hex(script_p2wsh_op_true, SCRIPT_P2WSH_SZ, script_hex);
-	int code = node_call(scene->node, scene->deadline, &answer, diag, "generateblock",
-			     "[\"raw(%s)\", [%s]]", script_hex, hexes);
-	const char *got = json_string(json_get(answer, "hash"));
-	if (!code && (!got || strlen(got) != 64))
-		code = diag_fail(diag, -EBADMSG, "generateblock does not tell the block's hash");
-	if (!code && hash_hex)
-		memcpy(hash_hex, got, 65);
-	free(hexes);
-	json_free(answer);
-	return code;
-}
-
-int
-pool_clear(struct scene *scene, struct diag *diag)
-{
-	struct pool *pool = scene->state;
-	int code = pool->now ? pool_set_time(scene, 0, diag) : 0;
-
-	return code ? code : blocks_mine(scene, 1, diag);
-}
-
-/* What must come */
-
-static int
-compare_ids(const void *left, const void *right)
-{
-	uint8_t ids_wire[2][32];
-
-	tx_txid(&(*(struct pool_tx *const *)left)->tx, ids_wire[0]);
-	tx_txid(&(*(struct pool_tx *const *)right)->tx, ids_wire[1]);
-	return memcmp(ids_wire[0], ids_wire[1], 32);
+	return list->data;
 }
 
 void
-pool_sort(struct pool_tx **ptxs, size_t cnt)
+pool_submit_package(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, bool accepted)
 {
-	qsort(ptxs, cnt, sizeof(*ptxs), compare_ids);
+	struct json *answer = NULL;
+
+	for (size_t i = 0; i < cnt; i++)
+		note_entry_time(scene, ptxs[i]);
+	if (!scene_ok(scene))
+		return;
+	/* Up to v25 a rejection is an error, and success has no message. */
+	int err = node_call(scene->node, scene->deadline, &answer, &scene->diag, "submitpackage", "[[%s]]",
+			    hex_list(scene, ptxs, cnt));
+	const char *message = json_string(json_get(answer, "package_msg"));
+	const bool success = !err && (!message || !strcmp(message, "success"));
+	scene->err = err == -EREMOTEIO && !accepted ? 0 : err;
+	if (success != accepted)
+		scene_fail(scene, -EBADMSG, "pool: submitpackage of %s and others: want %s, got '%s'",
+			   ptxs[0]->name, accepted ? "'success'" : "a rejection",
+			   message ? message : "no message");
+	json_free(answer);
 }
+
+void
+pool_try(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, bool accepted)
+{
+	const struct json *answer =
+		scene_call(scene, "testmempoolaccept", "[[%s], 0]", hex_list(scene, ptxs, cnt));
+
+	for (size_t i = 0; i < cnt; i++) {
+		const struct json *result = json_at(answer, i);
+		const char *reason = json_string(json_get(result, "reject-reason"));
+		bool allowed; /* absent for some transactions of a rejected package */
+
+		json_bool(json_get(result, "allowed"), &allowed);
+		if (allowed != accepted)
+			scene_fail(scene, -EBADMSG, "pool: testmempoolaccept of %s: want it %s, got '%s'",
+				   ptxs[i]->name, accepted ? "allowed" : "rejected",
+				   reason ? reason : "no reason");
+		if (reason)
+			set_reason(ptxs[i], reason);
+	}
+}
+
+void
+pool_mine(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, char hash_hex[65])
+{
+	uint8_t hash_wire[32] = {0};
+	char script_hex[2 * SCRIPT_P2WSH_SZ + 1];
+
+	format_hex(script_p2wsh_op_true, SCRIPT_P2WSH_SZ, script_hex);
+	const struct json *answer = scene_call(scene, "generateblock", "[\"raw(%s)\", [%s]]", script_hex,
+					       hex_list(scene, ptxs, cnt));
+	const char *got = json_string(json_get(answer, "hash"));
+	if (!got || !parse_hash(got, hash_wire))
+		scene_fail(scene, -EBADMSG, "pool: generateblock's answer lacks the hash of the block");
+	if (hash_hex)
+		format_hash(hash_wire, hash_hex);
+}
+
+void
+pool_clear(struct scene *scene)
+{
+	if (scene->node_time)
+		scene_set_time(scene, 0);
+	blocks_mine(scene, 1);
+}
+
+/* What must come */
 
 static void
 want_txid(struct scene *scene, struct expected *e, const char *argument, const struct pool_tx *ptx)
@@ -396,11 +338,11 @@ want_txid(struct scene *scene, struct expected *e, const char *argument, const s
 	uint8_t txid_wire[32];
 
 	tx_txid(&ptx->tx, txid_wire);
-	expect_source(scene->expect, "%s as it was sent: its id without witness", ptx->name);
+	expect_source(scene->expect, "%s as it was sent: its txid", ptx->name);
 	want_hash(e, argument, txid_wire);
 }
 
-/* adjusted says whether it is that of its signature operations. */
+/* adjusted: whether its signature operations determine it. */
 static int64_t
 find_vsize(const struct pool_tx *ptx, bool *adjusted)
 {
@@ -410,7 +352,7 @@ find_vsize(const struct pool_tx *ptx, bool *adjusted)
 	return ((*adjusted ? least : weight) + 3) / 4;
 }
 
-/* That signature operations make a transaction larger is Bitcoin Core's policy; the document does not tell. */
+/* That signature operations make a transaction larger is policy, and not documented. */
 static void
 want_vsize(struct scene *scene, struct expected *e, const char *argument, const struct pool_tx *ptx)
 {
@@ -424,12 +366,12 @@ want_vsize(struct scene *scene, struct expected *e, const char *argument, const 
 		want_kind(e, FINDING_DETAIL);
 }
 
-/* The document does not tell whether what prioritisetransaction put on a fee is in it. */
+/* Whether a fee includes what prioritisetransaction added is not documented. */
 static void
 want_fee(struct scene *scene, struct expected *e, const char *argument, const struct pool_tx *ptx)
 {
 	expect_source(scene->expect, "%s as it was sent: its inputs less its outputs%s", ptx->name,
-		      ptx->delta_sat ? ", without what prioritisetransaction put on it" : "");
+		      ptx->delta_sat ? ", without what prioritisetransaction added" : "");
 	want_int(e, argument, find_fee(ptx));
 	if (ptx->delta_sat)
 		want_kind(e, FINDING_DETAIL);
@@ -443,7 +385,7 @@ want_entry_time(struct scene *scene, struct expected *e, const char *argument, c
 }
 
 void
-expect_added(struct scene *scene, const struct pool_tx *ptx)
+pool_expect_added(struct scene *scene, const struct pool_tx *ptx)
 {
 	expect_source(scene->expect, "%s as it was sent", ptx->name);
 	struct expected *e = expect_event(scene->expect, TP_MEMPOOL_ADDED, FINDING_CONTRACT, "%s", ptx->name);
@@ -454,7 +396,7 @@ expect_added(struct scene *scene, const struct pool_tx *ptx)
 }
 
 void
-expect_removed(struct scene *scene, const struct pool_tx *ptx, const char *reason)
+pool_expect_removed(struct scene *scene, const struct pool_tx *ptx, const char *reason)
 {
 	expect_source(scene->expect, "%s as it was sent", ptx->name);
 	struct expected *e =
@@ -464,15 +406,45 @@ expect_removed(struct scene *scene, const struct pool_tx *ptx, const char *reaso
 	want_vsize(scene, e, "vsize", ptx);
 	want_fee(scene, e, "fee", ptx);
 	want_entry_time(scene, e, "entry_time", ptx);
-	expect_source(scene->expect, "the reason that Bitcoin Core gives to this cause");
+	expect_source(scene->expect, "the reason that Bitcoin Core gives for this cause");
 	want_string(e, "reason", reason);
 }
 
-/* Sorted as numbers, which the display order's digits are. */
 static int
-compare_hashes(const void *left, const void *right)
+compare_ids(const void *left, const void *right)
 {
-	const uint8_t *l = left, *r = right;
+	uint8_t ids_wire[2][32];
+
+	tx_txid(&(*(struct pool_tx *const *)left)->tx, ids_wire[0]);
+	tx_txid(&(*(struct pool_tx *const *)right)->tx, ids_wire[1]);
+	return memcmp(ids_wire[0], ids_wire[1], 32);
+}
+
+/* A copy of the array in the order in which they go when they go together; the caller's to free. */
+static struct pool_tx **
+sort(struct pool_tx *const *ptxs, size_t cnt)
+{
+	struct pool_tx **sorted = xcalloc(cnt, sizeof(*sorted));
+
+	memcpy(sorted, ptxs, cnt * sizeof(*sorted));
+	qsort(sorted, cnt, sizeof(*sorted), compare_ids);
+	return sorted;
+}
+
+void
+pool_expect_all_removed(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, const char *reason)
+{
+	struct pool_tx **sorted = sort(ptxs, cnt);
+
+	for (size_t i = 0; i < cnt; i++)
+		pool_expect_removed(scene, sorted[i], reason);
+	free(sorted);
+}
+
+int
+pool_compare_hashes(const void *left_wire, const void *right_wire)
+{
+	const uint8_t *l = left_wire, *r = right_wire;
 
 	for (int i = 31; i >= 0; i--)
 		if (l[i] != r[i])
@@ -487,26 +459,21 @@ hash_package(struct pool_tx *const *ptxs, size_t cnt, uint8_t hash_wire[32])
 
 	for (size_t i = 0; i < cnt; i++)
 		tx_wtxid(&ptxs[i]->tx, wtxids_wire[i]);
-	qsort(wtxids_wire, cnt, sizeof(*wtxids_wire), compare_hashes);
+	qsort(wtxids_wire, cnt, sizeof(*wtxids_wire), pool_compare_hashes);
 	hash_sha256(wtxids_wire, cnt * sizeof(*wtxids_wire), hash_wire);
 	free(wtxids_wire);
 }
 
-void
-expect_replaced(struct scene *scene, const struct pool_tx *old, struct pool_tx *const *by, size_t by_cnt)
+/* The arguments about what replaces, a transaction or a package. */
+static void
+want_replacement(struct scene *scene, struct expected *e, struct pool_tx *const *by, size_t by_cnt)
 {
-	/* Up to v28 what prioritisetransaction put on the fee was not in it. */
-	bool modified = node_version(scene->node) >= 290000, adjusted = false, prioritised = false;
+	/* Up to v28 the fee does not include what prioritisetransaction added. */
+	const bool modified = scene_has(scene, ABILITY_REPLACED_PACKAGES), is_txid = by_cnt == 1;
+	const char *name = is_txid ? by[0]->name : "the package";
+	bool adjusted = false, prioritised = false;
 	int64_t vsize = 0, fee_sat = 0;
 
-	expect_source(scene->expect, "%s and what took its place, as they were sent", old->name);
-	struct expected *e =
-		expect_event(scene->expect, TP_MEMPOOL_REPLACED, FINDING_CONTRACT, "%s", old->name);
-
-	want_txid(scene, e, "replaced_txid", old);
-	want_vsize(scene, e, "replaced_vsize", old);
-	want_fee(scene, e, "replaced_fee", old);
-	want_entry_time(scene, e, "replaced_entry_time", old);
 	for (size_t i = 0; i < by_cnt; i++) {
 		bool this_one;
 
@@ -515,7 +482,7 @@ expect_replaced(struct scene *scene, const struct pool_tx *old, struct pool_tx *
 		fee_sat += find_fee(by[i]) + (modified ? by[i]->delta_sat : 0);
 		prioritised |= by[i]->delta_sat != 0;
 	}
-	if (by_cnt == 1) {
+	if (is_txid) {
 		want_txid(scene, e, "replacement_hash", by[0]);
 	} else {
 		uint8_t hash_wire[32];
@@ -524,40 +491,71 @@ expect_replaced(struct scene *scene, const struct pool_tx *old, struct pool_tx *
 		expect_source(scene->expect, "the package as it was sent: SHA-256 of its sorted wtxids");
 		want_hash(e, "replacement_hash", hash_wire);
 	}
-	expect_source(scene->expect, "%s as sent: virtual size", by_cnt == 1 ? by[0]->name : "the package");
+	expect_source(scene->expect, "%s as it was sent: virtual size", name);
 	want_int(e, "replacement_vsize", vsize);
 	if (adjusted)
 		want_kind(e, FINDING_DETAIL);
-	expect_source(scene->expect, "%s as sent: inputs less outputs%s",
-		      by_cnt == 1 ? by[0]->name : "the package",
-		      prioritised && modified ? ", and what prioritisetransaction put on it" : "");
+	expect_source(scene->expect, "%s as it was sent: inputs less outputs%s", name,
+		      prioritised && modified ? ", and what prioritisetransaction added" : "");
 	want_int(e, "replacement_fee", fee_sat);
 	if (prioritised)
 		want_kind(e, FINDING_DETAIL);
-	expect_source(scene->expect, "whether one transaction replaces, or a package");
-	want_bool(e, "is_txid", by_cnt == 1);
+	expect_source(scene->expect, "whether a transaction or a package replaces it");
+	want_bool(e, "is_txid", is_txid);
+}
+
+static void
+expect_replaced(struct scene *scene, const struct pool_tx *old, struct pool_tx *const *by, size_t by_cnt)
+{
+	expect_source(scene->expect, "%s and its replacement as they were sent", old->name);
+	struct expected *e =
+		expect_event(scene->expect, TP_MEMPOOL_REPLACED, FINDING_CONTRACT, "%s", old->name);
+
+	want_txid(scene, e, "replaced_txid", old);
+	want_vsize(scene, e, "replaced_vsize", old);
+	want_fee(scene, e, "replaced_fee", old);
+	want_entry_time(scene, e, "replaced_entry_time", old);
+	want_replacement(scene, e, by, by_cnt);
 }
 
 void
-expect_rejected(struct scene *scene, const struct pool_tx *ptx, const char *known)
+pool_expect_replacement(struct scene *scene, struct pool_tx *const *old, size_t old_cnt,
+			struct pool_tx *const *by, size_t by_cnt)
 {
-	bool told = ptx->reason[0], agreed = told && (!known || !strcmp(known, ptx->reason));
+	struct pool_tx **sorted = sort(old, old_cnt);
 
-	if (told)
-		expect_source(scene->expect, "RPC, which refused %s for '%s'", ptx->name, ptx->reason);
+	for (size_t i = 0; i < old_cnt; i++)
+		expect_replaced(scene, sorted[i], by, by_cnt);
+	for (size_t i = 0; i < old_cnt; i++)
+		pool_expect_removed(scene, sorted[i], "replaced");
+	for (size_t i = 0; i < by_cnt; i++)
+		pool_expect_added(scene, by[i]);
+	free(sorted);
+}
+
+void
+pool_expect_rejected(struct scene *scene, const struct pool_tx *ptx, const char *known)
+{
+	const bool has_reason = ptx->reason[0];
+	const bool agreed = has_reason && (!known || !strcmp(known, ptx->reason));
+
+	if (!has_reason && !known)
+		scene_fail(scene, -EBADMSG, "pool: RPC gave no reason for rejecting %s", ptx->name);
+	if (has_reason)
+		expect_source(scene->expect, "RPC, which rejected %s with '%s'", ptx->name, ptx->reason);
 	else
-		expect_source(scene->expect, "the transaction as it was sent");
+		expect_source(scene->expect, "%s as it was sent", ptx->name);
 	struct expected *e =
 		expect_event(scene->expect, TP_MEMPOOL_REJECTED, FINDING_CONTRACT, "%s", ptx->name);
 
 	want_txid(scene, e, "txid", ptx);
 	if (agreed)
 		expect_source(scene->expect, "the reason that RPC gave");
-	else if (told)
-		expect_source(scene->expect, "the reason of all releases so far; RPC gave '%s'", ptx->reason);
+	else if (has_reason)
+		expect_source(scene->expect, "the reason in all releases so far; RPC gave '%s'", ptx->reason);
 	else
-		expect_source(scene->expect, "the reason of all releases so far");
-	want_string(e, "reason", agreed ? ptx->reason : known);
+		expect_source(scene->expect, "the reason in all releases so far");
+	want_string(e, "reason", agreed || !known ? ptx->reason : known);
 	if (!agreed)
 		want_kind(e, FINDING_DETAIL);
 }

@@ -11,18 +11,21 @@
 
 enum { RAISE_MS = 3000 };
 
-/* Peers get ids of more than 8 bits, if the node has time for it: those who need that make sure of it themselves. A
- * node without peers is not to spoil what has nothing to do with them. */
-static int
-warm_default(struct scene *scene, struct diag *diag)
+/* Peers get ids of more than 8 bits, if the node manages that in time. Scenarios that depend on it call peers_raise_ids
+ * themselves, so a failure here must not affect the others. */
+static void
+warm_default(struct scene *scene)
 {
-	struct scene brief = *scene;
-	int code = blocks_warm(scene, diag);
-
-	brief.deadline = deadline_earlier(scene->deadline, deadline_in_ms(RAISE_MS));
-	if (!code)
-		peers_raise_ids(&brief, NULL);
-	return code;
+	blocks_warm(scene);
+	if (!scene_ok(scene))
+		return;
+	struct scene attempt = {.release = scene->release,
+				.node = scene->node,
+				.deadline = deadline_earlier(scene->deadline, deadline_in_ms(RAISE_MS)),
+				.coins = scene->coins,
+				.wallets = scene->wallets};
+	peers_raise_ids(&attempt);
+	scene_release(&attempt);
 }
 
 const struct profile profile_default = {
@@ -30,9 +33,9 @@ const struct profile profile_default = {
 	.args =
 		(const char *const[]){
 			"-whitelist=noban@" PEER_NOBAN_ADDRESS,
-			/* Without it the node breaks off when asked for its mempool or sent a filter. */
+			/* Without it the node disconnects whoever asks for its mempool or sends a filter. */
 			"-peerbloomfilters=1",
-			/* For coin_selection.normal_create_tx_internal.aps_off, which needs no node of its own so. */
+			/* So that coin_selection.normal_create_tx_internal.aps_off needs no node of its own. */
 			"-maxapsfee=-1",
 			NULL,
 		},
@@ -42,25 +45,21 @@ const struct profile profile_default = {
 
 /* narrow */
 
-/* With -fastprune a block file takes 64 KiB: one block that is larger fills it, and 288 blocks have to follow it. */
-enum { FILLING_BYTES = 65000, KEPT_BLOCKS = 288 };
+/* With -fastprune a block file holds 64 KiB: one larger block fills it. It is prunable once 288 blocks follow. */
+enum { FILLING_BYTES = 65000, BLOCKS_TO_KEEP = 288 };
 
-/* The filling block is the first that is mined here. */
-static int
-warm_narrow(struct scene *scene, struct diag *diag)
+/* The first block that is mined here is the one that fills a file. */
+static void
+warm_narrow(struct scene *scene)
 {
+	struct block *block = blocks_begin(scene, 0);
 	uint8_t *script = xcalloc(1, FILLING_BYTES);
-	struct block block = {0};
-	int code = blocks_begin(scene, &block, 0, diag);
 
 	script[0] = SCRIPT_OP_RETURN;
-	if (!code) {
-		block_add_output(&block, 0, script, FILLING_BYTES);
-		code = blocks_submit(scene, &block, diag);
-	}
+	block_add_output(block, 0, script, FILLING_BYTES);
+	blocks_submit(scene, block);
+	blocks_mine(scene, BLOCKS_TO_KEEP + 2);
 	free(script);
-	block_fini(&block);
-	return code ? code : blocks_mine(scene, KEPT_BLOCKS + 2, diag);
 }
 
 const struct profile profile_narrow = {

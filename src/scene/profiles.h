@@ -1,4 +1,4 @@
-/* The profiles that scenarios of several contexts share; others stand beside what they are for (wallets.h,
+/* The profiles that scenarios of several contexts share. Others stand beside what they are for (wallets.h,
  * connections.h). */
 #ifndef TPCHECK_SCENE_PROFILES_H
 #define TPCHECK_SCENE_PROFILES_H
@@ -10,7 +10,7 @@ extern const struct profile profile_default;
 
 /* Prunes, has a mempool of 5 MB and accepts non-standard transactions. */
 extern const struct profile profile_narrow;
-/* One block of it fills a block file, so that there is something to prune. */
+/* The block at this height fills a block file, so there is something to prune. */
 enum { NARROW_FILLED_HEIGHT = ODD_BLOCKS + 1 };
 
 #endif

@@ -1,18 +1,29 @@
-/* A scenario makes a node do one thing and says which events must come of it, and that no others come.
+/* A scenario makes a node do one thing and says which events this must fire, and that nothing else fires.
  *
  * It has three steps, each of which may use the node:
- *   prepare  brings the node to where the thing can be done; nothing is recorded
+ *   prepare  brings the node to where the thing can be done; not recorded
  *   act      does it; recorded
- *   expect   computes from the node's own answers what must have come; not recorded
- * Between act and expect the runner waits for what the node does in the background, fetches all events and proves
- * that none was lost. A step returns 0, or a negative errno value with the reason, which makes the outcome an
- * error; scenario_skip makes it a skip.
+ *   expect   computes the expected events from the node's own answers; not recorded
+ * Between act and expect the runner waits for what the node does in the background, collects all events and proves
+ * that none was lost.
  *
- * Scenarios with one profile share a node, one after the other; what a scenario needs of the chain it makes in
- * prepare, and it counts on nothing that others did. doc/writing-a-test.md shows how to write one. */
+ * Errors stick to the scene. A step is written as if nothing could fail:
+ *
+ *	state->block = blocks_add(scene, 1);
+ *	blocks_call(scene, "invalidateblock", state->block);
+ *
+ * After the first failure every function that takes a scene does nothing, and returns something empty but valid: a
+ * coin of value 0, a block without hash, NULL where a struct json was asked for (which json_get takes). The runner
+ * looks once, after each step. Objects that are built without asking the node (transactions, payloads, expected events)
+ * are built all the same. Only code that loops until the node has done something, or that looks into an answer by
+ * itself, has to ask scene_ok first.
+ *
+ * Scenarios with one profile share a node, one after the other; a scenario makes in prepare what it needs of the chain,
+ * and relies on nothing that others did. doc/writing-a-test.md shows how to write one. */
 #ifndef TPCHECK_SCENE_SCENARIO_H
 #define TPCHECK_SCENE_SCENARIO_H
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/json.h"
@@ -36,52 +47,87 @@ struct profile {
 	const char *const *args_if_known;
 	bool listen, own_network, finds_peers, proxy, i2p;
 	/* Brings the new node to where its first scenario can begin, while others run; may be NULL. Its scene has
-	 * node, deadline, coins and wallets alone. */
-	int (*warm)(struct scene *scene, struct diag *diag);
+	 * only node, deadline, coins and wallets. */
+	void (*warm)(struct scene *scene);
 };
 
 struct scene {
-	unsigned release; /* of Bitcoin Core, whose contract is judged: RELEASE_MASTER or less */
+	unsigned release; /* of Bitcoin Core, whose contract is checked: RELEASE_MASTER or less */
 	struct node *node;
 	struct deadline deadline;    /* of the scenario; for node_call and its like */
 	struct expect *expect;       /* to be filled */
 	void *state;                 /* state_sz bytes of the scenario's own, zero at first */
 	struct coin_pool *coins;     /* of the node; see blocks.h */
 	struct wallet_pool *wallets; /* of the node; see wallets.h */
+	int64_t node_time;           /* what the node's clock was set to by scene_set_time; 0: it runs */
+
+	/* The first failure; see scene_fail. */
+	int err; /* negative errno value; 0: none */
+	struct diag diag;
 
 	/* Set before act: */
 	uint64_t act_start_ns; /* CLOCK_MONOTONIC, as events have it */
 	uint64_t log_mark;     /* for node_log_read: what was logged since */
 	/* Set before expect: */
 	uint64_t act_end_ns;
-	const struct event *events; /* what came, in order */
+	const struct event *events; /* what was recorded, in order */
 	size_t events_cnt;
 
 	struct scene_kept *kept; /* see scene_keep */
+	/* For tests: the scene fails at the nth call of scene_ok; 0: never. */
+	unsigned fail_at, asked;
 };
 
 struct scenario {
 	const char *name;           /* context.tracepoint.behaviour */
 	const char *summary;        /* one line, what it shows */
 	enum tracepoint_id subject; /* the tracepoint it is about */
-	uint64_t tracepoints; /* TP_BIT of all whose events are recorded and judged; the subject among them */
+	uint64_t
+		tracepoints; /* TP_BIT of all whose events are recorded and compared; the subject is one of them */
 	const struct profile *profile;
 	bool needs_wallet; /* skipped where bitcoind was built without the wallet */
 	size_t state_sz;
-	int (*prepare)(struct scene *scene, struct diag *diag); /* may be NULL */
-	int (*act)(struct scene *scene, struct diag *diag);
-	int (*expect)(struct scene *scene, struct diag *diag);
-	void (*clean)(struct scene *scene); /* frees what state owns; may be NULL */
+	void (*prepare)(struct scene *scene); /* may be NULL */
+	void (*act)(struct scene *scene);
+	void (*expect)(struct scene *scene);
 };
 
+/* Defines sc_<context>_<tracepoint>_<behaviour>, whose name follows; the members come after these three. */
+#define DEFINE_SCENARIO(context_, tracepoint_, behaviour_, ...)                                              \
+	const struct scenario sc_##context_##_##tracepoint_##_##behaviour_ = {                               \
+		.name = #context_ "." #tracepoint_ "." #behaviour_, __VA_ARGS__}
+
+/* Whether nothing has failed so far. A function of the toolbox asks it before it does anything with the node. */
+bool scene_ok(struct scene *scene);
+/* Makes the scene fail, with a negative errno value and the reason: the scenario's outcome is an error. Only the first
+ * failure counts. */
+void scene_fail(struct scene *scene, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The same for what cannot be checked here: the outcome is a skip, and the text says why. */
+void scene_skip(struct scene *scene, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool scene_is_skipped(const struct scene *scene);
+/* Puts the text and ": " before the reason of a failure. For after a step that failed: it is ignored otherwise. */
+void scene_prefix(struct scene *scene, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* node_call and node_wallet_call with the scene's node and deadline. The answer belongs to the scene; NULL on
+ * failure. */
+const struct json *scene_call(struct scene *scene, const char *method, const char *params_fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+const struct json *scene_wallet_call(struct scene *scene, const char *wallet, const char *method,
+				     const char *params_fmt, ...) __attribute__((format(printf, 4, 5)));
+/* A call that bitcoind must answer with an error. False when it did so (see node_rpc_code and node_rpc_message), and
+ * when the scene has failed otherwise; true when the call succeeded, which is not yet a failure of the scene. */
+bool scene_call_succeeds(struct scene *scene, const char *method, const char *params_fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Stops the node's clock there, or lets it run again (0); Unix time in seconds. */
+void scene_set_time(struct scene *scene, int64_t time_s);
+
 /* sz bytes, zero at first, that live as long as the scene; fini (NULL: none) is called on them before they are freed,
- * what was kept last first. So that a scenario needs no clean of its own. */
+ * the last kept first. Never NULL. */
 void *scene_keep(struct scene *scene, size_t sz, void (*fini)(void *kept));
+/* A transaction, and a buffer of at most max_bytes, that live as long as the scene. */
+struct tx *scene_tx(struct scene *scene);
+struct buf *scene_buf(struct scene *scene, size_t max_bytes);
 /* Frees all that was kept; for the runner. */
 void scene_release(struct scene *scene);
-
-/* "return scenario_skip(diag, ...)": this cannot be judged here; the text says why. */
-int scenario_skip(struct diag *diag, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-bool scenario_is_skip(int code);
 
 #endif

@@ -227,91 +227,9 @@ check_headers() {
 	done
 }
 
-# Every scenario that is defined stands in scenarios.def, once. A scenario may be defined by a macro whose parameter is
-# pasted into its name: "const struct scenario sc_flush_##rpc = {"; the macro may stand in a header.
-check_registry() {
-	[ -d src/scenario ] || return 0
-	list=src/scenario/scenarios.def
-	[ -f $list ] || {
-		echo "$list:0: there is no list of the scenarios"
-		return 0
-	}
-	# shellcheck disable=SC2046 # names of ours, without blanks
-	awk -v list=$list '
-		function define(name, at) {
-			if (!(name in defined_at)) {
-				defined_at[name] = at
-				names[++names_cnt] = name
-			}
-		}
-		function trim(s) {
-			gsub(/^[ \t]+|[ \t]+$/, "", s)
-			return s
-		}
-		FILENAME == list && match($0, /^SCENARIO\(sc_[A-Za-z0-9_]+\)/) {
-			name = substr($0, 10, RLENGTH - 10)
-			if (name in listed_at)
-				print FILENAME ":" FNR ": " name " is listed twice"
-			listed_at[name] = FNR
-			next
-		}
-		FNR == 1 { macro = "" }
-		# "#define NAME(a, b) ..."; the macro goes on while lines end with a backslash.
-		/^#[ \t]*define[ \t]+[A-Za-z0-9_]+\(/ {
-			macro = $0
-			sub(/^#[ \t]*define[ \t]+/, "", macro)
-			params = macro
-			sub(/\(.*/, "", macro)
-			sub(/^[^(]*\(/, "", params)
-			sub(/\).*/, "", params)
-			in_macro = 1
-		}
-		in_macro && match($0, /const struct scenario sc_[A-Za-z0-9_#]+/) {
-			pasted_name[macro] = substr($0, RSTART + 22, RLENGTH - 22)
-			pasted_params[macro] = params
-		}
-		in_macro {
-			in_macro = /\\$/
-			next
-		}
-		match($0, /^(static )?const struct scenario sc_[A-Za-z0-9_]+ = /) {
-			name = substr($0, RSTART, RLENGTH)
-			sub(/^.*scenario /, "", name)
-			sub(/ = $/, "", name)
-			define(name, FILENAME ":" FNR)
-			next
-		}
-		match($0, /^[A-Z0-9_]+\(/) {
-			macro = substr($0, 1, RLENGTH - 1)
-			if (!(macro in pasted_name))
-				next
-			args = substr($0, RLENGTH + 1)
-			at = FILENAME ":" FNR
-			while ((args ~ /(^|,)$/ || gsub(/,/, ",", args) < gsub(/,/, ",", pasted_params[macro])) && (getline more) > 0)
-				args = args trim(more)
-			sub(/\).*/, "", args)
-			n = split(pasted_params[macro], param, ",")
-			split(args, arg, ",")
-			name = pasted_name[macro]
-			for (i = 1; i <= n; i++)
-				gsub("##" trim(param[i]), trim(arg[i]), name)
-			gsub(/##/, "", name)
-			define(name, at)
-		}
-		END {
-			for (i = 1; i <= names_cnt; i++)
-				if (!(names[i] in listed_at))
-					print defined_at[names[i]] ": " names[i] " is not in " list
-			for (name in listed_at)
-				if (!(name in defined_at))
-					print list ":" listed_at[name] ": " name " is not defined"
-		}
-	' $(find src/scene src/scenario -type f -name '*.h' | sort) $(find src/scenario -type f -name '*.c' | sort) $list
-}
-
 # The checks report by printing; that one of them could not run must not look like "nothing found".
 found=$(
-	check_text && check_code && check_headers && check_registry
+	check_text && check_code && check_headers
 	echo "done $?"
 )
 status=${found##*done }

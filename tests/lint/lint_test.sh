@@ -92,33 +92,6 @@ EOT
 	for header in base/x node/x probe/probe notes/x contract/x report/x trace/x scene/x run/x; do
 		echo "#include \"$header.h\""
 	done >src/run/runner.c
-	cat >>src/scenario/sc_a.c <<'EOF'
-const struct scenario sc_a_b = {
-	.name = "a.b",
-};
-#define FLUSH(word, rpc)                                \
-	static int rpc##_cnt;                           \
-	const struct scenario sc_flush_##rpc##_x = {    \
-		.name = word,                           \
-	}
-FLUSH("one", one);
-POOL(two);
-static const struct scenario *const used[] = {&sc_a_b};
-EOF
-	cat >src/scene/pool.h <<'EOF'
-/* Shared by scenarios. */
-#ifndef TPCHECK_SCENE_POOL_H
-#define TPCHECK_SCENE_POOL_H
-
-#define POOL(rpc)                                       \
-	const struct scenario sc_pool_##rpc = {         \
-		.name = #rpc,                           \
-	}
-
-#endif
-EOF
-	printf '/* All. */\nSCENARIO(sc_a_b)\nSCENARIO(sc_flush_one_x)\nSCENARIO(sc_pool_two)\n' \
-		>src/scenario/scenarios.def
 	for header in base/x node/x probe/probe notes/x contract/x report/x trace/x scene/x scenario/x run/x cli/x; do
 		echo "#include \"$header.h\""
 	done >src/cli/main.c
@@ -263,21 +236,6 @@ names 'src/base/text.h:3: the second directive has to be #define TPCHECK_BASE_TE
 names 'src/base/text.h:6: the include guard has to end with the file' \
 	"sed -i '4s/.*/#endif/; 5,\$d' src/base/text.h && printf '\nint x;\n' >>src/base/text.h"
 names 'src/node/p2p_peer.h:1: no include guard TPCHECK_NODE_P2P_PEER_H' "echo '/* A peer. */' >src/node/p2p_peer.h"
-
-# The list of scenarios
-names 'src/scenario/sc_a.c:6: sc_a_b is not in src/scenario/scenarios.def' "sed -i '/sc_a_b/d' src/scenario/scenarios.def"
-names 'src/scenario/sc_a.c:14: sc_flush_one_x is not in src/scenario/scenarios.def' \
-	"sed -i '/sc_flush_one_x/d' src/scenario/scenarios.def"
-names 'src/scenario/sc_a.c:15: sc_flush_two_x is not in src/scenario/scenarios.def' \
-	"sed -i '14a FLUSH(\"two\", two);' src/scenario/sc_a.c"
-names 'src/scenario/sc_a.c:15: sc_flush_two_x is not in src/scenario/scenarios.def' \
-	"sed -i '14a FLUSH(\n\t\"two\",\n\ttwo);' src/scenario/sc_a.c"
-names 'src/scenario/sc_b.c:1: sc_b is not in src/scenario/scenarios.def' \
-	"echo 'static const struct scenario sc_b = {' >src/scenario/sc_b.c"
-names 'src/scenario/scenarios.def:5: sc_a_b is listed twice' "echo 'SCENARIO(sc_a_b)' >>src/scenario/scenarios.def"
-names 'src/scenario/scenarios.def:5: sc_gone is not defined' "echo 'SCENARIO(sc_gone)' >>src/scenario/scenarios.def"
-names 'src/scenario/scenarios.def:0: there is no list of the scenarios' "rm src/scenario/scenarios.def"
-names 'src/scenario/scenarios.def:2: blanks at the end of the line' "sed -i '2s/\$/ /' src/scenario/scenarios.def"
 
 # Several offences are all reported, in order.
 names 'CMakeLists.txt:1: blanks at the end of the line

@@ -22,25 +22,16 @@ static char *bitcoind;
 #define ADD_AND_BLOCK (TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED))
 
 struct state {
-	struct block block;
 	char hash[65];
 };
 
 static void
-clean(struct scene *scene)
-{
-	block_fini(&((struct state *)scene->state)->block);
-}
-
-static int
-submit(struct scene *scene, struct diag *diag)
+submit(struct scene *scene)
 {
 	struct state *state = scene->state;
-	int code = blocks_begin(scene, &state->block, 0, diag);
 
-	if (!code)
-		code = blocks_submit(scene, &state->block, diag);
-	return code ? code : blocks_tip_hash(scene, state->hash, diag);
+	blocks_submit(scene, blocks_begin(scene, 0));
+	blocks_tip_hash(scene, state->hash);
 }
 
 /* What is wrong with the expectations of the scenario under test. */
@@ -55,43 +46,41 @@ static enum mistake {
 	WRONG_DETAIL,     /* a detail is wanted that does not hold */
 } mistake;
 
-static int
+static void
 expect_coin_with(struct scene *scene, const struct json *block, int64_t more_sat, enum finding_kind kind)
 {
 	const struct json *tx = json_at(json_get(block, "tx"), 0), *out = json_at(json_get(tx, "vout"), 0);
 	struct coin_facts facts = {.is_coinbase = true};
 
 	if (!json_i64(json_get(block, "height"), &facts.height) ||
-	    !json_sat(json_get(out, "value"), &facts.value_sat))
-		return -EBADMSG;
+	    !json_sat(json_get(out, "value"), &facts.value_sat)) {
+		scene_fail(scene, -EBADMSG, "the block has no height or value");
+		return;
+	}
 	memcpy(facts.txid_wire, scene->events[0].args[0].bytes, 32);
 	facts.value_sat += more_sat;
-	expect_coin(scene, TP_UTXOCACHE_ADD, kind, "the coinbase's coin", &facts);
-	return 0;
+	blocks_expect_coin(scene, TP_UTXOCACHE_ADD, kind, "the coinbase's coin", &facts);
 }
 
-static int
-expect_wrongly(struct scene *scene, struct diag *diag)
+static void
+expect_wrongly(struct scene *scene)
 {
 	struct state *state = scene->state;
-	struct json *block = NULL;
-	int code = blocks_get(scene, state->hash, &block, diag);
+	const struct json *block = blocks_get(scene, state->hash);
 
-	if (!code && mistake == WRONG_ORDER)
-		code = expect_block_connected(scene, block, diag);
-	if (!code && mistake != NO_CONTROL)
-		code = expect_coin_with(scene, block, mistake == WRONG_VALUE, FINDING_CONTRACT);
-	if (!code && mistake == ONE_TOO_MANY)
-		code = expect_coin_with(scene, block, 0, FINDING_CONTRACT);
-	if (!code && mistake == WRONG_DETAIL)
-		code = expect_coin_with(scene, block, 0, FINDING_DETAIL);
-	if (!code && mistake == ARGUMENT_MISSING)
+	if (mistake == WRONG_ORDER)
+		blocks_expect_block_connected(scene, block);
+	if (mistake != NO_CONTROL)
+		expect_coin_with(scene, block, mistake == WRONG_VALUE, FINDING_CONTRACT);
+	if (mistake == ONE_TOO_MANY)
+		expect_coin_with(scene, block, 0, FINDING_CONTRACT);
+	if (mistake == WRONG_DETAIL)
+		expect_coin_with(scene, block, 0, FINDING_DETAIL);
+	if (mistake == ARGUMENT_MISSING)
 		want_uint(expect_event(scene->expect, TP_UTXOCACHE_ADD, FINDING_CONTRACT, "half a coin"),
 			  "vout", 0);
-	if (!code && mistake != WRONG_ORDER && mistake != ONE_TOO_FEW)
-		code = expect_block_connected(scene, block, diag);
-	json_free(block);
-	return code;
+	if (mistake != WRONG_ORDER && mistake != ONE_TOO_FEW)
+		blocks_expect_block_connected(scene, block);
 }
 
 static const struct scenario under_test = {
@@ -103,7 +92,6 @@ static const struct scenario under_test = {
 	.state_sz = sizeof(struct state),
 	.act = submit,
 	.expect = expect_wrongly,
-	.clean = clean,
 };
 
 static char *
@@ -143,12 +131,13 @@ remove_dir(const char *dir)
 
 /* Runs scenarios; the caller frees the run by end_run. */
 static struct report_run
-run_them(const struct scenario *const *list, bool details_warn, unsigned timeout_ms, char **artifacts)
+run_until(const struct scenario *const *list, bool details_warn, unsigned timeout_ms, unsigned fail_at,
+	  char **artifacts)
 {
 	struct report_run run = {0};
 
 	*artifacts = artifacts_dir();
-	struct artifacts *kept = artifacts_new(*artifacts);
+	struct artifacts *kept = artifacts_new(&(struct artifacts_opts){.dir = *artifacts});
 	struct runner_opts opts = {
 		.bitcoind = bitcoind,
 		.scenarios = list,
@@ -156,10 +145,17 @@ run_them(const struct scenario *const *list, bool details_warn, unsigned timeout
 		.details_warn = details_warn,
 		.artifacts = kept,
 		.repeat_prefix = "tpcheck run",
+		.fail_at = fail_at,
 	};
 	runner_finish(runner_run(&opts, &run));
 	artifacts_free(kept);
 	return run;
+}
+
+static struct report_run
+run_them(const struct scenario *const *list, bool details_warn, unsigned timeout_ms, char **artifacts)
+{
+	return run_until(list, details_warn, timeout_ms, 0, artifacts);
 }
 
 static void
@@ -276,34 +272,37 @@ test_details_warn(void **state)
 
 /* Nodes that break */
 
-static int
-kill_node(struct scene *scene, struct diag *diag)
+static void
+signal_node(struct scene *scene, int signo)
 {
-	int code = node_signal(scene->node, SIGKILL, diag);
-
-	return code ? code : submit(scene, diag);
+	if (scene_ok(scene))
+		scene->err = node_signal(scene->node, signo, &scene->diag);
+	submit(scene);
 }
 
-static int
-hang_node(struct scene *scene, struct diag *diag)
+static void
+kill_node(struct scene *scene)
 {
-	int code = node_signal(scene->node, SIGSTOP, diag);
-
-	return code ? code : submit(scene, diag);
+	signal_node(scene, SIGKILL);
 }
 
-static int
-skip_it(struct scene *scene, struct diag *diag)
+static void
+hang_node(struct scene *scene)
 {
-	(void)scene;
-	return scenario_skip(diag, "for the test's sake");
+	signal_node(scene, SIGSTOP);
+}
+
+static void
+skip_it(struct scene *scene)
+{
+	scene_skip(scene, "for the test's sake");
 }
 
 #define BROKEN(step, function)                                                                               \
 	{                                                                                                    \
 		.name = "utxocache.add." #function, .subject = TP_UTXOCACHE_ADD,                             \
 		.tracepoints = ADD_AND_BLOCK, .profile = &profile_default, .state_sz = sizeof(struct state), \
-		.step = function, .expect = expect_wrongly, .clean = clean,                                  \
+		.step = function, .expect = expect_wrongly,                                                  \
 	}
 
 static void
@@ -319,7 +318,6 @@ test_a_broken_node_is_an_error_and_the_next_scenario_gets_a_new_one(void **state
 		.prepare = skip_it,
 		.act = submit,
 		.expect = expect_wrongly,
-		.clean = clean,
 	};
 	static const struct scenario *const list[] = {&killed, &under_test, &skipped, &under_test, NULL};
 	char *artifacts;
@@ -353,7 +351,6 @@ test_without_a_wallet_those_that_need_it_are_skipped(void **state)
 		.state_sz = sizeof(struct state),
 		.act = submit,
 		.expect = expect_wrongly,
-		.clean = clean,
 	};
 	static const struct scenario *const list[] = {&needs, &needs, &under_test, &needs, NULL};
 	char *artifacts;
@@ -437,6 +434,38 @@ test_another_order(void **state)
 	free(list);
 }
 
+/* If any call of a scenario fails, the outcome is an error with that reason, and the rest of the step does no harm.
+ * Here one call of each scenario fails; TPCHECK_FAIL_AT=1-300 tries them all, one after the other, in an hour. */
+static void
+test_whatever_fails_is_an_error(void **state)
+{
+	static const char words[] = "made to fail";
+	const char *range = getenv("TPCHECK_FAIL_AT");
+	unsigned first = 5, last = 5;
+	size_t failed = 0;
+
+	(void)state;
+	if (range)
+		assert_int_equal(sscanf(range, "%u-%u", &first, &last), 2);
+	for (unsigned fail_at = first; fail_at <= last; fail_at++) {
+		char *artifacts;
+		struct report_run run = run_until(scenarios, false, 60000, fail_at, &artifacts);
+
+		for (size_t i = 0; i < run.results_cnt; i++) {
+			const struct report_result *result = &run.results[i];
+
+			if (result->outcome == OUTCOME_FAIL ||
+			    (result->outcome == OUTCOME_ERROR && !strstr(result->reason, words)))
+				fail_msg("%s, failing at %u: %s", result->name, fail_at,
+					 result->reason ? result->reason : result->findings.items[0].message);
+			failed += result->outcome == OUTCOME_ERROR;
+		}
+		end_run(&run, artifacts);
+		print_message("failing at %u: %zu errors\n", fail_at, failed);
+	}
+	assert_true(range || failed > 50);
+}
+
 int
 main(void)
 {
@@ -450,6 +479,7 @@ main(void)
 		cmocka_unit_test(test_a_node_that_hangs_is_an_error_in_time),
 		cmocka_unit_test(test_the_documents_example),
 		cmocka_unit_test(test_another_order),
+		cmocka_unit_test(test_whatever_fails_is_an_error),
 	};
 	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
 	char reason[600];

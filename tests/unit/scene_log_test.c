@@ -17,8 +17,7 @@
 #define HASH_109  "59630a42c9be84c41f3877a087f51665cdd03ece913a2cdf1e6308a5a0ced8f6"
 #define HASH_NONE "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206"
 
-/* generateblock: an empty block and then the real one are checked (TestBlockValidity), then it is connected.
- */
+/* generateblock checks an empty block and then the real one (TestBlockValidity), and then connects the real one. */
 #define CHECKS_108                                                                                                                     \
 	"2026-11-23T14:38:12.227406Z CreateNewBlock(): block weight: 800 txs: 0 fees: 0 sigops 400\n"                                  \
 	"2026-11-23T14:38:12.227492Z [bench]     - Sanity checks: 0.00ms [0.00s (0.00ms/blk)]\n"                                       \
@@ -87,7 +86,7 @@ enum { SUM_108_US = 0 + 13710 + 4490 + 90 };
 	"2026-11-23T14:38:12.789836Z [bench] - Connect block: 17.61ms [0.16s (0.72ms/blk)]\n"
 enum { SUM_109_US = 20 + 9500 + 3730 + 60 };
 
-/* With a mock time, which the stamps of the log do not follow. */
+/* With a mock time, which does not affect the stamps of the log. */
 #define FLUSH_MOCKED                                                                                                                                                        \
 	"2026-11-23T14:38:13.210034Z (mocktime: 2027-01-15T08:00:00Z) [coindb] Writing chainstate to disk: flush mode=PERIODIC, prune=0, large=0, critical=0, periodic=1\n" \
 	"2026-11-23T14:38:13.210068Z (mocktime: 2027-01-15T08:00:00Z) [bench] FlushStateToDisk: write block and undo data to disk started\n"                                \
@@ -96,7 +95,7 @@ enum { SUM_109_US = 20 + 9500 + 3730 + 60 };
 	"2026-11-23T14:38:13.252457Z (mocktime: 2027-01-15T08:00:00Z) [coindb] Committed 40005 changed transaction outputs (out of 40005) to coin database...\n"            \
 	"2026-11-23T14:38:13.252495Z (mocktime: 2027-01-15T08:00:00Z) [bench] BatchWrite: write coins cache to disk (40005 out of 40005 cached coins) completed (40.35ms)\n"
 
-/* The parts one behind the other. Two such texts live at a time. */
+/* The parts joined. The two latest texts stay valid. */
 #define LOG(...) join((const char *const[]){__VA_ARGS__, NULL})
 
 static const char *
@@ -117,10 +116,10 @@ static void
 assert_timing(const char *log, const char *hash_hex, int64_t want_us)
 {
 	int64_t sum_us = -77;
-	int code = log_parse_block_timing(log, hash_hex, &sum_us);
+	int err = log_parse_block_timing(log, hash_hex, &sum_us);
 
-	if (code || sum_us != want_us)
-		fail_msg("%d, %lld us, want %lld", code, (long long)sum_us, (long long)want_us);
+	if (err || sum_us != want_us)
+		fail_msg("%d, %lld us, want %lld", err, (long long)sum_us, (long long)want_us);
 }
 
 static void
@@ -135,10 +134,10 @@ static void
 assert_flush(const char *log, size_t nth, int64_t want_us, int64_t want_bytes)
 {
 	int64_t least_us = -77, bytes = -77;
-	int code = log_parse_flush(log, nth, &least_us, &bytes);
+	int err = log_parse_flush(log, nth, &least_us, &bytes);
 
-	if (code || least_us != want_us || bytes != want_bytes)
-		fail_msg("%d, %lld us, %lld bytes; want %lld, %lld", code, (long long)least_us,
+	if (err || least_us != want_us || bytes != want_bytes)
+		fail_msg("%d, %lld us, %lld bytes; want %lld, %lld", err, (long long)least_us,
 			 (long long)bytes, (long long)want_us, (long long)want_bytes);
 }
 
@@ -175,7 +174,7 @@ assert_no_cache(const char *log)
 	assert_true(cache.coins == 0 && cache.least_bytes == 0 && cache.most_bytes == 0);
 }
 
-/* A copy of the log that ends there, in memory of just that size. */
+/* The first len bytes of the log, in memory of just that size. */
 static char *
 cut(const char *log, size_t len)
 {
@@ -214,7 +213,7 @@ test_block(void **state)
 {
 	(void)state;
 	assert_timing(BLOCK_108, HASH_108, SUM_108_US);
-	/* The checks before it are of a block that is not connected. */
+	/* The checks before it belong to a block that is not connected. */
 	assert_timing(LOG(CHECKS_108, BLOCK_108), HASH_108, SUM_108_US);
 	assert_no_timing(BLOCK_108, HASH_NONE);
 	assert_no_timing(CHECKS_108, HASH_108);
@@ -246,7 +245,7 @@ test_several_blocks(void **state)
 		HASH_109, 10 + 20 + 1000000 + 40);
 }
 
-/* A block whose group lacks a line has no sum, and gets none of another's lines. */
+/* A block with a missing line has no sum, and does not get one from the lines of another block. */
 static void
 test_missing_lines(void **state)
 {
@@ -258,16 +257,16 @@ test_missing_lines(void **state)
 	assert_no_timing(LOG(BLOCK_109, LOAD_108, FORK_108, CONNECT_108, VERIFY_108, UNDO_108, TIP_108),
 			 HASH_108);
 	assert_no_timing(TIP_108, HASH_108);
-	/* The block before it is no help. */
+	/* The lines of the block before it do not count. */
 	assert_no_timing(LOG(BLOCK_109, TIP_108), HASH_108);
 	assert_no_timing(LOG(BLOCK_109, SANITY_108, VERIFY_108, UNDO_108, TIP_108), HASH_108);
-	/* And its absence does no harm to those after it. */
+	/* The missing line does not affect the block after it. */
 	assert_timing(LOG(SANITY_108, TIP_108, BLOCK_109), HASH_109, SUM_109_US);
-	/* A block that was checked and found wrong leaves its lines to nobody. */
+	/* The lines of a block that failed its check belong to no other block. */
 	assert_timing(LOG(SANITY_108, FORK_108, VERIFY_108, BLOCK_109), HASH_109, SUM_109_US);
 }
 
-/* A line that ends too early has no figure, whatever the next one begins with. */
+/* A line that ends too early has no figure, whatever the next line begins with. */
 static void
 test_cut_lines(void **state)
 {
@@ -287,7 +286,7 @@ test_cut_lines(void **state)
 	}
 }
 
-/* The block below one that is disconnected becomes the tip again: not connected, and not forgotten. */
+/* When a block is disconnected, the one below becomes the tip again. It is not connected anew: its first sum stays. */
 static void
 test_tip_again(void **state)
 {
@@ -297,7 +296,7 @@ test_tip_again(void **state)
 	(void)state;
 }
 
-/* The lines of a check are not taken for those of the connecting that follows. */
+/* The lines of a check do not count for the connecting that follows. */
 static void
 test_missing_after_check(void **state)
 {
@@ -306,7 +305,7 @@ test_missing_after_check(void **state)
 	assert_no_timing(LOG(CHECKS_108, LOAD_108, FORK_108, UNDO_108, TIP_108), HASH_108);
 }
 
-/* v25 and v28 wrote the same words; so did v23, then without categories in front. */
+/* v25 and v28 use the same words; so does v23, but without categories in front. */
 static void
 test_block_of_old_releases(void **state)
 {
@@ -335,7 +334,7 @@ test_block_of_old_releases(void **state)
 	assert_cache(v23, 20002, 2.7);
 }
 
-/* 2.30 * 1000 and its like are a little less than whole in binary. */
+/* In binary 2.30 * 1000 and the like are a little less than a whole number. */
 static void
 test_block_figures(void **state)
 {
@@ -356,7 +355,7 @@ test_block_figures(void **state)
 	}
 }
 
-/* With other switches lines have more in front. */
+/* With other options lines begin with more. */
 static void
 test_block_with_prefixes(void **state)
 {
@@ -393,25 +392,25 @@ test_block_rubbish(void **state)
 			 figures[i]);
 		assert_no_timing(log, HASH_108);
 	}
-	/* The words of the one without the figure of the other. */
+	/* The words are there, but not before the figure. */
 	assert_no_timing(SANITY_108 FORK_108 "[bench]     - Verify 4.49ms\n" UNDO_108 TIP_108, HASH_108);
 	assert_no_timing("\n\n\n", HASH_108);
 	assert_no_timing("UpdateTip: new best=\n" HASH_108 "\n", HASH_108);
 	assert_no_timing("\xff\xfe" HASH_108 "\x80\n", HASH_108);
 }
 
-/* The log is read while bitcoind writes it: it may end anywhere. */
+/* The log is read while bitcoind writes it, so it may end anywhere. */
 static void
 test_block_cut(void **state)
 {
 	static const char log[] = CHECKS_108 BLOCK_108;
-	size_t told_from = (size_t)(strstr(log, HASH_108) - log) + strlen(HASH_108), len;
+	size_t present_from = (size_t)(strstr(log, HASH_108) - log) + strlen(HASH_108), len;
 
 	(void)state;
 	for (len = 0; len < sizeof(log); len++) {
 		char *copy = cut(log, len);
 
-		if (len < told_from)
+		if (len < present_from)
 			assert_no_timing(copy, HASH_108);
 		else
 			assert_timing(copy, HASH_108, SUM_108_US);
@@ -441,16 +440,15 @@ test_several_flushes(void **state)
 
 	(void)state;
 	assert_flush(log, 0, 47774, 8548096);
-	/* The size belongs to the flush that it caused, and to no later one. */
+	/* The size belongs only to the flush that it caused. */
 	assert_flush(log, 1, 42427, -1);
 	assert_flush(log, 2, 47774, 8548096);
 	assert_no_flush(log, 3);
 	assert_no_flush(log, SIZE_MAX);
 }
 
-/* Up to v30 the tracepoint was hit while the timer of "write coins cache to disk" still ran: its last line
- * may be later than the end of what the tracepoint measured, and is no lower bound. The database's own line
- * is. */
+/* Up to v30 the tracepoint fired while the timer of "write coins cache to disk" still ran. That line may therefore be
+ * later than the end of what the tracepoint measured: it is not a lower bound. The database's own line is. */
 static void
 test_flush_of_old_releases(void **state)
 {
@@ -473,20 +471,19 @@ test_flush_of_old_releases(void **state)
 			units[i], units[i]);
 		assert_flush(log, 0, 2700, -1);
 		assert_no_flush(log, 1);
-		/* The same after one of master. */
+		/* The same between flushes of master. */
 		const char *both = LOG(FLUSH_108, log, FLUSH_MOCKED);
 		assert_flush(both, 0, 47774, 8548096);
 		assert_flush(both, 1, 2700, -1);
 		assert_flush(both, 2, 42427, -1);
 	}
-	/* Without -debug=coindb there is less to go by. */
+	/* Without -debug=coindb there are fewer lines. */
 	assert_flush(
 		"2023-05-25T11:10:39.100000Z [bench] FlushStateToDisk: write block and undo data to disk started\n"
 		"2023-05-25T11:10:39.102010Z [bench] FlushStateToDisk: write coins cache to disk (12 coins, 3.45kB) started\n"
 		"2023-05-25T11:10:39.109000Z [bench] FlushStateToDisk: write coins cache to disk (12 coins, 3.45kB) completed (6.99ms)\n",
 		0, 2010, -1);
-	/* Before v28 the blocks alone were written as well: that is no flush, and the next one does not begin
-	 * there. */
+	/* Before v28 the blocks were also written without the coins: that is not a flush, nor the start of one. */
 	assert_flush(
 		"2023-05-25T11:00:00.000000Z [bench] FlushStateToDisk: write block and undo data to disk started\n"
 		"2023-05-25T11:00:00.100000Z [bench] FlushStateToDisk: write block and undo data to disk completed (100.00ms)\n"
@@ -515,7 +512,7 @@ test_flush_over_midnight(void **state)
 		0, 0, -1);
 }
 
-/* Lines that lack, stamps without microseconds, and figures that are none. */
+/* Missing lines, stamps without microseconds, and figures that are not numbers. */
 static void
 test_flush_rubbish(void **state)
 {
@@ -596,7 +593,7 @@ test_cache(void **state)
 	assert_cache(LOG(BLOCK_108, BLOCK_109, CHECKS_108, FLUSH_108), 20002, 2.7);
 	assert_cache("UpdateTip: new best=00 cache=4096.0MiB(34567890123txo)\n", INT64_C(34567890123),
 		     4096.0);
-	/* A size that rounds to nothing is more than nothing. */
+	/* A size that rounds to 0 is more than 0. */
 	assert_int_equal(log_parse_cache("UpdateTip: new best=00 cache=0.0MiB(1txo)\n", &cache), 0);
 	assert_true(cache.least_bytes == 1);
 	assert_in_range(cache.most_bytes, 52428, 52430);
@@ -625,7 +622,7 @@ test_cache_rubbish(void **state)
 
 		snprintf(log, sizeof(log), "UpdateTip: new best=" HASH_108 " height=1%s", tails[i]);
 		assert_no_cache(log);
-		/* What the line before said stays. */
+		/* The values of the line before stay. */
 		assert_cache(LOG(BLOCK_109, log), 20002, 2.7);
 	}
 	assert_no_cache("something else: new best=00 cache=0.3MiB(3txo)\n");
@@ -636,24 +633,24 @@ static void
 test_cache_cut(void **state)
 {
 	static const char log[] = BLOCK_109;
-	size_t told_from = (size_t)(strstr(log, "txo)") - log) + strlen("txo)");
+	size_t present_from = (size_t)(strstr(log, "txo)") - log) + strlen("txo)");
 
 	(void)state;
 	for (size_t len = 0; len < sizeof(log); len++) {
 		char *copy = cut(log, len);
 
-		if (len < told_from)
+		if (len < present_from)
 			assert_no_cache(copy);
 		else
 			assert_cache(copy, 20002, 2.7);
-		/* A node that was killed and started again goes on with a new line. */
-		if (len < told_from)
+		/* A node that was killed and started again begins a new line. */
+		if (len < present_from)
 			assert_no_cache(LOG(copy, "\n", CHECKS_108));
 		free(copy);
 	}
 }
 
-/* Lines of master; a wallet's name may be anything. */
+/* Lines of master. A wallet can have any name. */
 static void
 test_selections(void **state)
 {

@@ -1,0 +1,160 @@
+#include "run/shared_node.h"
+
+#include "base/xmem.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct shared_node {
+	const struct profile *profile;
+	struct node *node;
+	struct coin_pool coins;
+	struct wallet_pool wallets;
+	/* The thread lives until the end: a bitcoind that it had to start again is killed when it ends. */
+	pthread_t thread;
+	sem_t warm, leave;
+	/* The thread's until warm was posted: */
+	struct deadline deadline;
+	bool ready;
+	int err;
+	struct diag diag;
+};
+
+/* Signals are for the main thread, whose waits they end. */
+static int
+start_thread(pthread_t *thread, void *(*work)(void *), void *arg)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int err = -pthread_create(thread, NULL, work, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
+}
+
+static void
+wait_for(sem_t *semaphore)
+{
+	while (sem_wait(semaphore) && errno == EINTR)
+		;
+}
+
+static void *
+warm_up(void *arg)
+{
+	struct shared_node *shared = arg;
+	const struct profile *profile = shared->profile;
+	struct scene scene = {.deadline = shared->deadline};
+
+	shared_node_enter(shared, &scene);
+	scene.err = node_wait_ready(shared->node, shared->deadline, &scene.diag);
+	shared->ready = !scene.err;
+	blocks_start_chain(&scene);
+	if (profile->warm)
+		profile->warm(&scene);
+	shared->err = scene.err;
+	shared->diag = scene.diag;
+	scene_release(&scene);
+	sem_post(&shared->warm);
+	wait_for(&shared->leave);
+	return NULL;
+}
+
+int
+shared_node_start(struct shared_node **out, const struct profile *profile,
+		  const struct shared_node_opts *opts, struct diag *diag)
+{
+	struct node_opts node_opts = {
+		.bitcoind = opts->bitcoind,
+		.args = profile->args,
+		.args_if_known = profile->args_if_known,
+		.listen = profile->listen,
+		.own_network = profile->own_network,
+		.finds_peers = profile->finds_peers,
+		.proxy = profile->proxy,
+		.i2p = profile->i2p,
+		.user = opts->user,
+		.sudo_uid = opts->sudo_uid,
+		.parent_dir = opts->tmpdir,
+		.interrupted = opts->interrupted,
+	};
+	struct node *node;
+	int err = node_start(&node, &node_opts, diag);
+
+	*out = NULL;
+	if (err)
+		return err;
+	struct shared_node *shared = xcalloc(1, sizeof(*shared));
+	shared->profile = profile;
+	shared->node = node;
+	shared->deadline = deadline_in_ms(opts->timeout_ms);
+	sem_init(&shared->warm, 0, 0);
+	sem_init(&shared->leave, 0, 0);
+	err = start_thread(&shared->thread, warm_up, shared);
+	if (err) {
+		node_free(node);
+		free(shared);
+		return diag_fail(diag, err, "runner: failed to start a thread: %s", strerror(-err));
+	}
+	*out = shared;
+	return 0;
+}
+
+int
+shared_node_wait(struct shared_node *shared, struct diag *diag)
+{
+	wait_for(&shared->warm);
+	sem_post(&shared->warm);
+	return shared->err ? diag_fail(diag, shared->err, "%s", shared->diag.text) : 0;
+}
+
+bool
+shared_node_was_ready(const struct shared_node *shared)
+{
+	return shared->ready;
+}
+
+bool
+shared_node_is_usable(const struct shared_node *shared, const struct profile *profile)
+{
+	return shared->profile == profile && !profile->own_node && node_is_alive(shared->node);
+}
+
+const struct profile *
+shared_node_profile(const struct shared_node *shared)
+{
+	return shared->profile;
+}
+
+struct node *
+shared_node_node(const struct shared_node *shared)
+{
+	return shared->node;
+}
+
+void
+shared_node_enter(struct shared_node *shared, struct scene *scene)
+{
+	scene->node = shared->node;
+	scene->coins = &shared->coins;
+	scene->wallets = &shared->wallets;
+}
+
+void
+shared_node_end(struct shared_node *shared)
+{
+	if (!shared)
+		return;
+	shared_node_wait(shared, NULL);
+	node_kill(shared->node);
+	node_free(shared->node);
+	sem_post(&shared->leave);
+	pthread_join(shared->thread, NULL);
+	sem_destroy(&shared->warm);
+	sem_destroy(&shared->leave);
+	free(shared);
+}

@@ -1,0 +1,41 @@
+/* A node that the scenarios of one profile share, with what they take from it. A thread of its own brings it to where
+ * its first scenario can begin, while the probes compile or other scenarios run. */
+#ifndef TPCHECK_RUN_SHARED_NODE_H
+#define TPCHECK_RUN_SHARED_NODE_H
+
+#include "base/diag.h"
+#include "scene/blocks.h"
+#include "scene/scenario.h"
+#include "scene/wallets.h"
+
+#include <signal.h>
+#include <stdbool.h>
+
+struct shared_node;
+
+struct shared_node_opts {
+	const char *bitcoind;
+	/* See struct runner_opts: */
+	const char *user, *sudo_uid, *tmpdir;
+	unsigned timeout_ms; /* for start and warm-up together */
+	const volatile sig_atomic_t *interrupted;
+};
+
+/* *out is NULL on failure. Errors as node_start. */
+int shared_node_start(struct shared_node **out, const struct profile *profile,
+		      const struct shared_node_opts *opts, struct diag *diag);
+/* Waits until it is ready and warm. Errors of node_wait_ready and of the profile's warm; again the same when called
+ * again. */
+int shared_node_wait(struct shared_node *shared, struct diag *diag);
+/* Whether bitcoind became ready, though warming it may have failed; after shared_node_wait. */
+bool shared_node_was_ready(const struct shared_node *shared);
+/* Whether a scenario of that profile can use it now. */
+bool shared_node_is_usable(const struct shared_node *shared, const struct profile *profile);
+const struct profile *shared_node_profile(const struct shared_node *shared);
+struct node *shared_node_node(const struct shared_node *shared); /* lent */
+/* Gives a scene what belongs to the node: node, coins, wallets. */
+void shared_node_enter(struct shared_node *shared, struct scene *scene);
+/* Kills the node and frees all; NULL is fine. */
+void shared_node_end(struct shared_node *shared);
+
+#endif

@@ -1,0 +1,34 @@
+/* What a release of Bitcoin Core can do: the one place where scenarios and their toolbox look up release numbers. They
+ * go by the version that the node reports. */
+#ifndef TPCHECK_SCENE_ABILITIES_H
+#define TPCHECK_SCENE_ABILITIES_H
+
+#include "scene/scenario.h"
+
+enum ability {
+	ABILITY_PLAIN_TEMPLATES, /* a block from generatetoaddress is tried as it is submitted */
+	ABILITY_V2_TRANSPORT,    /* BIP324, and the argument of addnode and addconnection that turns it off */
+	ABILITY_IMPORTMEMPOOL,   /* the RPC */
+	ABILITY_COIN_GRINDER,    /* the wallet's algorithm "cg" */
+	ABILITY_NO_POSITION,     /* an attempt that failed has change position -1, before it was 0 */
+	ABILITY_MAX_WEIGHT,      /* fundrawtransaction takes max_tx_weight */
+	ABILITY_TRUC,            /* transactions of version 3 (BIP431) are standard */
+	ABILITY_SIBLING_EVICTION,  /* a transaction of version 3 replaces its sibling */
+	ABILITY_PEER_PACKAGES,     /* a parent and its child from a peer are tried as a package */
+	ABILITY_CHILD_PAYS,        /* a child may pay for a parent below the least fee; TRUC or before v26 */
+	ABILITY_CHEAP_FULL_POOL,   /* -maxmempool=5 can be filled in moments */
+	ABILITY_PRUNE_KEEPS_COINS, /* a flush for pruning leaves the cache as it is, before it was emptied */
+	ABILITY_REPLACED_PACKAGES, /* mempool:replaced reports packages, and fees with what was put on them */
+	ABILITY_DUMP_TYPE,         /* dumptxoutset takes a type */
+	ABILITY_PERIODIC_HOURLY,   /* the periodic flush comes after about an hour, before after 24 */
+	ABILITY_PERIODIC_MOCKABLE, /* its clock is one that setmocktime sets */
+	ABILITY_PERIODIC_STOPPED,  /* its whole duration is measured by that clock */
+	ABILITY_FORCE_SYNC,        /* utxocache:flush has the mode FORCE_SYNC */
+	ABILITIES_CNT,
+};
+
+bool scene_has(const struct scene *scene, enum ability ability);
+/* Skips the scenario where the node's release does not have it. */
+void scene_require(struct scene *scene, enum ability ability);
+
+#endif

@@ -1,0 +1,182 @@
+#include "scene/coins.h"
+
+#include "node/script.h"
+#include "scene/blocks.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The coinbase's first output at that height, once it can be spent. */
+static struct chain_coin
+take_coinbase(struct scene *scene, uint32_t height)
+{
+	/* A coinbase at height h can be spent in the block at h + 100, so the tip has to be at h + 99. */
+	uint32_t least =
+		height + COINBASE_MATURITY - 1 > LEAST_TIP ? height + COINBASE_MATURITY - 1 : LEAST_TIP;
+	struct chain_coin coin = {.height = 0};
+
+	if (scene->coins->tip_least < least) {
+		uint32_t tip = blocks_tip(scene).height;
+
+		if (least > tip)
+			blocks_mine(scene, least - tip);
+		if (scene_ok(scene))
+			scene->coins->tip_least = least;
+	}
+	if (scene_ok(scene))
+		scene->err = chain_coinbase(scene->node, scene->deadline, height, &coin, &scene->diag);
+	return coin;
+}
+
+struct chain_coin
+coins_take(struct scene *scene)
+{
+	struct coin_pool *pool = scene->coins;
+
+	if (!scene_ok(scene))
+		return (struct chain_coin){0};
+	if (!pool->next_height)
+		pool->next_height = 1;
+	/* Those from HIGH_HEIGHT on are coins_take_high's. */
+	if (pool->next_height >= HIGH_HEIGHT)
+		return coins_take_high(scene);
+	return take_coinbase(scene, pool->next_height++);
+}
+
+struct chain_coin
+coins_take_high(struct scene *scene)
+{
+	struct coin_pool *pool = scene->coins;
+
+	if (!scene_ok(scene))
+		return (struct chain_coin){0};
+	if (!pool->next_high)
+		pool->next_high = HIGH_HEIGHT;
+	return take_coinbase(scene, pool->next_high++);
+}
+
+struct chain_coin
+coins_take_odd(struct scene *scene)
+{
+	struct coin_pool *pool = scene->coins;
+
+	if (scene_ok(scene) && pool->next_odd >= ODD_BLOCKS)
+		scene_fail(scene, -ENOENT, "coins: all %d odd coins of the node have been taken", ODD_BLOCKS);
+	if (!scene_ok(scene))
+		return (struct chain_coin){0};
+	uint32_t nth = pool->next_odd++;
+	struct chain_coin coin = take_coinbase(scene, nth + 1);
+	coin.idx = 1;
+	coin.value_sat = nth;
+	return coin;
+}
+
+struct chain_coin
+coins_take_plain(struct scene *scene)
+{
+	struct chain_coin coin = coins_take(scene);
+	struct tx *tx = scene_tx(scene);
+
+	blocks_spend(tx, &coin);
+	blocks_pay(tx, coin.value_sat - FEE_SAT);
+	blocks_mine_tx(scene, tx);
+	return scene_ok(scene) ? blocks_coin_of(tx, 0) : (struct chain_coin){0};
+}
+
+/* The next coin of a stock. make gives a transaction whose last cnt outputs are a new one; cnt is 2 or more. */
+static struct chain_coin
+take_from(struct scene *scene, struct coin_stock *stock, struct tx *(*make)(struct scene *scene),
+	  uint32_t cnt)
+{
+	if (!stock->left) {
+		const struct tx *tx = make(scene);
+		const uint32_t first = (uint32_t)tx->outputs_cnt - cnt;
+
+		blocks_mine_tx(scene, tx);
+		stock->left = scene_ok(scene) ? cnt : 0;
+		stock->next = blocks_coin_of(tx, first);
+		stock->step_sat = tx->outputs[first + 1].value_sat - tx->outputs[first].value_sat;
+	}
+	if (!scene_ok(scene))
+		return (struct chain_coin){0};
+	struct chain_coin coin = stock->next;
+	stock->left--;
+	stock->next.idx++;
+	stock->next.value_sat += stock->step_sat;
+	return coin;
+}
+
+static struct tx *
+make_small_tx(struct scene *scene)
+{
+	struct chain_coin coin = coins_take(scene);
+	struct tx *tx = scene_tx(scene);
+
+	blocks_spend(tx, &coin);
+	for (int i = 0; i < SMALL_COINS; i++)
+		blocks_pay(tx, SMALL_COIN_SAT + i * SMALL_COIN_STEP_SAT);
+	return tx;
+}
+
+struct chain_coin
+coins_take_small(struct scene *scene)
+{
+	return take_from(scene, &scene->coins->small, make_small_tx, SMALL_COINS);
+}
+
+struct tx *
+coins_make_wide_tx(struct scene *scene)
+{
+	static const uint8_t op_return = SCRIPT_OP_RETURN;
+	struct chain_coin coin = coins_take(scene);
+	struct tx *tx = scene_tx(scene);
+
+	blocks_spend(tx, &coin);
+	/* These are not kept, so the UTXO set stays small. */
+	for (int i = 0; i < WIDE_OUTPUTS - WIDE_COINS; i++)
+		tx_add_output(tx, 0, &op_return, 1);
+	for (int i = 0; i < WIDE_COINS; i++)
+		blocks_pay(tx, WIDE_COIN_SAT + i);
+	return tx;
+}
+
+struct chain_coin
+coins_take_wide(struct scene *scene)
+{
+	return take_from(scene, &scene->coins->wide, coins_make_wide_tx, WIDE_COINS);
+}
+
+/* Takes coins for the cold ones, then restarts the node, which empties the cache. */
+static void
+chill_coins(struct scene *scene)
+{
+	static struct chain_coin (*const kinds[])(struct scene *) = {coins_take_wide, coins_take_odd,
+								     coins_take_high, coins_take_plain};
+	struct coin_pool *pool = scene->coins;
+
+	pool->cold_cnt = 0;
+	for (size_t i = 0; i < COLD_COINS_MAX; i++)
+		pool->cold[i] = kinds[i % 4](scene);
+	/* It writes everything to disk; then a kill is as good as an orderly shutdown, and quicker. */
+	scene_call(scene, "gettxoutsetinfo", "[\"none\"]");
+	if (!scene_ok(scene))
+		return;
+	node_kill(scene->node);
+	scene->err = node_restart(scene->node, NULL, &scene->diag);
+	if (!scene->err)
+		scene->err = node_wait_ready(scene->node, scene->deadline, &scene->diag);
+	if (!scene->err)
+		pool->cold_cnt = COLD_COINS_MAX;
+}
+
+void
+coins_take_cold(struct scene *scene, struct chain_coin *coins, size_t cnt)
+{
+	struct coin_pool *pool = scene->coins;
+
+	if (scene_ok(scene) && pool->cold_cnt < cnt)
+		chill_coins(scene);
+	const bool ok = scene_ok(scene);
+	for (size_t i = 0; i < cnt; i++)
+		coins[i] = ok ? pool->cold[--pool->cold_cnt] : (struct chain_coin){0};
+}
