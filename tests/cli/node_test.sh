@@ -33,7 +33,7 @@ check "both methods have equal results" [ "$(outcomes "$scratch/multi.json")" = 
 
 # Checked as an older release: what came later is skipped.
 run 77 "$tpcheck" run --bitcoind="$bitcoind" --release=28 'net.closed_connection.rpc'
-check "a tracepoint that came later" says 'net:closed_connection came with v29; this bitcoind is judged as v28'
+check "a tracepoint that came later" says 'net:closed_connection came with v29; this bitcoind is checked as v28'
 
 # Two runs at the same time do not affect each other.
 "$tpcheck" run --bitcoind="$bitcoind" >"$scratch/other" 2>&1 &

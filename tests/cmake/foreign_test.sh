@@ -51,7 +51,7 @@ check "arguments" json ".tests[] | select(.name == \"tpcheck.utxocache.spent.cha
 check "limits" json '.tests[] | select(.name == "tpcheck.utxocache.spent.chain") | .properties | map({(.name): .value}) | add |
 	.TIMEOUT == 67 and .RESOURCE_LOCK == ["mine"] and .LABELS == ["tpcheck", "utxocache"]' "$scratch/some.json"
 
-# Mistakes are told when CMake runs.
+# Mistakes are reported when CMake runs.
 run 1 configure wrong1 "-DMORE=PATTERN;no.such.*"
 check "a pattern that matches nothing" complains "no scenario matches 'no.such"
 run 1 configure wrong2 "-DMORE=TIMEOUT;soon"
@@ -79,7 +79,7 @@ if [ -x "$bitcoind" ] && BITCOIND=$bitcoind "$tpcheck" doctor >/dev/null; then
 	check "with the reason" says 'utxocache:spent is not in the binary'
 	check "and that alone" says '67% tests passed, 1 tests failed out of 3'
 else
-	skip_part "with a bitcoind: none that can be judged here: set BITCOIND, or put one into PATH"
+	skip_part "with a bitcoind: none that can be checked here: set BITCOIND, or put one into PATH"
 fi
 check "nothing left behind" left_nothing "$scratch/tmp"
 finish

@@ -188,7 +188,7 @@ sub commands_of {
 		$data =~ s/%(0D|0A|25)/chr hex $1/ge;
 		push @commands, { name => $name, data => $data, %property };
 	}
-	same('the token was told again', defined $token ? 0 : 1, 1);
+	same('the token was given again', defined $token ? 0 : 1, 1);
 	return @commands;
 }
 

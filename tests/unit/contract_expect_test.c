@@ -1397,7 +1397,7 @@ test_wrong_type(void **state)
 			}
 			assert_int_equal(expect_match(x, args[a].id, NULL, 0, &findings, &diag), -EINVAL);
 			assert_int_equal(findings.cnt, 0);
-			/* All these lack other arguments; which of the two is told shows whether the type was
+			/* All these lack other arguments; which of the two is reported shows whether the type was
 			 * taken. */
 			if (allowed[op][a] == '1') {
 				if (!strstr(diag.text, "is left unchecked"))
