@@ -198,6 +198,9 @@ check_code() {
 			for (i = 1; i <= banned_cnt; i++)
 				if (code ~ ("(^|[^A-Za-z0-9_])" banned[i] "[ \t]*\\(") && !(FILENAME ~ /^tests\// && banned[i] in tests_may))
 					report(banned[i] " is banned")
+			# The shim has to save what libbcc takes from the environment.
+			if (layer_is_src && FILENAME !~ /^src\/(cli\/|probe\/bpf\/bcc_shim)/ && code ~ /(^|[^A-Za-z0-9_])(secure_)?getenv[ \t]*\(/)
+				report("only src/cli reads the environment; pass the value on")
 		}
 	'
 }

@@ -95,6 +95,7 @@ EOT
 	for header in base/x node/x probe/probe notes/x contract/x report/x trace/x scene/x scenario/x run/x cli/x; do
 		echo "#include \"$header.h\""
 	done >src/cli/main.c
+	printf '\tx = getenv(y);\n' >>src/cli/main.c
 	printf '#include "base/text.h"\n#include <libelf.h>\nint x = system("rm");\n' >tests/unit/base_text_test.c
 	printf 'project(x)\n' >CMakeLists.txt
 	printf 'if(x)\n  y()\nendif()\n' >cmake/find.cmake
@@ -226,6 +227,12 @@ names 'src/base/text.c:12: atoi is banned' "sed -i '12s/.*/atoi(s);/' src/base/t
 names 'src/base/text.c:12: atoi is banned' "sed -i '12s/.*/\t\/* x *\/ puts(\"\\\\\\\\\"); atoi(s);/' src/base/text.c"
 names 'src/base/text.h:8: strcpy is banned' "sed -i '8s/.*/#define copy(a, b) strcpy(a, b)/' src/base/text.h"
 names 'src/probe/bpf/bcc_shim.cc:4: popen is banned' "sed -i '4s/y;/y = popen(z);/' src/probe/bpf/bcc_shim.cc"
+
+# The environment
+names 'src/base/text.c:12: only src/cli reads the environment; pass the value on' \
+	"sed -i '12s/.*/\ts = getenv(\"HOME\");/' src/base/text.c"
+names 'src/node/rpc.c:2: only src/cli reads the environment; pass the value on' \
+	"printf '\tx = secure_getenv(y);\n' >>src/node/rpc.c"
 
 # Headers
 names 'src/base/text.h:1: a header starts with a comment that says what it is for' "sed -i 1d src/base/text.h"
