@@ -25,6 +25,15 @@ expect_release(struct expect *x, unsigned release)
 }
 
 void
+want_fini(struct want *want)
+{
+	for (size_t c = 0; want->choices && c < want->choices_cnt; c++)
+		free(want->choices[c]);
+	free(want->choices);
+	free(want->bytes);
+}
+
+void
 expect_free(struct expect *x)
 {
 	if (!x)

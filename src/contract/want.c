@@ -6,15 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void
-want_fini(struct want *want)
-{
-	for (size_t c = 0; want->choices && c < want->choices_cnt; c++)
-		free(want->choices[c]);
-	free(want->choices);
-	free(want->bytes);
-}
-
 static bool
 op_fits_type(enum want_op op, enum arg_type type)
 {

@@ -1,6 +1,7 @@
 #include "run/shared_node.h"
 
 #include "base/xmem.h"
+#include "scene/coins.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -53,7 +54,7 @@ warm_up(void *arg)
 	shared_node_enter(shared, &scene);
 	scene.err = node_wait_ready(shared->node, shared->deadline, &scene.diag);
 	shared->ready = !scene.err;
-	blocks_start_chain(&scene);
+	coins_start_chain(&scene);
 	if (profile->warm)
 		profile->warm(&scene);
 	shared->err = scene.err;

@@ -2,6 +2,7 @@
  * and therefore also shows what does not fire. */
 #include "scenario/registry.h"
 #include "scene/abilities.h"
+#include "scene/coins.h"
 #include "scene/pool.h"
 
 #include <errno.h>

@@ -4,6 +4,7 @@
 #include "node/script.h"
 #include "scenario/registry.h"
 #include "scene/abilities.h"
+#include "scene/coins.h"
 #include "scene/payload.h"
 #include "scene/pool.h"
 

@@ -4,6 +4,7 @@
  * Transactions differ in outputs and fees (the last two numbers), so no event can pass for another. */
 #include "scenario/registry.h"
 #include "scene/abilities.h"
+#include "scene/coins.h"
 #include "scene/pool.h"
 
 #include <string.h>

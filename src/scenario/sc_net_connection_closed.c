@@ -2,6 +2,7 @@
  * That is a time of the node's mocked clock, and differs from peer to peer. */
 #include "scenario/registry.h"
 #include "scene/blocks.h"
+#include "scene/coins.h"
 #include "scene/connections.h"
 #include "scene/log.h"
 #include "scene/messages.h"

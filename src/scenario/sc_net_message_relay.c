@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "scenario/registry.h"
 #include "scene/blocks.h"
+#include "scene/coins.h"
 #include "scene/messages.h"
 
 /* tx */

@@ -38,29 +38,6 @@ blocks_send(struct scene *scene, const struct tx *tx)
 }
 
 void
-blocks_start_chain(struct scene *scene)
-{
-	const struct block *before = NULL;
-
-	for (int i = 0; i < ODD_BLOCKS; i++) {
-		struct block *block =
-			before ? blocks_begin_after(scene, before, -i) : blocks_begin(scene, -i);
-
-		block_add_output(block, i, script_p2wsh_op_true, sizeof(script_p2wsh_op_true));
-		blocks_submit(scene, block);
-		before = block;
-	}
-}
-
-void
-blocks_warm(struct scene *scene)
-{
-	blocks_mine(scene, LEAST_TIP - ODD_BLOCKS);
-	if (scene_ok(scene))
-		scene->coins->tip_least = LEAST_TIP;
-}
-
-void
 blocks_mine(struct scene *scene, unsigned cnt)
 {
 	if (scene_ok(scene))
@@ -151,26 +128,6 @@ blocks_mine_tx(struct scene *scene, const struct tx *tx)
 
 	block_add_tx(block, tx);
 	blocks_submit(scene, block);
-	return block;
-}
-
-struct block *
-blocks_add(struct scene *scene, unsigned txs)
-{
-	struct chain_coin *coins = xcalloc(txs + 1, sizeof(*coins));
-
-	for (unsigned i = 0; i < txs; i++)
-		coins[i] = coins_take(scene);
-	struct block *block = blocks_begin(scene, 0);
-	for (unsigned i = 0; i < txs; i++) {
-		struct tx *tx = scene_tx(scene);
-
-		blocks_spend(tx, &coins[i]);
-		blocks_pay(tx, coins[i].value_sat - FEE_SAT);
-		block_add_tx(block, tx);
-	}
-	blocks_submit(scene, block);
-	free(coins);
 	return block;
 }
 

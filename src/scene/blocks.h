@@ -9,7 +9,6 @@
 #define TPCHECK_SCENE_BLOCKS_H
 
 #include "node/block.h"
-#include "scene/coins.h"
 #include "scene/scenario.h"
 
 enum {
@@ -30,10 +29,6 @@ void blocks_send(struct scene *scene, const struct tx *tx);
 /* Making blocks. Coinbases pay to anyone. A block belongs to the scene and may be changed until it is submitted. After
  * a failure it still has a coinbase. */
 
-/* Starts the chain of a new node with ODD_BLOCKS blocks; for the runner. */
-void blocks_start_chain(struct scene *scene);
-/* For struct profile's warm: mines the chain that coins are taken from. */
-void blocks_warm(struct scene *scene);
 /* Makes bitcoind mine blocks. */
 void blocks_mine(struct scene *scene, unsigned cnt);
 /* A block on the tip, whose coinbase pays the subsidy and fees_sat. */
@@ -51,9 +46,6 @@ void blocks_submit(struct scene *scene, struct block *block);
 void blocks_submit_refused(struct scene *scene, struct block *block, const char *reason, const char *what);
 /* A block with that transaction, submitted. */
 struct block *blocks_mine_tx(struct scene *scene, const struct tx *tx);
-/* A block with so many transactions besides the coinbase, submitted. Each spends a coin of its own and makes another.
- * For prepare, since coins may have to be mined. */
-struct block *blocks_add(struct scene *scene, unsigned txs);
 
 /* Asking the node about blocks. */
 

@@ -1,10 +1,35 @@
 #include "scene/coins.h"
 
+#include "base/xmem.h"
 #include "node/script.h"
 #include "scene/blocks.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+void
+coins_start_chain(struct scene *scene)
+{
+	const struct block *before = NULL;
+
+	for (int i = 0; i < ODD_BLOCKS; i++) {
+		struct block *block =
+			before ? blocks_begin_after(scene, before, -i) : blocks_begin(scene, -i);
+
+		block_add_output(block, i, script_p2wsh_op_true, sizeof(script_p2wsh_op_true));
+		blocks_submit(scene, block);
+		before = block;
+	}
+}
+
+void
+coins_warm(struct scene *scene)
+{
+	blocks_mine(scene, LEAST_TIP - ODD_BLOCKS);
+	if (scene_ok(scene))
+		scene->coins->tip_least = LEAST_TIP;
+}
 
 /* The coinbase's first output at that height, once it can be spent. */
 static struct chain_coin
@@ -179,4 +204,24 @@ coins_take_cold(struct scene *scene, struct chain_coin *coins, size_t cnt)
 	const bool ok = scene_ok(scene);
 	for (size_t i = 0; i < cnt; i++)
 		coins[i] = ok ? pool->cold[--pool->cold_cnt] : (struct chain_coin){0};
+}
+
+struct block *
+coins_spend_in_block(struct scene *scene, unsigned txs)
+{
+	struct chain_coin *coins = xcalloc(txs + 1, sizeof(*coins));
+
+	for (unsigned i = 0; i < txs; i++)
+		coins[i] = coins_take(scene);
+	struct block *block = blocks_begin(scene, 0);
+	for (unsigned i = 0; i < txs; i++) {
+		struct tx *tx = scene_tx(scene);
+
+		blocks_spend(tx, &coins[i]);
+		blocks_pay(tx, coins[i].value_sat - FEE_SAT);
+		block_add_tx(block, tx);
+	}
+	blocks_submit(scene, block);
+	free(coins);
+	return block;
 }

@@ -41,6 +41,11 @@ struct coin_pool {
 	size_t cold_cnt;
 };
 
+/* Starts the chain of a new node with ODD_BLOCKS blocks; for the runner. */
+void coins_start_chain(struct scene *scene);
+/* For struct profile's warm: mines the chain that coins are taken from. */
+void coins_warm(struct scene *scene);
+
 /* A mature coinbase, worth 50 BTC (more than 32 bits of satoshi) while they last. The tip is at LEAST_TIP or above
  * afterwards. */
 struct chain_coin coins_take(struct scene *scene);
@@ -59,5 +64,8 @@ struct chain_coin coins_take_wide(struct scene *scene);
 /* cnt coins (COLD_COINS_MAX at most) that are on disk but not in the UTXO cache: plain, high, odd and wide ones, by
  * turns. Restarts the node when there are not enough left. */
 void coins_take_cold(struct scene *scene, struct chain_coin *coins, size_t cnt);
+/* A block on the tip, with txs transactions besides the coinbase, each of which spends a coin and makes another one.
+ * The scene's. */
+struct block *coins_spend_in_block(struct scene *scene, unsigned txs);
 
 #endif

@@ -1,7 +1,7 @@
 #include "scene/connections.h"
 
 #include "node/stand_in.h"
-#include "scene/blocks.h"
+#include "scene/coins.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,7 +28,7 @@ const struct profile profile_network = {
 	.finds_peers = true, /* -privatebroadcast requires it */
 	.proxy = true,
 	.i2p = true,
-	.warm = blocks_warm,
+	.warm = coins_warm,
 };
 
 static void

@@ -6,6 +6,7 @@
 #include "node/hash.h"
 #include "node/script.h"
 #include "scene/abilities.h"
+#include "scene/coins.h"
 
 #include <errno.h>
 #include <inttypes.h>

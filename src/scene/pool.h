@@ -11,6 +11,7 @@
 
 #include "node/tx.h"
 #include "scene/blocks.h"
+#include "scene/coins.h"
 #include "scene/scenario.h"
 
 #define POOL_TRACEPOINTS                                                                                     \

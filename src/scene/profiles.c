@@ -16,7 +16,7 @@ enum { RAISE_MS = 3000 };
 static void
 warm_default(struct scene *scene)
 {
-	blocks_warm(scene);
+	coins_warm(scene);
 	if (!scene_ok(scene))
 		return;
 	struct scene attempt = {.release = scene->release,

@@ -4,6 +4,7 @@
 #define TPCHECK_SCENE_PROFILES_H
 
 #include "scene/blocks.h"
+#include "scene/coins.h"
 #include "scene/scenario.h"
 
 extern const struct profile profile_default;

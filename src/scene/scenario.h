@@ -9,7 +9,7 @@
  *
  * Errors stick to the scene. A step is written as if nothing could fail:
  *
- *	state->block = blocks_add(scene, 1);
+ *	state->block = coins_spend_in_block(scene, 1);
  *	blocks_call(scene, "invalidateblock", state->block);
  *
  * After the first failure every function that takes a scene does nothing, and returns something empty but valid: a
