@@ -13,7 +13,8 @@ struct diag {
 	char text[2048];
 };
 
-/* Sets the text; diag may be NULL. Returns err, for "return diag_fail(diag, -EINVAL, ...)". */
+/* Sets the text; diag may be NULL. With -EMFILE and -EFBIG, the limit is
+ * appended. Returns err, for "return diag_fail(diag, -EINVAL, ...)". */
 int diag_fail(struct diag *diag, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts the formatted text and ": " in front of the text. Returns err. */

@@ -46,6 +46,8 @@ own_path(char *path, size_t path_sz)
 	ssize_t n = readlink("/proc/self/exe", path, path_sz - 1);
 
 	path[n > 0 ? n : 0] = '\0';
+	if (n <= 0)
+		snprintf(path, path_sz, "PATH-OF-TPCHECK-FULL");
 }
 
 /* Whether a container's bounding set excludes what tracing needs: it cannot be extended from inside. */
@@ -89,18 +91,42 @@ print_how_to_give(FILE *out)
 		uid, gid, path, path, path, path);
 }
 
-/* The capabilities are there, but attaching fails. */
-static void
-print_how_to_attach(const struct probe_feature *features, size_t cnt, FILE *out)
+/* What is needed, is not there, and is not about capabilities; NULL if there is no such thing. */
+static const struct probe_feature *
+find_lack(const struct probe_feature *features, size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++)
+		if (features[i].needed && !features[i].ok)
+			return &features[i];
+	return NULL;
+}
+
+static bool
+is_call(const struct probe_feature *feature)
 {
 	static const char *const calls[] = {"bpf maps", "bpf programs", "perf rings"};
 
 	for (size_t i = 0; i < COUNT(calls); i++)
-		if (!is_ok(features, cnt, calls[i])) {
-			fputs("Needed: system calls that something forbids, although the capabilities are there; in a container, use a seccomp profile that allows bpf() and perf_event_open()\n",
-			      out);
-			return;
-		}
+		if (!strcmp(feature->name, calls[i]))
+			return true;
+	return false;
+}
+
+/* The capabilities are there. */
+static void
+print_lack(const struct probe_feature *lack, FILE *out)
+{
+	if (is_call(lack))
+		fputs("Needed: system calls that something forbids, although the capabilities are there; in a container, use a seccomp profile that allows bpf() and perf_event_open()\n",
+		      out);
+	else
+		fprintf(out, "Needed: %s: %s\n", lack->name, lack->detail);
+}
+
+/* The capabilities and system calls are there, but attaching fails. */
+static void
+print_how_to_attach(FILE *out)
+{
 	fprintf(out,
 		"Needed: CAP_SYS_ADMIN, or tracefs for group %u, because this kernel has no uprobe_multi link (Linux 6.6):\n"
 		"  sudo mount -t tracefs -o gid=%u,mode=750 tracefs /sys/kernel/tracing (-o remount,... if it is mounted)\n"
@@ -142,6 +168,7 @@ print_more(struct buf *list, FILE *out)
 void
 advice_print(const struct probe_feature *features, size_t cnt, FILE *out)
 {
+	const struct probe_feature *lack = find_lack(features, cnt);
 	bool admin = privileges_has(CAP_SYS_ADMIN);
 	struct buf list;
 
@@ -152,9 +179,11 @@ advice_print(const struct probe_feature *features, size_t cnt, FILE *out)
 	} else if (!admin && *list_missing(&list, to_trace, COUNT(to_trace))) {
 		fprintf(out, "Needed: %s for user %u\n", list.data, (unsigned)geteuid());
 		print_how_to_give(out);
+	} else if (lack) {
+		print_lack(lack, out);
 	} else if (!is_ok(features, cnt, "attach: multi") && !is_ok(features, cnt, "attach: perf") &&
 		   !is_ok(features, cnt, "attach: tracefs")) {
-		print_how_to_attach(features, cnt, out);
+		print_how_to_attach(out);
 	} else {
 		print_more(&list, out);
 	}

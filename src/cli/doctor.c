@@ -5,6 +5,7 @@
 #include "cli/bitcoind.h"
 #include "cli/environment.h"
 #include "contract/contract.h"
+#include "node/network.h"
 #include "notes/notes.h"
 #include "report/report.h"
 
@@ -106,6 +107,17 @@ print_features(const struct probe_feature *features, size_t cnt)
 			   features[i].name, features[i].detail);
 }
 
+/* True if bitcoind can be reached. */
+static bool
+print_loopback(void)
+{
+	struct diag diag;
+	bool ok = !network_check_loopback(&diag);
+
+	print_line(ok ? WORD_OK : WORD_FAILED, "loopback", ok ? "up" : diag.text);
+	return ok;
+}
+
 static const struct argp_option options[] = {
 	{"bitcoind", OPTION_BITCOIND, "PATH", 0,
 	 "The bitcoind to look at (default: $BITCOIND, else the one in PATH)", 0},
@@ -131,6 +143,7 @@ run(int argc, char **argv)
 	size_t cnt = probe_try_features(features, probe.kernel_source);
 	print_features(features, cnt);
 	bool can_probe = !probe_find_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason));
+	bool can_reach = print_loopback();
 	bool can_check = print_bitcoind(bitcoind);
 
 	puts("");
@@ -138,11 +151,13 @@ run(int argc, char **argv)
 	puts("");
 	if (!can_probe)
 		printf("tpcheck cannot run here. %s\n", reason);
+	else if (!can_reach)
+		puts("This machine can run 'tpcheck selftest' and trace processes that run, but no bitcoind can be reached: see above.");
 	else if (!can_check)
 		puts("This machine can run tpcheck ('tpcheck selftest' shows it), but there is no bitcoind to check.");
 	else
 		puts("This machine can check that bitcoind: tpcheck run");
-	return can_probe && can_check ? EXIT_PASSED : EXIT_SKIPPED;
+	return can_probe && can_reach && can_check ? EXIT_PASSED : EXIT_SKIPPED;
 }
 
 const struct command command_doctor = {

@@ -16,19 +16,27 @@
 /* Beside this program in the build folder; else where it is installed. */
 static const char *const places[] = {"tpcheck-full", TPCHECK_LIBEXEC "/tpcheck-full"};
 
-/* The folder that this program is in, ending with a slash; the caller frees it. */
+/* The folder that this program is in, absolute and ending with a slash; the caller frees it. NULL with a message: a
+ * relative path would name whatever is in the working directory. */
 static char *
 own_folder(void)
 {
-	char path[4096];
+	char path[4097];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
-	if (n <= 0)
-		return xstrdup("");
-	path[n] = '\0';
+	if (n < 0 && errno == ENOENT) {
+		fputs("tpcheck: failed to find tpcheck-full: /proc is not mounted; mount it: mount -t proc proc /proc\n",
+		      stderr);
+		return NULL;
+	}
+	path[n > 0 ? n : 0] = '\0';
 	char *slash = strrchr(path, '/');
-	if (slash)
-		slash[1] = '\0';
+	if (n < 0 || *path != '/' || n == sizeof(path) - 1) {
+		fprintf(stderr, "tpcheck: failed to find tpcheck-full: /proc/self/exe: %s\n",
+			n < 0 ? strerror(errno) : "it is not the path of this program");
+		return NULL;
+	}
+	slash[1] = '\0';
 	return xstrdup(path);
 }
 
@@ -37,6 +45,8 @@ hand_over(char **argv)
 {
 	char *folder = own_folder();
 
+	if (!folder)
+		return EXIT_ERROR;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		char *path = xasprintf("%s%s", folder, places[i]);
 

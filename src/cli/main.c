@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const struct command *const commands[] = {&command_run,   &command_abi,  &command_diff,
 						 &command_trace, &command_list, &command_selftest,
@@ -35,11 +36,24 @@ static const unsigned trace_capabilities[] = {
 };
 static const unsigned read_capabilities[] = {CAP_DAC_READ_SEARCH}; /* as in front.c */
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+enum { OPEN_FILES = 4096 };
 
 static bool
 traces(const struct command *command)
 {
 	return command != &command_abi && command != &command_diff && command != &command_list;
+}
+
+/* Some scenarios connect hundreds of peers. bitcoind inherits the limit, and would raise its own anyway. */
+static void
+allow_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= OPEN_FILES)
+		return;
+	limit.rlim_cur = limit.rlim_max < OPEN_FILES ? limit.rlim_max : OPEN_FILES;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 struct chosen {
@@ -124,6 +138,8 @@ main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
 	if (keep_capabilities(chosen.command, &diag))
 		return complain(&diag, EXIT_ERROR);
+	if (traces(chosen.command))
+		allow_files();
 	if (traces(chosen.command) && environment_check_tmpdir(&diag))
 		return complain(&diag, EXIT_USAGE);
 	return cli_run(chosen.command, chosen.argc, chosen.argv);

@@ -119,7 +119,10 @@ cli_number(const struct argp_state *state, const char *option, const char *value
 const char *
 cli_user(const struct argp_state *state, const char *value)
 {
-	if (!getpwnam(value) && !parse_u64(value, &(uint64_t){0}))
+	uint64_t uid;
+
+	/* The greatest one means "none" to the kernel. */
+	if (!getpwnam(value) && !(parse_u64(value, &uid) && uid < UINT32_MAX))
 		argp_error(state, "--user=%s is not a user of this machine", value);
 	return value;
 }

@@ -15,10 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-enum { OPEN_FILES = 4096, COMMAND_BYTES = 64 << 10 };
+enum { COMMAND_BYTES = 64 << 10 };
 
 /* A word for the shell, quoted if necessary; the caller frees it. */
 static char *
@@ -77,18 +76,6 @@ repeat_prefix(const struct run_options *options, const char *bitcoind)
 	if (options->timeout_s != RUN_DEFAULT_TIMEOUT_S)
 		buf_printf(&command, " --timeout=%u", options->timeout_s);
 	return buf_take(&command);
-}
-
-/* Some scenarios connect hundreds of peers. bitcoind inherits the limit, and would raise its own anyway. */
-static void
-allow_files(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= OPEN_FILES)
-		return;
-	limit.rlim_cur = limit.rlim_max < OPEN_FILES ? limit.rlim_max : OPEN_FILES;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* Adds the scenarios that were asked for, as skipped for this reason. */
@@ -197,7 +184,6 @@ run_scenarios(struct run_options *options, struct report_run *report)
 	struct diag diag, missing;
 	int code = EXIT_USAGE;
 
-	allow_files();
 	int err = bitcoind_find(options->bitcoind, &bitcoind, &missing);
 	if (err && is_bitcoind_given(options))
 		return complain(missing.text);

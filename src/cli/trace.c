@@ -56,12 +56,12 @@ exit_code_of(const struct trace_session *session, int err, struct diag *diag)
 		return EXIT_USAGE;
 	if (err == -ENODATA)
 		return EXIT_SKIPPED;
-	if (probe_find_early_obstacle(reason, sizeof(reason)) ||
+	if (probe_find_early_obstacle(session->options->probe.method, reason, sizeof(reason)) ||
 	    probe_find_obstacle(session->options->probe.method, reason, sizeof(reason))) {
 		diag_fail(diag, err, "%s", reason);
 		return EXIT_SKIPPED;
 	}
-	return err == -EPERM || err == -EACCES ? EXIT_SKIPPED : EXIT_ERROR;
+	return err == -EPERM || err == -EACCES || err == -ENETDOWN ? EXIT_SKIPPED : EXIT_ERROR;
 }
 
 static enum exit_code

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -166,6 +167,22 @@ network_make(struct network *network)
 	else
 		network->obstacle = xasprintf("failed to start a thread that makes a network namespace: %s",
 					      strerror(-err));
+}
+
+int
+network_check_loopback(struct diag *diag)
+{
+	struct ifreq request = {.ifr_name = "lo"};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* Whoever connects reports anything else. */
+	bool is_down = fd >= 0 && !ioctl(fd, SIOCGIFFLAGS, &request) && !(request.ifr_flags & IFF_UP);
+
+	if (fd >= 0)
+		close(fd);
+	return is_down ? diag_fail(
+				 diag, -ENETDOWN,
+				 "node: failed to reach 127.0.0.1: the loopback device is down; bring it up: ip link set lo up")
+		       : 0;
 }
 
 static void

@@ -5,6 +5,8 @@
 #ifndef TPCHECK_NODE_NETWORK_H
 #define TPCHECK_NODE_NETWORK_H
 
+#include "base/diag.h"
+
 struct network {
 	int fd;             /* of the namespace; -1: the machine's */
 	int home_fd;        /* of the namespace that we are in; -1 with fd -1 */
@@ -17,6 +19,9 @@ void network_init(struct network *network);
 /* One of its own if the machine allows it; else the machine's, and obstacle says why. */
 void network_make(struct network *network);
 void network_fini(struct network *network);
+
+/* -ENETDOWN: the machine's loopback device is down, as in a new network namespace (unshare -n). */
+int network_check_loopback(struct diag *diag);
 
 /* A socket in the network, close-on-exec, or a negative errno value. */
 int network_socket(const struct network *network, int domain, int type);

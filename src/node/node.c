@@ -51,7 +51,9 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 	node->finds_peers = opts->finds_peers;
 	node->interrupted = opts->interrupted;
 	node->subversion = xstrdup("");
-	int err = node_check_binary(opts->bitcoind, "", &node->binary, diag);
+	int err = node->network.fd < 0 ? network_check_loopback(diag) : 0;
+	if (!err)
+		err = node_check_binary(opts->bitcoind, "", &node->binary, diag);
 	if (!err)
 		err = process_find_user(&node->user, opts->user, opts->sudo_uid, diag);
 	if (!err)

@@ -62,7 +62,7 @@ int node_find_bitcoind(const struct node_search *search, char **path, struct dia
 
 /* Makes the datadir and starts bitcoind; does not wait until it is ready. On failure *out is NULL and nothing is left
  * behind. Copies what it needs of opts except interrupted. -EPERM, -EACCES, -ENOENT, -ENOEXEC and others, depending on
- * the step that failed. */
+ * the step that failed; -ENETDOWN: the machine's loopback device is down. */
 int node_start(struct node **out, const struct node_opts *opts, struct diag *diag);
 
 /* Returns when RPC answers, the warm-up is over and the mempool is loaded. Starts bitcoind again, up to 5 times, if it

@@ -6,7 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+static bool
+is_on_noexec(const char *path)
+{
+	struct statvfs fs;
+
+	return !statvfs(path, &fs) && (fs.f_flag & ST_NOEXEC);
+}
 
 static int
 check_file(const char *resolved, mode_t mode, const char *path, const char *from, struct diag *diag)
@@ -28,8 +37,11 @@ check_file(const char *resolved, mode_t mode, const char *path, const char *from
 	if (access(resolved, X_OK))
 		return diag_fail(
 			diag, -EACCES,
-			"node: failed to use bitcoind '%s'%s: it is not executable; chmod a+x it, or give the path of another",
-			path, from);
+			"node: failed to use bitcoind '%s'%s: it is not executable; %s, or give the path of another",
+			path, from,
+			is_on_noexec(resolved)
+				? "its file system is mounted with noexec: copy it to one that is not"
+				: "chmod a+x it");
 	return 0;
 }
 

@@ -238,8 +238,10 @@ make_files(struct node *node, struct diag *diag)
 		return output_fd;
 	if (output_fd >= 0)
 		close(output_fd);
-	return diag_fail(diag, err, "node: failed to make a file in '%s': %s", node->datadir.path,
-			 strerror(-err));
+	return diag_fail(
+		diag, err, "node: failed to make a file in '%s': %s%s", node->datadir.path, strerror(-err),
+		err == -ENOSPC || err == -EDQUOT ? "; make room there, or set TMPDIR to another directory"
+						 : "");
 }
 
 int

@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -217,7 +218,7 @@ run_child(const struct plan *plan)
 		fail_child(plan, STEP_DEATH_SIGNAL);
 	if (getppid() != plan->parent)
 		_exit(126);
-	if (chdir(opts->dir))
+	if (opts->dir && chdir(opts->dir))
 		fail_child(plan, STEP_DIR);
 	mark_close_on_exec();
 	sigemptyset(&none);
@@ -238,6 +239,7 @@ explain(const struct process_opts *opts, struct failure failure, struct diag *di
 {
 	const char *user = opts->user->name, *help = "";
 	int err = -failure.errno_value;
+	struct statvfs fs;
 
 	if (failure.step == STEP_DIR && err == -EACCES)
 		return diag_fail(
@@ -248,6 +250,9 @@ explain(const struct process_opts *opts, struct failure failure, struct diag *di
 		help = "; this container or user namespace does not let root become that user: choose another one";
 	if (failure.step == STEP_EXEC && err == -EACCES)
 		help = "; the user must be able to execute it (chmod a+rx, a file system without noexec) and, for a script, to read it and pass the directories above it";
+	if (failure.step == STEP_EXEC && err == -EACCES && !statvfs(opts->program, &fs) &&
+	    (fs.f_flag & ST_NOEXEC))
+		help = "; its file system is mounted with noexec: copy it to one that is not";
 	if (failure.step == STEP_EXEC && err == -EPERM)
 		help = "; if it has file capabilities (getcap), remove them: bitcoind needs none here";
 	if (failure.step == STEP_EXEC && err == -ENOENT)
@@ -461,6 +466,8 @@ process_describe_end(const struct process *process, const char *name, struct buf
 			buf_printf(out, " (SIG%s)", signal_name);
 		if (WCOREDUMP(process->status))
 			buf_puts(out, " and dumped core");
+		if (WTERMSIG(process->status) == SIGXFSZ)
+			buf_puts(out, ": its files were too large for the limit (ulimit -f, RLIMIT_FSIZE)");
 	} else {
 		buf_printf(out, "exited with status %d", WEXITSTATUS(process->status));
 	}

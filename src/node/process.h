@@ -29,7 +29,7 @@ struct process_user {
 struct process_opts {
 	const char *program; /* absolute path */
 	char *const *argv, *const *envp;
-	const char *dir; /* its working directory */
+	const char *dir; /* its working directory; NULL: ours, even one that the user could not enter */
 	int output_fd;   /* becomes its stdout and stderr */
 	int network_fd;  /* the network namespace to run in; -1: ours */
 	const struct process_user *user;

@@ -104,12 +104,7 @@ find_home(const struct process_user *user, const char *own_home)
 static int
 start_process(struct program *program, const struct program_opts *opts, int output_fd, struct diag *diag)
 {
-	char *dir = getcwd(NULL, 0);
 	size_t args_cnt = 0;
-
-	if (!dir)
-		return diag_fail(diag, -errno, "node: failed to find the working directory: %s",
-				 strerror(errno));
 	char *home = find_home(&program->user, opts->home), *home_env = xasprintf("HOME=%s", home);
 	while (opts->args[args_cnt])
 		args_cnt++;
@@ -122,7 +117,6 @@ start_process(struct program *program, const struct program_opts *opts, int outp
 					.program = opts->bitcoind,
 					.argv = (char *const *)(uintptr_t)argv,
 					.envp = (char *const *)(uintptr_t)env,
-					.dir = dir,
 					.output_fd = output_fd,
 					.network_fd = -1,
 					.user = &program->user,
@@ -131,7 +125,6 @@ start_process(struct program *program, const struct program_opts *opts, int outp
 	free(argv);
 	free(home_env);
 	free(home);
-	free(dir);
 	return err;
 }
 

@@ -12,6 +12,7 @@
 #include "notes/image.h"
 
 #include "base/xmem.h"
+#include "notes/script.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -174,6 +175,16 @@ read_tables(const struct image *image, int fd, struct tables *tables, struct dia
 	return 0;
 }
 
+static int
+fail_script(const struct image *image, int fd, struct diag *diag)
+{
+	char program[SCRIPT_PROGRAM_BYTES];
+
+	script_find_program(fd, program, sizeof(program));
+	return fail(image, -ENOEXEC, diag, "it is a script, not an ELF file; give the program that it runs%s",
+		    program);
+}
+
 /* Checks what libelf would believe. */
 static int
 check_header(struct image *image, int fd, struct diag *diag)
@@ -188,7 +199,7 @@ check_header(struct image *image, int fd, struct diag *diag)
 	if (err)
 		return err;
 	if (!memcmp(ident, "#!", 2))
-		return fail(image, -ENOEXEC, diag, "it is a script, not an ELF file");
+		return fail_script(image, fd, diag);
 	if (memcmp(ident, ELFMAG, SELFMAG) != 0)
 		return fail(image, -ENOEXEC, diag, "it is not an ELF file");
 	if (ident_sz < EI_NIDENT)

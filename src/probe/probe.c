@@ -35,9 +35,9 @@ probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char
 }
 
 bool
-probe_find_early_obstacle(char *reason, size_t reason_sz)
+probe_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
-	return bpf_backend.find_early_obstacle(reason, reason_sz);
+	return bpf_backend.find_early_obstacle(method, reason, reason_sz);
 }
 
 bool

@@ -119,9 +119,10 @@ struct probe_feature {
 enum { PROBE_FEATURES_MAX = 16 };
 /* Fills features; returns how many. kernel_source as in struct probe_opts. */
 size_t probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source);
-/* The first reason why trials would be harmful or pointless (another machine, valgrind, lockdown, no capability), in
- * one line; false when there is none. Tries nothing in the kernel; to be called before probe_find_obstacle. */
-bool probe_find_early_obstacle(char *reason, size_t reason_sz);
+/* The first reason why trials would be harmful or pointless (no /proc, another machine, valgrind, lockdown, no
+ * capability, no tracefs for that method), in one line; false when there is none. Tries nothing in the kernel; to be
+ * called before anything is started, and before probe_find_obstacle. */
+bool probe_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz);
 /* The first reason why probes cannot work here by that method, in one line; false when there is none. */
 bool probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz);
 

@@ -105,13 +105,15 @@ reports_add(struct reports *reports, const struct report_format *format, const c
 	return 0;
 }
 
-/* For readers that follow the file. */
+/* For readers that follow the file. errno may be that of an earlier write, which failed when the buffer was full. */
 static void
 flush(struct report *report)
 {
+	int earlier = errno;
+
 	errno = 0;
 	if ((fflush(report->out) || ferror(report->out)) && !report->error)
-		report->error = errno ? errno : EIO;
+		report->error = errno ? errno : earlier ? earlier : EIO;
 }
 
 void
@@ -143,6 +145,7 @@ reports_result(struct reports *reports, const struct report_result *result)
 {
 	for (size_t i = 0; i < reports->cnt; i++)
 		if (reports->items[i].format->result) {
+			errno = 0;
 			reports->items[i].format->result(reports->items[i].state, result);
 			flush(&reports->items[i]);
 		}
@@ -156,6 +159,7 @@ reports_end(struct reports *reports, const struct report_run *run, struct diag *
 	for (size_t i = 0; i < reports->cnt; i++) {
 		struct report *report = &reports->items[i];
 
+		errno = 0;
 		report->format->end(report->state, run);
 		report->state = NULL;
 		if (report->out == stdout)

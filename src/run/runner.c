@@ -50,7 +50,7 @@ struct runner {
 	const struct profile *unstartable; /* its node did not become ready: not tried again */
 	/* Why nothing can be run at all; a skip when this machine or binary does not allow it. */
 	char *obstacle;
-	bool obstacle_is_skip;
+	bool obstacle_is_skip, obstacle_is_early; /* early: before anything was run */
 	/* Scenarios of one context that ran out of time, one after the other. */
 	unsigned timeouts;
 	const char *given_up; /* the last context that is not tried any more, as a scenario's name begins */
@@ -504,7 +504,7 @@ check_binary(struct runner *runner)
 
 	if (notes_open(&runner->notes, runner->opts->bitcoind, &diag))
 		set_obstacle(runner, false, diag.text);
-	else if (probe_find_early_obstacle(reason, sizeof(reason)))
+	else if (probe_find_early_obstacle(runner->opts->probe.method, reason, sizeof(reason)))
 		set_obstacle(runner, true, reason);
 	else if (!notes_is_native(runner->notes))
 		set_obstacle(runner, true, "the bitcoind is for another machine than this one");
@@ -530,8 +530,10 @@ prepare(struct runner *runner)
 	if (!runner->plan.points_cnt)
 		return;
 	/* The first node starts while the probes compile. */
-	if (opts->scenarios[0] && start_node(runner, &runner->next, opts->scenarios[0]->profile, &diag)) {
-		set_obstacle(runner, false, diag.text);
+	int err = opts->scenarios[0] ? start_node(runner, &runner->next, opts->scenarios[0]->profile, &diag)
+				     : 0;
+	if (err) {
+		set_obstacle(runner, err == -ENETDOWN, diag.text);
 		return;
 	}
 	if (probe_set_new(&runner->set, runner->plan.points, runner->plan.points_cnt, &opts->probe, &diag)) {
@@ -556,6 +558,8 @@ run_one(struct runner *runner, const struct scenario *const *rest, struct report
 	} else if (runner->obstacle) {
 		result->outcome = runner->obstacle_is_skip ? OUTCOME_SKIP : OUTCOME_ERROR;
 		result->reason = xstrdup(runner->obstacle);
+		/* The summary gives the reason, once. */
+		result->omit_from_text = runner->obstacle_is_skip && runner->obstacle_is_early;
 	} else {
 		if (runner->current)
 			look_ahead(runner, rest);
@@ -579,6 +583,7 @@ runner_run(const struct runner_opts *opts, struct report_run *run)
 	if (opts->on_begin)
 		opts->on_begin(opts->cookie, "compiling the probes", 0, cnt);
 	prepare(runner);
+	runner->obstacle_is_early = runner->obstacle != NULL;
 	for (size_t i = 0; i < cnt; i++) {
 		struct report_result *result = &run->results[run->results_cnt++];
 

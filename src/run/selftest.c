@@ -108,7 +108,7 @@ prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *pla
 {
 	char reason[600];
 
-	if (probe_find_early_obstacle(reason, sizeof(reason)))
+	if (probe_find_early_obstacle(opts->probe.method, reason, sizeof(reason)))
 		return diag_fail(diag, -EOPNOTSUPP, "%s", reason);
 	int err = notes_open(notes, opts->program ? opts->program : "/proc/self/exe", diag);
 	if (err)
@@ -150,7 +150,7 @@ selftest_run(const struct selftest_opts *opts, struct report_run *run)
 	if (opts->on_begin)
 		opts->on_begin(opts->cookie, "selftest: compiling and attaching", 1, RESULTS);
 	int err = prepare(opts, &notes, &plan, &set, &specimen, &diag);
-	bool is_obstacle = err && (probe_find_early_obstacle(reason, sizeof(reason)) ||
+	bool is_obstacle = err && (probe_find_early_obstacle(opts->probe.method, reason, sizeof(reason)) ||
 				   probe_find_obstacle(opts->probe.method, reason, sizeof(reason)));
 	if (set)
 		run->attach = probe_method_name(probe_set_method(set));
@@ -168,6 +168,7 @@ selftest_run(const struct selftest_opts *opts, struct report_run *run)
 		} else if (err) {
 			result->outcome = is_obstacle ? OUTCOME_SKIP : OUTCOME_ERROR;
 			result->reason = xstrdup(is_obstacle ? reason : diag.text);
+			result->omit_from_text = is_obstacle; /* the summary has the reason, once */
 		} else {
 			run_one(i, specimen, set, &plan, result);
 		}

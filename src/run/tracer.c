@@ -65,8 +65,11 @@ tracer_load(struct tracer *tracer, const char *path, unsigned release, struct di
 		.patterns_cnt = tracer->opts.patterns_cnt,
 		.payload_bytes = tracer->opts.payload_bytes,
 	};
+	char reason[600];
 
 	unload(tracer);
+	if (probe_find_early_obstacle(tracer->opts.probe.method, reason, sizeof(reason)))
+		return diag_fail(diag, -EOPNOTSUPP, "%s", reason);
 	int err = notes_open(&tracer->notes, path, diag);
 	if (err)
 		return err;

@@ -550,7 +550,7 @@ main(void)
 	};
 
 	for (enum probe_method method = PROBE_METHOD_MULTI; method <= PROBE_METHOD_TRACEFS; method++)
-		if (!probe_find_early_obstacle(reason, sizeof(reason)) &&
+		if (!probe_find_early_obstacle(method, reason, sizeof(reason)) &&
 		    !probe_find_obstacle(method, reason, sizeof(reason)))
 			methods[methods_cnt++] = method;
 		else

@@ -352,7 +352,7 @@ main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
 	for (enum probe_method method = PROBE_METHOD_MULTI; method <= PROBE_METHOD_PERF; method++)
-		if (!probe_find_early_obstacle(reason, sizeof(reason)) &&
+		if (!probe_find_early_obstacle(method, reason, sizeof(reason)) &&
 		    !probe_find_obstacle(method, reason, sizeof(reason)))
 			methods[methods_cnt++] = method;
 	if (!methods_cnt) {

@@ -364,7 +364,7 @@ main(void)
 		printf("SKIP: %s\n", diag.text);
 		return 77;
 	}
-	if (probe_find_early_obstacle(reason, sizeof(reason)) ||
+	if (probe_find_early_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason)) ||
 	    probe_find_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason))) {
 		printf("SKIP: %s\n", reason);
 		return 77;

@@ -1942,8 +1942,10 @@ things_that_are_no_elf_files(void **state)
 			  "notes: failed to read '" PATH("text") "': it is not an ELF file");
 	assert_open_fails(PATH("archive"), -ENOEXEC,
 			  "notes: failed to read '" PATH("archive") "': it is not an ELF file");
-	assert_open_fails(PATH("script"), -ENOEXEC,
-			  "notes: failed to read '" PATH("script") "': it is a script, not an ELF file");
+	assert_open_fails(
+		PATH("script"), -ENOEXEC,
+		"notes: failed to read '" PATH(
+			"script") "': it is a script, not an ELF file; give the program that it runs (its line: exec bitcoind)");
 	assert_open_fails(PATH("magic"), -EBADMSG,
 			  "notes: failed to read '" PATH("magic") "': the file ends within the ELF header");
 	assert_open_fails(PATH("elf") "/x", -ENOTDIR,

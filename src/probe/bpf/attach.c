@@ -4,6 +4,7 @@
  * Closing such a perf event takes the kernel 0.13 s. So detaching leaves them open: the probes are disarmed, and
  * their process usually ends soon after. The events are closed with the source, when the verdict has long been
  * reported, or by a later attach, once more than EVENTS_KEPT of them have accumulated. */
+#include "base/privileges.h"
 #include "base/xmem.h"
 #include "probe/bpf/bcc_shim.h"
 #include "probe/bpf/bpf.h"
@@ -22,8 +23,20 @@ enum { EVENTS_KEPT = 400 };
 
 /* For each point of a file, the kernel remembers one place of a semaphore and refuses another one, or none: BCC's
  * Python scripts pass none and raise the semaphores by hand. */
-static const char busy_hint[] =
-	"; is another tracer attached to the same file, such as one of BCC's Python scripts, which cannot share tracepoints with others? End it first";
+#define BUSY_HINT                                                                                            \
+	"; is another tracer attached to the same file, such as one of BCC's Python scripts, which cannot share tracepoints with others? End it first"
+static const char busy_hint[] = BUSY_HINT;
+
+/* When the uprobe PMU refuses, libbcc tries tracefs. */
+static const char *
+explain_low_semaphore(enum probe_method method)
+{
+	if (method != PROBE_METHOD_PERF)
+		return "";
+	if (privileges_has(CAP_SYS_ADMIN))
+		return " (libbcc attached through tracefs, which leaves semaphores alone)" BUSY_HINT;
+	return " (libbcc attached through tracefs, which leaves semaphores alone; CAP_SYS_ADMIN is required)";
+}
 
 static int
 attach_multi(struct bpf_source *source, const char *path, pid_t pid, struct diag *diag)
@@ -61,10 +74,14 @@ attach_tracefs(struct bpf_source *source, size_t idx, const char *path, pid_t pi
 				   site->semaphore_file_offset, pid);
 	if (event->fd >= 0)
 		return 0;
-	return diag_fail(
-		diag, event->fd,
-		"probe: failed to attach %s:%s to process %d by the event '%s' of tracefs: %s; CAP_BPF, CAP_PERFMON and the right to write uprobe_events are required",
-		site->provider, site->name, (int)pid, event->name, strerror(-event->fd));
+	return diag_fail(diag, event->fd,
+			 "probe: failed to attach %s:%s to process %d by the event '%s' of tracefs: %s%s",
+			 site->provider, site->name, (int)pid, event->name, strerror(-event->fd),
+			 event->fd == -EINVAL ? busy_hint
+			 : event->fd == -EPERM || event->fd == -EACCES
+				 ? "; CAP_BPF, CAP_PERFMON and the right to write uprobe_events are required"
+			 : event->fd == -ENOENT ? "; tracefs was unmounted meanwhile"
+						: "");
 }
 
 static int
@@ -126,12 +143,8 @@ bpf_attach(struct bpf_source *source, pid_t pid, struct diag *diag)
 	if (err)
 		return err;
 	source->pid = pid;
-	return process_check_probes(
-		pid, source->points, source->points_cnt,
-		method == PROBE_METHOD_PERF
-			? " (libbcc attached through tracefs, which leaves semaphores alone; CAP_SYS_ADMIN is required)"
-			: "",
-		diag);
+	return process_check_probes(pid, source->points, source->points_cnt, explain_low_semaphore(method),
+				    diag);
 }
 
 void

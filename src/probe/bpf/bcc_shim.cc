@@ -138,6 +138,30 @@ class Variable {
 	std::string old_;
 };
 
+/* Makes "/" the working directory while this lives: clang and libbcc ask for its path, which can be too long, gone, or
+ * in a place that we may not enter. (The last we could not return to either, so we stay in "/".) */
+class WorkingDirectory {
+      public:
+	WorkingDirectory() : fd_(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC))
+	{
+		moved_ = chdir("/") == 0;
+	}
+	~WorkingDirectory()
+	{
+		if (fd_ < 0)
+			return;
+		if (moved_ && fchdir(fd_) != 0)
+			moved_ = false;
+		close(fd_);
+	}
+	WorkingDirectory(const WorkingDirectory &) = delete;
+	WorkingDirectory &operator=(const WorkingDirectory &) = delete;
+
+      private:
+	int fd_;
+	bool moved_ = false;
+};
+
 /* When libbcc looks for kernel headers, it runs modprobe and tar from PATH, as root if we are root. */
 const char *const PROGRAMS_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -248,6 +272,7 @@ bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cfl
 		/* libbcc takes the kernel tree from nowhere but the environment. */
 		Variable tree("BCC_KERNEL_SOURCE", kernel_tree);
 		Variable path("PATH", PROGRAMS_PATH);
+		WorkingDirectory root;
 		Capture capture;
 
 		shim->bpf = std::make_unique<ebpf::BPF>(0, nullptr, false);

@@ -63,7 +63,7 @@ void bpf_close_events(struct bpf_source *source);
 
 /* features.c: see probe.h. */
 size_t bpf_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source);
-bool bpf_find_early_obstacle(char *reason, size_t reason_sz);
+bool bpf_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz);
 bool bpf_find_obstacle(enum probe_method method, char *reason, size_t reason_sz);
 
 #endif

@@ -8,7 +8,9 @@
 #include "probe/bpf/sys.h"
 #include "probe/bpf/tracefs.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -26,6 +28,18 @@ on_lost(void *cookie, uint64_t lost)
 	/* Reported with the next record that fits, so never for a loss at the tail. Our own counts are complete. */
 	(void)cookie;
 	(void)lost;
+}
+
+/* libbcc loses errno, but prints its text. */
+static int
+find_errno(const char *text, int err)
+{
+	static const int known[] = {EMFILE, ENFILE, ENOSPC, EFBIG};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strstr(text, strerror(known[i])))
+			return -known[i];
+	return err;
 }
 
 static size_t
@@ -56,6 +70,9 @@ open_rings(struct bpf_source *source, size_t ring_bytes, struct diag *diag)
 		if (!err)
 			return 0;
 		/* An ordinary user may lock little memory (libbcc loses the errno); a smaller ring does as well. */
+		err = find_errno(error, err);
+		if (err == -EMFILE || err == -ENFILE)
+			return diag_fail(diag, err, "probe: failed to open the ring buffers: %s", error);
 		if (bytes == RING_BYTES_MIN)
 			return diag_fail(
 				diag, err,
@@ -80,14 +97,20 @@ compile(struct bpf_source *source, enum probe_method method, const struct probe_
 	int err = is_builtin ? kernel_tree_write(&tree, opts->tmpdir, diag) : 0;
 	if (err)
 		return err;
+	/* libbcc runs in another working directory. */
+	char *given = !is_builtin && opts->kernel_source ? realpath(opts->kernel_source, NULL) : NULL;
 	err = bcc_shim_compile(&source->shim, source->text, cflags, sizeof(cflags) / sizeof(*cflags),
-			       is_builtin ? tree : opts->kernel_source, error, sizeof(error));
+			       is_builtin ? tree
+			       : given    ? given
+					  : opts->kernel_source,
+			       error, sizeof(error));
+	free(given);
 	kernel_tree_remove(tree);
 	if (err)
-		return diag_fail(diag, err, "probe: failed to compile the probes with libbcc %s: %s%s",
-				 bcc_shim_version(), error,
-				 is_builtin ? ""
-					    : "; without --headers=system, no kernel headers are required");
+		return diag_fail(
+			diag, find_errno(error, err),
+			"probe: failed to compile the probes with libbcc %s: %s%s", bcc_shim_version(), error,
+			is_builtin ? "" : "; without --headers=system, no kernel headers are required");
 	source->control_fd = bcc_shim_map_fd(source->shim, "control");
 	source->counters_fd = bcc_shim_map_fd(source->shim, "counters");
 	source->threads_fd = bcc_shim_map_fd(source->shim, "threads");
@@ -102,8 +125,8 @@ load_multi(struct bpf_source *source, struct diag *diag)
 				&source->prog_fds[0], error, sizeof(error));
 
 	if (err)
-		return diag_fail(diag, err, "probe: failed to load the probes for a uprobe_multi link: %s",
-				 error);
+		return diag_fail(diag, find_errno(error, err),
+				 "probe: failed to load the probes for a uprobe_multi link: %s", error);
 	return multi_try(source->prog_fds[0], source->counters_fd, &source->trial_fd, diag);
 }
 
@@ -117,7 +140,8 @@ load_each(struct bpf_source *source, struct diag *diag)
 		int err = bcc_shim_load(source->shim, name, 0, &source->prog_fds[i], error, sizeof(error));
 
 		if (err)
-			return diag_fail(diag, err, "probe: failed to load '%s': %s", name, error);
+			return diag_fail(diag, find_errno(error, err), "probe: failed to load '%s': %s", name,
+					 error);
 	}
 	return 0;
 }

@@ -15,8 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+
+enum { FILES_MIN = 24 }; /* and a ring for each CPU */
 
 #define DESCRIBE(feature, ...) snprintf((feature)->detail, sizeof((feature)->detail), __VA_ARGS__)
 
@@ -46,6 +49,32 @@ try_machine(struct probe_feature *feature)
 	DESCRIBE(feature, "Linux %s on %s%s", un.release, un.machine,
 		 feature->ok ? ""
 			     : "; the probes read arguments on x86-64 only: run tpcheck on such a machine");
+}
+
+static void
+try_proc(struct probe_feature *feature)
+{
+	feature->ok = !access("/proc/self/exe", F_OK);
+	DESCRIBE(feature, "%s",
+		 feature->ok ? "mounted" : "/proc is not mounted; mount it: mount -t proc proc /proc");
+}
+
+/* What the probes and libbcc need; bitcoind says itself how many it wants. */
+static void
+try_files(struct probe_feature *feature)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned long long needed = FILES_MIN + (unsigned long long)(cpus > 0 ? cpus : 1);
+	struct rlimit limit;
+
+	feature->ok = getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= needed;
+	if (feature->ok)
+		DESCRIBE(feature, "enough may be open");
+	else
+		DESCRIBE(
+			feature,
+			"only %llu may be open, and %llu are required; raise the limit (ulimit -n, RLIMIT_NOFILE)",
+			(unsigned long long)limit.rlim_cur, needed);
 }
 
 static bool
@@ -103,6 +132,19 @@ try_lockdown(struct probe_feature *feature)
 			: "; lockdown=confidentiality forbids tracing programs to read memory: boot without it");
 }
 
+/* Privileges do not help where descriptors are short. */
+static bool
+describe_shortage(struct probe_feature *feature, int err)
+{
+	struct diag diag;
+
+	if (err != -EMFILE && err != -ENFILE)
+		return false;
+	diag_fail(&diag, err, "%s", strerror(-err));
+	DESCRIBE(feature, "%.*s", (int)sizeof(feature->detail) - 1, diag.text);
+	return true;
+}
+
 static void
 describe_result(struct probe_feature *feature, int fd, const char *good, const char *remedy)
 {
@@ -111,7 +153,7 @@ describe_result(struct probe_feature *feature, int fd, const char *good, const c
 		close(fd);
 	if (feature->ok)
 		DESCRIBE(feature, "%s", good);
-	else
+	else if (!describe_shortage(feature, fd))
 		DESCRIBE(feature, "%s; %s", strerror(-fd), remedy);
 }
 
@@ -128,6 +170,8 @@ try_map(struct probe_feature *feature)
 		DESCRIBE(feature, "maps can be made");
 		return;
 	}
+	if (describe_shortage(feature, fd))
+		return;
 	DESCRIBE(
 		feature,
 		"%s (kernel.unprivileged_bpf_disabled is %s); run as root or with CAP_BPF and CAP_PERFMON; in a container, start it with --cap-add=BPF --cap-add=PERFMON (or --privileged), which its seccomp profile has to allow too",
@@ -278,10 +322,12 @@ static const struct {
 	void (*try)(struct probe_feature *feature);
 } tries[] = {
 	/* The first EARLY_CNT are those of find_early_obstacle: they try nothing in the kernel. */
+	{"proc", true, try_proc},
 	{"machine", true, try_machine},
 	{"valgrind", true, try_valgrind},
 	{"lockdown", true, try_lockdown},
 	{"cpus", true, try_cpus},
+	{"open files", true, try_files},
 	{"user", true, try_user},
 	{"libbcc", true, try_libbcc},
 	{"kernel headers", true, try_headers},
@@ -292,7 +338,7 @@ static const struct {
 	{"attach: perf", false, try_perf},
 	{"attach: tracefs", false, try_tracefs},
 };
-enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 5 };
+enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 7 };
 _Static_assert((int)TRIES_CNT <= (int)PROBE_FEATURES_MAX, "room for all");
 
 size_t
@@ -308,11 +354,14 @@ bpf_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *
 }
 
 bool
-bpf_find_early_obstacle(char *reason, size_t reason_sz)
+bpf_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
-	for (size_t i = 0; i < EARLY_CNT; i++) {
+	for (size_t i = 0; i < TRIES_CNT; i++) {
 		struct probe_feature feature = {.name = tries[i].name};
 
+		/* Opening the files of tracefs is no trial in the kernel either. */
+		if (i >= EARLY_CNT && !(method == PROBE_METHOD_TRACEFS && tries[i].try == try_tracefs))
+			continue;
 		tries[i].try(&feature);
 		if (feature.ok)
 			continue;

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,14 +27,19 @@ write_file(const char *root, const char *relative, const char *text)
 		*slash = '/';
 	}
 	int fd = err ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	size_t len = strlen(text);
 	if (!err && fd < 0)
 		err = -errno;
-	ssize_t n = fd < 0 ? -1 : write(fd, text, len);
-	if (!err && n != (ssize_t)len)
-		err = n < 0 ? -errno : -ENOSPC;
-	if (fd >= 0)
-		close(fd);
+	/* A short write is followed by one that fails with the reason. */
+	for (size_t len = strlen(text); !err && len;) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno != EINTR)
+			err = -errno;
+		text += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	if (fd >= 0 && close(fd) && !err)
+		err = -errno;
 	free(path);
 	return err;
 }
@@ -47,10 +51,11 @@ kernel_tree_write(char **path, const char *tmpdir, struct diag *diag)
 
 	*path = NULL;
 	if (!mkdtemp(root)) {
-		int err = diag_fail(
-			diag, -errno,
-			"probe: failed to create directory '%s': %s; set TMPDIR to a directory that can be written to",
-			root, strerror(errno));
+		int err = diag_fail(diag, -errno, "probe: failed to create directory '%s': %s%s", root,
+				    strerror(errno),
+				    errno == ENOSPC || errno == EDQUOT
+					    ? "; make room there, or set TMPDIR to another directory"
+					    : "; set TMPDIR to a directory that can be written to");
 		free(root);
 		return err;
 	}
@@ -59,8 +64,11 @@ kernel_tree_write(char **path, const char *tmpdir, struct diag *diag)
 			continue;
 		int err = write_file(root, file->path + sizeof(prefix) - 1, file->text);
 		if (err) {
-			diag_fail(diag, err, "probe: failed to write '%s' below '%s': %s", file->path, root,
-				  strerror(-err));
+			diag_fail(diag, err, "probe: failed to write '%s' below '%s': %s%s", file->path, root,
+				  strerror(-err),
+				  err == -ENOSPC || err == -EDQUOT
+					  ? "; make room there, or set TMPDIR to another directory"
+					  : "");
 			kernel_tree_remove(root);
 			return err;
 		}
@@ -69,20 +77,25 @@ kernel_tree_write(char **path, const char *tmpdir, struct diag *diag)
 	return 0;
 }
 
-static int
-remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	remove(path);
-	return 0;
-}
-
+/* Without opening anything: this must work when no descriptor is left. Only what write_file made is removed. */
 void
 kernel_tree_remove(char *path)
 {
+	for (const struct embedded_file *file = embedded_files; path && file->path; file++) {
+		if (strncmp(file->path, prefix, sizeof(prefix) - 1))
+			continue;
+		char *entry = xasprintf("%s/%s", path, file->path + sizeof(prefix) - 1);
+
+		unlink(entry);
+		/* A folder goes with its last file. */
+		for (char *slash = strrchr(entry, '/'); slash > entry + strlen(path);
+		     slash = strrchr(entry, '/')) {
+			*slash = '\0';
+			rmdir(entry);
+		}
+		free(entry);
+	}
 	if (path)
-		nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+		rmdir(path);
 	free(path);
 }

@@ -1,0 +1,253 @@
+#!/bin/sh
+# What is missing is named, with a remedy that helps, and nothing is left behind: no /proc, no tracefs, a working
+# directory that is gone, few descriptors, full disks, a loopback device that is down, scripts in place of bitcoind.
+refuse=$2
+. "$(dirname "$0")/lib.sh"
+tpcheck=$(readlink -f "$tpcheck")
+refuse=$(readlink -f "$refuse")
+full=${tpcheck%/*}/tpcheck-full
+mkdir -m 1777 "$scratch/tmp"
+export TMPDIR="$scratch/tmp"
+bitcoind=${BITCOIND:-$(command -v bitcoind)}
+unset BITCOIND
+case $bitcoind in
+*/*) bitcoind=$(readlink -f "$bitcoind") ;;
+esac
+
+says_once() { [ "$(grep -c -e "$1" "$scratch/out")" = 1 ]; }
+complains_once() { [ "$(grep -c -e "$1" "$scratch/err")" = 1 ]; }
+says_not() { ! grep -q -e "$1" "$scratch/out" "$scratch/err"; }
+nothing_left() { left_nothing "$scratch/tmp"; }
+# shellcheck disable=SC2120
+not_here() {
+	[ "$failures" = 0 ] || finish
+	skip_part "$*"
+	finish
+}
+
+# Without privileges: usage, and scripts.
+printf '#!/bin/sh\n# %s\nset -e\nexec nice -n 5 %s "$@"\n' "not /usr/bin/bitcoind" "$scratch/bitcoind-real" >"$scratch/wrapper"
+printf '#!/bin/sh\n\tls\n\texec "${0%%/*}/b\033[1mitcoind" "$@"\n' >"$scratch/relative"
+cp "$full" "$scratch/bitcoind-real"
+chmod 755 "$scratch/wrapper" "$scratch/relative"
+advice="it is a script, not an ELF file; give the program that it runs: $scratch/bitcoind-real\$"
+run 99 "$tpcheck" abi "$scratch/wrapper"
+check "abi: which program to give" complains "$advice"
+run 99 "$tpcheck" abi "$scratch/relative"
+check "abi: the line that starts it" complains 'give the program that it runs (its line: exec "${0%/\*}/b?\[1mitcoind" "$@")$'
+run 77 "$tpcheck" doctor --bitcoind="$scratch/wrapper"
+check "doctor: which program to give" says "$advice"
+run 99 "$tpcheck" run --bitcoind="$scratch/wrapper" 'utxocache.spent.*'
+check "run: which program to give, once" says_once "$advice"
+run 99 "$tpcheck" trace --bitcoind="$scratch/wrapper" --duration=1
+check "trace: which program to give" complains_once "$advice"
+check "nothing left behind" nothing_left
+for user in 4294967295 4294967296 99999999999999999999; do
+	run 2 "$tpcheck" run --user=$user 'utxocache.spent.*'
+	check "no user has the number $user" complains "user=$user is not a user of this machine"
+done
+
+if [ "$(id -u)" != 0 ] || ! unshare --mount --net true 2>/dev/null; then
+	not_here "the parts that change the machine for tpcheck: only root can (unshare)"
+fi
+# in_mounts SCRIPT ARGUMENT...: runs it by the shell, with $0 = tpcheck, in mounts of its own.
+in_mounts() {
+	script=$1
+	shift
+	unshare --mount --propagation=private sh -c "$script" "$tpcheck" "$@"
+}
+
+# W2. No /proc: nothing of the working directory is executed.
+mkdir "$scratch/trap"
+printf '#!/bin/sh\n: >"%s"\n' "$scratch/trapped" >"$scratch/trap/tpcheck-full"
+chmod 755 "$scratch/trap/tpcheck-full"
+cp "$scratch/trap/tpcheck-full" "$scratch/trap/bitcoind"
+for command in run list 'trace --pid=1' doctor; do
+	# shellcheck disable=SC2086
+	run 99 in_mounts 'mount -t tmpfs none /proc && cd "$1" && shift && exec "$0" "$@"' "$scratch/trap" $command
+	check "no /proc, $command: told" complains_once '/proc is not mounted; mount it'
+	check "no /proc, $command: tpcheck-full of the working directory is not executed" [ ! -e "$scratch/trapped" ]
+done
+run 0 in_mounts 'mount -t tmpfs none /proc && exec "$0" abi "$1"' "$full"
+run 77 in_mounts 'mount -t tmpfs none /proc && exec "$1" selftest' "$full"
+check "no /proc, tpcheck-full itself" says_once '^    proc: /proc is not mounted; mount it'
+run 77 in_mounts 'mount -t tmpfs none /proc && exec "$1" doctor' "$full"
+check "no /proc, doctor" says '^FAIL  proc  .*is not mounted'
+check "no /proc: nothing left behind" nothing_left
+
+if ! "$tpcheck" selftest >/dev/null 2>&1; then
+	not_here "the parts that trace: $("$tpcheck" doctor | tail -n 1)"
+fi
+
+# W4. The working directory.
+long=$scratch/$(printf 'x%.0s' $(seq 100))/$(printf 'y%.0s' $(seq 100))/$(printf 'z%.0s' $(seq 100))
+mkdir -p "$long" "$scratch/gone" "$scratch/closed"
+chmod 700 "$scratch/closed"
+from_gone='cd "$1" && rmdir "$1" && shift && exec "$0" "$@"'
+run 0 sh -c 'cd "$1" && shift && exec "$0" "$@"' "$tpcheck" "$long" selftest
+check "a long working directory" says '^5 passed'
+run 0 sh -c "$from_gone" "$tpcheck" "$scratch/gone" selftest
+check "a deleted working directory" says '^5 passed'
+# setpriv changes the user after the working directory was entered.
+as="setpriv --reuid=12345 --regid=12345 --clear-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon"
+cp "$tpcheck" "$full" "$scratch/"
+if sh -c "cd / && $as $scratch/tpcheck selftest" >/dev/null 2>&1; then
+	run 0 sh -c "cd '$scratch/closed' && exec $as $scratch/tpcheck selftest"
+	check "a working directory that may not be entered" says '^5 passed'
+else
+	skip_part "a working directory that may not be entered: this kernel lets no ordinary user trace"
+fi
+# Relative paths still count from the working directory.
+mkdir "$scratch/here" "$scratch/here/tree"
+run 0 sh -c 'cd "$1" && exec "$0" selftest --report=json=report.json' "$tpcheck" "$scratch/here"
+check "a relative path" [ -s "$scratch/here/report.json" ]
+mkdir -p "$scratch/here/tree/include/linux"
+echo '#error of the relative tree' >"$scratch/here/tree/include/linux/kconfig.h"
+# shellcheck disable=SC2086
+run 99 sh -c "cd '$scratch/here' && exec $as env BCC_KERNEL_SOURCE=tree '$scratch/tpcheck' selftest --headers=system"
+check "a relative kernel tree" says 'of the relative tree'
+
+# W6. No tracefs.
+no_tracefs='for at in /sys/kernel/debug/tracing /sys/kernel/debug /sys/kernel/tracing; do
+	while umount "$at" 2>/dev/null; do :; done
+done
+exec "$0" "$@"'
+run 77 in_mounts "$no_tracefs" selftest --attach=tracefs
+check "no tracefs, selftest: told once" says_once 'attach: tracefs: not mounted: mount -t tracefs'
+run 77 in_mounts "$no_tracefs" trace --attach=tracefs --pid=$$
+check "no tracefs, trace of a process without tracepoints" complains 'has no tracepoints\|not mounted'
+
+# W12. Few descriptors.
+for limit in 8 10 12 14 16 18 20; do
+	for method in multi perf; do
+		run 77 prlimit --nofile=$limit:$limit "$tpcheck" selftest --attach=$method
+		check "$limit descriptors: the limit is named" says_once "^    open files: only $limit may be open, .*; raise the limit (ulimit -n"
+		check "$limit descriptors: nothing else is blamed" says_not 'CAP_PERFMON\|ulimit -l'
+		check "$limit descriptors: nothing left behind" nothing_left
+	done
+done
+run 77 prlimit --nofile=10:10 "$tpcheck" doctor
+check "doctor: the limit is named" says '^Needed: open files: only 10'
+run 0 prlimit --nofile=10:4096 "$tpcheck" selftest
+# Where the limit is met later: EMFILE from perf_event_open and bpf.
+for number in 298 321; do
+	run 77 "$refuse" $number 24 "$tpcheck" selftest
+	check "the limit is met in system call $number" says_once 'Too many open files; at most [0-9]* files may be open here: raise the limit (ulimit -n'
+	check "nothing else is blamed" says_not 'CAP_PERFMON'
+	check "nothing left behind" nothing_left
+done
+
+# W13. perf_event_open refused: doctor and run say the same.
+run 77 "$refuse" 298 1 "$tpcheck" selftest
+check "perf_event_open refused" says 'perf rings: Operation not permitted'
+run 77 "$refuse" 298 1 "$tpcheck" doctor
+check "doctor: what is needed" says '^Needed: system calls that something forbids'
+check "doctor: no contradiction" says_not 'nothing more'
+check "doctor: the verdict" says '^tpcheck cannot run here. perf rings'
+
+# Limits and disks.
+# The limit is on this script's files too, so tpcheck writes to a pipe.
+prlimit --fsize=500 "$tpcheck" selftest 2>&1 | cat >"$scratch/out"
+check "a limit on files: the headers" says_once "tpcheck-headers-.*File too large; a file may have at most 500 bytes here: raise the limit (ulimit -f"
+for format in json junit tap; do
+	PATH=/usr/bin:/bin prlimit --fsize=1500 "$tpcheck" run --report=$format="$scratch/report" 2>&1 | cat >"$scratch/out"
+	check "a limit on files: the $format report" says_once "report': File too large; a file may have at most 1500 bytes here"
+done
+check "a limit on files: nothing left behind" nothing_left
+small='mkdir -p "$1" && mount -t tmpfs -o size=8k,mode=1777 none "$1" && TMPDIR=$1 && export TMPDIR && shift && "$0" "$@"
+code=$?
+find "$TMPDIR" -mindepth 1
+exit $code'
+run 99 in_mounts "$small" "$scratch/small" selftest
+check "a full disk: the folder" says_once "below '$scratch/small/tpcheck-headers-.*No space left on device; make room there, or set TMPDIR"
+check "a full disk: nothing left behind" says_not "^$scratch/small/"
+small=$(echo "$small" | sed 's/size=8k/size=8k,nr_inodes=1/')
+run 99 in_mounts "$small" "$scratch/small" selftest
+check "a disk without room for a folder" says_once "'$scratch/small/tpcheck-headers-.*No space left on device; make room there, or set TMPDIR"
+
+[ -x "$bitcoind" ] || not_here "the parts with a bitcoind: there is none; set BITCOIND, or put one into PATH"
+some='utxocache.spent.*'
+
+# W4 with a bitcoind.
+mkdir "$scratch/gone"
+run 0 sh -c "$from_gone" "$tpcheck" "$scratch/gone" run --bitcoind="$bitcoind" "$some"
+check "a deleted working directory: run" says '^3 passed'
+run 0 sh -c 'cd "$1" && shift && exec "$0" "$@"' "$tpcheck" "$long" run --bitcoind="$bitcoind" "$some"
+check "a long working directory: run" says '^3 passed'
+# A datadir whose path bitcoind's user can use, from a working directory that it cannot enter.
+mkdir "$scratch/gone"
+mkdir -m 700 "$scratch/datadir"
+chown nobody "$scratch/datadir"
+for from in closed gone; do
+	case $from in
+	closed) enter='cd "$1" && shift && exec "$0" "$@"' ;;
+	gone) enter=$from_gone ;;
+	esac
+	run 0 sh -c "$enter" "$tpcheck" "$scratch/$from" trace --bitcoind="$bitcoind" --user=nobody --duration=0.2 -- \
+		-regtest -datadir="$scratch/datadir" -listen=0 -connect=0 -server=0
+	check "trace starts bitcoind from a directory that is $from" complains '^tpcheck trace: attached to'
+done
+
+# W6 with a bitcoind.
+run 77 in_mounts "$no_tracefs" run --bitcoind="$bitcoind" --attach=tracefs "$some"
+check "no tracefs, run: the reason" says_once 'attach: tracefs: not mounted: mount -t tracefs'
+check "no tracefs, run: nothing was started" says_not 'kept:\|repeat with'
+check "no tracefs, run: each scenario is a skip" says '^0 passed, 0 failed, 3 skipped, 0 errors'
+run 77 in_mounts "$no_tracefs" trace --bitcoind="$bitcoind" --attach=tracefs --duration=1
+check "no tracefs, trace: told once" complains_once 'attach: tracefs: not mounted: mount -t tracefs'
+check "no tracefs, trace: nothing was started" says_not 'started bitcoind'
+
+# W13 with a bitcoind: a file system with noexec.
+noexec='mount -t tmpfs -o noexec none "$1" && cp "$2" "$1/bitcoind" && chmod 755 "$1/bitcoind" && shift 2 && exec "$0" "$@"'
+mkdir "$scratch/noexec"
+for command in run doctor 'trace --duration=1'; do
+	case $command in
+	doctor) code=77 ;;
+	*) code=2 ;;
+	esac
+	# shellcheck disable=SC2086
+	run $code in_mounts "$noexec" "$scratch/noexec" "$bitcoind" $command --bitcoind="$scratch/noexec/bitcoind"
+	cat "$scratch/err" >>"$scratch/out"
+	check "noexec, $command" says 'its file system is mounted with noexec: copy it'
+	check "noexec, $command: no chmod" says_not 'chmod'
+done
+
+# The loopback device is down.
+run 77 unshare --net "$tpcheck" run --bitcoind="$bitcoind" "$some"
+check "no loopback: run" says_once 'the loopback device is down; bring it up: ip link set lo up'
+run 77 unshare --net "$tpcheck" doctor --bitcoind="$bitcoind"
+check "no loopback: doctor" says '^FAIL  loopback  .*ip link set lo up'
+check "no loopback: doctor's verdict" says 'no bitcoind can be reached'
+run 77 unshare --net "$tpcheck" trace --bitcoind="$bitcoind" --duration=1
+check "no loopback: trace" complains_once 'ip link set lo up'
+run 0 "$tpcheck" doctor --bitcoind="$bitcoind"
+check "the loopback device is up" says '^ok    loopback'
+
+# Another tracer, without semaphores, on the same file; a copy, so that nobody else is disturbed.
+cp "$bitcoind" "$scratch/traced"
+address=$("$tpcheck" abi --format=json "$scratch/traced" | jq -r '[.tracepoints[] | select(.tracepoint == "utxocache:spent")][0].locations[0].address')
+offset=$(readelf -lW "$scratch/traced" | awk '$1 == "LOAD" && / R E / { print $2, $3, $6 }' | while read -r at from size; do
+	[ $((address)) -lt $((from)) ] || [ $((address)) -ge $((from + size)) ] || echo $((address - from + at))
+done)
+# with_tracefs COMMAND...: where tracefs is mounted, which it may be already.
+with_tracefs() {
+	# shellcheck disable=SC2016
+	unshare --mount --propagation=private sh -c 'mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing; exec "$@"' sh "$@"
+}
+event=reasons_$$/other
+# shellcheck disable=SC2016
+release='cd /sys/kernel/tracing && echo 0 >"events/$0/enable"; echo "-:$0" >>uprobe_events'
+# shellcheck disable=SC2016
+with_tracefs sh -c 'cd /sys/kernel/tracing && echo "p:$0 $1:$2" >>uprobe_events && echo 1 >"events/$0/enable"' "$event" "$scratch/traced" "$offset"
+check "another tracer is attached" [ $? = 0 ]
+trap 'with_tracefs sh -c "$release" "$event" 2>/dev/null; rm -rf "$scratch"' EXIT
+for method in multi perf tracefs; do
+	run 99 with_tracefs "$tpcheck" run --bitcoind="$scratch/traced" --attach=$method utxocache.spent.inputs
+	check "another tracer, $method" says 'is another tracer attached to the same file'
+	check "another tracer, $method: nothing else is blamed" says_not 'the right to write'
+done
+with_tracefs sh -c "$release" "$event"
+run 0 with_tracefs "$tpcheck" run --bitcoind="$scratch/traced" --attach=tracefs utxocache.spent.inputs
+rm -rf "$scratch/tmp"/tpcheck-??????
+check "nothing left behind" nothing_left
+finish
