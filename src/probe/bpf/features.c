@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-enum { FILES_MIN = 24 }; /* and a ring for each CPU */
+enum { DESCRIPTORS_MIN = 20 }; /* and a ring for each CPU */
 
 #define DESCRIBE(feature, ...) snprintf((feature)->detail, sizeof((feature)->detail), __VA_ARGS__)
 
@@ -59,22 +60,38 @@ try_proc(struct probe_feature *feature)
 		 feature->ok ? "mounted" : "/proc is not mounted; mount it: mount -t proc proc /proc");
 }
 
+/* How many more descriptors may be opened, counted up to enough. */
+static unsigned long
+count_free_descriptors(unsigned long enough)
+{
+	struct rlimit limit;
+	unsigned long cnt = 0;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return enough;
+	for (rlim_t fd = 0; fd < limit.rlim_cur && fd < INT_MAX && cnt < enough; fd++)
+		cnt += fcntl((int)fd, F_GETFD) < 0;
+	return cnt;
+}
+
 /* What the probes and libbcc need; bitcoind says itself how many it wants. */
 static void
 try_files(struct probe_feature *feature)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned long long needed = FILES_MIN + (unsigned long long)(cpus > 0 ? cpus : 1);
-	struct rlimit limit;
+	unsigned long needed = DESCRIPTORS_MIN + (unsigned long)(cpus > 0 ? cpus : 1);
+	unsigned long left = count_free_descriptors(needed);
+	struct rlimit limit = {0};
 
-	feature->ok = getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= needed;
+	feature->ok = left >= needed;
+	getrlimit(RLIMIT_NOFILE, &limit);
 	if (feature->ok)
-		DESCRIBE(feature, "enough may be open");
+		DESCRIBE(feature, "enough can be opened");
 	else
 		DESCRIBE(
 			feature,
-			"only %llu may be open, and %llu are required; raise the limit (ulimit -n, RLIMIT_NOFILE)",
-			(unsigned long long)limit.rlim_cur, needed);
+			"only %lu more can be opened, and %lu are required; the limit is %llu: raise it (ulimit -n, RLIMIT_NOFILE)",
+			left, needed, (unsigned long long)limit.rlim_cur);
 }
 
 static bool
