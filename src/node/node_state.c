@@ -37,6 +37,9 @@ node_fail_ended(struct node *node, const char *doing, struct diag *diag)
 
 	buf_init(&text, sizeof(diag->text) - 1);
 	buf_printf(&text, "node: failed to %s: %s", doing, node_end_text(node));
+	if (node_wrote(node, "Disk space is too low"))
+		buf_printf(&text, "; make room in '%s', or set TMPDIR to another directory",
+			   node->datadir.path);
 	size_t len = text.len;
 	node_add_tails(node, &text);
 	if (text.len == len)

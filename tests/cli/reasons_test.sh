@@ -219,6 +219,11 @@ for command in run doctor 'trace --duration=1'; do
 	check "noexec, $command: no chmod" says_not 'chmod'
 done
 
+# A disk that is full for bitcoind.
+run 99 in_mounts "$(echo "$small" | sed 's/size=8k,nr_inodes=1/size=2m/')" "$scratch/small" run --bitcoind="$bitcoind" --artifacts="$scratch/kept" "$some"
+check "a full disk: bitcoind's datadir" says_once "; make room in '$scratch/small/tpcheck-node-.*, or set TMPDIR"
+check "a full disk, bitcoind: nothing left behind" says_not "^$scratch/small/"
+
 # The loopback device is down.
 run 77 unshare --net "$tpcheck" run --bitcoind="$bitcoind" "$some"
 check "no loopback: run" says_once 'the loopback device is down; bring it up: ip link set lo up'
