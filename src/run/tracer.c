@@ -68,8 +68,6 @@ tracer_load(struct tracer *tracer, const char *path, unsigned release, struct di
 	char reason[600];
 
 	unload(tracer);
-	if (probe_find_early_obstacle(tracer->opts.probe.method, reason, sizeof(reason)))
-		return diag_fail(diag, -EOPNOTSUPP, "%s", reason);
 	int err = notes_open(&tracer->notes, path, diag);
 	if (err)
 		return err;
@@ -85,6 +83,8 @@ tracer_load(struct tracer *tracer, const char *path, unsigned release, struct di
 			path);
 	if (err)
 		return err;
+	if (probe_find_early_obstacle(tracer->opts.probe.method, reason, sizeof(reason)))
+		return diag_fail(diag, -EOPNOTSUPP, "%s", reason);
 	return probe_set_new(&tracer->set, tracer->selection.points, tracer->selection.points_cnt,
 			     &tracer->opts.probe, diag);
 }

@@ -39,8 +39,6 @@ run 77 "$tpcheck" doctor --bitcoind="$scratch/wrapper"
 check "doctor: which program to give" says "$advice"
 run 99 "$tpcheck" run --bitcoind="$scratch/wrapper" 'utxocache.spent.*'
 check "run: which program to give, once" says_once "$advice"
-run 99 "$tpcheck" trace --bitcoind="$scratch/wrapper" --duration=1
-check "trace: which program to give" complains_once "$advice"
 check "nothing left behind" nothing_left
 for user in 4294967295 4294967296 99999999999999999999; do
 	run 2 "$tpcheck" run --user=$user 'utxocache.spent.*'
@@ -57,7 +55,7 @@ in_mounts() {
 	unshare --mount --propagation=private sh -c "$script" "$tpcheck" "$@"
 }
 
-# W2. No /proc: nothing of the working directory is executed.
+# No /proc: nothing of the working directory is executed.
 mkdir "$scratch/trap"
 printf '#!/bin/sh\n: >"%s"\n' "$scratch/trapped" >"$scratch/trap/tpcheck-full"
 chmod 755 "$scratch/trap/tpcheck-full"
@@ -79,7 +77,10 @@ if ! "$tpcheck" selftest >/dev/null 2>&1; then
 	not_here "the parts that trace: $("$tpcheck" doctor | tail -n 1)"
 fi
 
-# W4. The working directory.
+run 99 "$tpcheck" trace --bitcoind="$scratch/wrapper" --duration=1
+check "trace: which program to give" complains_once "$advice"
+
+# The working directory.
 long=$scratch/$(printf 'x%.0s' $(seq 100))/$(printf 'y%.0s' $(seq 100))/$(printf 'z%.0s' $(seq 100))
 mkdir -p "$long" "$scratch/gone" "$scratch/closed"
 chmod 700 "$scratch/closed"
@@ -107,7 +108,7 @@ echo '#error of the relative tree' >"$scratch/here/tree/include/linux/kconfig.h"
 run 99 sh -c "cd '$scratch/here' && exec $as env BCC_KERNEL_SOURCE=tree '$scratch/tpcheck' selftest --headers=system"
 check "a relative kernel tree" says 'of the relative tree'
 
-# W6. No tracefs.
+# No tracefs.
 no_tracefs='for at in /sys/kernel/debug/tracing /sys/kernel/debug /sys/kernel/tracing; do
 	while umount "$at" 2>/dev/null; do :; done
 done
@@ -117,7 +118,7 @@ check "no tracefs, selftest: told once" says_once 'attach: tracefs: not mounted:
 run 77 in_mounts "$no_tracefs" trace --attach=tracefs --pid=$$
 check "no tracefs, trace of a process without tracepoints" complains 'has no tracepoints\|not mounted'
 
-# W12. Few descriptors.
+# Few descriptors.
 for limit in 8 10 12 16 20; do
 	for method in multi perf; do
 		run 77 prlimit --nofile=$limit:$limit "$tpcheck" selftest --attach=$method
@@ -144,7 +145,7 @@ for number in 298 321; do
 	check "nothing left behind" nothing_left
 done
 
-# W13. perf_event_open refused: doctor and run say the same.
+# perf_event_open refused: doctor and run say the same.
 run 77 "$refuse" 298 1 "$tpcheck" selftest
 check "perf_event_open refused" says 'perf rings: Operation not permitted'
 run 77 "$refuse" 298 1 "$tpcheck" doctor
@@ -175,7 +176,7 @@ check "a disk without room for a folder" says_once "'$scratch/small/tpcheck-head
 [ -x "$bitcoind" ] || not_here "the parts with a bitcoind: there is none; set BITCOIND, or put one into PATH"
 some='utxocache.spent.*'
 
-# W4 with a bitcoind.
+# The working directory, with a bitcoind.
 mkdir "$scratch/gone"
 run 0 sh -c "$from_gone" "$tpcheck" "$scratch/gone" run --bitcoind="$bitcoind" "$some"
 check "a deleted working directory: run" says '^3 passed'
@@ -195,7 +196,7 @@ for from in closed gone; do
 	check "trace starts bitcoind from a directory that is $from" complains '^tpcheck trace: attached to'
 done
 
-# W6 with a bitcoind.
+# No tracefs, with a bitcoind.
 run 77 in_mounts "$no_tracefs" run --bitcoind="$bitcoind" --attach=tracefs "$some"
 check "no tracefs, run: the reason" says_once 'attach: tracefs: not mounted: mount -t tracefs'
 check "no tracefs, run: nothing was started" says_not 'kept:\|repeat with'
@@ -204,7 +205,7 @@ run 77 in_mounts "$no_tracefs" trace --bitcoind="$bitcoind" --attach=tracefs --d
 check "no tracefs, trace: told once" complains_once 'attach: tracefs: not mounted: mount -t tracefs'
 check "no tracefs, trace: nothing was started" says_not 'started bitcoind'
 
-# W13 with a bitcoind: a file system with noexec.
+# A file system with noexec.
 noexec='mount -t tmpfs -o noexec none "$1" && cp "$2" "$1/bitcoind" && chmod 755 "$1/bitcoind" && shift 2 && exec "$0" "$@"'
 mkdir "$scratch/noexec"
 for command in run doctor 'trace --duration=1'; do
