@@ -16,7 +16,7 @@ struct finding {
 	char *argument_name; /* NULL with argument 0 */
 	char *want, *got;    /* NULL if there is nothing to compare */
 	char *source;        /* where want comes from; may be NULL */
-	char *message;       /* one line that says it all */
+	char *message;       /* one line, complete by itself */
 	char *context;       /* the events around it, one per line; may be NULL */
 };
 

@@ -91,7 +91,7 @@ print_how_to_give(FILE *out)
 		uid, gid, path, path, path, path);
 }
 
-/* What is needed, is not there, and is not about capabilities; NULL if there is no such thing. */
+/* The first thing that is needed and missing, other than capabilities; NULL if there is none. */
 static const struct probe_feature *
 find_lack(const struct probe_feature *features, size_t cnt)
 {

@@ -120,7 +120,7 @@ print_loopback(void)
 
 static const struct argp_option options[] = {
 	{"bitcoind", OPTION_BITCOIND, "PATH", 0,
-	 "The bitcoind to look at (default: $BITCOIND, else the one in PATH)", 0},
+	 "The bitcoind to check (default: $BITCOIND, else the one in PATH)", 0},
 	{0},
 };
 static const struct argp argp = {
@@ -152,9 +152,9 @@ run(int argc, char **argv)
 	if (!can_probe)
 		printf("tpcheck cannot run here. %s\n", reason);
 	else if (!can_reach)
-		puts("This machine can run 'tpcheck selftest' and trace processes that run, but no bitcoind can be reached: see above.");
+		puts("This machine can run 'tpcheck selftest' and trace running processes, but no bitcoind can be reached: see above.");
 	else if (!can_check)
-		puts("This machine can run tpcheck ('tpcheck selftest' shows it), but there is no bitcoind to check.");
+		puts("This machine can run tpcheck ('tpcheck selftest' confirms that), but there is no bitcoind to check.");
 	else
 		puts("This machine can check that bitcoind: tpcheck run");
 	return can_probe && can_reach && can_check ? EXIT_PASSED : EXIT_SKIPPED;

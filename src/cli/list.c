@@ -22,7 +22,7 @@ print_arg(unsigned number, const struct contract_arg *arg)
 	if (arg->unit)
 		printf(", %s", arg->unit);
 	if (arg->max_chars)
-		printf(", at most %u characters", arg->max_chars);
+		printf(", documented as at most %u characters", arg->max_chars);
 	if (arg->since)
 		printf(" (since v%u)", arg->since);
 	if (arg->value_names)

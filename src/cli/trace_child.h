@@ -29,7 +29,7 @@ bool trace_child_is_alive(struct trace_child *child);
 /* Asks it to end, and waits. False if it has not ended within TRACE_CHILD_STOP_MS. */
 enum { TRACE_CHILD_STOP_MS = 30000 };
 bool trace_child_stop(struct trace_child *child);
-/* How it ended, of one that ended by itself: 0, with a text like "bitcoind (pid 17) exited with status 0" in diag; or
+/* How it ended, if it ended by itself: 0, with a text like "bitcoind (pid 17) exited with status 0" in diag; or
  * -ECHILD, with its last output. */
 int trace_child_end(struct trace_child *child, struct diag *diag);
 

@@ -182,7 +182,7 @@ split_node_args(int argc, char **argv, struct trace_options *options)
 static const struct argp_option known[] = {
 	{"pid", OPTION_PID, "PID", 0, "Trace this process: a bitcoind, or any program with tracepoints", 1},
 	{"pid-file", OPTION_PID_FILE, "FILE", 0,
-	 "Trace the process that this file names (bitcoind's -pid), and when it ends, the next one", 1},
+	 "Trace the process that this file names (bitcoind's -pid) and, when it ends, the next one", 1},
 	{"bitcoind", OPTION_BITCOIND, "PATH", 0,
 	 "Start this bitcoind, with the arguments after -- or else on a private regtest, and stop it when the trace ends",
 	 1},

@@ -38,7 +38,7 @@ void expect_release(struct expect *x, unsigned release);
 /* Where the values that follow come from; reported with a finding. */
 void expect_source(struct expect *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* An event that must come. what says to people which one it is: "output 1 of transaction 2". kind is the kind of a finding
+/* An event that must come. what names it, for people: "output 1 of transaction 2". kind is the kind of a finding
  * about its absence and, unless want_kind changes it, about its arguments. Never NULL. */
 struct expected *expect_event(struct expect *x, enum tracepoint_id tracepoint, enum finding_kind kind,
 			      const char *what, ...) __attribute__((format(printf, 4, 5)));

@@ -166,8 +166,9 @@ chain_send(struct node *node, struct deadline deadline, const struct tx *tx, str
 	format_hash(txid_wire, want);
 	const char *got = json_string(result);
 	if (!err && (!got || strcmp(want, got)))
-		err = diag_fail(diag, -EBADMSG, "chain: failed to send transaction %s: bitcoind calls it %s",
-				want, got ? got : "nothing");
+		err = diag_fail(diag, -EBADMSG,
+				"chain: failed to send transaction %s: bitcoind gives it the txid %s", want,
+				got ? got : "nothing");
 	json_free(result);
 	return err;
 }

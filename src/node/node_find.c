@@ -79,7 +79,7 @@ node_find_bitcoind(const struct node_search *search, char **path, struct diag *d
 	for (const char *dir = dirs, *end; *dir; dir = *end ? end + 1 : end) {
 		end = dir + strcspn(dir, ":");
 		if (*dir != '/')
-			continue; /* what "." holds is chance */
+			continue; /* what is in "." is a matter of chance */
 		char *candidate = xasprintf("%.*s/bitcoind", (int)(end - dir), dir);
 		int err = node_check_binary(candidate, "", path, NULL);
 		free(candidate);

@@ -35,7 +35,7 @@ read_output(void *arg)
 	struct program *program = arg;
 	struct pollfd fds[] = {{.fd = program->output_fd, .events = POLLIN},
 			       {.fd = program->stop_fd, .events = POLLIN}};
-	size_t left = PIPE_BYTES; /* to read after the stop, as a child may go on writing for ever */
+	size_t left = PIPE_BYTES; /* to read after the stop, as a child may go on writing forever */
 
 	while (left) {
 		if (poll(fds, 2, -1) < 0)

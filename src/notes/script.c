@@ -10,7 +10,7 @@ enum { SCRIPT_BYTES = 16 << 10, PATH_BYTES = 256, LINE_BYTES = 200 };
 
 static const char delimiters[] = " \t\"'`;|&()<>=";
 
-/* Whether the word is the path of a program that is called bitcoin something, as bitcoind and bitcoin-node are. */
+/* Whether the word is the absolute path of a program whose name begins with bitcoin: bitcoind, bitcoin-node. */
 static bool
 is_bitcoin(const char *word)
 {
@@ -38,7 +38,7 @@ find_path(const char *line, char *path, size_t path_sz)
 	return false;
 }
 
-/* What is no ASCII must not reach a terminal. */
+/* Only printable ASCII may reach a terminal. */
 static void
 replace_controls(char *text)
 {

@@ -1,4 +1,4 @@
-/* What a script that starts a program may be told about that program, for the message that a script cannot be used. */
+/* Finds the program that a script starts, for the message that a script cannot be used. */
 #ifndef TPCHECK_NOTES_SCRIPT_H
 #define TPCHECK_NOTES_SCRIPT_H
 

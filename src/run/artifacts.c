@@ -84,8 +84,8 @@ artifacts_prepare(struct artifacts *artifacts, struct diag *diag)
 	return 0;
 }
 
-/* Under sudo, what is kept is for the caller. Whoever owns the folder around it may have replaced what we made by a
- * link to a file of root's, which must not become theirs. */
+/* Under sudo, what is kept is for the caller. Whoever owns the folder around it may have replaced what we made with
+ * a link to a file of root's, which must not become theirs. */
 static void
 give_away(const struct artifacts *artifacts, const char *path)
 {

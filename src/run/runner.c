@@ -33,7 +33,7 @@
 
 enum {
 	COLLECT_MS = 10000,
-	TIMEOUTS_MAX = 3, /* in a row; then the rest is not tried any more */
+	TIMEOUTS_MAX = 3, /* in a row; then the rest is not tried */
 };
 
 struct runner {
@@ -53,7 +53,7 @@ struct runner {
 	bool obstacle_is_skip, obstacle_is_early; /* early: before anything was run */
 	/* Scenarios of one context that ran out of time, one after the other. */
 	unsigned timeouts;
-	const char *given_up; /* the last context that is not tried any more, as a scenario's name begins */
+	const char *given_up; /* a scenario of the last context that was given up */
 };
 
 static bool
@@ -205,7 +205,7 @@ attach(struct runner *runner, struct scene *scene)
 	runner->attached_pid = err ? 0 : node_pid(scene->node);
 	if ((err == -EPERM || err == -EACCES) &&
 	    probe_find_obstacle(probe_set_method(runner->set), reason, sizeof(reason))) {
-		/* It will be so for the rest, too. */
+		/* The same applies to all other scenarios. */
 		set_obstacle(runner, true, reason);
 		scene_skip(scene, "%s", reason);
 		return;
@@ -213,8 +213,8 @@ attach(struct runner *runner, struct scene *scene)
 	scene->err = err;
 }
 
-/* How far the wall clock is ahead of the monotonic one. Bounds of durations compare what the node measured by the one
- * with what was measured by the other. */
+/* How far the wall clock is ahead of the monotonic one. The bounds of durations compare what the node measured by one
+ * of them with what was measured by the other. */
 static int64_t
 clock_offset_ns(void)
 {
@@ -235,7 +235,7 @@ clock_was_set(int64_t before_ns, const struct scene *scene)
 	return moved_ns > allowed_ns || moved_ns < -allowed_ns;
 }
 
-/* Is there memory at that address of the process? */
+/* Whether the process has readable memory at that address. */
 static bool
 is_mapped(pid_t pid, uint64_t address)
 {
@@ -283,7 +283,7 @@ companions_to_leave_out(const struct runner *runner, const struct scenario *scen
 	return tracepoints;
 }
 
-/* After it the node has nothing more to do because of act. */
+/* Afterwards the node has nothing left to do that act caused. */
 static void
 fence(struct scene *scene)
 {
@@ -307,7 +307,7 @@ act(const struct scenario *scenario, struct scene *scene)
 			"the machine's clock was set meanwhile: durations cannot be checked; run it again");
 }
 
-/* After a failed act as well: what was recorded until then explains it. */
+/* After a failed act as well: what has been recorded explains it. */
 static void
 collect(struct runner *runner, struct scene *scene, struct event **events)
 {
@@ -431,7 +431,7 @@ count_timeouts(struct runner *runner, const struct scenario *scenario, int err)
 	runner->timeouts = 0;
 }
 
-/* Whether there is reason to try the scenario at all. */
+/* Fails or skips a scenario that there is no reason to try. */
 static void
 check_is_due(struct runner *runner, const struct scenario *scenario, struct scene *scene)
 {

@@ -24,7 +24,7 @@ struct shared_node_opts {
 /* *out is NULL on failure. Errors as node_start. */
 int shared_node_start(struct shared_node **out, const struct profile *profile,
 		      const struct shared_node_opts *opts, struct diag *diag);
-/* Waits until it is ready and warm. Errors of node_wait_ready and of the profile's warm; again the same when called
+/* Waits until it is ready and warm. Errors of node_wait_ready and of the profile's warm; the same ones when called
  * again. */
 int shared_node_wait(struct shared_node *shared, struct diag *diag);
 /* Whether bitcoind became ready, though warming it may have failed; after shared_node_wait. */

@@ -30,7 +30,7 @@ struct tracer_sink {
 	bool (*on_pause)(void *cookie);
 	/* Whether it is time to end. What has happened by then is still handed over. */
 	bool (*must_end)(void *cookie);
-	/* More events were lost: so many since the last call. */
+	/* More events were lost: this many since the last call. */
 	void (*on_loss)(void *cookie, const struct probe_counts *counts, uint64_t lost);
 	void *cookie;
 };

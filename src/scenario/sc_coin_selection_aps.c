@@ -53,7 +53,7 @@ static const struct payment avoid_reuse_payments[] = {
 };
 
 PAYMENT_SCENARIO(attempting_aps_create_tx, avoid_reuse,
-	.summary = "no second attempt where a wallet keeps coins together the first time; elsewhere, there is one",
+	.summary = "no second attempt if a wallet groups coins the first time already; otherwise there is one",
 	.subject = TP_COIN_SELECTION_ATTEMPTING_APS_CREATE_TX,
 );
 

@@ -78,7 +78,7 @@ POOL_SCENARIO(added, sizes,
 	.expect = expect_queue,
 );
 
-/* prioritised: fees are without what prioritisetransaction added, be it more, less or all of the fee */
+/* prioritised: fees do not include what prioritisetransaction added to or took from them */
 
 static void
 prioritised_prepare(struct scene *scene)
@@ -160,7 +160,7 @@ package_expect(struct scene *scene)
 }
 
 POOL_SCENARIO(added, package,
-	.summary = "packages: parent, then child, each with its own fee; a known parent fires nothing",
+	.summary = "packages: parent, then child, each with its own fee; a parent that is already there fires nothing",
 	.subject = TP_MEMPOOL_ADDED,
 	.prepare = package_prepare,
 	.act = package_act,

@@ -159,8 +159,8 @@ POOL_SCENARIO(rejected, p2p,
 );
 
 /* rejected.p2p_package: children wait for their parents, each of which is rejected for its fee when it comes; then both
- * are tried together. Of that only what is added is reported: child pays for parent; bad_child would pay for
- * other_parent, but is wrong itself */
+ * are tried together. Only what this adds is reported: child pays for parent; bad_child would pay for
+ * other_parent, but is invalid itself */
 
 static void
 package_prepare(struct scene *scene)

@@ -21,7 +21,7 @@ struct state {
 	char hash[65]; /* of a block */
 };
 
-/* Transactions that go for one cause may do so in any order. */
+/* Transactions that are removed for the same reason may come in any order. */
 static void
 begin_removed_lane(struct scene *scene)
 {
@@ -129,7 +129,7 @@ conflict_expect(struct scene *scene)
 }
 
 POOL_SCENARIO(removed, conflict,
-	.summary = "a block spends the coins of two transactions: both go, and the child of one of them",
+	.summary = "a block spends the coins of two transactions: both are removed, and the child of one of them",
 	.subject = TP_MEMPOOL_REMOVED,
 	.prepare = conflict_prepare,
 	.act = conflict_act,
@@ -206,7 +206,7 @@ reorg_prepare(struct scene *scene)
 	pool_send_at(scene, state->child, POOL_TIME + 30);
 	pool_send_at(scene, state->locked, POOL_TIME + 400);
 	pool_send(scene, unaffected);
-	/* Not back to now, or they would expire. */
+	/* The clock does not go back to now, or they would expire. */
 	scene_set_time(scene, POOL_TIME + 5000);
 }
 
@@ -232,7 +232,7 @@ reorg_expect(struct scene *scene)
 }
 
 POOL_SCENARIO(removed, reorg,
-	.summary = "the tip is disconnected: locked transactions and spenders of a now immature coinbase go",
+	.summary = "the tip is disconnected: locked transactions and spenders of a now immature coinbase are removed",
 	.subject = TP_MEMPOOL_REMOVED,
 	.prepare = reorg_prepare,
 	.act = reorg_act,
@@ -317,7 +317,7 @@ POOL_SCENARIO(removed, imported,
 );
 
 /* sizelimit: in a mempool of 5 MB best takes the room of large, and of parent and child, which pay less; refused pays
- * less than best and has to go at once. Afterwards the node asks for higher fees for hours: so this scenario has to be
+ * less than best and is removed at once. Afterwards the node requires higher fees for hours, so this scenario has to be
  * the last one on its node */
 
 /* Empty witness items, each of which takes one byte in the transaction and 24 in memory. The coins allow any witness

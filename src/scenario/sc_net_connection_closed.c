@@ -316,7 +316,7 @@ CONNECTION_SCENARIO(closed_connection, misbehaving,
 	.expect = misbehaving_expect,
 );
 
-/* inactive: who comes while the network is off is refused, who comes afterwards is not */
+/* inactive: peers that connect while the network is off are refused, those that connect afterwards are not */
 
 enum { REFUSED = 5, NEWCOMER }; /* several_prepare connects fewer */
 
@@ -378,7 +378,7 @@ CONNECTION_SCENARIO(closed_connection, inactive,
  * One of the connections is for a private broadcast. It has to be open when the node ends: if it ends earlier, the
  * node opens others in its place. For such a connection the node picks an address that it has heard of, if it is on
  * Tor or I2P. The one that it hears of here lacks the services of a full node, so it is picked for nothing else; and
- * the clock is set to before the node's start, when the node does not yet try any address. */
+ * the clock is set to before the node's start, so that the node does not try any address yet. */
 
 #define HEARD_ONION "6eclc4gq3rj5xxdhzlfqq5qoac3zulfk4rl7miibbrbys4z7zwjprbid.onion:61234"
 

@@ -12,7 +12,7 @@
  *	LATE_CNT peers that came last, all by one network,
  *
  * and otherwise with noban peers, it evicts one of the late ones: the one whose connection it closes. With one
- * candidate less all are protected, and the newcomer is refused. The late ones that are left are the middle for the
+ * candidate fewer all are protected, and the newcomer is refused. The late ones that are left are the middle for the
  * next network. */
 #include "scenario/registry.h"
 #include "scene/connections.h"

@@ -1,6 +1,6 @@
-/* net:inbound_connection and net:outbound_connection: who comes in, whom the node connects to, and how many of them
- * there are then. Each scenario has connections of both directions, so that their numbers differ from each other and
- * from the total. */
+/* net:inbound_connection and net:outbound_connection: who connects to the node, whom the node connects to, and how many
+ * connections there are then. Each scenario has connections of both directions, so that their numbers differ from each
+ * other and from the total. */
 #include "scenario/registry.h"
 #include "scene/connections.h"
 
@@ -126,7 +126,7 @@ inbound_peers_act(struct scene *scene)
 {
 	peer_connect(scene, next_peer(scene), NULL);
 	peer_connect(scene, next_peer(scene), "127.200.199.198");
-	/* Two ports or threads have no order: one after the other. */
+	/* Connections by two ports or threads have no order, so each waits for the one before. */
 	wait_for_all(scene);
 	connection_enter_onion(scene, next_peer(scene));
 	wait_for_all(scene);
@@ -307,7 +307,7 @@ CONNECTION_SCENARIO(outbound_connection, names,
 
 /* outbound.failed */
 
-/* Tries a port that nobody listens at. Binding it keeps others from taking it. */
+/* Tries a port that nobody listens on. Binding it keeps others from taking it. */
 static void
 try_in_vain(struct scene *scene)
 {

@@ -93,7 +93,7 @@ headers_prepare(struct scene *scene)
 	struct message_state *state = scene->state;
 	struct block_draft draft = {.height = 1, .bits = 0x207fffff, .time = 1};
 
-	/* From an address that is not disconnected: to some releases this is misbehaviour. */
+	/* From an address that is not disconnected: some releases take this for misbehaviour. */
 	messages_join(scene, PEER_NOBAN_ADDRESS, NULL);
 	/* They follow a block that nobody has. */
 	memset(draft.prev_hash_wire, 0x5a, sizeof(draft.prev_hash_wire));

@@ -146,7 +146,7 @@ types_prepare(struct scene *scene)
 	peers_mark(state->peers, MESSAGE_PEERS);
 }
 
-/* The node has learnt what it wanted to know from our version, says so by its own verack, and disconnects. */
+/* Our version is all that the node needs to know: it sends its verack and disconnects. */
 static void
 be_a_feeler(struct scene *scene, struct peer *peer)
 {

@@ -30,8 +30,8 @@ peers_prepare(struct scene *scene)
 	misbehaviour_log(scene);
 }
 
-/* A block whose coinbase pays too much, which the node finds out when it tries to connect the block, and then knows. A
- * peer that the node chose is blamed for its header as well, one that came by itself is not. */
+/* A block whose coinbase pays too much. The node finds out when it tries to connect the block, and remembers it. An
+ * outbound peer is then blamed for its header as well, an inbound one is not. */
 static void
 offer_invalid_block(struct scene *scene)
 {
@@ -92,7 +92,7 @@ innocent_prepare(struct scene *scene)
 	struct misbehaviour_state *state = scene->state;
 
 	misbehaviour_begin(scene);
-	/* From an address that is not disconnected if the node does mind. */
+	/* From an address that is not disconnected even if the node takes this for misbehaviour. */
 	peer_join(scene, &state->peers[0], PEER_NOBAN_ADDRESS, &version);
 	peers_learn(scene, state->peers, 1);
 	misbehaviour_log(scene);

@@ -215,7 +215,7 @@ periodic_act(struct scene *scene)
 	blocks_submit(scene, state->block);
 }
 
-/* By a clock that stands still it is 0. v23 and v24 take the beginning from that clock, but the end from the
+/* Measured by a clock that stands still, it is 0. v23 and v24 take the beginning from that clock, but the end from the
  * machine's. */
 static void
 want_stopped_duration(const struct scene *scene, struct expected *e, int64_t stopped_s)
@@ -279,7 +279,8 @@ enum {
 static const char *const small_cache_args[] = {"-dbcache=4", "-maxmempool=5", NULL};
 static const struct profile small_cache = {.name = "small_cache", .args = small_cache_args};
 
-/* Submits blocks of so many coins each, of at_first while the cache is small, until bitcoind's log has a flush. */
+/* Submits blocks until bitcoind's log has a flush: of at_first coins each while the cache is small, then of
+ * after_that. */
 static void
 fill_cache(struct scene *scene, unsigned at_first, unsigned after_that)
 {

@@ -9,7 +9,7 @@
 enum { COINS_MAX = 4 };
 
 struct state {
-	struct chain_coin coins[COINS_MAX]; /* cold ones, which a refused transaction loads */
+	struct chain_coin coins[COINS_MAX]; /* cold ones, which a rejected transaction loads */
 	size_t coins_cnt;
 	bool stays[COINS_MAX]; /* so not uncached */
 };
@@ -47,11 +47,11 @@ uncached_expect(struct scene *scene)
 			continue;
 		struct coin_facts facts = blocks_coin_facts(scene, &state->coins[i]);
 		blocks_expect_coin(scene, TP_UTXOCACHE_UNCACHE, FINDING_CONTRACT,
-				   "a coin that the refused transaction loaded", &facts);
+				   "a coin that the rejected transaction loaded", &facts);
 	}
 }
 
-/* A transaction whose witnesses are not the script that its coins ask for. In all releases it is refused for
+/* A transaction whose witnesses are not the script that its coins require. In all releases it is rejected for
  * "...script-verify-flag... (Witness program hash mismatch)", and its coins have been loaded by then. */
 static struct tx *
 make_bad(struct scene *scene, const struct chain_coin *coins, size_t cnt)
@@ -65,12 +65,12 @@ make_bad(struct scene *scene, const struct chain_coin *coins, size_t cnt)
 		tx_add_witness(input, "\x52", 1);
 		value_sat += coins[i].value_sat;
 	}
-	/* Coins worth next to nothing leave no fee, and a transaction without a fee would be refused too early. */
+	/* Coins worth next to nothing leave no fee, and a transaction without a fee would be rejected too early. */
 	blocks_pay(tx, value_sat > 2 * FEE_SAT ? value_sat - FEE_SAT : 1000);
 	return tx;
 }
 
-/* testmempoolaccept must refuse one of these, with a reason that contains these words. */
+/* testmempoolaccept must reject one of these, with a reason that contains these words. */
 static void
 try_refused(struct scene *scene, struct tx *const *txs, size_t cnt, const char *words)
 {
@@ -90,7 +90,7 @@ try_refused(struct scene *scene, struct tx *const *txs, size_t cnt, const char *
 		refused |= reason && strstr(reason, words);
 	}
 	if (!refused)
-		scene_fail(scene, -EBADMSG, "testmempoolaccept did not refuse for '%s'", words);
+		scene_fail(scene, -EBADMSG, "testmempoolaccept did not reject for '%s'", words);
 }
 
 static void
@@ -102,7 +102,7 @@ try_bad(struct scene *scene)
 	try_refused(scene, &tx, 1, "script-verify-flag");
 }
 
-/* sendrawtransaction must refuse it. */
+/* sendrawtransaction must reject it. */
 static void
 send_bad(struct scene *scene, const struct chain_coin *coins, size_t cnt)
 {
@@ -110,22 +110,22 @@ send_bad(struct scene *scene, const struct chain_coin *coins, size_t cnt)
 
 	if (scene_call_succeeds(scene, "sendrawtransaction", "[\"%s\", 0]", hex))
 		scene_fail(scene, -EBADMSG,
-			   "sendrawtransaction of a transaction with wrong witnesses was not refused");
+			   "sendrawtransaction of a transaction with wrong witnesses was not rejected");
 	else if (scene_ok(scene) && !strstr(node_rpc_message(scene->node), "script-verify-flag"))
 		scene_fail(scene, -EBADMSG,
-			   "sendrawtransaction of a transaction with wrong witnesses was refused for '%s'",
+			   "sendrawtransaction of a transaction with wrong witnesses was rejected for '%s'",
 			   node_rpc_message(scene->node));
 	free(hex);
 }
 
 UNCACHE_SCENARIO(rejected,
-	.summary = "a refused transaction uncaches its four coins: coinbases and others, of various positions, heights and values",
+	.summary = "a rejected transaction uncaches its four coins: coinbases and others, of various positions, heights and values",
 	.prepare = take_all,
 	.act = try_bad,
 	.expect = uncached_expect,
 );
 
-/* accepted: sent rather than tried; a refused transaction follows as the control */
+/* accepted: sent rather than tried; a rejected transaction follows as the control */
 
 static void
 accepted_act(struct scene *scene)
@@ -150,7 +150,7 @@ accepted_expect(struct scene *scene)
 }
 
 UNCACHE_SCENARIO(accepted,
-	.summary = "an accepted transaction's coins stay cached; those of a refused one after it are uncached",
+	.summary = "an accepted transaction's coins stay cached; those of a rejected one after it are uncached",
 	.prepare = take_all,
 	.act = accepted_act,
 	.expect = accepted_expect,
@@ -170,7 +170,7 @@ cached_prepare(struct scene *scene)
 }
 
 UNCACHE_SCENARIO(cached,
-	.summary = "a refused transaction uncaches its coins, except one that was cached before",
+	.summary = "a rejected transaction uncaches its coins, except one that was cached before",
 	.prepare = cached_prepare,
 	.act = try_bad,
 	.expect = uncached_expect,
@@ -196,7 +196,7 @@ missing_act(struct scene *scene)
 }
 
 UNCACHE_SCENARIO(missing,
-	.summary = "a transaction refused for a missing coin uncaches the coins that it loaded, but not the missing one",
+	.summary = "a transaction rejected for a missing coin uncaches the coins that it loaded, but not the missing one",
 	.prepare = missing_prepare,
 	.act = missing_act,
 	.expect = uncached_expect,
@@ -214,7 +214,7 @@ package_act(struct scene *scene)
 }
 
 UNCACHE_SCENARIO(package,
-	.summary = "two transactions that are refused together uncache the coins of both",
+	.summary = "two transactions that are rejected together uncache the coins of both",
 	.prepare = take_all,
 	.act = package_act,
 	.expect = uncached_expect,

@@ -455,7 +455,7 @@ proposal_act(struct scene *scene)
 
 	free(hex);
 	if (!json_is_null(answer))
-		scene_fail(scene, -EBADMSG, "getblocktemplate refused the proposal: %s",
+		scene_fail(scene, -EBADMSG, "getblocktemplate rejected the proposal: %s",
 			   json_string(answer) ? json_string(answer) : "no reason given");
 	submit_act(scene);
 }

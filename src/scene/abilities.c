@@ -8,7 +8,7 @@ static const struct {
 } abilities[ABILITIES_CNT] = {
 	[ABILITY_PLAIN_TEMPLATES] =
 		{24, 0, 0,
-		 "v23 tries a mined block with another coinbase than the final one, which it does not reveal"},
+		 "v23 tries a mined block with a coinbase other than the final one, and does not reveal it"},
 	[ABILITY_V2_TRANSPORT] = {26, 0, 0, "the v2 transport came with v26"},
 	[ABILITY_IMPORTMEMPOOL] = {26, 0, 0, "importmempool came with v26"},
 	[ABILITY_COIN_GRINDER] = {27, 0, 0, "the wallet's algorithm cg came with v27"},

@@ -10,17 +10,17 @@ enum ability {
 	ABILITY_V2_TRANSPORT,    /* BIP324, and the argument of addnode and addconnection that turns it off */
 	ABILITY_IMPORTMEMPOOL,   /* the RPC */
 	ABILITY_COIN_GRINDER,    /* the wallet's algorithm "cg" */
-	ABILITY_NO_POSITION,     /* an attempt that failed has change position -1, before it was 0 */
+	ABILITY_NO_POSITION,     /* a failed attempt has change position -1; earlier, 0 */
 	ABILITY_MAX_WEIGHT,      /* fundrawtransaction takes max_tx_weight */
 	ABILITY_TRUC,            /* transactions of version 3 (BIP431) are standard */
-	ABILITY_SIBLING_EVICTION,  /* a transaction of version 3 replaces its sibling */
-	ABILITY_PEER_PACKAGES,     /* a parent and its child from a peer are tried as a package */
-	ABILITY_CHILD_PAYS,        /* a child may pay for a parent below the least fee; TRUC or before v26 */
-	ABILITY_CHEAP_FULL_POOL,   /* -maxmempool=5 can be filled in moments */
-	ABILITY_PRUNE_KEEPS_COINS, /* a flush for pruning leaves the cache as it is, before it was emptied */
-	ABILITY_REPLACED_PACKAGES, /* mempool:replaced reports packages, and fees with what was put on them */
+	ABILITY_SIBLING_EVICTION, /* a transaction of version 3 replaces its sibling */
+	ABILITY_PEER_PACKAGES,    /* a parent and its child from a peer are tried as a package */
+	ABILITY_CHILD_PAYS,      /* a child may pay for a parent below the minimum fee; TRUC, or before v26 */
+	ABILITY_CHEAP_FULL_POOL, /* -maxmempool=5 can be filled in moments */
+	ABILITY_PRUNE_KEEPS_COINS, /* a flush for pruning leaves the cache as it is; earlier, it emptied it */
+	ABILITY_REPLACED_PACKAGES, /* mempool:replaced reports packages, and fees with prioritisetransaction */
 	ABILITY_DUMP_TYPE,         /* dumptxoutset takes a type */
-	ABILITY_PERIODIC_HOURLY,   /* the periodic flush comes after about an hour, before after 24 */
+	ABILITY_PERIODIC_HOURLY,   /* the periodic flush comes after about an hour; earlier, after 24 */
 	ABILITY_PERIODIC_MOCKABLE, /* its clock is one that setmocktime sets */
 	ABILITY_PERIODIC_STOPPED,  /* its whole duration is measured by that clock */
 	ABILITY_FORCE_SYNC,        /* utxocache:flush has the mode FORCE_SYNC */

@@ -41,8 +41,8 @@ struct block_draft blocks_next_draft(const struct block *block);
 void blocks_finish(struct scene *scene, struct block *block);
 /* Finishes the block and submits it; it must become the tip. */
 void blocks_submit(struct scene *scene, struct block *block);
-/* The same for one that must not: submitblock must answer with that reason ("inconclusive" where the block is on a side
- * branch). what names the block, for the message. */
+/* The same for one that must not become the tip: submitblock must answer with that reason ("inconclusive" if the block
+ * is on a side branch). what names the block, for the message. */
 void blocks_submit_refused(struct scene *scene, struct block *block, const char *reason, const char *what);
 /* A block with that transaction, submitted. */
 struct block *blocks_mine_tx(struct scene *scene, const struct tx *tx);
@@ -60,7 +60,7 @@ const struct json *blocks_get(struct scene *scene, const char *hash_hex);
  * included, count 4, witness ones 1. */
 int64_t blocks_sigop_cost(const struct json *block);
 
-/* What must come. A block here is one from blocks_get. */
+/* Expected events. A block here is one from blocks_get. */
 
 /* A coin as the tracepoints of the UTXO cache pass it. */
 struct coin_facts {

@@ -11,7 +11,7 @@
 static void
 fail_missing(struct scene *scene, const char *what)
 {
-	scene_fail(scene, -EBADMSG, "blocks: bitcoind's getblock does not give %s", what);
+	scene_fail(scene, -EBADMSG, "blocks: bitcoind's answer to getblock lacks %s", what);
 }
 
 struct block_facts {

@@ -182,7 +182,7 @@ chill_coins(struct scene *scene)
 	pool->cold_cnt = 0;
 	for (size_t i = 0; i < COLD_COINS_MAX; i++)
 		pool->cold[i] = kinds[i % 4](scene);
-	/* It writes everything to disk; then a kill is as good as an orderly shutdown, and quicker. */
+	/* This writes everything to disk, so a kill does the same as an orderly shutdown, and is quicker. */
 	scene_call(scene, "gettxoutsetinfo", "[\"none\"]");
 	if (!scene_ok(scene))
 		return;

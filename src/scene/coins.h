@@ -1,7 +1,7 @@
-/* Coins for scenarios to spend. Anyone can spend them (P2WSH of OP_TRUE): blocks_spend adds the input that does.
+/* Coins for scenarios to spend. Anyone can spend them (P2WSH of OP_TRUE): blocks_spend adds such an input.
  *
- * Each is handed out once, and what is missing is mined. Mining fires tracepoints, so take coins in prepare. After a
- * failure a coin is all zero.
+ * Each is handed out once; more are mined when they run out. Mining fires tracepoints, so take coins in prepare. After
+ * a failure a coin is all zero.
  *
  * A chain pays 50 BTC for each of its first 149 blocks, and half of that for the next 150. */
 #ifndef TPCHECK_SCENE_COINS_H
@@ -61,8 +61,8 @@ struct chain_coin coins_take_small(struct scene *scene);
 struct tx *coins_make_wide_tx(struct scene *scene);
 /* A coin of such a transaction: not a coinbase, and its position has more than 16 bits. */
 struct chain_coin coins_take_wide(struct scene *scene);
-/* cnt coins (COLD_COINS_MAX at most) that are on disk but not in the UTXO cache: plain, high, odd and wide ones, by
- * turns. Restarts the node when there are not enough left. */
+/* cnt coins (COLD_COINS_MAX at most) that are on disk but not in the UTXO cache: plain, high, odd and wide ones in
+ * turn. Restarts the node when there are not enough left. */
 void coins_take_cold(struct scene *scene, struct chain_coin *coins, size_t cnt);
 /* A block on the tip, with txs transactions besides the coinbase, each of which spends a coin and makes another one.
  * The scene's. */

@@ -74,7 +74,7 @@ connections_check_limit(struct scene *scene)
 	if (found && sscanf(found + strlen(words), "%d", &cnt) == 1 && cnt < CONNECTIONS_MAX)
 		scene_skip(
 			scene,
-			"bitcoind may not open enough files for %d connections; allow more (ulimit -n 1024)",
+			"bitcoind's limit on open files is too low for %d connections; raise it (ulimit -n 1024)",
 			CONNECTIONS_MAX);
 }
 
@@ -206,7 +206,7 @@ connections_end(struct scene *scene, struct peer *peers, size_t cnt)
 	scene_set_time(scene, 0);
 }
 
-/* What must come. */
+/* Expected events. */
 
 static uint64_t
 network_number(const char *name)

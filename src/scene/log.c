@@ -275,8 +275,7 @@ log_texts_fini(struct log_texts *texts)
 	*texts = (struct log_texts){0};
 }
 
-/* Reads what was logged since a mark; log holds a string also after a failure, which gives false. The caller's to
- * fini. */
+/* Reads what was logged since a mark; false on failure. Either way log holds a string, and is the caller's to fini. */
 static bool
 read_log(struct scene *scene, uint64_t from, struct buf *log)
 {
@@ -299,7 +298,8 @@ log_block_timing(struct scene *scene, const char *hash_hex)
 
 	if (read_log(scene, scene->log_mark, &log) && log_parse_block_timing(log.data, hash_hex, &sum_us))
 		scene_fail(scene, -ENOENT,
-			   "log: bitcoind's debug.log does not say how long connecting %s took", hash_hex);
+			   "log: bitcoind's debug.log does not show how long it took to connect %s",
+			   hash_hex);
 	if (scene_ok(scene)) {
 		timing.least_ns = sum_us > TIMING_SLACK_US ? (sum_us - TIMING_SLACK_US) * 1000 : 1;
 		timing.most_ns = (sum_us + TIMING_SLACK_US) * 1000;

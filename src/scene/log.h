@@ -1,5 +1,5 @@
-/* Durations and sizes from the node's own log: what the bounds of measured arguments are taken from. Needs -debug=bench
- * and -logtimemicros, which every node here is started with.
+/* Durations and sizes from the node's own log, for the bounds of measured arguments. This needs -debug=bench and
+ * -logtimemicros, with which every node is started.
  *
  * After a failure everything is zero or empty. */
 #ifndef TPCHECK_SCENE_LOG_H
@@ -46,7 +46,7 @@ struct log_texts {
 	char **items;
 	size_t cnt;
 };
-/* The reason for each time that the peer misbehaved since scene->log_mark, "" where the log has none. Needs -debug=net.
+/* The reason for each misbehaviour of the peer since scene->log_mark, "" where the log has none. Needs -debug=net.
  * The scene's. */
 const struct log_texts *log_misbehaviours(struct scene *scene, int64_t peer_id);
 void log_texts_fini(struct log_texts *texts);

@@ -63,7 +63,7 @@ void misbehave_and_part(struct scene *scene, size_t peer, const char *type, cons
 void misbehaviour_read_log(struct scene *scene);
 /* Expects the event of the next message, if the log has it. */
 void misbehaviour_expect_next(struct scene *scene);
-/* Fails unless every reason in the log is explained and there are at least so many; then ends the connections. */
+/* Fails unless every reason in the log is explained and there are at least that many; then ends the connections. */
 void misbehaviour_end(struct scene *scene, size_t least);
 /* All three, for all messages. */
 void misbehaviour_expect_all(struct scene *scene, size_t least);

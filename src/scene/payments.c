@@ -183,7 +183,7 @@ call_refused(struct scene *scene, const char *wallet, const char *method, const 
 	int rpc_code = node_rpc_code(scene->node);
 
 	if (!err)
-		scene_fail(scene, -EBADMSG, "payments: %s succeeded; the wallet should have refused it",
+		scene_fail(scene, -EBADMSG, "payments: %s succeeded; the wallet should have rejected it",
 			   method);
 	else if (err != -EREMOTEIO ||
 		 (rpc_code != RPC_WALLET_ERROR && rpc_code != RPC_WALLET_INSUFFICIENT_FUNDS))

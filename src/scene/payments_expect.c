@@ -65,7 +65,7 @@ want_algorithm(struct expected *e, const struct creation *creation, const struct
 		want_kind(e, FINDING_DETAIL);
 }
 
-/* Of a selection that came to nothing there is no log: only today's definition says what its waste is. */
+/* A selection that came to nothing is not logged: only today's definition gives its waste. */
 static void
 want_waste(struct scene *scene, struct expected *e, const struct payment *payment,
 	   const struct creation *creation, const struct log_selection *logged)
@@ -195,12 +195,12 @@ payments_expect(struct scene *scene)
 	struct payments *payments = scene->state;
 	struct selection_log log = {.next = 0};
 
-	/* First, as the wallet logs what it is asked below as well. */
+	/* Read first, because the wallet also logs what it is asked below. */
 	log.cnt = log_selections(scene, log.items, SELECTIONS_MAX);
 	for (size_t i = 0; i < payments->cnt; i++)
 		if (payments->items[i].by == PAY_BY_ADDRESS && !payments->items[i].is_refused)
 			payment_read_sent(scene, &payments->items[i]);
-	/* A log that says something else than today's: better none. */
+	/* A log that differs from what it is today is not used at all. */
 	if (log.cnt != count_made(payments))
 		log.cnt = 0;
 	expect_source(scene->expect, "the wallet's answers%s, and the coins and payments that it was given",

@@ -330,7 +330,7 @@ peers_raise_ids(struct scene *scene)
 	}
 }
 
-/* What must come. */
+/* Expected events. */
 
 void
 peers_mark(struct peer *peers, size_t cnt)

@@ -45,7 +45,7 @@ void peer_connect(struct scene *scene, struct peer *peer, const char *from);
  * "manual". */
 void peers_ask_for(struct scene *scene, const char *type, const char *address);
 /* Makes the node connect to a port of ours on 127.0.0.1, without a handshake; type as for peers_ask_for. waker is a
- * peer after its handshake, which wakes the node then; NULL: none does. */
+ * peer that has done its handshake, which then wakes the node; NULL: none does. */
 void peer_call_in(struct scene *scene, struct peer *peer, const char *type, struct peer *waker);
 /* The handshake; version may be NULL, see p2p_handshake. */
 void peer_handshake(struct scene *scene, struct peer *peer, const struct p2p_version *version);
@@ -72,7 +72,7 @@ struct p2p_message peer_ask_buf(struct scene *scene, struct peer *peer, const ch
 				const struct buf *payload, const char *answer);
 /* Sends bytes that need not be a message; they are not in the transcript. */
 void peer_send_bytes(struct scene *scene, struct peer *peer, const void *bytes, size_t len);
-/* Sends a message that has no answer, so that the node does at once what it does of its own accord. */
+/* Sends a message that has no answer, so that the node does at once what it has to do of its own accord. */
 void peer_wake(struct scene *scene, struct peer *peer);
 /* See p2p_sync; wakes the node as well. */
 void peer_sync(struct scene *scene, struct peer *peer);
@@ -91,12 +91,12 @@ void peers_leave(struct scene *scene, struct peer *peers, size_t cnt);
 
 /* What the node reports. */
 
-/* Fills in what getpeerinfo reports, by one call, about those of them that were ever connected; they must still be. */
+/* Fills in what getpeerinfo reports, in one call, about all that have connected; they must still be connected. */
 void peers_learn(struct scene *scene, struct peer *peers, size_t cnt);
 /* Makes sure that the ids of peers that join later have more than 8 bits. */
 void peers_raise_ids(struct scene *scene);
 
-/* What must come. */
+/* Expected events. */
 
 /* The expected messages begin here, and end with the last one. */
 void peers_mark(struct peer *peers, size_t cnt);

@@ -331,7 +331,7 @@ pool_clear(struct scene *scene)
 	blocks_mine(scene, 1);
 }
 
-/* What must come */
+/* Expected events */
 
 static void
 want_txid(struct scene *scene, struct expected *e, const char *argument, const struct pool_tx *ptx)
@@ -361,7 +361,8 @@ want_vsize(struct scene *scene, struct expected *e, const char *argument, const 
 	int64_t vsize = find_vsize(ptx, &adjusted);
 
 	expect_source(scene->expect, "%s as it was sent: %s", ptx->name,
-		      adjusted ? "its size for its signature operations" : "a quarter of its weight");
+		      adjusted ? "its size as determined by its signature operations"
+			       : "a quarter of its weight");
 	want_int(e, argument, vsize);
 	if (adjusted)
 		want_kind(e, FINDING_DETAIL);

@@ -5,7 +5,8 @@
  *
  * Order and number follow the code (MemPoolAccept in src/validation.cpp, and src/txmempool.cpp): replaced for each
  * transaction that has to go, then removed for each of these, then added for the new ones, then removed for those that
- * expire or are evicted to make room. Several that go for one cause go in the order of their ids' bytes. */
+ * expire or are evicted to make room. Several that are removed for the same reason go in the order of
+ * their ids' bytes. */
 #ifndef TPCHECK_SCENE_POOL_H
 #define TPCHECK_SCENE_POOL_H
 
@@ -62,13 +63,13 @@ struct pool_tx *pool_child(struct scene *scene, const char *name, const struct p
 /* Spends what the others spend, which have one input each. */
 struct pool_tx *pool_rival(struct scene *scene, const char *name, struct pool_tx *const *others, size_t cnt,
 			   unsigned outputs, int64_t fee_sat);
-/* These append an output, whose value comes from another: one with bare multisig, and one that is spent without a
- * witness (P2SH of OP_TRUE), by pool_spend_bare. */
+/* These append an output, whose value is taken from that of output from_idx: one with bare multisig, and one that is
+ * spent without a witness (P2SH of OP_TRUE), by pool_spend_bare. */
 void pool_add_multisig(struct pool_tx *ptx, uint32_t from_idx, int64_t value_sat);
 void pool_add_bare(struct pool_tx *ptx, uint32_t from_idx, int64_t value_sat);
 void pool_spend_bare(struct pool_tx *ptx, const struct chain_coin *coin);
 /* Lets the child, which has one input, pay for a parent below the minimum fee (ABILITY_CHILD_PAYS). Releases that know
- * transactions of version 3 ask for that version. */
+ * transactions of version 3 require that version. */
 void pool_let_child_pay(const struct scene *scene, struct pool_tx *parent, struct pool_tx *child);
 /* Replaces the witness of the first input. */
 void pool_set_witness(struct pool_tx *ptx, const void *item, size_t len);
@@ -90,14 +91,14 @@ void pool_submit_package(struct scene *scene, struct pool_tx *const *ptxs, size_
 void pool_try(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, bool accepted);
 /* Mines a block of these, in this order, whether they are in the mempool or not. hash_hex may be NULL. */
 void pool_mine(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, char hash_hex[65]);
-/* Lets the clock run and empties the mempool by a block: for the end of expect. */
+/* Lets the clock run and empties the mempool by mining a block: for the end of expect. */
 void pool_clear(struct scene *scene);
 
-/* What must come. */
+/* Expected events. */
 
 void pool_expect_added(struct scene *scene, const struct pool_tx *ptx);
 void pool_expect_removed(struct scene *scene, const struct pool_tx *ptx, const char *reason);
-/* removed for each of those that go together, in the order in which they do. */
+/* removed for each of several that are removed together, in the order in which they are. */
 void pool_expect_all_removed(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt,
 			     const char *reason);
 /* All events of a replacement: replaced and removed for each of the old ones, then added for the new one, or for each

@@ -1,7 +1,7 @@
 /* A scenario makes a node do one thing and says which events this must fire, and that nothing else fires.
  *
  * It has three steps, each of which may use the node:
- *   prepare  brings the node to where the thing can be done; not recorded
+ *   prepare  brings the node to where this can be done; not recorded
  *   act      does it; recorded
  *   expect   computes the expected events from the node's own answers; not recorded
  * Between act and expect the runner waits for what the node does in the background, collects all events and proves
@@ -13,12 +13,12 @@
  *	blocks_call(scene, "invalidateblock", state->block);
  *
  * After the first failure every function that takes a scene does nothing, and returns something empty but valid: a
- * coin of value 0, a block without hash, NULL where a struct json was asked for (which json_get takes). The runner
- * looks once, after each step. Objects that are built without asking the node (transactions, payloads, expected events)
- * are built all the same. Only code that loops until the node has done something, or that looks into an answer by
- * itself, has to ask scene_ok first.
+ * coin of value 0, a block without hash, NULL for a struct json (which json_get accepts). The runner checks after each
+ * step. Objects that are built without asking the node (transactions, payloads, expected events) are built all the
+ * same. Only code that loops until the node has done something, or that calls a function of node/ itself, has to check
+ * scene_ok first.
  *
- * Scenarios with one profile share a node, one after the other; a scenario makes in prepare what it needs of the chain,
+ * Scenarios of one profile share a node, one after the other; a scenario makes in prepare what it needs of the chain,
  * and relies on nothing that others did. doc/writing-a-test.md shows how to write one. */
 #ifndef TPCHECK_SCENE_SCENARIO_H
 #define TPCHECK_SCENE_SCENARIO_H
@@ -59,7 +59,7 @@ struct scene {
 	void *state;                 /* state_sz bytes of the scenario's own, zero at first */
 	struct coin_pool *coins;     /* of the node; see blocks.h */
 	struct wallet_pool *wallets; /* of the node; see wallets.h */
-	int64_t node_time;           /* what the node's clock was set to by scene_set_time; 0: it runs */
+	int64_t node_time;           /* what scene_set_time set the node's clock to; 0: it runs */
 
 	/* The first failure; see scene_fail. */
 	int err; /* negative errno value; 0: none */
@@ -80,7 +80,7 @@ struct scene {
 
 struct scenario {
 	const char *name;           /* context.tracepoint.behaviour */
-	const char *summary;        /* one line, what it shows */
+	const char *summary;        /* one line: what it shows */
 	enum tracepoint_id subject; /* the tracepoint it is about */
 	uint64_t
 		tracepoints; /* TP_BIT of all whose events are recorded and compared; the subject is one of them */
@@ -92,12 +92,12 @@ struct scenario {
 	void (*expect)(struct scene *scene);
 };
 
-/* Defines sc_<context>_<tracepoint>_<behaviour>, whose name follows; the members come after these three. */
+/* Defines sc_<context>_<tracepoint>_<behaviour>, and its name; the other members follow these three. */
 #define DEFINE_SCENARIO(context_, tracepoint_, behaviour_, ...)                                              \
 	const struct scenario sc_##context_##_##tracepoint_##_##behaviour_ = {                               \
 		.name = #context_ "." #tracepoint_ "." #behaviour_, __VA_ARGS__}
 
-/* Whether nothing has failed so far. A function of the toolbox asks it before it does anything with the node. */
+/* Whether nothing has failed so far. The functions of src/scene check it before they do anything with the node. */
 bool scene_ok(struct scene *scene);
 /* Makes the scene fail, with a negative errno value and the reason: the scenario's outcome is an error. Only the first
  * failure counts. */
@@ -105,7 +105,8 @@ void scene_fail(struct scene *scene, int err, const char *fmt, ...) __attribute_
 /* The same for what cannot be checked here: the outcome is a skip, and the text says why. */
 void scene_skip(struct scene *scene, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool scene_is_skipped(const struct scene *scene);
-/* Puts the text and ": " before the reason of a failure. For after a step that failed: it is ignored otherwise. */
+/* Puts the text and ": " before the reason, if the scene has failed. Call it only right after what may have failed: an
+ * earlier failure would get the text as well. */
 void scene_prefix(struct scene *scene, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* node_call and node_wallet_call with the scene's node and deadline. The answer belongs to the scene; NULL on
@@ -114,8 +115,8 @@ const struct json *scene_call(struct scene *scene, const char *method, const cha
 	__attribute__((format(printf, 3, 4)));
 const struct json *scene_wallet_call(struct scene *scene, const char *wallet, const char *method,
 				     const char *params_fmt, ...) __attribute__((format(printf, 4, 5)));
-/* A call that bitcoind must answer with an error. False when it did so (see node_rpc_code and node_rpc_message), and
- * when the scene has failed otherwise; true when the call succeeded, which is not yet a failure of the scene. */
+/* A call that bitcoind may answer with an error: true if it succeeded. False if bitcoind answered with an error (see
+ * node_rpc_code and node_rpc_message), which is no failure of the scene, and if the scene has failed. */
 bool scene_call_succeeds(struct scene *scene, const char *method, const char *params_fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Stops the node's clock there, or lets it run again (0); Unix time in seconds. */

@@ -21,7 +21,7 @@ enum {
 	SECOND_PURSE_ADDRESSES = 1,
 };
 
-/* The values are not round: one that was rounded or truncated shows. The second purse's addresses are numbered after
+/* The values are not round, so that rounding or truncation shows. The second purse's addresses are numbered after
  * the first's. */
 static const struct {
 	int64_t value_sat;

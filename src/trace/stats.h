@@ -27,7 +27,7 @@ void stats_free(struct stats *stats); /* NULL is fine */
 void stats_add(struct stats *stats, const struct contract_tracepoint *row, const struct event *event);
 
 /* A table for people: a line for each group and measured argument. with_now adds the rate since the last stats_next. No
- * line is wider than columns, and there are at most so many lines; 0: any number. */
+ * line is wider than columns, and there are at most that many lines; 0: any number. */
 struct stats_table_opts {
 	bool with_now;
 	unsigned columns, lines;

@@ -158,7 +158,7 @@ columns_of(const char *text)
 	return n;
 }
 
-/* Adds a line with no more of the text than fits into so many columns; 0: all of it. */
+/* Adds a line with no more of the text than fits into that many columns; 0: all of it. */
 static void
 add_cut(const char *text, unsigned columns, struct buf *out)
 {

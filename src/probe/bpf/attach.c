@@ -1,7 +1,7 @@
 /* Puts the probes into a process: by one uprobe_multi link (multi), or by a perf event for each point, which libbcc
  * opens (perf) or an event of tracefs provides (tracefs).
  *
- * Closing such a perf event takes the kernel 0.13 s. So detaching leaves them open: the probes are disarmed, and
+ * The kernel takes 0.13 s to close such a perf event. So detaching leaves them open: the probes are disarmed, and
  * their process usually ends soon after. The events are closed with the source, when the verdict has long been
  * reported, or by a later attach, once more than EVENTS_KEPT of them have accumulated. */
 #include "base/privileges.h"

@@ -74,7 +74,7 @@ count_free_descriptors(unsigned long enough)
 	return cnt;
 }
 
-/* What the probes and libbcc need; bitcoind says itself how many it wants. */
+/* What the probes and libbcc need; bitcoind reports by itself how many it needs. */
 static void
 try_files(struct probe_feature *feature)
 {
@@ -149,7 +149,7 @@ try_lockdown(struct probe_feature *feature)
 			: "; lockdown=confidentiality forbids tracing programs to read memory: boot without it");
 }
 
-/* Privileges do not help where descriptors are short. */
+/* Privileges do not help if there are too few descriptors. */
 static bool
 describe_shortage(struct probe_feature *feature, int err)
 {
@@ -327,7 +327,7 @@ try_valgrind(struct probe_feature *feature)
 			feature->ok = false;
 			DESCRIBE(
 				feature,
-				"running under it: a process under valgrind dies at a trap; run tpcheck and bitcoind without");
+				"running under it: a process under valgrind dies at a trap; run tpcheck and bitcoind without it");
 		}
 	if (file)
 		fclose(file);
