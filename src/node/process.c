@@ -5,7 +5,6 @@
 
 #include "base/privileges.h"
 #include "base/text.h"
-#include "base/xmem.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,5 @@
 #include "probe/process.h"
 
-#include "base/xmem.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -287,10 +287,11 @@ make_scenario_dir(const struct artifacts *artifacts, const char *name)
 			return dir;
 		}
 		int mkdir_errno = errno;
-		if (mkdir_errno != EEXIST)
+		bool is_last = mkdir_errno != EEXIST || nth == TRIES_MAX - 1;
+		if (is_last)
 			print_no_folder(dir, mkdir_errno);
 		free(dir);
-		if (mkdir_errno != EEXIST)
+		if (is_last)
 			return NULL;
 	}
 	return NULL;

@@ -146,6 +146,8 @@ use_node(struct runner *runner, const struct profile *profile, struct scene *sce
 {
 	if (scene->err)
 		return;
+	/* The node that require_wallet used may be gone. */
+	scene->node = NULL;
 	scene->err = provide_node(runner, profile, &scene->diag);
 	if (runner->current)
 		shared_node_enter(runner->current, scene);

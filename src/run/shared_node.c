@@ -122,7 +122,7 @@ shared_node_was_ready(const struct shared_node *shared)
 bool
 shared_node_is_usable(const struct shared_node *shared, const struct profile *profile)
 {
-	return shared->profile == profile && !profile->own_node && node_is_alive(shared->node);
+	return shared->profile == profile && node_is_alive(shared->node);
 }
 
 const struct profile *

@@ -24,8 +24,12 @@ tx_prepare(struct scene *scene)
 static void
 wait_for_tx(struct scene *scene, const char *txid_hex)
 {
-	while (scene_ok(scene) && !scene_call_succeeds(scene, "getmempoolentry", "[\"%s\"]", txid_hex))
+	const struct scene_kept *mark = scene_mark(scene);
+
+	while (scene_ok(scene) && !scene_call_succeeds(scene, "getmempoolentry", "[\"%s\"]", txid_hex)) {
+		scene_release_since(scene, mark);
 		clock_pause_ms(1, scene->deadline);
+	}
 }
 
 static void

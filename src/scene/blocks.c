@@ -1,7 +1,6 @@
 #include "scene/blocks.h"
 
 #include "base/text.h"
-#include "base/xmem.h"
 #include "node/script.h"
 
 #include <errno.h>

@@ -50,7 +50,7 @@ take_coinbase(struct scene *scene, uint32_t height)
 	}
 	if (scene_ok(scene))
 		scene->err = chain_coinbase(scene->node, scene->deadline, height, &coin, &scene->diag);
-	return coin;
+	return scene->err ? (struct chain_coin){0} : coin;
 }
 
 struct chain_coin
@@ -91,8 +91,10 @@ coins_take_odd(struct scene *scene)
 		return (struct chain_coin){0};
 	uint32_t nth = pool->next_odd++;
 	struct chain_coin coin = take_coinbase(scene, nth + 1);
-	coin.idx = 1;
-	coin.value_sat = nth;
+	if (!scene->err) {
+		coin.idx = 1;
+		coin.value_sat = nth;
+	}
 	return coin;
 }
 

@@ -34,10 +34,12 @@ const struct profile profile_network = {
 static void
 count(struct scene *scene, int64_t *cnt)
 {
+	const struct scene_kept *mark = scene_mark(scene);
 	const struct json *answer = scene_call(scene, "getconnectioncount", "[]");
 
 	if (answer && !json_i64(answer, cnt))
 		scene_fail(scene, -EBADMSG, "connections: getconnectioncount did not return a number");
+	scene_release_since(scene, mark);
 }
 
 /* The fence may be NULL. */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RUN_BACKWARDS "log: the stamps in bitcoind's debug.log run backwards: the clock was set"
+
 enum {
 	LOG_BYTES_MAX = 256 << 20,
 	/* Four figures, each rounded to 0.01 ms, plus 1 us each for the clock's own resolution. */
@@ -367,9 +369,7 @@ log_flush(struct scene *scene, size_t nth)
 		int err = log_parse_flush(log.data, nth, &timing.least_us, &timing.critical_bytes);
 
 		if (err == -EAGAIN)
-			scene_fail(
-				scene, err,
-				"log: the stamps in bitcoind's debug.log run backwards: the clock was set");
+			scene_fail(scene, err, RUN_BACKWARDS);
 		else if (err)
 			scene_fail(scene, err, "log: bitcoind's debug.log has no flush number %zu", nth + 1);
 	}
@@ -383,10 +383,13 @@ log_flushes(struct scene *scene)
 	struct buf log;
 	int64_t us, bytes;
 	size_t cnt = 0;
+	int err = 0;
 
 	if (read_log(scene, scene->log_mark, &log))
-		while (!log_parse_flush(log.data, cnt, &us, &bytes))
+		while (!(err = log_parse_flush(log.data, cnt, &us, &bytes)))
 			cnt++;
+	if (err == -EAGAIN)
+		scene_fail(scene, err, RUN_BACKWARDS);
 	buf_fini(&log);
 	return cnt;
 }
@@ -396,8 +399,8 @@ log_selections(struct scene *scene, struct log_selection *selections, size_t max
 {
 	struct buf log;
 
-	read_log(scene, scene->log_mark, &log);
-	size_t cnt = log_parse_selections(log.data, selections, max);
+	size_t cnt =
+		read_log(scene, scene->log_mark, &log) ? log_parse_selections(log.data, selections, max) : 0;
 	buf_fini(&log);
 	return cnt;
 }
@@ -414,8 +417,8 @@ log_misbehaviours(struct scene *scene, int64_t peer_id)
 	struct log_texts *reasons = scene_keep(scene, sizeof(*reasons), fini_texts);
 	struct buf log;
 
-	read_log(scene, scene->log_mark, &log);
-	log_parse_misbehaviours(log.data, peer_id, reasons);
+	if (read_log(scene, scene->log_mark, &log))
+		log_parse_misbehaviours(log.data, peer_id, reasons);
 	buf_fini(&log);
 	return reasons;
 }

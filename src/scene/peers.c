@@ -279,12 +279,14 @@ peers_learn(struct scene *scene, struct peer *peers, size_t cnt)
 static bool
 is_any_listed(struct scene *scene, const struct peer *peers, size_t cnt)
 {
+	const struct scene_kept *mark = scene_mark(scene);
 	const struct json *info = scene_call(scene, "getpeerinfo", "[]");
+	bool is_listed = false;
 
-	for (size_t i = 0; i < cnt; i++)
-		if (peers[i].p2p && find_peer(info, address_of(&peers[i])))
-			return true;
-	return false;
+	for (size_t i = 0; i < cnt && !is_listed; i++)
+		is_listed = peers[i].p2p && find_peer(info, address_of(&peers[i]));
+	scene_release_since(scene, mark);
+	return is_listed;
 }
 
 void

@@ -42,7 +42,6 @@ struct scene;
 struct profile {
 	const char *name;
 	const char *const *args; /* for bitcoind, besides the usual ones; ends with NULL */
-	bool own_node;           /* every scenario gets a new node of its own */
 	/* See struct node_opts: */
 	const char *const *args_if_known;
 	bool listen, own_network, finds_peers, proxy, i2p;
@@ -130,5 +129,8 @@ struct tx *scene_tx(struct scene *scene);
 struct buf *scene_buf(struct scene *scene, size_t max_bytes);
 /* Frees all that was kept; for the runner. */
 void scene_release(struct scene *scene);
+/* Frees what was kept since scene_mark: for a loop that asks the node again and again. */
+const struct scene_kept *scene_mark(const struct scene *scene);
+void scene_release_since(struct scene *scene, const struct scene_kept *mark);
 
 #endif

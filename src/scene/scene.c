@@ -189,7 +189,19 @@ scene_buf(struct scene *scene, size_t max_bytes)
 void
 scene_release(struct scene *scene)
 {
-	while (scene->kept) {
+	scene_release_since(scene, NULL);
+}
+
+const struct scene_kept *
+scene_mark(const struct scene *scene)
+{
+	return scene->kept;
+}
+
+void
+scene_release_since(struct scene *scene, const struct scene_kept *mark)
+{
+	while (scene->kept != mark) {
 		struct scene_kept *kept = scene->kept;
 
 		scene->kept = kept->before;
