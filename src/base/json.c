@@ -702,13 +702,6 @@ json_member_string(struct json_writer *writer, const char *key, const char *s)
 }
 
 void
-json_member_i64(struct json_writer *writer, const char *key, int64_t value)
-{
-	json_writer_key(writer, key);
-	json_writer_i64(writer, value);
-}
-
-void
 json_member_u64(struct json_writer *writer, const char *key, uint64_t value)
 {
 	json_writer_key(writer, key);
@@ -736,13 +729,6 @@ json_member_null(struct json_writer *writer, const char *key)
 {
 	json_writer_key(writer, key);
 	json_writer_null(writer);
-}
-
-void
-json_member_number(struct json_writer *writer, const char *key, const char *text)
-{
-	json_writer_key(writer, key);
-	json_writer_number(writer, text);
 }
 
 void

@@ -82,13 +82,11 @@ void json_writer_number(struct json_writer *writer, const char *text);
 
 /* A member of an object: a key and its value. */
 void json_member_string(struct json_writer *writer, const char *key, const char *s); /* NULL writes null */
-void json_member_i64(struct json_writer *writer, const char *key, int64_t value);
 void json_member_u64(struct json_writer *writer, const char *key, uint64_t value);
 /* 0 stands for none, and writes null. */
 void json_member_u64_or_null(struct json_writer *writer, const char *key, uint64_t value);
 void json_member_bool(struct json_writer *writer, const char *key, bool value);
 void json_member_null(struct json_writer *writer, const char *key);
-void json_member_number(struct json_writer *writer, const char *key, const char *text);
 /* A key, and the beginning of its value. */
 void json_member_begin_object(struct json_writer *writer, const char *key);
 void json_member_begin_array(struct json_writer *writer, const char *key);

@@ -73,7 +73,7 @@ struct p2p_version {
 	int32_t height;
 	const char *user_agent; /* NULL: "/tpcheck/" */
 };
-enum { P2P_NETWORK = 1 << 0, P2P_BLOOM = 1 << 2, P2P_WITNESS = 1 << 3 };
+enum { P2P_NETWORK = 1 << 0, P2P_WITNESS = 1 << 3 };
 
 /* The version handshake, begun by whichever side has to. It ends with our verack, which is sent once the node's has
  * arrived. version may be NULL ({0}). */

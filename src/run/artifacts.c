@@ -165,8 +165,7 @@ write_value(struct json_writer *w, const struct value *value)
 
 	if (value->state == VALUE_BAD_OPERAND || value->state == VALUE_BAD_POINTER) {
 		json_writer_begin_object(w);
-		json_writer_key(w, "not_readable");
-		json_writer_string(w, strerror(value->error));
+		json_member_string(w, "not_readable", strerror(value->error));
 		json_writer_end_object(w);
 		return;
 	}
@@ -213,8 +212,7 @@ write_args(struct json_writer *w, const struct contract_tracepoint *row, const s
 		if (event->args[i].state != VALUE_CUT)
 			continue;
 		snprintf(name, sizeof(name), "argument_%u_cut", i + 1);
-		json_writer_key(w, name);
-		json_writer_bool(w, true);
+		json_member_bool(w, name, true);
 	}
 	json_writer_end_object(w);
 }
@@ -227,14 +225,10 @@ event_json(const struct event *event)
 	struct json_writer *w = json_writer_new(false);
 
 	json_writer_begin_object(w);
-	json_writer_key(w, "time_ns");
-	json_writer_u64(w, event->time_ns);
-	json_writer_key(w, "tid");
-	json_writer_u64(w, event->tid);
-	json_writer_key(w, "seq");
-	json_writer_u64(w, event->seq);
-	json_writer_key(w, "tracepoint");
-	json_writer_string(w, row->full_name);
+	json_member_u64(w, "time_ns", event->time_ns);
+	json_member_u64(w, "tid", event->tid);
+	json_member_u64(w, "seq", event->seq);
+	json_member_string(w, "tracepoint", row->full_name);
 	json_writer_key(w, "args");
 	write_args(w, row, event);
 	json_writer_end_object(w);

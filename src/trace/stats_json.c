@@ -33,8 +33,7 @@ write_number(struct json_writer *w, struct number n)
 static void
 member_u64(struct json_writer *w, const char *key, uint64_t n)
 {
-	json_writer_key(w, key);
-	json_writer_u64(w, n);
+	json_member_u64(w, key, n);
 }
 
 static void
@@ -60,10 +59,8 @@ write_measure(struct json_writer *w, const struct stats_measure *measure)
 {
 	const struct histogram *histogram = &measure->histogram;
 
-	json_writer_key(w, measure->name);
-	json_writer_begin_object(w);
-	json_writer_key(w, "unit");
-	json_writer_string(w, measure->unit);
+	json_member_begin_object(w, measure->name);
+	json_member_string(w, "unit", measure->unit);
 	member_u64(w, "count", histogram->cnt);
 	member_double(w, "sum", histogram->sum);
 	member_double(w, "interval_sum", histogram->sum - measure->sum_before);
@@ -116,8 +113,7 @@ write_group(struct json_writer *w, const struct stats *stats, const struct stats
 	    uint64_t now_ns)
 {
 	json_writer_begin_object(w);
-	json_writer_key(w, "tracepoint");
-	json_writer_string(w, group->tracepoint);
+	json_member_string(w, "tracepoint", group->tracepoint);
 	if (*group->json) {
 		json_writer_key(w, "by");
 		write_members(w, group->json);
@@ -126,8 +122,7 @@ write_group(struct json_writer *w, const struct stats *stats, const struct stats
 	member_double(w, "per_second",
 		      stats_rate((double)group->cnt, stats_seconds(stats->started_ns, now_ns)));
 	member_u64(w, "interval_count", group->cnt - group->cnt_before);
-	json_writer_key(w, "args");
-	json_writer_begin_object(w);
+	json_member_begin_object(w, "args");
 	for (size_t m = 0; m < group->measures_cnt; m++)
 		write_measure(w, &group->measures[m]);
 	json_writer_end_object(w);
@@ -149,8 +144,7 @@ stats_json(const struct stats *stats, uint64_t now_ns, uint64_t epoch_ns, const 
 	member_u64(w, "events", stats->cnt);
 	member_u64(w, "lost", losses->lost);
 	member_u64(w, "late", losses->late);
-	json_writer_key(w, "stats");
-	json_writer_begin_array(w);
+	json_member_begin_array(w, "stats");
 	for (size_t i = 0; i < stats->groups_cnt; i++)
 		write_group(w, stats, groups[i], now_ns);
 	json_writer_end_array(w);

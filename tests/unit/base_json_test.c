@@ -343,13 +343,15 @@ test_members(void **state)
 	json_writer_begin_object(w);
 	json_member_string(w, "string", "s");
 	json_member_string(w, "no string", NULL);
-	json_member_i64(w, "i64", INT64_MIN);
+	json_writer_key(w, "i64");
+	json_writer_i64(w, INT64_MIN);
 	json_member_u64(w, "u64", 0);
 	json_member_u64_or_null(w, "some", UINT64_MAX);
 	json_member_u64_or_null(w, "none", 0);
 	json_member_bool(w, "bool", true);
 	json_member_null(w, "null");
-	json_member_number(w, "number", "0.5");
+	json_writer_key(w, "number");
+	json_writer_number(w, "0.5");
 	json_member_begin_object(w, "object");
 	json_writer_end_object(w);
 	json_member_begin_array(w, "array");
@@ -375,7 +377,8 @@ test_members(void **state)
 	/* A number that is not one becomes null. */
 	w = json_writer_new(false);
 	json_writer_begin_object(w);
-	json_member_number(w, "a", "1.");
+	json_writer_key(w, "a");
+	json_writer_number(w, "1.");
 	assert_written(w, false, "{\"a\":null}");
 }
 
