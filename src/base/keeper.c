@@ -1,0 +1,369 @@
+#include "base/keeper.h"
+
+#include "base/xmem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Not "tpcheck-...": pkill takes its pattern as a part of the name. */
+#define KEEPER_NAME "usdt-keeper"
+
+struct keeper {
+	pid_t pid;
+	int fd;
+	unsigned last_id;
+	pthread_mutex_t lock; /* one request at a time */
+};
+
+struct request {
+	const struct keeper_desc *desc; /* NULL: undo the deed of that id */
+	unsigned id;
+};
+
+struct answer {
+	int err;
+	struct diag diag;
+};
+
+/* In the keeper, where running out of memory must not end the process: nothing of xmem.h. */
+
+struct kept {
+	const struct keeper_desc *desc;
+	unsigned id;
+	void *state;
+	struct kept *earlier;
+};
+
+static bool
+send_answer(int fd, const struct answer *answer, const void *state, size_t state_sz)
+{
+	struct iovec iov[] = {{.iov_base = (void *)(uintptr_t)answer, .iov_len = sizeof(*answer)},
+			      {.iov_base = (void *)(uintptr_t)state, .iov_len = state_sz}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = state_sz ? 2 : 1};
+
+	return sendmsg(fd, &msg, MSG_NOSIGNAL) >= 0;
+}
+
+static int
+undo_first(struct kept **kept, struct diag *diag)
+{
+	struct kept *done = *kept;
+	int err = done->desc->undo(done->state, diag);
+
+	*kept = done->earlier;
+	free(done->state);
+	free(done);
+	return err;
+}
+
+static void
+undo(struct kept **kept, unsigned id, int fd)
+{
+	struct answer answer = {.err = -ENOENT};
+
+	while (*kept && (*kept)->id != id)
+		kept = &(*kept)->earlier;
+	if (*kept)
+		answer.err = undo_first(kept, &answer.diag);
+	send_answer(fd, &answer, NULL, 0);
+}
+
+static void
+work(struct kept **all, const struct request *request, const void *args, size_t args_sz, const int *fds,
+     size_t fds_cnt, int fd)
+{
+	const struct keeper_desc *desc = request->desc;
+	struct kept *kept = calloc(1, sizeof(*kept));
+	void *state = calloc(1, desc->state_sz + 1);
+	struct answer answer = {.err = 0};
+
+	if (kept && state)
+		answer.err = desc->work(state, args, args_sz, fds, fds_cnt, &answer.diag);
+	else
+		answer.err = diag_fail(&answer.diag, -ENOMEM, "keeper: out of memory");
+	if (answer.err) {
+		free(state);
+		free(kept);
+		send_answer(fd, &answer, NULL, 0);
+		return;
+	}
+	*kept = (struct kept){desc, request->id, state, *all};
+	*all = kept;
+	send_answer(fd, &answer, state, desc->state_sz);
+}
+
+static size_t
+take_fds(struct msghdr *msg, int *fds)
+{
+	struct cmsghdr *head = CMSG_FIRSTHDR(msg);
+
+	if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+		return 0;
+	size_t cnt = (head->cmsg_len - CMSG_LEN(0)) / sizeof(*fds);
+	memcpy(fds, CMSG_DATA(head), cnt * sizeof(*fds));
+	return cnt;
+}
+
+/* Obeys until the other end is closed. */
+static void
+serve(int fd)
+{
+	static char args[KEEPER_ARGS_MAX];
+	struct kept *kept = NULL;
+
+	for (;;) {
+		union {
+			struct cmsghdr align;
+			char bytes[CMSG_SPACE(KEEPER_FDS_MAX * sizeof(int))];
+		} control;
+		struct request request;
+		struct iovec iov[] = {{.iov_base = &request, .iov_len = sizeof(request)},
+				      {.iov_base = args, .iov_len = sizeof(args)}};
+		struct msghdr msg = {.msg_iov = iov,
+				     .msg_iovlen = 2,
+				     .msg_control = control.bytes,
+				     .msg_controllen = sizeof(control.bytes)};
+		int fds[KEEPER_FDS_MAX];
+		ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < (ssize_t)sizeof(request))
+			break;
+		size_t fds_cnt = take_fds(&msg, fds);
+		if (request.desc)
+			work(&kept, &request, args, (size_t)n - sizeof(request), fds, fds_cnt, fd);
+		else
+			undo(&kept, request.id, fd);
+		for (size_t i = 0; i < fds_cnt; i++)
+			close(fds[i]);
+	}
+	while (kept)
+		undo_first(&kept, NULL);
+}
+
+static void
+close_all_but(int kept)
+{
+	struct rlimit limit;
+
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd < 3; fd++)
+		if (null_fd < 0 || dup2(null_fd, fd) < 0)
+			close(fd);
+#ifdef SYS_close_range
+	if (!syscall(SYS_close_range, 3u, (unsigned)kept - 1, 0u) || kept == 3)
+		if (!syscall(SYS_close_range, (unsigned)kept + 1, ~0u, 0u))
+			return;
+#endif
+	int end = !getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536;
+	for (int fd = 3; fd < end; fd++)
+		if (fd != kept)
+			close(fd);
+}
+
+/* It may hold more than its owner does. */
+static void
+allow_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Only a privileged process may; the others depend on being small. */
+static void
+spare_from_oom_killer(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "-1000", 5) < 0)
+		errno = 0;
+	close(fd);
+}
+
+static _Noreturn void
+become_keeper(int fd, const struct keeper_opts *opts)
+{
+	struct answer answer = {.err = 0};
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setsid();
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		_exit(1);
+	prctl(PR_SET_NAME, KEEPER_NAME);
+	close_all_but(fd);
+	allow_files();
+	/* Another file system must not be kept busy. */
+	if (chdir("/"))
+		answer.err =
+			diag_fail(&answer.diag, -errno, "keeper: failed to enter '/': %s", strerror(errno));
+	spare_from_oom_killer();
+	for (char **arg = opts ? opts->argv : NULL; arg && *arg; arg++)
+		memset(*arg, 0, strlen(*arg));
+	if (!answer.err && opts && opts->prepare)
+		answer.err = opts->prepare(opts->cookie, &answer.diag);
+	if (send_answer(fd, &answer, NULL, 0) && !answer.err)
+		serve(fd);
+	_exit(0);
+}
+
+/* In the process that it serves. */
+
+static int
+receive_answer(struct keeper *keeper, void *state, size_t state_sz, struct diag *diag)
+{
+	struct answer answer;
+	struct iovec iov[] = {{.iov_base = &answer, .iov_len = sizeof(answer)},
+			      {.iov_base = state, .iov_len = state_sz}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = state_sz ? 2 : 1};
+	ssize_t n;
+
+	do
+		n = recvmsg(keeper->fd, &msg, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < (ssize_t)sizeof(answer))
+		return diag_fail(diag, -EPIPE,
+				 "keeper: the process %d (" KEEPER_NAME
+				 ") was killed, which takes out what tpcheck put into other processes",
+				 (int)keeper->pid);
+	return answer.err ? diag_fail(diag, answer.err, "%s", answer.diag.text) : 0;
+}
+
+static int
+ask(struct keeper *keeper, struct request request, const void *args, size_t args_sz, const int *fds,
+    size_t fds_cnt, void *state, size_t state_sz, struct diag *diag)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(KEEPER_FDS_MAX * sizeof(int))];
+	} control = {.bytes = {0}};
+	struct iovec iov[] = {{.iov_base = &request, .iov_len = sizeof(request)},
+			      {.iov_base = (void *)(uintptr_t)args, .iov_len = args_sz}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = args_sz ? 2 : 1};
+	ssize_t n;
+
+	if (args_sz > KEEPER_ARGS_MAX || fds_cnt > KEEPER_FDS_MAX)
+		return diag_fail(diag, -E2BIG, "keeper: the request is too long");
+	if (fds_cnt) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = CMSG_SPACE(fds_cnt * sizeof(*fds));
+		struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+		*head = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+					 .cmsg_type = SCM_RIGHTS,
+					 .cmsg_len = CMSG_LEN(fds_cnt * sizeof(*fds))};
+		memcpy(CMSG_DATA(head), fds, fds_cnt * sizeof(*fds));
+	}
+	pthread_mutex_lock(&keeper->lock);
+	do
+		n = sendmsg(keeper->fd, &msg, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	/* If it is gone, receiving fails as well. */
+	int err = n < 0 && errno != EPIPE && errno != ECONNRESET
+			  ? diag_fail(diag, -errno, "keeper: failed to send a request: %s", strerror(errno))
+			  : receive_answer(keeper, state, state_sz, diag);
+	pthread_mutex_unlock(&keeper->lock);
+	return err;
+}
+
+int
+keeper_start(struct keeper **out, const struct keeper_opts *opts, struct diag *diag)
+{
+	int fds[2];
+
+	*out = NULL;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return diag_fail(diag, -errno, "keeper: failed to make a socket pair: %s", strerror(errno));
+	pid_t pid = fork();
+	if (pid == 0)
+		become_keeper(fds[1], opts);
+	int fork_errno = errno;
+	close(fds[1]);
+	if (pid < 0) {
+		close(fds[0]);
+		return diag_fail(diag, -fork_errno, "keeper: failed to fork: %s", strerror(fork_errno));
+	}
+	struct keeper *keeper = xcalloc(1, sizeof(*keeper));
+	keeper->pid = pid;
+	keeper->fd = fds[0];
+	pthread_mutex_init(&keeper->lock, NULL);
+	int err = receive_answer(keeper, NULL, 0, diag);
+	if (err)
+		keeper_stop(keeper);
+	else
+		*out = keeper;
+	return err;
+}
+
+void
+keeper_stop(struct keeper *keeper)
+{
+	if (!keeper)
+		return;
+	close(keeper->fd);
+	while (waitpid(keeper->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	pthread_mutex_destroy(&keeper->lock);
+	free(keeper);
+}
+
+pid_t
+keeper_pid(const struct keeper *keeper)
+{
+	return keeper->pid;
+}
+
+int
+keeper_do(struct keeper *keeper, struct keeper_deed *deed, const struct keeper_desc *desc, const void *args,
+	  size_t args_sz, const int *fds, size_t fds_cnt, struct diag *diag)
+{
+	void *state = xcalloc(1, desc->state_sz + 1);
+	unsigned id = keeper ? __atomic_add_fetch(&keeper->last_id, 1, __ATOMIC_RELAXED) : 0;
+	int err = keeper ? ask(keeper, (struct request){desc, id}, args, args_sz, fds, fds_cnt, state,
+			       desc->state_sz, diag)
+			 : desc->work(state, args, args_sz, fds, fds_cnt, diag);
+
+	*deed = (struct keeper_deed){0};
+	if (err)
+		free(state);
+	else
+		*deed = (struct keeper_deed){keeper, desc, id, state};
+	return err;
+}
+
+int
+keeper_undo(struct keeper_deed *deed, struct diag *diag)
+{
+	int err = 0;
+
+	if (!deed->state)
+		return 0;
+	if (deed->keeper)
+		err = ask(deed->keeper, (struct request){NULL, deed->id}, NULL, 0, NULL, 0, NULL, 0, diag);
+	if (!deed->keeper || (err == -EPIPE && deed->desc->undo_anywhere))
+		err = deed->desc->undo(deed->state, diag);
+	free(deed->state);
+	*deed = (struct keeper_deed){0};
+	return err;
+}

@@ -1,0 +1,626 @@
+/* The keeper: what it does, that it undoes it whatever ends its owner, and the folders that it removes. */
+#include "base/clock.h"
+#include "base/folder.h"
+#include "base/keeper.h"
+#include "base/xmem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { WAIT_MS = 20000 };
+
+static char scratch[64];
+
+static void
+must(int err, const struct diag *diag)
+{
+	if (err)
+		fail_msg("%s", diag->text);
+}
+
+static int
+make_scratch(void **state)
+{
+	(void)state;
+	snprintf(scratch, sizeof(scratch), "/tmp/keeper-test-XXXXXX");
+	return mkdtemp(scratch) ? 0 : -1;
+}
+
+/* Fails if a test left something. */
+static int
+remove_scratch(void **state)
+{
+	(void)state;
+	return rmdir(scratch);
+}
+
+static bool
+exists(const char *path)
+{
+	struct stat st;
+
+	return !lstat(path, &st);
+}
+
+static bool
+ends_within(bool (*holds)(const char *), const char *path)
+{
+	struct deadline deadline = deadline_in_ms(WAIT_MS);
+
+	while (holds(path) && !deadline_has_passed(deadline))
+		clock_pause_ms(5, deadline);
+	return !holds(path);
+}
+
+static bool
+has_entries(const char *path)
+{
+	return rmdir(path) == 0 ? mkdir(path, 0700) != 0 : true;
+}
+
+/* A deed that writes into a file: its arguments, then the letter of its undoing. */
+struct noted {
+	int fd;
+	char letter;
+};
+
+static int
+note(void *cookie, const void *args, size_t args_sz, const int *fds, size_t fds_cnt, struct diag *diag)
+{
+	struct noted *noted = cookie;
+	const char *text = args;
+
+	if (text[0] == '!')
+		return diag_fail(diag, -EDOM, "it is '%s'", text);
+	assert_int_equal(fds_cnt, 1);
+	noted->fd = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
+	noted->letter = (char)(text[0] - 'a' + 'A');
+	return write(noted->fd, text, args_sz) == (ssize_t)args_sz ? 0 : -errno;
+}
+
+static int
+unnote(void *cookie, struct diag *diag)
+{
+	struct noted *noted = cookie;
+	ssize_t n = write(noted->fd, &noted->letter, 1);
+
+	(void)diag;
+	close(noted->fd);
+	return n == 1 ? 0 : -EIO;
+}
+
+static const struct keeper_desc note_desc = {.state_sz = sizeof(struct noted), .work = note, .undo = unnote};
+
+static void
+do_note(struct keeper *keeper, struct keeper_deed *deed, char letter, int fd)
+{
+	struct diag diag;
+
+	must(keeper_do(keeper, deed, &note_desc, &letter, 1, &fd, 1, &diag), &diag);
+}
+
+static void
+assert_read(int fd, const char *want)
+{
+	struct deadline deadline = deadline_in_ms(WAIT_MS);
+	char got[64] = "";
+	size_t len = 0;
+
+	while (len < strlen(want) && !deadline_has_passed(deadline)) {
+		ssize_t n = pread(fd, got, sizeof(got) - 1, 0);
+
+		len = n > 0 ? (size_t)n : 0;
+		got[len] = '\0';
+		clock_pause_ms(1, deadline);
+	}
+	assert_string_equal(got, want);
+}
+
+static int
+make_file(void)
+{
+	int fd = open(scratch, O_RDWR | O_TMPFILE | O_APPEND | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void
+test_undoes_in_reverse(void **state)
+{
+	(void)state;
+	for (int with = 0; with < 2; with++) {
+		struct keeper_deed a, b, c;
+		struct keeper *keeper = NULL;
+		struct diag diag;
+		int fd = make_file();
+
+		if (with)
+			must(keeper_start(&keeper, NULL, &diag), &diag);
+		do_note(keeper, &a, 'a', fd);
+		do_note(keeper, &b, 'b', fd);
+		do_note(keeper, &c, 'c', fd);
+		assert_int_equal(((struct noted *)b.state)->letter, 'B');
+		must(keeper_undo(&b, &diag), &diag);
+		must(keeper_undo(&b, &diag), &diag); /* nothing */
+		assert_read(fd, "abcB");
+		if (with) {
+			keeper_stop(keeper);
+			free(a.state);
+			free(c.state);
+		} else {
+			keeper_undo(&c, NULL);
+			keeper_undo(&a, NULL);
+		}
+		assert_read(fd, "abcBCA");
+		close(fd);
+	}
+}
+
+static void
+test_errors_come_back(void **state)
+{
+	static const char much[KEEPER_ARGS_MAX + 1];
+	struct keeper_deed deed;
+	struct keeper *keeper;
+	struct diag diag;
+
+	(void)state;
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	assert_int_equal(keeper_do(keeper, &deed, &note_desc, "!x", 3, NULL, 0, &diag), -EDOM);
+	assert_string_equal(diag.text, "it is '!x'");
+	assert_null(deed.state);
+	assert_int_equal(keeper_undo(&deed, &diag), 0);
+	assert_int_equal(keeper_do(keeper, &deed, &note_desc, much, sizeof(much), NULL, 0, &diag), -E2BIG);
+	keeper_stop(keeper);
+}
+
+/* In the child: the owner, which is killed. */
+static _Noreturn void
+own_and_wait(int fd, int ready_fd)
+{
+	struct keeper_deed a, b;
+	struct keeper *keeper;
+	struct folder folder;
+	struct diag diag;
+
+	signal(SIGSEGV, SIG_DFL); /* cmocka catches it */
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	must(folder_make(&folder, keeper, scratch, "tpcheck-x-", FOLDER_HOME, &diag), &diag);
+	char *file = xasprintf("%s/file", folder.path);
+	close(open(file, O_CREAT | O_WRONLY, 0600));
+	do_note(keeper, &a, 'a', fd);
+	do_note(keeper, &b, 'b', fd);
+	assert_int_equal(write(ready_fd, "r", 1), 1);
+	for (;;)
+		pause();
+}
+
+static void
+test_undoes_when_its_owner_is_killed(void **state)
+{
+	static const int signals[] = {SIGKILL, SIGABRT, SIGSEGV, SIGTERM, SIGUSR1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		int fd = make_file(), ready[2];
+		char byte;
+
+		assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+		pid_t pid = fork();
+		if (pid == 0)
+			own_and_wait(fd, ready[1]);
+		close(ready[1]);
+		assert_int_equal(read(ready[0], &byte, 1), 1);
+		kill(pid, signals[i]);
+		waitpid(pid, NULL, 0);
+		assert_read(fd, "abBA");
+		assert_true(ends_within(has_entries, scratch));
+		/* The keeper holds no other descriptor: the pipe has ended with its owner. */
+		assert_int_equal(read(ready[0], &byte, 1), 0);
+		close(ready[0]);
+		close(fd);
+	}
+}
+
+static int
+refuse(void *cookie, struct diag *diag)
+{
+	return diag_fail(diag, -EPERM, "%s", (const char *)cookie);
+}
+
+static bool
+is_other_group(pid_t pid)
+{
+	return getpgid(pid) == pid && getsid(pid) == pid;
+}
+
+static void
+test_its_own_process(void **state)
+{
+	struct keeper_opts opts = {.prepare = refuse, .cookie = (void *)(uintptr_t) "not here"};
+	struct keeper *keeper;
+	char path[64], name[32] = "";
+	struct diag diag;
+
+	(void)state;
+	assert_int_equal(keeper_start(&keeper, &opts, &diag), -EPERM);
+	assert_string_equal(diag.text, "not here");
+	assert_null(keeper);
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	pid_t pid = keeper_pid(keeper);
+	assert_true(is_other_group(pid));
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(name, sizeof(name), file));
+	fclose(file);
+	assert_string_equal(name, "usdt-keeper\n");
+	for (int signo = 1; signo < 32; signo++)
+		if (signo != SIGKILL && signo != SIGSTOP)
+			kill(pid, signo);
+	struct keeper_deed deed;
+	int fd = make_file();
+	do_note(keeper, &deed, 'a', fd);
+	must(keeper_undo(&deed, &diag), &diag);
+	assert_read(fd, "aA");
+	close(fd);
+	keeper_stop(keeper);
+	assert_int_equal(kill(pid, 0), -1);
+}
+
+static void
+test_a_killed_keeper(void **state)
+{
+	struct keeper_deed deed;
+	struct keeper *keeper;
+	struct folder folder;
+	struct diag diag;
+
+	(void)state;
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	must(folder_make(&folder, keeper, scratch, "tpcheck-x-", FOLDER_PLAIN, &diag), &diag);
+	int fd = make_file();
+	do_note(keeper, &deed, 'a', fd);
+	kill(keeper_pid(keeper), SIGKILL);
+	assert_int_equal(keeper_undo(&deed, &diag), -EPIPE);
+	assert_non_null(strstr(diag.text, "was killed"));
+	assert_int_equal(keeper_do(keeper, &deed, &note_desc, "b", 1, &fd, 1, &diag), -EPIPE);
+	/* The folder is locked by its owner still, and removed by it. */
+	assert_int_equal(folder_sweep(scratch, "tpcheck-x-", &diag), 0);
+	assert_true(exists(folder.path));
+	must(folder_remove(&folder, &diag), &diag);
+	close(fd);
+	keeper_stop(keeper);
+}
+
+static void
+make_deep(const char *path, unsigned depth)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (unsigned i = 0; i < depth; i++) {
+		assert_int_equal(mkdirat(fd, "d", 0700), 0);
+		int sub = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(openat(sub, "file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+		close(fd);
+		fd = sub;
+	}
+	close(fd);
+}
+
+static void
+test_removes_any_depth_and_no_links(void **state)
+{
+	char *outside = xasprintf("%s/outside", scratch), *kept = xasprintf("%s/kept", outside);
+	struct folder folder;
+	struct diag diag;
+
+	(void)state;
+	assert_int_equal(mkdir(outside, 0700), 0);
+	assert_int_equal(mkdir(kept, 0700), 0);
+	must(folder_make(&folder, NULL, scratch, "tpcheck-x-", FOLDER_PLAIN, &diag), &diag);
+	char *link = xasprintf("%s/link", folder.path), *path = xstrdup(folder.path);
+	assert_int_equal(symlink(outside, link), 0);
+	make_deep(folder.path, 300);
+	must(folder_remove(&folder, &diag), &diag);
+	assert_false(exists(path));
+	assert_true(exists(kept));
+	rmdir(kept);
+	rmdir(outside);
+	free(link);
+	free(path);
+	free(kept);
+	free(outside);
+}
+
+/* One that was moved away and replaced by something else. */
+static void
+test_removes_nothing_else(void **state)
+{
+	struct folder folder;
+	struct diag diag;
+
+	(void)state;
+	must(folder_make(&folder, NULL, scratch, "tpcheck-x-", FOLDER_PLAIN, &diag), &diag);
+	char *path = xstrdup(folder.path), *moved = xasprintf("%s-moved", path);
+	assert_int_equal(rename(path, moved), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(folder_remove(&folder, &diag), -ESTALE);
+	assert_true(exists(path) && exists(moved));
+	rmdir(path);
+	rmdir(moved);
+	free(path);
+	free(moved);
+}
+
+static void
+test_names_what_it_cannot_remove(void **state)
+{
+	struct folder folder;
+	struct diag diag;
+
+	(void)state;
+	must(folder_make(&folder, NULL, scratch, "tpcheck-x-", FOLDER_PLAIN, &diag), &diag);
+	char *path = xstrdup(folder.path), *busy = xasprintf("%s/busy", path),
+	     *file = xasprintf("%s/file", busy);
+	char *lock = xasprintf("%s.lock", path);
+	assert_int_equal(mkdir(busy, 0700), 0);
+	if (mount("none", busy, "tmpfs", 0, NULL)) {
+		folder_remove(&folder, NULL);
+		free(lock);
+		skip();
+	}
+	close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	int err = folder_remove(&folder, &diag);
+	bool file_stays = exists(file);
+	umount(busy);
+	assert_int_equal(err, -ENOTEMPTY);
+	assert_non_null(strstr(diag.text, path));
+	assert_true(file_stays); /* another file system is not entered */
+	/* Its owner no longer uses it: the next sweep removes it. */
+	assert_int_equal(folder_sweep(scratch, "tpcheck-x-", &diag), 1);
+	assert_false(exists(path) || exists(lock));
+	free(path);
+	free(busy);
+	free(file);
+	free(lock);
+}
+
+static void
+write_lock(const char *path, const char *text)
+{
+	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* Leaves a folder as a killed process does. */
+static char *
+leave_folder(void)
+{
+	struct folder folder;
+	struct diag diag;
+
+	must(folder_make(&folder, NULL, scratch, "tpcheck-x-", FOLDER_PLAIN, &diag), &diag);
+	char *path = xstrdup(folder.path);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	close(folder.lock_fd);
+	/* The second lock is in the state, whose layout is private: fetch it by looking for the file. */
+	char *lock = xasprintf("%s.lock", path);
+	struct stat want, st;
+	assert_int_equal(stat(lock, &want), 0);
+	for (int fd = 3; fd < 64; fd++)
+		if (!fstat(fd, &st) && st.st_ino == want.st_ino && st.st_dev == want.st_dev)
+			close(fd);
+	free(lock);
+	free(folder.deed.state);
+	return path;
+}
+
+static void
+test_sweeps_what_dead_ones_left(void **state)
+{
+	struct folder live;
+	struct diag diag;
+	char *left = leave_folder(), *lock = xasprintf("%s.lock", left);
+
+	(void)state;
+	must(folder_make(&live, NULL, scratch, "tpcheck-x-", FOLDER_PLAIN, &diag), &diag);
+	make_deep(left, 3);
+	assert_int_equal(folder_sweep(scratch, "tpcheck-y-", &diag), 0);
+	assert_int_equal(folder_sweep(scratch, "tpcheck-x-", &diag), 1);
+	assert_string_equal(diag.text, "");
+	assert_false(exists(left) || exists(lock));
+	assert_true(exists(live.path));
+	must(folder_remove(&live, &diag), &diag);
+	free(left);
+	free(lock);
+}
+
+/* What a sweep must leave alone: returns whether it did. */
+static bool
+is_left_alone(const char *folder, const char *lock)
+{
+	struct diag diag;
+
+	return folder_sweep(scratch, "tpcheck-x-", &diag) == 0 && exists(folder) && (!lock || exists(lock));
+}
+
+static void
+test_sweeps_nothing_that_looks_like_it(void **state)
+{
+	char *folder = xasprintf("%s/tpcheck-x-abcdef", scratch), *lock = xasprintf("%s.lock", folder);
+	char *other = xasprintf("%s/other", scratch);
+	struct stat st;
+	char text[64];
+
+	(void)state;
+	assert_int_equal(mkdir(folder, 0700), 0);
+	assert_true(is_left_alone(folder, NULL));
+	/* Of another folder. */
+	assert_int_equal(stat(folder, &st), 0);
+	snprintf(text, sizeof(text), "tpcheck folder %ju %ju\n", (uintmax_t)st.st_dev,
+		 (uintmax_t)st.st_ino + 1);
+	write_lock(lock, text);
+	assert_int_equal(folder_sweep(scratch, "tpcheck-x-", &(struct diag){""}), 0);
+	assert_true(exists(folder));
+	unlink(lock);
+	/* Not ours. */
+	write_lock(lock, "notes of mine\n");
+	assert_true(is_left_alone(folder, lock));
+	unlink(lock);
+	snprintf(text, sizeof(text), "tpcheck folder %ju %ju\n", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	write_lock(other, text);
+	assert_int_equal(link(other, lock), 0);
+	assert_true(is_left_alone(folder, lock));
+	unlink(lock);
+	assert_int_equal(symlink(other, lock), 0);
+	assert_true(is_left_alone(folder, lock));
+	unlink(lock);
+	unlink(other);
+	write_lock(lock, text);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(lock, 12345, 12345), 0);
+		assert_true(is_left_alone(folder, lock));
+		assert_int_equal(chown(lock, 0, 0), 0);
+	}
+	assert_int_equal(chmod(lock, 0666), 0);
+	assert_true(is_left_alone(folder, lock));
+	assert_int_equal(chmod(lock, 0600), 0);
+	/* And this is. */
+	assert_int_equal(folder_sweep(scratch, "tpcheck-x-", &(struct diag){""}), 1);
+	assert_false(exists(folder) || exists(lock));
+	/* Killed before it could write: an empty folder or none. */
+	write_lock(lock, "");
+	assert_int_equal(mkdir(folder, 0700), 0);
+	assert_int_equal(mkdir(other, 0700), 0);
+	assert_int_equal(rename(other, folder), 0);
+	char *inside = xasprintf("%s/inside", folder);
+	assert_int_equal(mkdir(inside, 0700), 0);
+	assert_true(is_left_alone(folder, lock));
+	rmdir(inside);
+	assert_int_equal(folder_sweep(scratch, "tpcheck-x-", &(struct diag){""}), 1);
+	assert_false(exists(folder) || exists(lock));
+	free(inside);
+	free(folder);
+	free(lock);
+	free(other);
+}
+
+/* A daemon: a session of its own, and no parent that knows it. */
+static pid_t
+start_daemon(const char *home)
+{
+	int fds[2];
+	pid_t daemon = 0;
+
+	assert_int_equal(pipe(fds), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		char *variable = xasprintf("HOME=%s", home);
+		char sleep_name[] = "sleep", seconds[] = "600", first[] = "A=B";
+		char *const args[] = {sleep_name, seconds, NULL}, *const env[] = {first, variable, NULL};
+
+		setsid();
+		daemon = fork();
+		if (daemon == 0) {
+			execve("/bin/sleep", args, env);
+			_exit(127);
+		}
+		_exit(write(fds[1], &daemon, sizeof(daemon)) != sizeof(daemon));
+	}
+	assert_int_equal(read(fds[0], &daemon, sizeof(daemon)), sizeof(daemon));
+	waitpid(pid, NULL, 0);
+	close(fds[0]);
+	close(fds[1]);
+	return daemon;
+}
+
+static bool
+sleeps(const char *pid)
+{
+	char *path = xasprintf("/proc/%s/stat", pid), line[256] = "";
+	FILE *file = fopen(path, "re");
+
+	if (file) {
+		if (!fgets(line, sizeof(line), file))
+			line[0] = '\0';
+		fclose(file);
+	}
+	free(path);
+	return strstr(line, "(sleep) ") && !strstr(line, "(sleep) Z");
+}
+
+static bool
+does_not_sleep(const char *pid)
+{
+	return !sleeps(pid);
+}
+
+static void
+test_ends_processes_at_home(void **state)
+{
+	struct folder folder;
+	struct diag diag;
+	char ours[16], other[16];
+
+	(void)state;
+	must(folder_make(&folder, NULL, scratch, "tpcheck-x-", FOLDER_HOME, &diag), &diag);
+	snprintf(ours, sizeof(ours), "%d", (int)start_daemon(folder.path));
+	char *below = xasprintf("%s/below", folder.path);
+	pid_t other_pid = start_daemon(below);
+	snprintf(other, sizeof(other), "%d", (int)other_pid);
+	assert_true(ends_within(does_not_sleep, ours));
+	assert_true(ends_within(does_not_sleep, other));
+	must(folder_remove(&folder, &diag), &diag);
+	bool has_ended = !sleeps(ours), other_runs = sleeps(other);
+	kill(other_pid, SIGKILL);
+	assert_true(has_ended);
+	assert_true(other_runs);
+	free(below);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_undoes_in_reverse, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(test_errors_come_back, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(test_undoes_when_its_owner_is_killed, make_scratch,
+						remove_scratch),
+		cmocka_unit_test_setup_teardown(test_its_own_process, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(test_a_killed_keeper, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(test_removes_any_depth_and_no_links, make_scratch,
+						remove_scratch),
+		cmocka_unit_test_setup_teardown(test_removes_nothing_else, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(test_names_what_it_cannot_remove, make_scratch,
+						remove_scratch),
+		cmocka_unit_test_setup_teardown(test_sweeps_what_dead_ones_left, make_scratch,
+						remove_scratch),
+		cmocka_unit_test_setup_teardown(test_sweeps_nothing_that_looks_like_it, make_scratch,
+						remove_scratch),
+		cmocka_unit_test_setup_teardown(test_ends_processes_at_home, make_scratch, remove_scratch),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
