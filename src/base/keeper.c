@@ -120,7 +120,7 @@ take_fds(struct msghdr *msg, int *fds)
 static void
 serve(int fd)
 {
-	static char args[KEEPER_ARGS_MAX];
+	static _Alignas(max_align_t) char args[KEEPER_ARGS_MAX];
 	struct kept *kept = NULL;
 
 	for (;;) {

@@ -10,6 +10,10 @@
 #include <signal.h>
 #include <stdbool.h>
 
+struct keeper;
+/* The keeper of this run; NULL for commands that need none. */
+extern struct keeper *cli_keeper;
+
 /* The name that the program was called by. */
 extern const char *cli_program;
 

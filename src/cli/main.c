@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include "base/folder.h"
+#include "base/keeper.h"
 #include "base/privileges.h"
 #include "cli/environment.h"
 #include "report/report.h"
@@ -113,6 +115,42 @@ keep_capabilities(const struct command *command, struct diag *diag)
 	return privileges_keep(read_capabilities, COUNT(read_capabilities), diag);
 }
 
+/* Whether it puts anything into other processes or makes temporary folders. */
+static bool
+leaves_traces(const struct command *command)
+{
+	return command == &command_run || command == &command_trace || command == &command_selftest;
+}
+
+static int
+prepare_keeper(void *cookie, struct diag *diag)
+{
+	return keep_capabilities(cookie, diag);
+}
+
+static int
+start_keeper(const struct command *command, char **argv, struct diag *diag)
+{
+	struct keeper_opts opts = {
+		.prepare = prepare_keeper, .cookie = (void *)(uintptr_t)command, .argv = argv};
+
+	return keeper_start(&cli_keeper, &opts, diag);
+}
+
+/* What killed tpchecks, whose keepers were killed too, left behind. */
+static void
+sweep(void)
+{
+	static const char *const prefixes[] = {"tpcheck-node-", "tpcheck-headers-"};
+	struct diag diag;
+
+	for (size_t i = 0; i < COUNT(prefixes); i++) {
+		folder_sweep(environment_tmp_dir(), prefixes[i], &diag);
+		if (*diag.text)
+			fprintf(stderr, "tpcheck: %s\n", diag.text);
+	}
+}
+
 static int
 complain(const struct diag *diag, enum exit_code code)
 {
@@ -136,11 +174,18 @@ main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
+	/* First: nothing can be undone for what is done before. */
+	if (leaves_traces(chosen.command) && start_keeper(chosen.command, argv, &diag))
+		return complain(&diag, EXIT_ERROR);
 	if (keep_capabilities(chosen.command, &diag))
 		return complain(&diag, EXIT_ERROR);
 	if (traces(chosen.command))
 		allow_files();
 	if (traces(chosen.command) && environment_check_tmpdir(&diag))
 		return complain(&diag, EXIT_USAGE);
-	return cli_run(chosen.command, chosen.argc, chosen.argv);
+	if (leaves_traces(chosen.command))
+		sweep();
+	int code = cli_run(chosen.command, chosen.argc, chosen.argv);
+	keeper_stop(cli_keeper);
+	return code;
 }

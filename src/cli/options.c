@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 const char *cli_program = "tpcheck";
+struct keeper *cli_keeper;
 const char *argp_program_version = "tpcheck " TPCHECK_VERSION;
 
 const char *const cli_format_names[] = {"text", "json", NULL};
@@ -32,6 +33,7 @@ parse_probe(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		environment_fill_probe_opts(opts);
+		opts->keeper = cli_keeper;
 		return 0;
 	case OPTION_ATTACH:
 		opts->method = (enum probe_method)cli_choice(state, "attach", arg, cli_attach_names);

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/keeper.h"
 #include "base/record.h"
 
 #include <stdbool.h>
@@ -46,6 +47,9 @@ enum probe_headers {
 struct probe_opts {
 	enum probe_method method;
 	enum probe_headers headers;
+	/* Puts the probes into the process and takes them out again; NULL: done here, and a tpcheck that is killed may
+	 * leave traps and semaphores in the process for good. */
+	struct keeper *keeper;
 	const char *tmpdir;        /* for temporary files, absolute; NULL: /tmp */
 	const char *kernel_source; /* tree for PROBE_HEADERS_SYSTEM; NULL: libbcc looks for one */
 	size_t ring_bytes;         /* for each CPU; 0: a sensible size for this machine */

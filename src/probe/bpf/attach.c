@@ -6,10 +6,9 @@
  * reported, or by a later attach, once more than EVENTS_KEPT of them have accumulated. */
 #include "base/privileges.h"
 #include "base/xmem.h"
-#include "probe/bpf/bcc_shim.h"
 #include "probe/bpf/bpf.h"
+#include "probe/bpf/links.h"
 #include "probe/bpf/program_text.h"
-#include "probe/bpf/sys.h"
 #include "probe/bpf/tracefs.h"
 #include "probe/process.h"
 
@@ -17,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { EVENTS_KEPT = 400 };
 
@@ -44,69 +42,77 @@ attach_multi(struct bpf_source *source, const char *path, pid_t pid, struct diag
 	uint64_t *offsets = xcalloc(source->points_cnt, sizeof(*offsets));
 	uint64_t *semaphores = xcalloc(source->points_cnt, sizeof(*semaphores));
 	uint64_t *cookies = xcalloc(source->points_cnt, sizeof(*cookies));
+	struct diag reason;
 
 	for (size_t i = 0; i < source->points_cnt; i++) {
 		offsets[i] = source->points[i].site->file_offset;
 		semaphores[i] = source->points[i].site->semaphore_file_offset;
 		cookies[i] = program_text_cookie(&source->points[i], i);
 	}
-	int fd = bpf_link_uprobe_multi(source->prog_fds[0], path, offsets, semaphores, cookies,
-				       (uint32_t)source->points_cnt, pid);
+	int err = links_make_multi(source->keeper, &source->link, source->prog_fds[0], path, offsets,
+				   semaphores, cookies, (uint32_t)source->points_cnt, pid, &reason);
 	free(offsets);
 	free(semaphores);
 	free(cookies);
-	if (fd < 0)
-		return diag_fail(diag, fd,
-				 "probe: failed to attach to process %d by a uprobe_multi link: %s%s",
-				 (int)pid, strerror(-fd), fd == -EINVAL ? busy_hint : "");
-	source->link_fd = fd;
-	return 0;
-}
-
-static int
-attach_tracefs(struct bpf_source *source, size_t idx, const char *path, pid_t pid, struct event_probe *event,
-	       struct diag *diag)
-{
-	const struct site *site = source->points[idx].site;
-
-	tracefs_event_name(event->name, sizeof(event->name), source->attachments_cnt, idx);
-	event->fd = tracefs_attach(source->prog_fds[idx], event->name, path, site->file_offset,
-				   site->semaphore_file_offset, pid);
-	if (event->fd >= 0)
-		return 0;
-	return diag_fail(diag, event->fd,
-			 "probe: failed to attach %s:%s to process %d by the event '%s' of tracefs: %s%s",
-			 site->provider, site->name, (int)pid, event->name, strerror(-event->fd),
-			 event->fd == -EINVAL ? busy_hint
-			 : event->fd == -EPERM || event->fd == -EACCES
-				 ? "; CAP_BPF, CAP_PERFMON and the right to write uprobe_events are required"
-			 : event->fd == -ENOENT ? "; tracefs was unmounted meanwhile"
-						: "");
-}
-
-static int
-attach_perf(struct bpf_source *source, size_t idx, const char *path, pid_t pid, struct event_probe *event,
-	    struct diag *diag)
-{
-	const struct site *site = source->points[idx].site;
-	char error[1024];
-
-	snprintf(event->name, sizeof(event->name), "tpcheck_%d_%zu", (int)pid, idx);
-	if (site->semaphore_file_offset > UINT32_MAX)
-		return diag_fail(diag, -ERANGE, "probe: the semaphore of %s:%s is too far into the file",
-				 site->provider, site->name);
-	int err = bcc_shim_attach_uprobe(source->prog_fds[idx], event->name, path, site->file_offset, pid,
-					 (uint32_t)site->semaphore_file_offset, &event->fd, error,
-					 sizeof(error));
 	if (!err)
 		return 0;
-	/* libbcc may have left its name in tracefs on the way. */
-	bcc_shim_forget_event(event->name);
+	return diag_fail(diag, err, "probe: failed to attach to process %d by a uprobe_multi link: %s%s",
+			 (int)pid, reason.text, err == -EINVAL ? busy_hint : "");
+}
+
+static int
+attach_tracefs(struct bpf_source *source, const struct site *site, const struct links_event *event,
+	       int prog_fd, struct keeper_deed *deed, struct diag *diag)
+{
+	struct diag reason;
+	int err = links_make_tracefs(source->keeper, deed, prog_fd, event, &reason);
+
+	if (!err)
+		return 0;
+	return diag_fail(diag, err,
+			 "probe: failed to attach %s:%s to process %d by the event '%s' of tracefs: %s%s",
+			 site->provider, site->name, (int)event->pid, event->name, reason.text,
+			 err == -EINVAL ? busy_hint
+			 : err == -EPERM || err == -EACCES
+				 ? "; CAP_BPF, CAP_PERFMON and the right to write uprobe_events are required"
+			 : err == -ENOENT ? "; tracefs was unmounted meanwhile"
+					  : "");
+}
+
+static int
+attach_perf(struct bpf_source *source, const struct site *site, const struct links_event *event, int prog_fd,
+	    struct keeper_deed *deed, struct diag *diag)
+{
+	struct diag reason;
+
+	if (event->semaphore_offset > UINT32_MAX)
+		return diag_fail(diag, -ERANGE, "probe: the semaphore of %s:%s is too far into the file",
+				 site->provider, site->name);
+	int err = links_make_perf(source->keeper, deed, prog_fd, event, &reason);
+	if (!err)
+		return 0;
 	return diag_fail(
 		diag, err,
 		"probe: failed to attach %s:%s to process %d by a perf event: %s; CAP_SYS_ADMIN is required%s",
-		site->provider, site->name, (int)pid, error,
+		site->provider, site->name, (int)event->pid, reason.text,
 		err == -EINVAL || err == -ENOENT ? busy_hint : "");
+}
+
+static int
+attach_event(struct bpf_source *source, size_t idx, const char *path, pid_t pid, struct keeper_deed *deed,
+	     struct diag *diag)
+{
+	const struct site *site = source->points[idx].site;
+	struct links_event event = {
+		.offset = site->file_offset, .semaphore_offset = site->semaphore_file_offset, .pid = pid};
+
+	snprintf(event.path, sizeof(event.path), "%s", path);
+	if (source->base.method == PROBE_METHOD_TRACEFS) {
+		tracefs_event_name(event.name, sizeof(event.name), source->attachments_cnt, idx);
+		return attach_tracefs(source, site, &event, source->prog_fds[idx], deed, diag);
+	}
+	snprintf(event.name, sizeof(event.name), "tpcheck_%d_%zu", (int)pid, idx);
+	return attach_perf(source, site, &event, source->prog_fds[idx], deed, diag);
 }
 
 static int
@@ -120,11 +126,7 @@ attach_events(struct bpf_source *source, const char *path, pid_t pid, struct dia
 	source->events = xreallocarray(source->events, source->events_cnt + source->points_cnt,
 				       sizeof(*source->events));
 	for (size_t i = 0; i < source->points_cnt && !err; i++) {
-		struct event_probe *event = &source->events[source->events_cnt];
-
-		err = source->base.method == PROBE_METHOD_TRACEFS
-			      ? attach_tracefs(source, i, path, pid, event, diag)
-			      : attach_perf(source, i, path, pid, event, diag);
+		err = attach_event(source, i, path, pid, &source->events[source->events_cnt], diag);
 		if (!err)
 			source->events_cnt++;
 	}
@@ -150,21 +152,14 @@ bpf_attach(struct bpf_source *source, pid_t pid, struct diag *diag)
 void
 bpf_detach(struct bpf_source *source)
 {
-	if (source->link_fd >= 0)
-		close(source->link_fd);
-	source->link_fd = -1;
+	keeper_undo(&source->link, NULL);
 	source->pid = 0;
 }
 
 void
 bpf_close_events(struct bpf_source *source)
 {
-	for (size_t i = 0; i < source->events_cnt; i++) {
-		close(source->events[i].fd);
-		if (source->base.method == PROBE_METHOD_TRACEFS)
-			tracefs_forget(source->events[i].name);
-		else
-			bcc_shim_forget_event(source->events[i].name);
-	}
+	for (size_t i = 0; i < source->events_cnt; i++)
+		keeper_undo(&source->events[i], NULL);
 	source->events_cnt = 0;
 }

@@ -49,7 +49,7 @@ open_source(struct probe_source **out, const struct probe_point *points, size_t 
 	source->points = points;
 	source->points_cnt = points_cnt;
 	source->sink = *sink;
-	source->link_fd = source->trial_fd = -1;
+	source->keeper = opts->keeper;
 	source->shows_threads = process_shows_threads();
 	source->prog_fds = xcalloc(points_cnt, sizeof(*source->prog_fds));
 	source->record_bytes = program_text_record_bytes(points, points_cnt);

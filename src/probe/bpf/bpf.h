@@ -3,6 +3,7 @@
 #ifndef TPCHECK_PROBE_BPF_BPF_H
 #define TPCHECK_PROBE_BPF_BPF_H
 
+#include "base/keeper.h"
 #include "probe/backend.h"
 
 #include <stdbool.h>
@@ -22,12 +23,6 @@ struct counters_value {
 	uint64_t no_memory, tried;
 };
 
-/* A point that is attached by a perf event of its own. */
-struct event_probe {
-	int fd;
-	char name[64]; /* in tracefs */
-};
-
 struct bpf_source {
 	struct probe_source base;
 	const struct probe_point *points;
@@ -41,12 +36,13 @@ struct bpf_source {
 	int control_fd, counters_fd, threads_fd; /* maps */
 	int *prog_fds;                           /* one with multi, else one for each point */
 	void *thread_value;                      /* room for a value of the map of threads */
-	int trial_fd;                            /* of multi_try; settle closes it */
+	struct keeper *keeper;
+	struct keeper_deed trial; /* of multi_try; settle undoes it */
 
 	pid_t pid; /* 0: not attached */
 	bool shows_threads;
-	int link_fd;
-	struct event_probe *events; /* those of earlier attachments too */
+	struct keeper_deed link;
+	struct keeper_deed *events; /* one for each point, those of earlier attachments too */
 	size_t events_cnt;
 	unsigned attachments_cnt;
 };

@@ -86,7 +86,7 @@ compile(struct bpf_source *source, enum probe_method method, const struct probe_
 {
 	static const char *const cflags[] = {"-Wno-unused-value", "-Wno-macro-redefined", "-g0"};
 	bool is_builtin = opts->headers == PROBE_HEADERS_BUILTIN;
-	char *tree = NULL;
+	struct folder tree = {0};
 	struct buf text;
 	char error[1536];
 
@@ -94,18 +94,18 @@ compile(struct bpf_source *source, enum probe_method method, const struct probe_
 	program_text_generate(source->points, source->points_cnt, method, &text);
 	free(source->text);
 	source->text = buf_take(&text);
-	int err = is_builtin ? kernel_tree_write(&tree, opts->tmpdir, diag) : 0;
+	int err = is_builtin ? kernel_tree_write(&tree, opts->keeper, opts->tmpdir, diag) : 0;
 	if (err)
 		return err;
 	/* libbcc runs in another working directory. */
 	char *given = !is_builtin && opts->kernel_source ? realpath(opts->kernel_source, NULL) : NULL;
 	err = bcc_shim_compile(&source->shim, source->text, cflags, sizeof(cflags) / sizeof(*cflags),
-			       is_builtin ? tree
+			       is_builtin ? tree.path
 			       : given    ? given
 					  : opts->kernel_source,
 			       error, sizeof(error));
 	free(given);
-	kernel_tree_remove(tree);
+	kernel_tree_remove(&tree);
 	if (err)
 		return diag_fail(
 			diag, find_errno(error, err),
@@ -127,7 +127,7 @@ load_multi(struct bpf_source *source, struct diag *diag)
 	if (err)
 		return diag_fail(diag, find_errno(error, err),
 				 "probe: failed to load the probes for a uprobe_multi link: %s", error);
-	return multi_try(source->prog_fds[0], source->counters_fd, &source->trial_fd, diag);
+	return multi_try(source->keeper, source->prog_fds[0], source->counters_fd, &source->trial, diag);
 }
 
 static int
@@ -191,19 +191,16 @@ build(struct bpf_source *source, const struct probe_opts *opts, struct diag *dia
 int
 bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag)
 {
+	/* Whatever the method of this one: what a killed one left keeps a file system busy. */
+	tracefs_sweep();
 	int err = build(source, opts, diag);
-
 	if (err)
 		return err;
-	if (source->base.method == PROBE_METHOD_TRACEFS)
-		tracefs_sweep();
 	return open_rings(source, opts->ring_bytes, diag);
 }
 
 void
 bpf_close_trial(struct bpf_source *source)
 {
-	if (source->trial_fd >= 0)
-		close(source->trial_fd);
-	source->trial_fd = -1;
+	keeper_undo(&source->trial, NULL);
 }

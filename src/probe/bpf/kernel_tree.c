@@ -45,57 +45,41 @@ write_file(const char *root, const char *relative, const char *text)
 }
 
 int
-kernel_tree_write(char **path, const char *tmpdir, struct diag *diag)
+kernel_tree_write(struct folder *folder, struct keeper *keeper, const char *tmpdir, struct diag *diag)
 {
-	char *root = xasprintf("%s/tpcheck-headers-XXXXXX", tmpdir ? tmpdir : "/tmp");
+	int err =
+		folder_make(folder, keeper, tmpdir ? tmpdir : "/tmp", "tpcheck-headers-", FOLDER_PLAIN, diag);
 
-	*path = NULL;
-	if (!mkdtemp(root)) {
-		int err = diag_fail(diag, -errno, "probe: failed to create directory '%s': %s%s", root,
-				    strerror(errno),
-				    errno == ENOSPC || errno == EDQUOT
-					    ? "; make room there, or set TMPDIR to another directory"
-					    : "; set TMPDIR to a directory that can be written to");
-		free(root);
-		return err;
+	if (err) {
+		struct diag cause = *diag;
+
+		return diag_fail(diag, err, "probe: %s%s", cause.text,
+				 err == -ENOSPC || err == -EDQUOT
+					 ? "; make room there, or set TMPDIR to another directory"
+					 : "; set TMPDIR to a directory that can be written to");
 	}
 	for (const struct embedded_file *file = embedded_files; file->path; file++) {
 		if (strncmp(file->path, prefix, sizeof(prefix) - 1))
 			continue;
-		int err = write_file(root, file->path + sizeof(prefix) - 1, file->text);
+		err = write_file(folder->path, file->path + sizeof(prefix) - 1, file->text);
 		if (err) {
-			diag_fail(diag, err, "probe: failed to write '%s' below '%s': %s%s", file->path, root,
-				  strerror(-err),
+			diag_fail(diag, err, "probe: failed to write '%s' below '%s': %s%s", file->path,
+				  folder->path, strerror(-err),
 				  err == -ENOSPC || err == -EDQUOT
 					  ? "; make room there, or set TMPDIR to another directory"
 					  : "");
-			kernel_tree_remove(root);
+			kernel_tree_remove(folder);
 			return err;
 		}
 	}
-	*path = root;
 	return 0;
 }
 
-/* Without opening anything: this must work when no descriptor is left. Only what write_file made is removed. */
 void
-kernel_tree_remove(char *path)
+kernel_tree_remove(struct folder *folder)
 {
-	for (const struct embedded_file *file = embedded_files; path && file->path; file++) {
-		if (strncmp(file->path, prefix, sizeof(prefix) - 1))
-			continue;
-		char *entry = xasprintf("%s/%s", path, file->path + sizeof(prefix) - 1);
+	struct diag diag;
 
-		unlink(entry);
-		/* A folder goes with its last file. */
-		for (char *slash = strrchr(entry, '/'); slash > entry + strlen(path);
-		     slash = strrchr(entry, '/')) {
-			*slash = '\0';
-			rmdir(entry);
-		}
-		free(entry);
-	}
-	if (path)
-		rmdir(path);
-	free(path);
+	if (folder_remove(folder, &diag))
+		fprintf(stderr, "tpcheck: %s\n", diag.text);
 }

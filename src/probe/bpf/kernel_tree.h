@@ -2,12 +2,11 @@
 #ifndef TPCHECK_PROBE_BPF_KERNEL_TREE_H
 #define TPCHECK_PROBE_BPF_KERNEL_TREE_H
 
-#include "base/diag.h"
+#include "base/folder.h"
 
-/* Writes them to a new directory below tmpdir, an absolute path; NULL: /tmp. *path is handed back to
- * kernel_tree_remove. */
-int kernel_tree_write(char **path, const char *tmpdir, struct diag *diag);
-/* Frees path too; NULL is fine. */
-void kernel_tree_remove(char *path);
+/* Writes them to a new directory below tmpdir, an absolute path; NULL: /tmp. kernel_tree_remove
+ * removes it. */
+int kernel_tree_write(struct folder *folder, struct keeper *keeper, const char *tmpdir, struct diag *diag);
+void kernel_tree_remove(struct folder *folder);
 
 #endif

@@ -3,6 +3,7 @@
 #include "probe/bpf/multi.h"
 
 #include "probe/bpf/bpf.h"
+#include "probe/bpf/links.h"
 #include "probe/bpf/sys.h"
 
 #include <errno.h>
@@ -69,7 +70,7 @@ multi_try_target(char *path, size_t path_sz, uint64_t *file_offset)
 }
 
 int
-multi_try(int prog_fd, int counters_fd, int *trial_fd, struct diag *diag)
+multi_try(struct keeper *keeper, int prog_fd, int counters_fd, struct keeper_deed *trial, struct diag *diag)
 {
 	uint64_t offset, no_semaphore = 0, cookie = BPF_TRIAL_COOKIE;
 	struct counters_value before, after;
@@ -78,23 +79,22 @@ multi_try(int prog_fd, int counters_fd, int *trial_fd, struct diag *diag)
 	pthread_t thread;
 	int err = multi_try_target(path, sizeof(path), &offset);
 
-	*trial_fd = -1;
+	*trial = (struct keeper_deed){0};
 	if (err)
 		return diag_fail(diag, err, "probe: failed to find tpcheck's own code in memory: %s",
 				 strerror(-err));
 	err = bpf_map_read(counters_fd, &zero, &before);
 	if (err)
 		return diag_fail(diag, err, "probe: failed to read the counters: %s", strerror(-err));
-	int link_fd = bpf_link_uprobe_multi(prog_fd, path, &offset, &no_semaphore, &cookie, 1, getpid());
-	if (link_fd < 0)
-		return diag_fail(diag, link_fd, "probe: failed to create a uprobe_multi link: %s",
-				 strerror(-link_fd));
+	err = links_make_multi(keeper, trial, prog_fd, path, &offset, &no_semaphore, &cookie, 1, getpid(),
+			       diag);
+	if (err)
+		return diag_prefix(diag, err, "probe: failed to create a uprobe_multi link");
 	err = -pthread_create(&thread, NULL, hit_trial_target, NULL);
 	if (!err)
 		pthread_join(thread, NULL);
 	if (!err)
 		err = bpf_map_read(counters_fd, &zero, &after);
-	*trial_fd = link_fd;
 	if (err)
 		return diag_fail(diag, err, "probe: failed to try a uprobe_multi link: %s", strerror(-err));
 	if (after.tried - before.tried != TRIAL_HITS)

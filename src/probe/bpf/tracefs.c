@@ -2,15 +2,16 @@
  * number (PERF_TYPE_TRACEPOINT) switches it on for one process and runs our program. This requires CAP_BPF,
  * CAP_PERFMON and the right to open these files, which a group can be given; the uprobe PMU requires CAP_SYS_ADMIN.
  *
- *	p:tpcheck_4026531836_1234/e1_7 /proc/1300/exe:0x1f00(0x84c2e)
+ *	p:tpcheck_4026531836_1234_77060/e1_7 /proc/1300/exe:0x1f00(0x84c2e)
  *
  * is the 8th point of the first attachment of tpcheck 1234, at 0x1f00 of the file, with its semaphore at 0x84c2e.
  * (libbcc can do this too, but leaves out the semaphore: tracepoints that check theirs stay silent.)
  *
- * What is left behind. The perf event goes with its descriptor, however we end, and traps and semaphores go with it.
- * The definition stays until it is removed: by us or, if we were killed, by the next tpcheck, which removes the
- * definitions of processes that are gone. The name has the PID, and the number of the PID namespace, because a PID
- * means nothing in another one. The kernel refuses to remove a definition that is in use. */
+ * What is left behind. The perf event goes with its descriptor, and traps and semaphores go with it. The definition stays
+ * until it is removed: by us or our keeper or, if both were killed, by the next tpcheck, which removes the definitions of
+ * processes that are gone. The name has the PID, the time when the process started (field 22 of /proc/PID/stat), because
+ * PIDs are used again, and the number of the PID namespace, because a PID means nothing in another one. The kernel refuses
+ * to remove a definition that is in use. */
 #include "probe/bpf/tracefs.h"
 
 #include "probe/bpf/sys.h"
@@ -19,6 +20,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,7 @@
 #include <unistd.h>
 
 static const char *const roots[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
-#define NAME_FORMAT "tpcheck_%" PRIu64 "_%d/"
+#define NAME_FORMAT "tpcheck_%" PRIu64 "_%d_%" PRIu64 "/"
 
 static int
 open_file(const char *root, const char *name, int flags)
@@ -62,6 +64,38 @@ pid_namespace(void)
 	struct stat st;
 
 	return stat("/proc/self/ns/pid", &st) ? 0 : (uint64_t)st.st_ino;
+}
+
+/* When a process was started; 0 if that cannot be found out. */
+static uint64_t
+start_time(pid_t pid)
+{
+	char path[64], text[1024];
+	uint64_t ticks = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return 0;
+	/* The name, in parentheses, may contain anything. */
+	size_t n = fread(text, 1, sizeof(text) - 1, file);
+	text[n] = '\0';
+	const char *field = strrchr(text, ')');
+	for (int i = 2; field && i < 22; i++)
+		field = strchr(field + 1, ' ');
+	if (field)
+		sscanf(field, "%" SCNu64, &ticks);
+	fclose(file);
+	return ticks;
+}
+
+static bool
+may_run(pid_t pid, uint64_t started)
+{
+	if (kill(pid, 0) && errno == ESRCH)
+		return false;
+	uint64_t now = start_time(pid);
+	return !now || !started || now == started;
 }
 
 static int
@@ -110,11 +144,11 @@ tracefs_sweep(void)
 		close(fd);
 	while (file && getline(&line, &line_sz, file) > 0) {
 		char remove[128];
-		uint64_t namespace;
+		uint64_t namespace, started;
 		int pid, at = 0;
 
-		if (sscanf(line, "p:" NAME_FORMAT "%n", &namespace, &pid, &at) != 2 || !at ||
-		    namespace != ours || pid <= 0 || !kill(pid, 0) || errno != ESRCH)
+		if (sscanf(line, "p:" NAME_FORMAT "%n", &namespace, &pid, &started, &at) != 3 || !at ||
+		    namespace != ours || pid <= 0 || may_run(pid, started))
 			continue;
 		int len = (int)strcspn(line, " \n");
 		if (snprintf(remove, sizeof(remove), "-%.*s", len - 1, line + 1) < (int)sizeof(remove))
@@ -128,7 +162,8 @@ tracefs_sweep(void)
 void
 tracefs_event_name(char *name, size_t name_sz, unsigned attachment, size_t idx)
 {
-	snprintf(name, name_sz, NAME_FORMAT "e%u_%zu", pid_namespace(), (int)getpid(), attachment, idx);
+	snprintf(name, name_sz, NAME_FORMAT "e%u_%zu", pid_namespace(), (int)getpid(), start_time(getpid()),
+		 attachment, idx);
 }
 
 static int
