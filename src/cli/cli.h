@@ -66,7 +66,8 @@ enum cli_format {
 };
 extern const char *const cli_format_names[];
 
-/* From now on SIGINT, SIGTERM, SIGQUIT and SIGHUP set the flag instead of ending the program. */
+/* From now on each signal that can be caught and would end the program sets the flag instead: SIGINT, SIGTERM, and what
+ * batch systems, timers and kill(1) send. Those of a fault in the program itself still end it. */
 const volatile sig_atomic_t *cli_catch_signals(void);
 
 #endif

@@ -169,6 +169,19 @@ on_signal(int signo)
 	interrupted = 1;
 }
 
+/* Signals that do not end a program by default, that report a fault of its own, or that cannot be caught. */
+static bool
+is_left_alone(int signo)
+{
+	static const int others[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS,  SIGILL,  SIGFPE,  SIGTRAP,  SIGSYS,
+				     SIGABRT, SIGCHLD, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGWINCH, SIGURG};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (signo == others[i])
+			return true;
+	return false;
+}
+
 const volatile sig_atomic_t *
 cli_catch_signals(void)
 {
@@ -176,12 +189,15 @@ cli_catch_signals(void)
 	struct sigaction action = {.sa_handler = on_signal}, old;
 
 	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGQUIT, &action, NULL);
-	/* Under nohup, SIGHUP stays ignored. */
-	if (!sigaction(SIGHUP, NULL, &old) && old.sa_handler != SIG_IGN)
-		sigaction(SIGHUP, &action, NULL);
+	for (int signo = 1; signo <= SIGRTMAX; signo++) {
+		bool is_request = signo == SIGINT || signo == SIGTERM || signo == SIGQUIT;
+
+		/* What is ignored stays so: SIGHUP under nohup. Those that the C library uses cannot be changed. */
+		if (is_left_alone(signo) || sigaction(signo, NULL, &old) ||
+		    (old.sa_handler == SIG_IGN && !is_request))
+			continue;
+		sigaction(signo, &action, NULL);
+	}
 	/* The write fails instead. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -151,7 +151,8 @@ run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifa
 	struct runner *runner = runner_run(&opts, run);
 	/* The verdict comes before what takes long to take down. */
 	enum exit_code code = reporting_end(&options->reporting, run);
-	runner_finish(runner);
+	if (runner_finish(runner))
+		code = EXIT_ERROR;
 	run->release = NULL;
 	free(notice);
 	free(prefix);

@@ -23,6 +23,7 @@ trace_child_start(struct trace_child *child, const char *bitcoind, const struct 
 				      .parent_dir = environment.tmpdir,
 				      .user = options->user,
 				      .sudo_uid = environment.sudo_uid,
+				      .keeper = options->probe.keeper,
 				      .interrupted = interrupted};
 
 	if (options->node_args_cnt)
@@ -30,12 +31,14 @@ trace_child_start(struct trace_child *child, const char *bitcoind, const struct 
 	return node_start(&child->node, &node_opts, diag);
 }
 
-void
+int
 trace_child_fini(struct trace_child *child)
 {
 	program_free(child->program);
-	node_free(child->node);
+	int err = node_free(child->node);
+
 	*child = (struct trace_child){0};
+	return err;
 }
 
 pid_t

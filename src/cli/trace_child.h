@@ -20,8 +20,8 @@ struct trace_child {
 
 int trace_child_start(struct trace_child *child, const char *bitcoind, const struct trace_options *options,
 		      const volatile sig_atomic_t *interrupted, struct diag *diag);
-/* Kills it if it runs. */
-void trace_child_fini(struct trace_child *child);
+/* Kills it if it runs. Errors as node_free. */
+int trace_child_fini(struct trace_child *child);
 
 pid_t trace_child_pid(const struct trace_child *child);
 void trace_child_signal(struct trace_child *child, int signo);

@@ -263,7 +263,9 @@ follow_bitcoind(struct trace_session *session, struct diag *diag)
 		err = follow_child(session, &child, diag);
 		err = end_child(session, &child, err, diag);
 	}
-	trace_child_fini(&child);
+	int remains_err = trace_child_fini(&child);
+	if (!err && remains_err)
+		err = diag_fail(diag, remains_err, "the private regtest could not be removed");
 	free(bitcoind);
 	return err;
 }

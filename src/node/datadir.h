@@ -3,20 +3,21 @@
 #ifndef TPCHECK_NODE_DATADIR_H
 #define TPCHECK_NODE_DATADIR_H
 
-#include "base/diag.h"
+#include "base/folder.h"
 
 #include <sys/types.h>
 
 struct datadir {
-	char *path;       /* absolute; owned */
-	const char *name; /* the last part of path */
-	int parent_fd, fd;
+	struct folder folder;
+	const char *path; /* absolute; lent */
+	int fd;
 };
 
 /* Makes tpcheck-node-XXXXXX with mode 0700 in parent (NULL or "": /tmp) for that user. */
-int datadir_make(struct datadir *datadir, const char *parent, uid_t uid, gid_t gid, struct diag *diag);
-/* Removes it with everything in it, as far as possible. */
-void datadir_remove_all(struct datadir *datadir);
+int datadir_make(struct datadir *datadir, struct keeper *keeper, const char *parent, uid_t uid, gid_t gid,
+		 struct diag *diag);
+/* Kills the processes whose HOME it is, then removes it with everything in it: see folder.h. */
+int datadir_remove_all(struct datadir *datadir, struct diag *diag);
 
 /* Opens dir/name, or name when dir is NULL: only a regular file with a single link; a descriptor or a negative errno
  * value. */

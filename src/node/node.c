@@ -31,6 +31,7 @@
 #include "node/stand_in.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +41,7 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 	struct node *node = xcalloc(1, sizeof(*node));
 
 	*out = NULL;
-	node->process.fd = node->datadir.fd = node->datadir.parent_fd = -1;
+	node->process.fd = node->datadir.fd = -1;
 	if (opts->own_network)
 		network_make(&node->network);
 	else
@@ -57,7 +58,8 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 	if (!err)
 		err = process_find_user(&node->user, opts->user, opts->sudo_uid, diag);
 	if (!err)
-		err = datadir_make(&node->datadir, opts->parent_dir, node->user.uid, node->user.gid, diag);
+		err = datadir_make(&node->datadir, opts->keeper, opts->parent_dir, node->user.uid,
+				   node->user.gid, diag);
 	if (!err)
 		err = node_start_servers(node, opts, diag);
 	if (!err)
@@ -72,6 +74,8 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 int
 node_restart(struct node *node, const char *const *args, struct diag *diag)
 {
+	int err;
+
 	if (node_is_alive(node))
 		return diag_fail(diag, -EBUSY,
 				 "node: failed to restart bitcoind: it runs (pid %d); stop it first",
@@ -82,7 +86,9 @@ node_restart(struct node *node, const char *const *args, struct diag *diag)
 		node->args = node_copy_args(args); /* first, as they may be the same */
 		node_free_args(old);
 	}
-	process_kill(&node->process);
+	err = process_kill(&node->process, diag);
+	if (err)
+		return err;
 	node->starts = 0;
 	return node_spawn(node, diag);
 }
@@ -116,20 +122,28 @@ node_stop(struct node *node, struct deadline deadline, struct diag *diag)
 	return 0;
 }
 
-void
-node_kill(struct node *node)
+int
+node_kill(struct node *node, struct diag *diag)
 {
-	process_kill(&node->process);
+	int err = process_kill(&node->process, diag);
+
 	node_close_rpc(node);
+	return err;
 }
 
-void
+int
 node_free(struct node *node)
 {
+	struct diag diag;
+
 	if (!node)
-		return;
-	node_kill(node);
-	datadir_remove_all(&node->datadir);
+		return 0;
+	int err = node_kill(node, &diag);
+	if (err)
+		fprintf(stderr, "tpcheck: %s\n", diag.text);
+	int remove_err = datadir_remove_all(&node->datadir, &diag);
+	if (remove_err && !err)
+		fprintf(stderr, "tpcheck: %s\n", diag.text);
 	stand_in_free(node->proxy.stand_in);
 	stand_in_free(node->i2p.stand_in);
 	network_fini(&node->network);
@@ -138,6 +152,7 @@ node_free(struct node *node)
 	free(node->binary);
 	free(node->subversion);
 	free(node);
+	return err ? err : remove_err;
 }
 
 int

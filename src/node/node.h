@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/json.h"
+#include "base/keeper.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -28,6 +29,7 @@ struct stand_in; /* node/stand_in.h */
 struct node_opts {
 	const char *bitcoind;    /* path, from node_find_bitcoind; never NULL */
 	const char *parent_dir;  /* where the datadir is made; NULL or "": /tmp */
+	struct keeper *keeper;   /* removes the datadir if this process is killed; NULL: nobody does */
 	const char *const *args; /* more arguments, NULL-terminated; may be NULL. They override all others */
 	/* The same, but those that this bitcoind does not know are left out: see node_has_arg. */
 	const char *const *args_if_known;
@@ -79,11 +81,14 @@ int node_stop(struct node *node, struct deadline deadline, struct diag *diag);
  * next. args replaces that of the options; NULL leaves it. -EBUSY: bitcoind runs. */
 int node_restart(struct node *node, const char *const *args, struct diag *diag);
 
-/* Kills bitcoind, if it runs, and waits for the end. */
-void node_kill(struct node *node);
+/* Kills bitcoind, if it runs, and waits for the end. Errors of kill(2); -ETIMEDOUT: it has not ended after some seconds.
+ * The text names the process. */
+int node_kill(struct node *node, struct diag *diag);
 
-/* Kills bitcoind, if it runs, removes the datadir and frees everything; NULL is fine. */
-void node_free(struct node *node);
+/* Kills bitcoind, if it runs, and whatever it started, removes the datadir and frees everything; NULL is fine. An error
+ * is reported on standard error too: -EPERM or another: a process does not let itself be killed, and may still run;
+ * -ENOTEMPTY or another: the datadir is still there. */
+int node_free(struct node *node);
 
 /* Sends a signal to bitcoind. -ESRCH: it has ended. */
 int node_signal(struct node *node, int signo, struct diag *diag);

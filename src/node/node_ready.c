@@ -156,7 +156,10 @@ look(struct node *node, struct deadline deadline, struct diag *diag)
 static int
 start_on_other_ports(struct node *node, struct diag *diag)
 {
-	process_kill(&node->process);
+	int err = process_kill(&node->process, diag);
+
+	if (err)
+		return err;
 	memset(node->ports, 0, sizeof(node->ports));
 	return node_spawn(node, diag);
 }

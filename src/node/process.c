@@ -49,6 +49,8 @@ static const char *const step_names[] = {
 	[STEP_EXEC] = "execve",
 };
 
+enum { KILL_MS = 5000 };
+
 struct failure {
 	enum step step;
 	int errno_value;
@@ -379,7 +381,7 @@ process_start(struct process *process, const struct process_opts *opts, struct d
 	}
 	close_plan(&plan);
 	if (!err && read_failure(result_fd, &failure)) {
-		process_kill(process);
+		process_kill(process, NULL);
 		err = explain(opts, failure, diag);
 		*process = (struct process){.fd = -1};
 	}
@@ -438,17 +440,25 @@ process_signal(struct process *process, int signo)
 	return kill(process->pid, signo) ? -errno : 0;
 }
 
-void
-process_kill(struct process *process)
+int
+process_kill(struct process *process, struct diag *diag)
 {
+	struct deadline deadline = deadline_in_ms(KILL_MS);
+	int err = 0;
+
 	if (!process_has_ended(process)) {
-		kill(process->pid, SIGKILL);
-		while (!process_has_ended(process))
-			wait_a_little(process, 50);
+		int kill_err = kill(process->pid, SIGKILL) ? -errno : -ETIMEDOUT;
+
+		if (!process_wait(process, deadline, NULL))
+			err = diag_fail(
+				diag, kill_err,
+				"node: failed to end process %d: %s; it still runs after %d s: end it yourself",
+				(int)process->pid, strerror(-kill_err), KILL_MS / 1000);
 	}
 	if (process->fd >= 0)
 		close(process->fd);
 	process->fd = -1;
+	return err;
 }
 
 void

@@ -49,8 +49,8 @@ bool process_wait(struct process *process, struct deadline deadline,
 		  const volatile sig_atomic_t *interrupted);
 /* -ESRCH when it has ended. */
 int process_signal(struct process *process, int signo);
-/* Kills it, if it runs, reaps it and closes fd. */
-void process_kill(struct process *process);
+/* Kills it, if it runs, reaps it and closes fd. Errors of kill(2); -ETIMEDOUT: it has not ended after some seconds. */
+int process_kill(struct process *process, struct diag *diag);
 
 /* Adds "bitcoind (pid 17) exited with status 1", name first. */
 void process_describe_end(const struct process *process, const char *name, struct buf *out);

@@ -155,7 +155,10 @@ program_free(struct program *program)
 {
 	if (!program)
 		return;
-	process_kill(&program->process);
+	struct diag diag;
+
+	if (process_kill(&program->process, &diag))
+		fprintf(stderr, "tpcheck: %s\n", diag.text);
 	end_reader(program);
 	if (program->output_fd >= 0)
 		close(program->output_fd);

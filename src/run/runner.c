@@ -46,6 +46,7 @@ struct runner {
 	struct shared_node *next; /* started ahead, while the scenarios before it run */
 	pid_t attached_pid;       /* of the current one; 0: none */
 	char *subversion;
+	int remains_err;                                           /* a node or its datadir is still there */
 	enum { WALLET_UNKNOWN, WALLET_THERE, WALLET_NONE } wallet; /* in this bitcoind */
 	const struct profile *unstartable; /* its node did not become ready: not tried again */
 	/* Why nothing can be run at all; a skip when this machine or binary does not allow it. */
@@ -80,11 +81,20 @@ start_node(struct runner *runner, struct shared_node **out, const struct profile
 		.user = runner->opts->user,
 		.sudo_uid = runner->opts->sudo_uid,
 		.tmpdir = runner->opts->tmpdir,
+		.keeper = runner->opts->probe.keeper,
 		.timeout_ms = runner->opts->timeout_ms,
 		.interrupted = runner->opts->interrupted,
 	};
 
 	return shared_node_start(out, profile, &opts, diag);
+}
+
+/* The first error counts. */
+static void
+note_remains(struct runner *runner, int err)
+{
+	if (!runner->remains_err)
+		runner->remains_err = err;
 }
 
 static void
@@ -93,14 +103,14 @@ end_current_node(struct runner *runner)
 	if (runner->attached_pid && runner->set)
 		probe_set_detach(runner->set);
 	runner->attached_pid = 0;
-	shared_node_end(runner->current);
+	note_remains(runner, shared_node_end(runner->current));
 	runner->current = NULL;
 }
 
 static void
 end_next_node(struct runner *runner)
 {
-	shared_node_end(runner->next);
+	note_remains(runner, shared_node_end(runner->next));
 	runner->next = NULL;
 }
 
@@ -601,15 +611,17 @@ runner_run(const struct runner_opts *opts, struct report_run *run)
 	return runner;
 }
 
-void
+int
 runner_finish(struct runner *runner)
 {
 	if (!runner)
-		return;
+		return 0;
+	int err = runner->remains_err;
 	probe_set_free(runner->set);
 	plan_fini(&runner->plan);
 	notes_free(runner->notes);
 	free(runner->obstacle);
 	free(runner->subversion);
 	free(runner);
+	return err;
 }

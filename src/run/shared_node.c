@@ -81,6 +81,7 @@ shared_node_start(struct shared_node **out, const struct profile *profile,
 		.user = opts->user,
 		.sudo_uid = opts->sudo_uid,
 		.parent_dir = opts->tmpdir,
+		.keeper = opts->keeper,
 		.interrupted = opts->interrupted,
 	};
 	struct node *node;
@@ -145,17 +146,17 @@ shared_node_enter(struct shared_node *shared, struct scene *scene)
 	scene->wallets = &shared->wallets;
 }
 
-void
+int
 shared_node_end(struct shared_node *shared)
 {
 	if (!shared)
-		return;
+		return 0;
 	shared_node_wait(shared, NULL);
-	node_kill(shared->node);
-	node_free(shared->node);
+	int err = node_free(shared->node);
 	sem_post(&shared->leave);
 	pthread_join(shared->thread, NULL);
 	sem_destroy(&shared->warm);
 	sem_destroy(&shared->leave);
 	free(shared);
+	return err;
 }

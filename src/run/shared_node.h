@@ -17,7 +17,8 @@ struct shared_node_opts {
 	const char *bitcoind;
 	/* See struct runner_opts: */
 	const char *user, *sudo_uid, *tmpdir;
-	unsigned timeout_ms; /* for start and warm-up together */
+	struct keeper *keeper; /* of the probes */
+	unsigned timeout_ms;   /* for start and warm-up together */
 	const volatile sig_atomic_t *interrupted;
 };
 
@@ -35,7 +36,7 @@ const struct profile *shared_node_profile(const struct shared_node *shared);
 struct node *shared_node_node(const struct shared_node *shared); /* lent */
 /* Gives a scene what belongs to the node: node, coins, wallets. */
 void shared_node_enter(struct shared_node *shared, struct scene *scene);
-/* Kills the node and frees all; NULL is fine. */
-void shared_node_end(struct shared_node *shared);
+/* Kills the node and frees all; NULL is fine. Errors as node_free. */
+int shared_node_end(struct shared_node *shared);
 
 #endif

@@ -188,8 +188,9 @@ chill_coins(struct scene *scene)
 	scene_call(scene, "gettxoutsetinfo", "[\"none\"]");
 	if (!scene_ok(scene))
 		return;
-	node_kill(scene->node);
-	scene->err = node_restart(scene->node, NULL, &scene->diag);
+	scene->err = node_kill(scene->node, &scene->diag);
+	if (!scene->err)
+		scene->err = node_restart(scene->node, NULL, &scene->diag);
 	if (!scene->err)
 		scene->err = node_wait_ready(scene->node, scene->deadline, &scene->diag);
 	if (!scene->err)

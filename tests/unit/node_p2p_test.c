@@ -463,7 +463,7 @@ test_real_inbound(void **state)
 	check(p2p_wait_closed(peers[0], soon(), &diag), diag);
 	assert_true(p2p_has_closed(peers[0]));
 	assert_false(p2p_has_closed(peers[1]));
-	node_kill(node);
+	node_kill(node, NULL);
 	while (!p2p_has_closed(peers[1]))
 		clock_pause_ms(1, soon());
 	check(p2p_wait_closed(peers[1], soon(), &diag), diag);

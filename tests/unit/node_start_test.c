@@ -226,7 +226,7 @@ test_exits(void **state)
 	close(fd);
 	free(path);
 	assert_int_equal(node_write_file(node, "none/words", "x", 1, &diag), -ENOENT);
-	node_kill(node);
+	node_kill(node, NULL);
 	node_free(node);
 	assert_int_equal(access(datadir, F_OK), -1);
 	free(datadir);
@@ -312,7 +312,7 @@ test_ignores_sigterm(void **state)
 		clock_pause_ms(1, deadline);
 	assert_int_equal(node_stop(node, deadline_in_ms(100), &diag), -ETIMEDOUT);
 	assert_true(node_is_alive(node));
-	node_kill(node);
+	node_kill(node, NULL);
 	assert_string_not_equal(node_end_text(node), "");
 	node_free(node);
 	free(name);
