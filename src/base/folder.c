@@ -179,8 +179,8 @@ has_variable(pid_t pid, const char *variable)
 	return false;
 }
 
-/* By a descriptor, because the PID may be another process's meanwhile. Returns whether it has the variable; if so, err is
- * that of killing it, or -ETIMEDOUT. */
+/* By a descriptor, because the PID may be another process's meanwhile. Returns whether it has the variable; if so,
+ * err is that of killing it, or -ETIMEDOUT. */
 static bool
 kill_if_has(pid_t pid, const char *variable, int *err)
 {
@@ -248,7 +248,8 @@ lock_path(const struct state *state, char *path, size_t path_sz)
 	snprintf(path, path_sz, "%s" LOCK_SUFFIX, state->path);
 }
 
-/* A new file, locked; -EEXIST: try another name. A sweeper may have taken it for a dead one's before it was locked. */
+/* A new file, locked; -EEXIST: try another name. A sweeper may have taken it for a dead one's before it was
+ * locked. */
 static int
 make_lock(struct state *state)
 {

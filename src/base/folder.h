@@ -1,9 +1,10 @@
-/* A folder for temporary files that is removed again, whatever happens: by its owner, by the owner's keeper, or, when both
- * were killed, by the next tpcheck of the same user.
+/* A folder for temporary files that is removed again, whatever happens: by its owner, by the owner's keeper, or,
+ * when both were killed, by the next tpcheck of the same user.
  *
- * Beside the folder PARENT/NAME is the file PARENT/NAME.lock. While they live, owner and keeper each hold a
- * shared lock (flock) on it. It contains the device and inode of the folder. folder_sweep removes a folder only if it has such a file that belongs to
- * this user, that is not locked, and that names just this folder: so it is ours, and its owner is dead. */
+ * Beside the folder PARENT/NAME is the file PARENT/NAME.lock. While they live, owner and keeper each hold a shared
+ * lock (flock) on it. It contains the device and inode of the folder. folder_sweep removes a folder only if it has
+ * such a file that belongs to this user, that is not locked, and that names just this folder: so it is ours, and
+ * its owner is dead. */
 #ifndef TPCHECK_BASE_FOLDER_H
 #define TPCHECK_BASE_FOLDER_H
 
@@ -27,15 +28,15 @@ enum folder_kind {
 /* Makes parent/prefixXXXXXX with mode 700; parent is absolute and has no symbolic links that can change. */
 int folder_make(struct folder *folder, struct keeper *keeper, const char *parent, const char *prefix,
 		enum folder_kind kind, struct diag *diag);
-/* Removes it, with all that is in it, without following links or crossing to other file systems. Nothing if it was not
- * made. After an error, the text names what is left. */
+/* Removes it, with all that is in it, without following links or crossing to other file systems. Nothing if it was
+ * not made. After an error, the text names what is left. */
 int folder_remove(struct folder *folder, struct diag *diag);
 
 /* Kills the processes that have HOME=path in the environment they were started with, and waits for their end. */
 int folder_end_processes(const char *path, struct diag *diag);
 
-/* Removes the folders with that prefix that killed processes of this user left in parent. Returns how many; errors, if
- * any, are reported by diag, which is otherwise "". */
+/* Removes the folders with that prefix that killed processes of this user left in parent. Returns how many;
+ * errors, if any, are reported by diag, which is otherwise "". */
 unsigned folder_sweep(const char *parent, const char *prefix, struct diag *diag);
 
 #endif

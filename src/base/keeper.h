@@ -1,14 +1,15 @@
 /* A process that outlives this one, to undo what this one did.
  *
- * A process that is being killed by SIGKILL cannot undo anything: it leaves its folders behind, and the kernel fails to
- * take its uprobes out of another process ("failed to unregister, leaking uprobe"), whose traps and semaphores then stay
- * for good. So whatever must be undone is done by the keeper: a child that is forked before anything else, that nobody
- * has a reason to kill, and that undoes all of it, the last first, when this process has ended in whatever way.
+ * A process that is being killed by SIGKILL cannot undo anything: it leaves its folders behind, and the kernel
+ * fails to take its uprobes out of another process ("failed to unregister, leaking uprobe"), whose traps and
+ * semaphores then stay for good. So whatever must be undone is done by the keeper: a child that is forked before
+ * anything else, that nobody has a reason to kill, and that undoes all of it, the last first, when this process
+ * has ended in whatever way.
  *
  * It runs the same program image without an exec. Therefore a request names its functions by their addresses.
  *
- * A deed is something to be undone: a function that does it, a function that undoes it, and the state between the two,
- * plain memory. Calls may be made by any thread. Without a keeper (NULL), everything is done in this process. */
+ * A deed is something to be undone: a function that does it, a function that undoes it, and the state between the
+ * two, plain memory. Calls may be made by any thread. Without a keeper (NULL), everything is done in this process. */
 #ifndef TPCHECK_BASE_KEEPER_H
 #define TPCHECK_BASE_KEEPER_H
 
@@ -24,8 +25,8 @@ struct keeper_opts {
 	/* Called in the keeper first; may be NULL. An error is that of keeper_start. */
 	int (*prepare)(void *cookie, struct diag *diag);
 	void *cookie;
-	/* The program's arguments, which the keeper overwrites in its own memory: nobody who kills tpcheck by its command
-	 * line should kill the keeper too. NULL: they stay. */
+	/* The program's arguments, which the keeper overwrites in its own memory: nobody who kills tpcheck by its
+	 * command line should kill the keeper too. NULL: they stay. */
 	char **argv;
 };
 
@@ -43,8 +44,8 @@ struct keeper_desc {
 	int (*work)(void *state, const void *args, size_t args_sz, const int *fds, size_t fds_cnt,
 		    struct diag *diag);
 	int (*undo)(void *state, struct diag *diag);
-	/* undo may also be called in another process than work: state has no descriptors, or knows whose they are. So it is
-	 * called here when the keeper is gone. */
+	/* undo may also be called in another process than work: state has no descriptors, or knows whose they are.
+	 * So it is called here when the keeper is gone. */
 	bool undo_anywhere;
 };
 

@@ -1,9 +1,9 @@
 /* A bitcoind on regtest that is started, called and ended without leaving traces.
  *
  * Use in this order: node_start, node_wait_ready, node_call..., node_stop, (node_restart, node_wait_ready, ...,)
- * node_free. node_free is enough at any point: it kills what runs and removes the datadir. A node belongs to the thread
- * that started it, which must live as long as the node: bitcoind gets SIGKILL when that thread ends. There may be any
- * number of nodes. */
+ * node_free. node_free is enough at any point: it kills what runs and removes the datadir. A node belongs to the
+ * thread that started it, which must live as long as the node: bitcoind gets SIGKILL when that thread ends. There
+ * may be any number of nodes. */
 #ifndef TPCHECK_NODE_NODE_H
 #define TPCHECK_NODE_NODE_H
 
@@ -33,8 +33,8 @@ struct node_opts {
 	const char *const *args; /* more arguments, NULL-terminated; may be NULL. They override all others */
 	/* The same, but those that this bitcoind does not know are left out: see node_has_arg. */
 	const char *const *args_if_known;
-	/* The user to run bitcoind as when we are root: a name or a uid; "root" is allowed. NULL: who called sudo, else
-	 * nobody. When we are not root it has to be NULL or ourselves. */
+	/* The user to run bitcoind as when we are root: a name or a uid; "root" is allowed. NULL: who called sudo,
+	 * else nobody. When we are not root it has to be NULL or ourselves. */
 	const char *user;
 	const char *
 		sudo_uid; /* who called sudo: $SUDO_UID. NULL, or anything but an ordinary user's uid: nobody did */
@@ -42,8 +42,8 @@ struct node_opts {
 	/* In a network of its own, which has only the addresses above; with listen, on ::1 as well. Where the machine
 	 * does not allow that, the node uses the machine's network: see node_network_lack. */
 	bool own_network;
-	/* bitcoind may look for peers by itself; else -connect=0. It finds none unless it is given addresses: it knows
-	 * no seeds. */
+	/* bitcoind may look for peers by itself; else -connect=0. It finds none unless it is given addresses: it
+	 * knows no seeds. */
 	bool finds_peers;
 	bool proxy; /* -proxy names a proxy of ours, node_proxy, through which all routable connections go */
 	bool i2p;   /* -i2psam names a bridge of ours, node_i2p */
@@ -67,10 +67,10 @@ int node_find_bitcoind(const struct node_search *search, char **path, struct dia
  * the step that failed; -ENETDOWN: the machine's loopback device is down. */
 int node_start(struct node **out, const struct node_opts *opts, struct diag *diag);
 
-/* Returns when RPC answers, the warm-up is over and the mempool is loaded. Starts bitcoind again, up to 5 times, if it
- * ended because one of its ports was taken meanwhile: the pid is final only afterwards. -ECHILD: bitcoind ended, and
- * the text has how, and what it wrote last; -EINVAL: the program is a script that runs bitcoind as a child;
- * -EADDRINUSE; -ETIMEDOUT; -EINTR. */
+/* Returns when RPC answers, the warm-up is over and the mempool is loaded. Starts bitcoind again, up to 5 times,
+ * if it ended because one of its ports was taken meanwhile: the pid is final only afterwards. -ECHILD: bitcoind
+ * ended, and the text has how, and what it wrote last; -EINVAL: the program is a script that runs bitcoind as a
+ * child; -EADDRINUSE; -ETIMEDOUT; -EINTR. */
 int node_wait_ready(struct node *node, struct deadline deadline, struct diag *diag);
 
 /* Ends bitcoind by the RPC stop (by SIGTERM where RPC does not answer) and waits for its end. -EIO: it ended with an
@@ -81,13 +81,13 @@ int node_stop(struct node *node, struct deadline deadline, struct diag *diag);
  * next. args replaces that of the options; NULL leaves it. -EBUSY: bitcoind runs. */
 int node_restart(struct node *node, const char *const *args, struct diag *diag);
 
-/* Kills bitcoind, if it runs, and waits for the end. Errors of kill(2); -ETIMEDOUT: it has not ended after some seconds.
- * The text names the process. */
+/* Kills bitcoind, if it runs, and waits for the end. Errors of kill(2); -ETIMEDOUT: it has not ended after some
+ * seconds. The text names the process. */
 int node_kill(struct node *node, struct diag *diag);
 
-/* Kills bitcoind, if it runs, and whatever it started, removes the datadir and frees everything; NULL is fine. An error
- * is reported on standard error too: -EPERM or another: a process does not let itself be killed, and may still run;
- * -ENOTEMPTY or another: the datadir is still there. */
+/* Kills bitcoind, if it runs, and whatever it started, removes the datadir and frees everything; NULL is fine. An
+ * error is reported on standard error too: -EPERM or another: a process does not let itself be killed, and may
+ * still run; -ENOTEMPTY or another: the datadir is still there. */
 int node_free(struct node *node);
 
 /* Sends a signal to bitcoind. -ESRCH: it has ended. */
@@ -117,11 +117,11 @@ struct stand_in *node_i2p(const struct node *node);
 int node_version(const struct node *node);
 const char *node_subversion(const struct node *node);
 
-/* Calls a method. params_fmt makes the JSON text of the params array, "[]" or "[\"%s\", %d]"; strings that may contain
- * a quote or a backslash go through json_quote. *result is the member "result", the caller's to json_free, and NULL on
- * failure; result may be NULL. -EREMOTEIO: bitcoind answered with an error, see node_rpc_code; -ECONNREFUSED,
- * -ECONNRESET, -EACCES (cookie), -ETIMEDOUT, -EINTR, -EMSGSIZE (answer above 256 MiB), -EBADMSG; -ECHILD: bitcoind
- * ended, and the text has how. */
+/* Calls a method. params_fmt makes the JSON text of the params array, "[]" or "[\"%s\", %d]"; strings that may
+ * contain a quote or a backslash go through json_quote. *result is the member "result", the caller's to json_free,
+ * and NULL on failure; result may be NULL. -EREMOTEIO: bitcoind answered with an error, see node_rpc_code;
+ * -ECONNREFUSED, -ECONNRESET, -EACCES (cookie), -ETIMEDOUT, -EINTR, -EMSGSIZE (answer above 256 MiB), -EBADMSG;
+ * -ECHILD: bitcoind ended, and the text has how. */
 int node_call(struct node *node, struct deadline deadline, struct json **result, struct diag *diag,
 	      const char *method, const char *params_fmt, ...) __attribute__((format(printf, 6, 7)));
 /* The same for a loaded wallet, by its name, which may contain any character; "" is the unnamed wallet. */

@@ -1,5 +1,5 @@
-/* What puts traps and semaphores into a process, made and taken out by the keeper: a process that is being killed cannot
- * take them out, and they would stay in the other process for good. */
+/* What puts traps and semaphores into a process, made and taken out by the keeper: a process that is being killed
+ * cannot take them out, and they would stay in the other process for good. */
 #ifndef TPCHECK_PROBE_BPF_LINKS_H
 #define TPCHECK_PROBE_BPF_LINKS_H
 

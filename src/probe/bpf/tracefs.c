@@ -1,17 +1,18 @@
 /* Attaching by uprobe events of tracefs: a line written to uprobe_events defines an event, and a perf event on its
  * number (PERF_TYPE_TRACEPOINT) switches it on for one process and runs our program. This requires CAP_BPF,
- * CAP_PERFMON and the right to open these files, which a group can be given; the uprobe PMU requires CAP_SYS_ADMIN.
+ * CAP_PERFMON and the right to open these files, which a group can be given; the uprobe PMU requires
+ * CAP_SYS_ADMIN.
  *
- *	p:tpcheck_4026531836_1234_77060/e1_7 /proc/1300/exe:0x1f00(0x84c2e)
+ * p:tpcheck_4026531836_1234_77060/e1_7 /proc/1300/exe:0x1f00(0x84c2e)
  *
  * is the 8th point of the first attachment of tpcheck 1234, at 0x1f00 of the file, with its semaphore at 0x84c2e.
  * (libbcc can do this too, but leaves out the semaphore: tracepoints that check theirs stay silent.)
  *
- * What is left behind. The perf event goes with its descriptor, and traps and semaphores go with it. The definition stays
- * until it is removed: by us or our keeper or, if both were killed, by the next tpcheck, which removes the definitions of
- * processes that are gone. The name has the PID, the time when the process started (field 22 of /proc/PID/stat), because
- * PIDs are used again, and the number of the PID namespace, because a PID means nothing in another one. The kernel refuses
- * to remove a definition that is in use. */
+ * What is left behind. The perf event goes with its descriptor, and traps and semaphores go with it. The
+ * definition stays until it is removed: by us or our keeper or, if both were killed, by the next tpcheck, which
+ * removes the definitions of processes that are gone. The name has the PID, the time when the process started
+ * (field 22 of /proc/PID/stat), because PIDs are used again, and the number of the PID namespace, because a PID
+ * means nothing in another one. The kernel refuses to remove a definition that is in use. */
 #include "probe/bpf/tracefs.h"
 
 #include "probe/bpf/sys.h"
