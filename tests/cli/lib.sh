@@ -55,6 +55,15 @@ json() { [ "$(jq -r "$@" 2>&1)" = true ]; }
 # left_nothing DIR: tpcheck left nothing in its TMPDIR.
 left_nothing() { [ -z "$(ls -A "$1")" ] || { ls -A "$1"; false; }; }
 
+# await COMMAND...: waits until the command succeeds, at most 30 s.
+await() {
+	awaited=0
+	until "$@" 2>/dev/null || [ $awaited = 1500 ]; do
+		awaited=$((awaited + 1))
+		sleep 0.02
+	done
+}
+
 finish() {
 	echo "$checks checks, $failures failed"
 	[ "$failures" = 0 ] || exit 1

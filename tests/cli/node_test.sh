@@ -81,14 +81,57 @@ for delay in 0.1 0.4 0.7 1.0; do
 	check "nothing left after an interrupt" left_nothing "$scratch/tmp"
 	check "no bitcoind left" not_alive
 done
+# Whatever signal ends it: batch systems, timers and people send all of these.
+for signal in USR1 USR2 ALRM VTALRM PROF IO XCPU PWR HUP RTMIN; do
+	rm -f "$scratch/interrupted.json"
+	"$tpcheck" run --bitcoind="$bitcoind" --format=json --output="$scratch/interrupted.json" >"$scratch/out" 2>"$scratch/err" &
+	pid=$!
+	await [ -e "$scratch/interrupted.json" ]
+	kill -$signal $pid
+	wait $pid
+	code=$?
+	check "SIG$signal: exit code $code" [ $code = 99 ]
+	check "the report has interrupted" json '.summary.interrupted' "$scratch/interrupted.json"
+	check "nothing left after SIG$signal" left_nothing "$scratch/tmp"
+	check "no bitcoind left" not_alive
+done
+# The keeper removes what a killed one leaves.
+has_datadir() { [ -n "$(find "$scratch/tmp" -maxdepth 1 -name 'tpcheck-node-*' -type d)" ]; }
+is_empty() { [ -z "$(ls -A "$scratch/tmp")" ]; }
 "$tpcheck" run --bitcoind="$bitcoind" >/dev/null 2>&1 &
 pid=$!
-sleep 0.6
+await has_datadir
 kill -KILL $pid
 wait $pid 2>/dev/null
-for i in 1 2 3 4 5 6 7 8 9 10; do alive && sleep 0.2; done
+await not_alive
 check "no bitcoind outlives a killed tpcheck" not_alive
-rm -rf "$scratch/tmp"/tpcheck-*
+await is_empty
+check "nothing left by a killed tpcheck" left_nothing "$scratch/tmp"
+# If the keeper was killed too, the next run does it, and leaves alone what belongs to one that runs.
+"$tpcheck" run --bitcoind="$bitcoind" >/dev/null 2>&1 &
+pid=$!
+await has_datadir
+keeper=$(pgrep -P $pid -x usdt-keeper)
+check "a keeper" [ -n "$keeper" ]
+kill -KILL $keeper $pid
+wait $pid 2>/dev/null
+await not_alive
+check "the datadir stays" has_datadir
+left=$(find "$scratch/tmp" -maxdepth 1 -name 'tpcheck-node-*' -type d)
+"$tpcheck" trace --bitcoind="$bitcoind" >/dev/null 2>"$scratch/live" &
+live=$!
+await grep -q 'attached to' "$scratch/live"
+check "the next run removes it" [ ! -e "${left%%
+*}" ]
+check "with its lock file" [ ! -e "${left%%
+*}.lock" ]
+run 0 "$tpcheck" run --bitcoind="$bitcoind" validation.block_connected.generate
+check "a running one keeps its datadir" has_datadir
+check "and its bitcoind" alive
+kill -INT $live
+wait $live
+check "exit code of that one" [ $? = 0 ]
+check "nothing left behind" left_nothing "$scratch/tmp"
 
 # Binaries with patched notes.
 LC_ALL=C sed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/' "$bitcoind" >"$scratch/renamed"

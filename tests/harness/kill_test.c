@@ -388,8 +388,8 @@ is_ours(const char *line)
 	return false;
 }
 
-/* Lines of the kernel's log about uprobes that it failed to take out, after the first skipped ones: all, and those of our
- * processes. */
+/* Lines of the kernel's log about uprobes that it failed to take out, after the first skipped ones: all, and those
+ * of our processes. */
 static unsigned
 count_log_lines(unsigned skipped, unsigned *of_ours)
 {

@@ -1,4 +1,5 @@
 /* Starting and ending, with scripts in place of bitcoind. */
+#include "base/folder.h"
 #include "base/xmem.h"
 #include "node/node.h"
 #include "node/program.h"
@@ -6,6 +7,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -319,6 +325,127 @@ test_ignores_sigterm(void **state)
 	free(script);
 }
 
+/* One that puts itself into the background: a session of its own, and no parent that would know it. */
+static void
+test_daemon_is_ended(void **state)
+{
+	struct diag diag;
+	struct node *node;
+	char *script = make_script(
+		"daemon",
+		"#!/bin/sh\nsetsid sh -c 'echo $$ > child.new; mv child.new child; exec sleep 1000' & sleep 1000\n",
+		0755);
+	int child = 0;
+
+	(void)state;
+	assert_int_equal(start(&node, script, &diag), 0);
+	char *name = xasprintf("%s/child", node_datadir(node));
+	struct deadline deadline = deadline_in_ms(10000);
+	while (access(name, F_OK) && !deadline_has_passed(deadline))
+		clock_pause_ms(1, deadline);
+	FILE *file = fopen(name, "r");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &child), 1);
+	fclose(file);
+	assert_int_equal(getsid(child), child);
+	assert_int_equal(node_free(node), 0);
+	assert_true(kill(child, 0) || is_zombie(child));
+	assert_int_equal(cnt_of_datadirs(work), 0);
+	free(name);
+	free(script);
+}
+
+static void
+test_datadir_that_stays(void **state)
+{
+	char *script = make_script("sleeps", "#!/bin/sh\nexec sleep 1000\n", 0755);
+	struct diag diag;
+	struct node *node;
+
+	(void)state;
+	assert_int_equal(start(&node, script, &diag), 0);
+	char *datadir = xstrdup(node_datadir(node)), *busy = xasprintf("%s/busy", datadir);
+	assert_int_equal(mkdir(busy, 0700), 0);
+	if (mount("none", busy, "tmpfs", 0, NULL)) {
+		node_free(node);
+		skip();
+	}
+	int err = node_free(node);
+	umount(busy);
+	assert_int_equal(err, -ENOTEMPTY);
+	assert_int_equal(access(datadir, F_OK), 0);
+	assert_int_equal(folder_sweep(work, "tpcheck-node-", &diag), 1);
+	assert_int_equal(cnt_of_datadirs(work), 0);
+	free(busy);
+	free(datadir);
+	free(script);
+}
+
+/* From now on no process can be sent a signal. */
+static void
+refuse_kill(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kill, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		_exit(77);
+}
+
+static _Noreturn void
+free_without_kill(const char *script, int error_fd)
+{
+	struct diag diag;
+	struct node *node;
+	char text[64], printed[4096] = "";
+
+	if (start(&node, script, &diag) || dup2(error_fd, 2) < 0)
+		_exit(1);
+	pid_t pid = node_pid(node);
+	uint64_t start_ns = clock_now_ns();
+	refuse_kill();
+	int err = node_free(node);
+	if (pread(2, printed, sizeof(printed) - 1, 0) < 0)
+		_exit(2);
+	snprintf(text, sizeof(text), "failed to end process %d: Operation not permitted", (int)pid);
+	if (err != -EPERM || !strstr(printed, text))
+		_exit(3);
+	_exit(clock_now_ns() - start_ns < UINT64_C(20000000000) ? 0 : 4);
+}
+
+/* By a security module, for example. */
+static void
+test_gives_up_when_kill_is_refused(void **state)
+{
+	char *script = make_script("sleeps", "#!/bin/sh\nexec sleep 1000\n", 0755);
+	int status, error_fd = open(work, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	struct diag diag;
+
+	(void)state;
+	assert_true(error_fd >= 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		free_without_kill(script, error_fd); /* its end is that of its node */
+	waitpid(pid, &status, 0);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+	/* The node has ended now, or will within moments. */
+	struct deadline deadline = deadline_in_ms(10000);
+	while (cnt_of_datadirs(work) && !deadline_has_passed(deadline))
+		folder_sweep(work, "tpcheck-node-", &diag);
+	assert_int_equal(cnt_of_datadirs(work), 0);
+	close(error_fd);
+	free(script);
+}
+
 /* What the process inherits from us and what it does not. */
 static void
 test_surroundings(void **state)
@@ -613,12 +740,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_find),         cmocka_unit_test(test_cannot_start),
-		cmocka_unit_test(test_exits),        cmocka_unit_test(test_never_answers),
-		cmocka_unit_test(test_surroundings), cmocka_unit_test(test_no_way_to_program),
-		cmocka_unit_test(test_users),        cmocka_unit_test(test_links),
-		cmocka_unit_test(test_parent_dir),   cmocka_unit_test(test_program_home),
-		cmocka_unit_test(test_ends_with_us), cmocka_unit_test(test_ignores_sigterm),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_cannot_start),
+		cmocka_unit_test(test_exits),
+		cmocka_unit_test(test_never_answers),
+		cmocka_unit_test(test_surroundings),
+		cmocka_unit_test(test_no_way_to_program),
+		cmocka_unit_test(test_users),
+		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_parent_dir),
+		cmocka_unit_test(test_program_home),
+		cmocka_unit_test(test_ends_with_us),
+		cmocka_unit_test(test_ignores_sigterm),
+		cmocka_unit_test(test_daemon_is_ended),
+		cmocka_unit_test(test_datadir_that_stays),
+		cmocka_unit_test(test_gives_up_when_kill_is_refused),
 	};
 	const char *tmp = getenv("TMPDIR");
 	char *made = xasprintf("%s/tpcheck-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
