@@ -1,0 +1,63 @@
+#!/bin/sh
+# Events of tracefs that a tpcheck left, when it and its keeper were killed, are removed by the next one, whatever way to
+# attach that uses. Those of a tpcheck that runs, and those of others, stay.
+#	sweep_test.sh <tpcheck>
+events=/sys/kernel/tracing/uprobe_events
+if [ -z "${SWEEP_INSIDE:-}" ]; then
+	SWEEP_INSIDE=yes
+	export SWEEP_INSIDE
+	# shellcheck disable=SC2016 # for the inner shell
+	exec unshare --mount sh -c '[ -e '$events' ] || mount -t tracefs tracefs /sys/kernel/tracing || { echo "SKIP: tracefs cannot be mounted"; exit 77; }; exec "$@"' sh "$0" "$@"
+fi
+. "$(dirname "$0")/lib.sh"
+unset BITCOIND
+if ! "$tpcheck" selftest --attach=tracefs >"$scratch/out" 2>&1; then
+	echo "SKIP: $(grep -m 1 SKIP "$scratch/out")"
+	exit 77
+fi
+# A copy: the kernel may keep traps in the file of a process whose keeper was killed.
+cp "$(dirname "$tpcheck")/tpcheck-full" "$scratch/specimen"
+mkdir "$scratch/tmp"
+TMPDIR=$scratch/tmp
+export TMPDIR
+
+# start NAME: a specimen, and a tpcheck that traces it; sets specimen and tracer.
+start() {
+	mkfifo "$scratch/$1.in"
+	"$scratch/specimen" __specimen <"$scratch/$1.in" >/dev/null &
+	specimen=$!
+	# Opened for both: no reader is waited for. It stays open until the test ends.
+	eval "exec $2<>'$scratch/$1.in'"
+	await test "/proc/$specimen/exe" -ef "$scratch/specimen"
+	"$tpcheck" trace --pid=$specimen --attach=tracefs >/dev/null 2>"$scratch/$1.err" &
+	tracer=$!
+	await grep -q 'attached to' "$scratch/$1.err"
+}
+has_events() { grep -q "/proc/$1/exe" $events; }
+start dead 3
+dead=$specimen
+check "events while it runs" has_events $dead
+keeper=$(pgrep -P $tracer -x usdt-keeper)
+check "a keeper" [ -n "$keeper" ]
+kill -KILL "$keeper" $tracer
+wait $tracer 2>/dev/null
+check "its events stay" has_events $dead
+start live 4
+live=$specimen
+# One that only looks like ours, and one of a PID that another process has got meanwhile.
+namespace=$(stat -Lc %i /proc/self/ns/pid)
+echo "p:tpcheck_mine/e0_0 $scratch/specimen:0x1000" >>$events
+echo "p:tpcheck_${namespace}_$$_1/e0_0 $scratch/specimen:0x1000" >>$events
+run 0 "$tpcheck" selftest --attach=multi
+check "the events of the dead one are removed" sh -c "! grep -q '/proc/$dead/exe' $events"
+check "also if its PID was reused" sh -c "! grep -q 'tpcheck_${namespace}_$$_1/' $events"
+check "those of one that runs stay" has_events $live
+check "and what only looks like ours" grep -q 'tpcheck_mine' $events
+echo "-:tpcheck_mine/e0_0" >>$events
+kill -INT $tracer
+wait $tracer
+check "exit code of the one that runs" [ $? = 0 ]
+check "its events are removed" sh -c "! grep -q '/proc/$live/exe' $events"
+check "nothing left behind" left_nothing "$scratch/tmp"
+kill $dead $live
+finish
