@@ -9,6 +9,7 @@ if [ -z "${SWEEP_INSIDE:-}" ]; then
 	# shellcheck disable=SC2016 # for the inner shell
 	exec unshare --mount sh -c '[ -e '$events' ] || mount -t tracefs tracefs /sys/kernel/tracing || { echo "SKIP: tracefs cannot be mounted"; exit 77; }; exec "$@"' sh "$0" "$@"
 fi
+# shellcheck disable=SC1091,SC2154
 . "$(dirname "$0")/lib.sh"
 unset BITCOIND
 if ! "$tpcheck" selftest --attach=tracefs >"$scratch/out" 2>&1; then
@@ -37,13 +38,16 @@ has_events() { grep -q "/proc/$1/exe" $events; }
 start dead 3
 dead=$specimen
 check "events while it runs" has_events $dead
-keeper=$(pgrep -P $tracer -x usdt-keeper)
-check "a keeper" [ -n "$keeper" ]
-kill -KILL "$keeper" $tracer
-wait $tracer 2>/dev/null
-check "its events stay" has_events $dead
+killed=$tracer
 start live 4
 live=$specimen
+keeper=$(pgrep -P $killed -x usdt-keeper)
+check "a keeper" [ -n "$keeper" ]
+kill -KILL "$keeper" $killed
+wait $killed 2>/dev/null
+# The kernel takes a while to close what the keeper held, and refuses to remove an event until then.
+await sh -c "! [ -e /proc/$keeper ] || grep -q '^State:.Z' /proc/$keeper/status"
+check "its events stay" has_events $dead
 # One that only looks like ours, and one of a PID that another process has got meanwhile.
 namespace=$(stat -Lc %i /proc/self/ns/pid)
 echo "p:tpcheck_mine/e0_0 $scratch/specimen:0x1000" >>$events
