@@ -320,6 +320,16 @@ make_named(struct state *state)
 	return err;
 }
 
+/* diag_fail has the remedy where a limit is in the way. */
+static const char *
+remedy_for(int err)
+{
+	if (err == -EMFILE || err == -EFBIG)
+		return "";
+	return err == -ENOSPC || err == -EDQUOT ? "; make room there, or set TMPDIR to another directory"
+						: "; set TMPDIR to a directory that can be written to";
+}
+
 static int
 make(void *cookie, const void *request, size_t request_sz, const int *fds, size_t fds_cnt, struct diag *diag)
 {
@@ -335,9 +345,8 @@ make(void *cookie, const void *request, size_t request_sz, const int *fds, size_
 		choose_name(state, args);
 		err = make_named(state);
 	}
-	return err ? diag_fail(diag, err,
-			       "failed to make a folder in '%s': %s; set TMPDIR to choose another place",
-			       args->parent, strerror(-err))
+	return err ? diag_fail(diag, err, "failed to make a folder in '%s': %s%s", args->parent,
+			       strerror(-err), remedy_for(err))
 		   : 0;
 }
 

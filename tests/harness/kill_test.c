@@ -433,7 +433,7 @@ main(int argc, char **argv)
 		return 2;
 	tpcheck = argv[1];
 	mount_tracefs();
-	if (probe_find_early_obstacle(reason, sizeof(reason))) {
+	if (probe_find_early_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason))) {
 		printf("SKIP: %s\n", reason);
 		return 77;
 	}

@@ -52,16 +52,19 @@ removal_opens_nothing(void **state)
 	struct diag diag;
 	struct rlimit old;
 	struct stat st;
-	char *path;
+	struct keeper *keeper;
+	struct folder tree;
 	char file[4096];
 
 	(void)state;
-	assert_int_equal(kernel_tree_write(&path, folder, &diag), 0);
-	snprintf(file, sizeof(file), "%s/include/linux/types.h", path);
+	assert_int_equal(keeper_start(&keeper, NULL, &diag), 0);
+	assert_int_equal(kernel_tree_write(&tree, keeper, folder, &diag), 0);
+	snprintf(file, sizeof(file), "%s/include/linux/types.h", tree.path);
 	assert_int_equal(stat(file, &st), 0);
 	limit(RLIMIT_NOFILE, 0, &old);
-	kernel_tree_remove(path);
+	kernel_tree_remove(&tree);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	keeper_stop(keeper);
 }
 
 static void
@@ -69,14 +72,14 @@ without_descriptors(void **state)
 {
 	struct diag diag;
 	struct rlimit old;
-	char *path;
+	struct folder tree;
 
 	(void)state;
 	limit(RLIMIT_NOFILE, 0, &old);
-	int err = kernel_tree_write(&path, folder, &diag);
+	int err = kernel_tree_write(&tree, NULL, folder, &diag);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_int_equal(err, -EMFILE);
-	assert_null(path);
+	assert_null(tree.path);
 	assert_non_null(
 		strstr(diag.text,
 		       "Too many open files; at most 0 files may be open here: raise the limit (ulimit -n"));
@@ -87,15 +90,15 @@ files_too_large(void **state)
 {
 	struct diag diag;
 	struct rlimit old;
-	char *path;
+	struct folder tree;
 
 	(void)state;
 	signal(SIGXFSZ, SIG_IGN);
 	limit(RLIMIT_FSIZE, 10, &old);
-	int err = kernel_tree_write(&path, folder, &diag);
+	int err = kernel_tree_write(&tree, NULL, folder, &diag);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_int_equal(err, -EFBIG);
-	assert_null(path);
+	assert_null(tree.path);
 	assert_non_null(
 		strstr(diag.text,
 		       "File too large; a file may have at most 10 bytes here: raise the limit (ulimit -f"));
@@ -105,13 +108,13 @@ static void
 no_folder(void **state)
 {
 	struct diag diag;
-	char *path;
+	struct folder tree;
 
 	(void)state;
-	assert_int_equal(kernel_tree_write(&path, "/nonexistent", &diag), -ENOENT);
-	assert_null(path);
+	assert_int_equal(kernel_tree_write(&tree, NULL, "/nonexistent", &diag), -ENOENT);
+	assert_null(tree.path);
 	assert_non_null(strstr(diag.text, "set TMPDIR to a directory that can be written to"));
-	kernel_tree_remove(NULL);
+	kernel_tree_remove(&tree);
 }
 
 int

@@ -50,14 +50,8 @@ kernel_tree_write(struct folder *folder, struct keeper *keeper, const char *tmpd
 	int err =
 		folder_make(folder, keeper, tmpdir ? tmpdir : "/tmp", "tpcheck-headers-", FOLDER_PLAIN, diag);
 
-	if (err) {
-		struct diag cause = *diag;
-
-		return diag_fail(diag, err, "probe: %s%s", cause.text,
-				 err == -ENOSPC || err == -EDQUOT
-					 ? "; make room there, or set TMPDIR to another directory"
-					 : "; set TMPDIR to a directory that can be written to");
-	}
+	if (err)
+		return diag_prefix(diag, err, "probe");
 	for (const struct embedded_file *file = embedded_files; file->path; file++) {
 		if (strncmp(file->path, prefix, sizeof(prefix) - 1))
 			continue;
