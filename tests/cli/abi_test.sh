@@ -3,7 +3,7 @@
 # bitcoind if there is one.
 . "$(dirname "$0")/lib.sh"
 specimens=$(cd "$(dirname "$0")/../specimens/foreign" && pwd)
-bitcoind=${BITCOIND:-$(command -v bitcoind)}
+copy_bitcoind
 unset BITCOIND
 native=$specimens/x86-64-gcc
 
@@ -145,8 +145,8 @@ chmod 600 "$scratch/renamed"
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	cp "$native" "$scratch/readable"
 	chmod 644 "$scratch/readable"
-	run 0 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs "$scratch/alone" abi "$scratch/readable"
-	run 99 setpriv --reuid=65534 --regid=65534 --clear-groups "$scratch/alone" abi "$scratch/renamed"
+	run 0 setpriv --reuid=$uid --regid=$group --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs "$scratch/alone" abi "$scratch/readable"
+	run 99 setpriv --reuid=$uid --regid=$group --clear-groups "$scratch/alone" abi "$scratch/renamed"
 	check "a file that may not be read" complains 'Permission denied'
 fi
 

@@ -1,13 +1,80 @@
 # Shared by the shell tests. A test script sources this, calls check and run, and ends with finish.
 # shellcheck shell=sh
+
+# Whatever the machine is like, a test starts with few environment variables, in the C locale, and, as root, in a mount
+# namespace in which neither tracefs nor debugfs is mounted. $left names the process and the namespace that it has left.
+if [ "${left%% *}" != $$ ]; then
+	left="$$ $(readlink /proc/self/ns/mnt)"
+	case $0 in
+	*/*) set -- "$0" "$@" ;;
+	*) set -- "./$0" "$@" ;;
+	esac
+	if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
+		set -- unshare --mount --propagation private "$@"
+	fi
+	PATH=$PATH:/usr/sbin:/sbin
+	for name in left PATH HOME USER TERM TMPDIR BITCOIND CI CC CXX LD_LIBRARY_PATH ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
+		eval "[ -z \"\${$name+set}\" ] || set -- \"$name=\$$name\" \"\$@\""
+	done
+	exec env -i LC_ALL=C "$@"
+fi
+if [ "${left#* }" != "$(readlink /proc/self/ns/mnt)" ]; then
+	for path in $(sed -n 's/^[^ ]* \([^ ]*\) \(tracefs\|debugfs\) .*/\1/p' /proc/self/mounts | sort -r); do
+		umount -l "$path"
+	done
+fi
+unset left
+umask 022
+
 tpcheck=$1
 checks=0
 failures=0
-scratch=$(mktemp -d /tmp/tpcheck-clitest-XXXXXX) || exit 99
-chmod 755 "$scratch"
+skipped_part=
+bitcoind=${BITCOIND:-$(command -v bitcoind)}
+
+# make_scratch DIR: makes the test's folder there, if there is room, programs can be run from it, everybody may enter it,
+# and root's tpcheck does not refuse it.
+make_scratch() {
+	[ -d "$1" ] && [ "$(df -Pk "$1" | awk 'NR == 2 { print $4 }')" -ge $needed_kib ] || return
+	scratch=$(mktemp -d "$(cd "$1" && pwd -P)/tpcheck-clitest-XXXXXX" 2>/dev/null) || return
+	chmod 755 "$scratch"
+	printf '#!/bin/sh\n' >"$scratch/program" && chmod 755 "$scratch/program" && "$scratch/program" 2>/dev/null &&
+		rm "$scratch/program" && is_for_everybody "${scratch%/*}" && return
+	rm -rf "$scratch"
+	return 1
+}
+is_for_everybody() {
+	[ "$(id -u)" = 0 ] || return 0
+	case $(stat -c '%u %A' "$1/") in
+	"0 d"????????t) ;;
+	"0 d"????w???? | "0 d"???????w?) return 1 ;;
+	"0 d"????????x) ;;
+	*) return 1 ;;
+	esac
+	[ -z "$1" ] || is_for_everybody "${1%/*}"
+}
+needed_kib=$((200000 + 10 * $(stat -L -c %s "$bitcoind" 2>/dev/null || echo 0) / 1024))
+for folder in "${TMPDIR:-/tmp}" /tmp /var/tmp "$PWD" ''; do
+	if [ -z "$folder" ]; then
+		echo "SKIP: no folder for temporary files with $needed_kib KiB, where everybody can run programs: set TMPDIR"
+		exit 77
+	fi
+	make_scratch "$folder" && break
+done
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 99' HUP INT TERM
-skipped_part=
+
+# A user and a group that nobody else has; users share limits.
+uid=$((700000000 + $$))
+group=$((uid + 1))
+
+# copy_bitcoind: sets bitcoind to a copy. Who traces the copy disturbs nobody who traces the original, and the other way
+# round: the kernel sets traps in files, and all tracers of a file have to agree on its semaphores.
+copy_bitcoind() {
+	[ -x "$bitcoind" ] && [ -f "$bitcoind" ] || return
+	mkdir "$scratch/copy" && cp "$bitcoind" "$scratch/copy/bitcoind" && chmod 755 "$scratch/copy/bitcoind" &&
+		bitcoind=$scratch/copy/bitcoind || exit 99
+}
 
 # skip_part TEXT: a part of the test cannot run here, which makes the whole test a skip.
 skip_part() {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # tpcheck run on a real bitcoind: verdicts, ways to attach, users, interrupts, leftovers, broken binaries.
 . "$(dirname "$0")/lib.sh"
-bitcoind=${BITCOIND:-$(command -v bitcoind)}
+copy_bitcoind
 if [ ! -x "$bitcoind" ]; then
 	echo "SKIP: no bitcoind: set BITCOIND, or put one into PATH"
 	exit 77
@@ -44,7 +44,7 @@ check "the other run passed too" [ $? = 0 ]
 
 # Users.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && grep -q '^ok  *attach: multi' "$scratch/doctor"; then
-	user="setpriv --reuid=65534 --regid=65534 --clear-groups"
+	user="setpriv --reuid=$uid --regid=$group --clear-groups"
 	two=+bpf,+perfmon
 	four=$two,+sys_admin,+net_admin
 	run 0 $user --inh-caps=$two --ambient-caps=$two "$tpcheck" run --bitcoind="$bitcoind"

@@ -7,7 +7,7 @@ mkdir -p "$odd/bin" "$odd/node"
 mkdir -m 1777 "$odd/tmp"
 cp "$tpcheck" "${tpcheck%/*}/tpcheck-full" "$odd/bin/"
 chmod -R a-w "$odd/bin"
-bitcoind=${BITCOIND:-$(command -v bitcoind)}
+copy_bitcoind
 unset BITCOIND
 like_ci() { env -u HOME TMPDIR="$odd/tmp" sh -c 'ulimit -s 512; exec "$@"' like_ci "$@"; }
 

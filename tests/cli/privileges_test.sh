@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 hostile=$2
 sources=$(cd "$(dirname "$0")/../../src" && pwd) || exit 99
-bitcoind=${BITCOIND:-$(command -v bitcoind)}
+copy_bitcoind
 if [ "$(id -u)" != 0 ]; then
 	echo "SKIP: not root; only root can become an ordinary user with chosen capabilities"
 	exit 77
@@ -33,11 +33,9 @@ tpcheck=$prefix/bin/tpcheck
 mkdir -m 1777 "$scratch/tmp"
 TMPDIR=$scratch/tmp
 export TMPDIR
-unset SUDO_UID SUDO_GID BITCOIND
+unset BITCOIND
 cd / || exit 99
 
-uid=12345
-group=23456
 pids=
 was_options=
 # Runs however the test ends.
@@ -45,6 +43,7 @@ clean_up() {
 	# shellcheck disable=SC2086 # several
 	[ -z "$pids" ] || kill $pids
 	[ -z "$was_options" ] || in_tracefs "$was_options" "$was_mode" true
+	umount -l "$scratch/tracefs" 2>/dev/null
 	rm -rf "$scratch"
 }
 trap clean_up EXIT
@@ -113,11 +112,17 @@ in_tracefs() {
 			mount -o "remount,$options" /sys/kernel/tracing &&
 			chmod "$mode" /sys/kernel/tracing/uprobe_events && "$@"' sh "$@"
 }
-if ! was=$(unshare --mount sh -c "mount -t tracefs tracefs '$scratch/tracefs' && stat -c '%g %a' '$scratch/tracefs' '$scratch/tracefs/uprobe_events'" 2>/dev/null); then
+# Others may do the same at this time. The lock is on the file system itself.
+if ! mount -t tracefs tracefs "$scratch/tracefs" 2>/dev/null; then
 	skip_part "tracefs: it cannot be mounted here"
 else
-	set -- $was
+	exec 7<"$scratch/tracefs"
+	flock 7
+	set -- $(stat -c '%g %a' "$scratch/tracefs" "$scratch/tracefs/uprobe_events")
 	was_options=gid=$1,mode=$2 was_mode=$4
+	defined() { sed -n 's/^p:tpcheck_[0-9]*_\([0-9]*\)\/.*/\1/p' "$scratch/tracefs/uprobe_events" | sort -u; }
+	# Those of other programs that run at this time do not count.
+	all_alive() { for pid in $(defined); do [ -d "/proc/$pid" ] || return; done; }
 	while IFS='|' read -r options mode caps code text; do
 		run "$code" in_tracefs "$options" "$mode" "$scratch/as" "$caps" "$tpcheck" selftest --attach=tracefs
 		check "tracefs with $options and $mode, $caps: $text" says "$text"
@@ -134,7 +139,12 @@ END
 		run 0 in_tracefs "gid=$group,mode=750" g+w "$scratch/as" +bpf,+perfmon "$tpcheck" run --bitcoind="$bitcoind" --attach=tracefs 'utxocache.spent.*'
 		check "a bitcoind is checked through tracefs" says '3 passed, 0 failed, 0 skipped, 0 errors'
 	fi
-	check "no event of ours stays defined" in_tracefs "$was_options" "$was_mode" sh -c '! grep -q tpcheck_ /sys/kernel/tracing/uprobe_events'
+	check "no event of ours stays defined" all_alive
+	in_tracefs "$was_options" "$was_mode" true
+	check "tracefs is as it was" [ "$(stat -c '%g %a' "$scratch/tracefs" "$scratch/tracefs/uprobe_events" | tr '\n' ' ')" = "$1 $2 $3 $4 " ]
+	was_options=
+	exec 7<&-
+	umount "$scratch/tracefs"
 fi
 
 # Like a systemd service: an ambient set, a bounding set, no new privileges.
@@ -223,7 +233,7 @@ if [ "$has_multi" = 1 ]; then
 	}
 	start setpriv --reuid=$uid --regid=$uid --groups=$group "$full"
 	own=$!
-	start setpriv --reuid=54321 --regid=54321 --clear-groups "$full"
+	start setpriv --reuid=$group --regid=$group --clear-groups "$full"
 	other=$!
 	start setpriv --reuid=$uid --regid=$uid --groups=$group "$prefix/unreadable"
 	no_dump=$!

@@ -3,7 +3,7 @@
 # bitcoind are skipped without one.
 . "$(dirname "$0")/lib.sh"
 schema=$(cd "$(dirname "$0")/../report" && pwd)/junit.xsd
-bitcoind=${BITCOIND:-$(command -v bitcoind)}
+copy_bitcoind
 unset BITCOIND NO_COLOR
 PATH=$scratch/bin:/usr/bin:/bin
 export PATH

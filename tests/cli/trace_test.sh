@@ -3,7 +3,7 @@
 #	trace_test.sh <tpcheck> <strange specimen>
 . "$(dirname "$0")/lib.sh"
 strange=$2
-bitcoind=${BITCOIND:-$(command -v bitcoind)}
+copy_bitcoind
 unset BITCOIND
 
 # Wrong usage.

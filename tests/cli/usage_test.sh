@@ -126,11 +126,11 @@ fi
 
 # An ordinary user without capabilities: a skip, with what would help.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-	run 77 setpriv --reuid=65534 --regid=65534 --clear-groups "$tpcheck" selftest
+	run 77 setpriv --reuid=$uid --regid=$group --clear-groups "$tpcheck" selftest
 	check "the reason names capabilities" says 'CAP_BPF and CAP_PERFMON'
-	run 77 setpriv --reuid=65534 --regid=65534 --clear-groups "$tpcheck" doctor
+	run 77 setpriv --reuid=$uid --regid=$group --clear-groups "$tpcheck" doctor
 	check "doctor reports the same" says 'tpcheck cannot run here. .*CAP_BPF and CAP_PERFMON'
-	two="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon"
+	two="setpriv --reuid=$uid --regid=$group --clear-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon"
 	if $two "$tpcheck" doctor | grep -q '^ok  *attach: multi'; then
 		run 0 $two "$tpcheck" selftest
 		check "two capabilities are enough for selftest" says '5 passed, 0 failed'

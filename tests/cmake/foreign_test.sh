@@ -7,7 +7,7 @@ cmake=$3
 ctest=$4
 . "$(dirname "$0")/../cli/lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
-bitcoind=${BITCOIND:-$(command -v bitcoind)}
+copy_bitcoind
 unset BITCOIND DESTDIR
 PATH=$scratch/bin:/usr/bin:/bin
 export PATH

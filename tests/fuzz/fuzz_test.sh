@@ -8,7 +8,7 @@ set -eu
 program=$1 kind=$2
 specimens=$(cd "$(dirname "$0")/../specimens/foreign" && pwd)
 dict=$(cd "$(dirname "$0")" && pwd)/notes.dict
-scratch=$(mktemp -d /tmp/tpcheck-fuzz-XXXXXX)
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/tpcheck-fuzz-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/seeds" "$scratch/found"
 cp "$specimens"/*-* "$scratch/seeds"

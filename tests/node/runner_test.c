@@ -4,6 +4,7 @@
 #include "run/runner.h"
 #include "scenario/registry.h"
 #include "scene/blocks.h"
+#include "surroundings.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -97,9 +98,9 @@ static const struct scenario under_test = {
 static char *
 artifacts_dir(void)
 {
-	char *dir = xstrdup("/tmp/tpcheck-test-XXXXXX");
+	char *dir = test_make_dir();
 
-	assert_non_null(mkdtemp(dir));
+	assert_non_null(dir);
 	return dir;
 }
 
@@ -140,6 +141,7 @@ run_until(const struct scenario *const *list, bool details_warn, unsigned timeou
 	struct artifacts *kept = artifacts_new(&(struct artifacts_opts){.dir = *artifacts});
 	struct runner_opts opts = {
 		.bitcoind = bitcoind,
+		.tmpdir = test_tmp(),
 		.scenarios = list,
 		.timeout_ms = timeout_ms,
 		.details_warn = details_warn,
@@ -493,7 +495,15 @@ main(void)
 		printf("SKIP: %s\n", reason);
 		return 77;
 	}
+	char *dir = test_make_dir(), *copy = dir ? test_copy_program(bitcoind, dir) : NULL;
+	if (!copy)
+		return 99;
+	free(bitcoind);
+	bitcoind = copy;
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(bitcoind);
+	rmdir(dir);
+	free(dir);
 	free(bitcoind);
 	return failed;
 }

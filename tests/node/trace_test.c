@@ -7,6 +7,7 @@
 #include "node/p2p.h"
 #include "node/script.h"
 #include "probe/probe.h"
+#include "surroundings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@
 
 enum { PATIENCE_MS = 30000, ARGS_MAX = 16 };
 
-static char *bitcoind, dir[] = "/tmp/tpcheck-test-XXXXXX";
+static char *bitcoind, *dir;
 
 static struct deadline
 soon(void)
@@ -46,7 +47,7 @@ must(int err, const struct diag *diag)
 /* A running trace, whose output goes to files. */
 struct trace {
 	pid_t pid;
-	char out[64], err[64];
+	char out[PATH_MAX], err[PATH_MAX];
 };
 
 static char *
@@ -171,7 +172,8 @@ text(const struct json *line, const char *arg)
 static struct node *
 start_node(bool listen, const char *const *args)
 {
-	struct node_opts opts = {.bitcoind = bitcoind, .listen = listen, .args = args};
+	struct node_opts opts = {
+		.bitcoind = bitcoind, .listen = listen, .args = args, .parent_dir = test_tmp()};
 	struct node *node;
 	struct diag diag;
 
@@ -369,10 +371,16 @@ main(void)
 		printf("SKIP: %s\n", reason);
 		return 77;
 	}
-	if (!mkdtemp(dir))
+	dir = test_make_dir();
+	char *copy = dir ? test_copy_program(bitcoind, dir) : NULL;
+	if (!copy)
 		return 99;
+	free(bitcoind);
+	bitcoind = copy;
 	int code = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(bitcoind);
 	rmdir(dir);
+	free(dir);
 	free(bitcoind);
 	return code;
 }

@@ -2,10 +2,9 @@
 # Each format is read by a real consumer: TAP by prove, XML by libxml2 with a schema, YAML by libyaml, JSON by jq, and
 # GitHub's commands as by its runner. The sample's reports have texts that try to break them.
 #
-#	consumers_test.sh <sample> <tpcheck>
-sample=$1
-shift
+#	consumers_test.sh <tpcheck> <sample>
 . "$(dirname "$0")/../cli/lib.sh"
+sample=$2
 here=$(cd "$(dirname "$0")" && pwd)
 for command in prove xmllint jq perl; do
 	command -v $command >/dev/null || {

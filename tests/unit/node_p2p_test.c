@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "node/node.h"
 #include "node/p2p.h"
+#include "surroundings.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -409,7 +410,7 @@ test_handshake_begun(void **state)
 static struct node *
 start_ready(void)
 {
-	struct node_opts opts = {.bitcoind = bitcoind, .listen = true};
+	struct node_opts opts = {.bitcoind = bitcoind, .listen = true, .parent_dir = test_tmp()};
 	struct diag diag = {0};
 	struct node *node;
 

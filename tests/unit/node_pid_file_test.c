@@ -1,6 +1,8 @@
 /* From PID files to processes. */
 #include "node/pid_file.h"
 
+#include "surroundings.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,7 +20,7 @@
 
 #include <cmocka.h>
 
-static char dir[] = "/tmp/tpcheck-test-XXXXXX", path[64];
+static char *dir, path[PATH_MAX];
 
 static void
 write_file(const char *text)
@@ -150,11 +152,13 @@ main(void)
 		cmocka_unit_test(test_files_that_never_work),
 	};
 
-	if (!mkdtemp(dir))
+	dir = test_make_dir();
+	if (!dir)
 		return 99;
 	snprintf(path, sizeof(path), "%s/pid", dir);
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(path);
 	rmdir(dir);
+	free(dir);
 	return failed;
 }

@@ -1,10 +1,12 @@
 /* The node layer with a real bitcoind: $BITCOIND or the one in PATH. */
 #include "base/text.h"
+#include "base/xmem.h"
 #include "node/block.h"
 #include "node/chain.h"
 #include "node/node.h"
 #include "node/script.h"
 #include "node/tx.h"
+#include "surroundings.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -40,10 +42,12 @@ soon(void)
 static struct node *
 start_ready(const struct node_opts *opts)
 {
+	struct node_opts here = *opts;
 	struct diag diag = {0};
 	struct node *node;
 
-	check(node_start(&node, opts, &diag), diag);
+	here.parent_dir = test_tmp();
+	check(node_start(&node, &here, &diag), diag);
 	check(node_wait_ready(node, soon(), &diag), diag);
 	return node;
 }
@@ -547,6 +551,7 @@ test_bad_argument(void **state)
 	(void)state;
 	check(node_start(&node,
 			 &(struct node_opts){.bitcoind = bitcoind,
+					     .parent_dir = test_tmp(),
 					     .args = (const char *const[]){"-nosuchoption=1", NULL}},
 			 &diag),
 	      diag);
@@ -598,7 +603,9 @@ test_port_taken(void **state)
 	(void)state;
 	snprintf(arg, sizeof(arg), "-rpcport=%u", node_rpc_port(holder));
 	check(node_start(&node,
-			 &(struct node_opts){.bitcoind = bitcoind, .args = (const char *const[]){arg, NULL}},
+			 &(struct node_opts){.bitcoind = bitcoind,
+					     .parent_dir = test_tmp(),
+					     .args = (const char *const[]){arg, NULL}},
 			 &diag),
 	      diag);
 	pid_t first = node_pid(node);
@@ -617,7 +624,7 @@ test_port_taken(void **state)
 static char *
 make_script(const char *text)
 {
-	char *path = strdup("/tmp/tpcheck-test-XXXXXX");
+	char *path = xasprintf("%s/tpcheck-test-XXXXXX", test_tmp());
 	int fd = mkstemp(path);
 
 	assert_true(fd >= 0);
@@ -647,7 +654,10 @@ test_second_start(void **state)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		char *script = make_script(texts[i]);
 
-		check(node_start(&node, &(struct node_opts){.bitcoind = script, .listen = true}, &diag),
+		check(node_start(&node,
+				 &(struct node_opts){
+					 .bitcoind = script, .parent_dir = test_tmp(), .listen = true},
+				 &diag),
 		      diag);
 		pid_t first = node_pid(node);
 		uint16_t port = node_p2p_port(node);
@@ -672,7 +682,8 @@ test_wrapped(void **state)
 	int pid = 0;
 
 	(void)state;
-	check(node_start(&node, &(struct node_opts){.bitcoind = script}, &diag), diag);
+	check(node_start(&node, &(struct node_opts){.bitcoind = script, .parent_dir = test_tmp()}, &diag),
+	      diag);
 	assert_int_equal(node_wait_ready(node, soon(), &diag), -EINVAL);
 	assert_non_null(strstr(diag.text, "has to exec bitcoind"));
 	snprintf(path, sizeof(path), "%s/regtest/bitcoind.pid", node_datadir(node));

@@ -3,6 +3,7 @@
 #include "base/xmem.h"
 #include "node/node.h"
 #include "node/program.h"
+#include "surroundings.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -756,10 +757,9 @@ main(void)
 		cmocka_unit_test(test_datadir_that_stays),
 		cmocka_unit_test(test_gives_up_when_kill_is_refused),
 	};
-	const char *tmp = getenv("TMPDIR");
-	char *made = xasprintf("%s/tpcheck-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	char *made = test_make_dir();
 
-	if (!mkdtemp(made) || chmod(made, 0755))
+	if (!made)
 		return 1;
 	work = realpath(made, NULL);
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

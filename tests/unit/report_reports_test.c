@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "report/live.h"
 #include "report/reports.h"
+#include "surroundings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,12 +19,12 @@
 
 #include <cmocka.h>
 
-static char folder[] = "/tmp/tpcheck-reports-XXXXXX";
+static char *folder;
 
 static const char *
 path_of(const char *name)
 {
-	static char paths[4][64];
+	static char paths[4][PATH_MAX];
 	static unsigned next;
 	char *path = paths[next++ % 4];
 
@@ -353,7 +354,8 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
+	folder = test_make_dir();
+	return folder ? 0 : -1;
 }
 
 static int
@@ -366,7 +368,10 @@ clean_up(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		unlink(path_of(names[i]));
 	/* Nothing else is in it. */
-	return rmdir(folder);
+	int err = rmdir(folder);
+
+	free(folder);
+	return err;
 }
 
 int

@@ -1,0 +1,85 @@
+/* Where tests may write, and what they may trace. */
+#ifndef TPCHECK_TESTS_SURROUNDINGS_H
+#define TPCHECK_TESTS_SURROUNDINGS_H
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Whether everybody may enter the folder: root starts bitcoind as another user. */
+static inline bool
+test_is_for_everybody(const char *dir)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (!realpath(dir, path))
+		return false;
+	for (char *end = path + strlen(path); end; end = strrchr(path, '/')) {
+		*end = '\0';
+		if (stat(*path ? path : "/", &st) || !(st.st_mode & S_IXOTH))
+			return false;
+	}
+	return true;
+}
+
+/* $TMPDIR, if it is good for all; else /tmp. */
+static inline const char *
+test_tmp(void)
+{
+	const char *dir = getenv("TMPDIR");
+
+	return dir && *dir == '/' && (geteuid() != 0 || test_is_for_everybody(dir)) ? dir : "/tmp";
+}
+
+/* Makes a folder there that everybody may enter; the caller removes it and frees the name. NULL if it cannot. */
+static inline char *
+test_make_dir(void)
+{
+	const char *parent = test_tmp();
+	size_t size = strlen(parent) + sizeof("/tpcheck-test-XXXXXX");
+	char *dir = malloc(size);
+
+	if (!dir)
+		return NULL;
+	snprintf(dir, size, "%s/tpcheck-test-XXXXXX", parent);
+	if (mkdtemp(dir) && !chmod(dir, 0755))
+		return dir;
+	free(dir);
+	return NULL;
+}
+
+/* Copies the program into the folder; the caller removes the copy and frees its name. NULL if it cannot. Whoever traces
+ * the copy disturbs nobody who traces the original, and the other way round. */
+static inline char *
+test_copy_program(const char *program, const char *dir)
+{
+	const char *name = strrchr(program, '/');
+	size_t size = strlen(dir) + strlen(name) + 1;
+	char *copy = malloc(size);
+
+	if (!copy)
+		return NULL;
+	snprintf(copy, size, "%s%s", dir, name);
+	int from = open(program, O_RDONLY | O_CLOEXEC);
+	int to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+	ssize_t n = from < 0 || to < 0 ? -1 : 1;
+	while (n > 0)
+		n = sendfile(to, from, NULL, 1 << 20);
+	if (from >= 0)
+		close(from);
+	if (to >= 0 && (fchmod(to, 0755) || close(to)))
+		n = -1;
+	if (!n)
+		return copy;
+	free(copy);
+	return NULL;
+}
+
+#endif
