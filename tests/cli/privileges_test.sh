@@ -343,7 +343,7 @@ for command in list "abi $full"; do
 	# shellcheck disable=SC2016,SC2086
 	sh -c 'echo $$ >"$0"; head -c 65536 /dev/zero; exec "$@"' "$scratch/pid" "$tpcheck" $command | {
 		tries=0
-		until grep -q '^CapEff:.*0000000000000004$' "/proc/$(cat "$scratch/pid")/status" 2>/dev/null; do
+		until grep -q '^CapEff:.*0000000000000004$' "/proc/$(cat "$scratch/pid" 2>/dev/null)/status" 2>/dev/null; do
 			tries=$((tries + 1))
 			[ $tries -lt 200 ] || exit 1
 			sleep 0.05

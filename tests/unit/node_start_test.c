@@ -624,6 +624,131 @@ test_links(void **state)
 	free(script);
 }
 
+/* A script that makes these things in its datadir, and ends; the node is freed by the caller. */
+static struct node *
+start_and_end(const char *parent, const char *commands)
+{
+	char *text = xasprintf("#!/bin/sh\nset -e\nmkdir regtest\n%s\nexit 7\n", commands);
+	char *script = make_script("makes", text, 0755);
+	struct node_opts opts = {.bitcoind = script, .parent_dir = parent};
+	struct diag diag;
+	struct node *node;
+
+	assert_int_equal(node_start(&node, &opts, &diag), 0);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_says(&diag, "exited with status 7");
+	assert_null(strstr(diag.text, "precious"));
+	free(text);
+	free(script);
+	return node;
+}
+
+static void
+assert_content(const char *path, const char *want)
+{
+	char text[64] = "";
+	FILE *file = fopen(path, "r");
+
+	assert_non_null(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	assert_string_equal(text, want);
+}
+
+/* Whatever bitcoind puts in the place of its files, no other file is read or written: no target of a link to it or to
+ * its folder, no file with another name elsewhere; and a FIFO does not block. */
+static void
+test_only_its_own_files(void **state)
+{
+	char *dir = in_work("theirs"), *precious, *commands;
+	static const char *const makes[] = {
+		"ln -s '%s' regtest/debug.log; ln -s '%s' words",
+		"ln '%s' regtest/debug.log; ln '%s' words",
+		"rmdir regtest; ln -s \"$(dirname '%s')\" regtest; mkfifo words; : '%s'",
+		"mkfifo regtest/debug.log; mkdir words; : '%s' '%s'",
+	};
+	static const int log_errs[] = {-ELOOP, -EINVAL, -ENOTDIR, -EINVAL};
+	static const int word_errs[] = {-ELOOP, -EINVAL, -EINVAL, -EISDIR};
+
+	(void)state;
+	assert_int_equal(mkdir(dir, 0755), 0);
+	precious = make_script("theirs/debug.log", "precious", 0666);
+	for (size_t i = 0; i < sizeof(makes) / sizeof(makes[0]); i++) {
+		struct node *node;
+		struct diag diag;
+		struct buf log;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		commands = xasprintf(makes[i], precious, precious);
+#pragma GCC diagnostic pop
+		node = start_and_end(work, commands);
+		buf_init(&log, 100);
+		assert_int_equal(node_log_read(node, 0, &log, &diag), log_errs[i]);
+		assert_int_equal(log.len, 0);
+		assert_int_equal(node_log_mark(node), 0);
+		assert_int_equal(node_write_file(node, "words", "others", 6, &diag), word_errs[i]);
+		node_free(node);
+		assert_content(precious, "precious");
+		assert_int_equal(cnt_of_datadirs(work), 0);
+		free(commands);
+	}
+	free(dir);
+	free(precious);
+}
+
+static bool
+is_in(const char *dir, const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	struct stat st;
+	bool found = !lstat(path, &st);
+
+	free(path);
+	return found;
+}
+
+/* bitcoind's user may rename the datadir, and put something else in its place: what is there then stays. */
+static void
+test_another_in_its_place(void **state)
+{
+	static const char *const places[] = {
+		"ln -s ../theirs2 \"$here\"", /* a link to a folder with content */
+		"mkdir \"$here\"; : >\"$here/kept\"",
+		": >\"$here\"",
+	};
+	char *parent = in_work("parent"), *theirs = in_work("theirs2"), *kept;
+
+	(void)state;
+	assert_int_equal(mkdir(parent, 01777), 0);
+	assert_int_equal(chmod(parent, 01777), 0);
+	assert_int_equal(mkdir(theirs, 0777), 0);
+	assert_int_equal(chmod(theirs, 0777), 0);
+	kept = make_script("theirs2/kept", "precious", 0666);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		char *commands =
+			xasprintf("here=$PWD; : >mine; mkdir -p a/b; mv \"$here\" ../moved\n%s", places[i]);
+		struct node *node = start_and_end(parent, commands);
+		char *datadir = xstrdup(node_datadir(node)), *moved = in_work("parent/moved");
+		struct stat st;
+
+		node_free(node);
+		assert_content(kept, "precious");
+		assert_int_equal(lstat(datadir, &st), 0);
+		if (S_ISDIR(st.st_mode))
+			assert_true(is_in(datadir, "kept"));
+		char *clear = xasprintf("rm -r '%s' '%s'", datadir, moved);
+		assert_int_equal(system(clear), 0);
+		free(clear);
+		free(datadir);
+		free(moved);
+		free(commands);
+	}
+	free(parent);
+	free(theirs);
+	free(kept);
+}
+
 /* The datadir is made where the options say, whatever TMPDIR is. */
 static void
 test_parent_dir(void **state)
@@ -749,6 +874,8 @@ main(void)
 		cmocka_unit_test(test_no_way_to_program),
 		cmocka_unit_test(test_users),
 		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_only_its_own_files),
+		cmocka_unit_test(test_another_in_its_place),
 		cmocka_unit_test(test_parent_dir),
 		cmocka_unit_test(test_program_home),
 		cmocka_unit_test(test_ends_with_us),
