@@ -123,7 +123,7 @@ environment_check_tmpdir(struct diag *diag)
 	if (geteuid() != 0 || privileges_are_confined())
 		return 0;
 	/* Whoever uses a folder that does not exist reports that. */
-	char *path = realpath(given, NULL);
+	char *path = realpath(given, NULL), *resolved = path ? xstrdup(path) : NULL;
 	char *end = path ? path + strlen(path) : NULL;
 	while (path && !err && end) {
 		struct stat st;
@@ -137,6 +137,10 @@ environment_check_tmpdir(struct diag *diag)
 				given, folder, (unsigned)st.st_uid, (unsigned)(st.st_mode & 07777));
 		end = *path ? strrchr(path, '/') : NULL;
 	}
+	/* Others could make a link on the way lead somewhere else after this. */
+	if (!err && resolved)
+		setenv("TMPDIR", resolved, 1);
+	free(resolved);
 	free(path);
 	return err;
 }

@@ -25,7 +25,7 @@ struct environment environment_read(void);
 void environment_fill_probe_opts(struct probe_opts *opts);
 
 /* Checks, as root, that the temporary folder is safe. -EPERM if others than root could change or replace our files
- * there, some of which are compiled into the kernel. */
+ * there, some of which are compiled into the kernel. From then on the folder is used by a name without links. */
 int environment_check_tmpdir(struct diag *diag);
 
 /* $TMPDIR, else /tmp. */

@@ -1,4 +1,6 @@
-/* In place of bitcoind: does what its own name says. torture.pl compiles it, and gives it the notes of a bitcoind. */
+/* In place of bitcoind: does what its own name says. The specimen, which is linked to it, has all tracepoints. */
+#include "run/specimen.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -77,6 +79,8 @@ main(int argc, char **argv)
 	const char *name = strrchr(argv[0], '/');
 
 	name = name ? name + 1 : argv[0];
+	if (argc == 2 && !strcmp(argv[1], "__specimen"))
+		return specimen_main();
 	for (int i = 1; i < argc; i++) {
 		if (!strncmp(argv[i], "-datadir=", 9))
 			datadir = argv[i] + 9;
