@@ -131,6 +131,17 @@ await() {
 	done
 }
 
+# can COMMAND...: whether it can be done here; the reason, if it cannot, goes to $scratch/out. Only 77 means that it cannot:
+# everything else is a failure.
+can() {
+	"$@" >"$scratch/out" 2>"$scratch/err"
+	code=$?
+	check "'$*' ends with 0 or 77, not $code" [ $code = 0 -o $code = 77 ]
+	[ $code = 0 ]
+}
+can_trace() { can "$tpcheck" selftest; }
+can_check_bitcoind() { [ -x "$bitcoind" ] && can env BITCOIND="$bitcoind" "$tpcheck" doctor; }
+
 finish() {
 	echo "$checks checks, $failures failed"
 	[ "$failures" = 0 ] || exit 1

@@ -59,9 +59,9 @@ as() {
 	fi
 }
 
-if ! "$tpcheck" selftest >"$scratch/out" 2>&1; then
-	echo "SKIP: not even root can trace here: $("$tpcheck" doctor | tail -n 1)"
-	exit 77
+if ! can_trace; then
+	skip_part "not even root can trace here: $("$tpcheck" doctor | tail -n 1)"
+	finish
 fi
 has_multi=$("$tpcheck" doctor | grep -c '^ok  *attach: multi')
 has_perf=$("$tpcheck" doctor | grep -c '^ok  *attach: perf')

@@ -55,7 +55,7 @@ check "the file that standard output is" complains "(text and json) to $scratch/
 check "the old report is unchanged" [ "$(cat "$scratch/old")" = precious ]
 check "no new report is left" [ ! -e "$scratch/new" ]
 
-if "$tpcheck" selftest >/dev/null 2>&1; then
+if can_trace; then
 	# All formats at once. Without a bitcoind nothing is checked, and every report shows that.
 	run 77 "$tpcheck" run --report json="$scratch/all.json" --report tap13="$scratch/all.tap13" --report tap="$scratch/all.tap" \
 		--report junit="$scratch/all.xml" --report github="$scratch/all.log" --report text="$scratch/all.txt"
@@ -142,7 +142,7 @@ else
 	skip_part "the parts that trace: $("$tpcheck" doctor | tail -n 1)"
 fi
 
-if [ -x "$bitcoind" ] && BITCOIND=$bitcoind "$tpcheck" doctor >/dev/null; then
+if can_check_bitcoind; then
 	reports() {
 		"$@" --report json="$scratch/run.json" --report tap13="$scratch/run.tap13" --report junit="$scratch/run.xml" \
 			--report github="$scratch/run.log"

@@ -7,9 +7,9 @@ if [ "$(id -u)" != 0 ]; then
 	echo "SKIP: not root"
 	exit 77
 fi
-if ! "$tpcheck" selftest >"$scratch/out" 2>&1; then
-	echo "SKIP: $(grep -m 1 SKIP "$scratch/out")"
-	exit 77
+if ! can_trace; then
+	skip_part "root cannot trace here: $("$tpcheck" doctor | tail -n 1)"
+	finish
 fi
 
 # make PATH OWNER:GROUP MODE

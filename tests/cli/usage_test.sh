@@ -97,7 +97,7 @@ check "JSON of that is valid" json '.summary.errors > 0 and .scenarios[0].outcom
 run 77 "$tpcheck" doctor
 check "doctor finds no bitcoind" says '^FAIL  bitcoind'
 mkdir "$scratch/tmp"
-if "$tpcheck" selftest >/dev/null 2>&1; then
+if can_trace; then
 	run 77 env TMPDIR="$scratch/tmp" "$tpcheck" run
 	check "it says that no bitcoind is checked" says 'No bitcoind is checked'
 	check "and why" says 'set BITCOIND'

@@ -67,7 +67,7 @@ run 0 "$ctest" --test-dir "$scratch/none" -L tpcheck
 cnt=$("$tpcheck" run --list 'utxocache.spent.*' | wc -l)
 check "all are skipped" [ "$(grep -c '\*\*\*Skipped' "$scratch/out")" = "$cnt" ]
 
-if [ -x "$bitcoind" ] && BITCOIND=$bitcoind "$tpcheck" doctor >/dev/null; then
+if can_check_bitcoind; then
 	run 0 configure good "-DMORE=PATTERN;utxocache.spent.*" -DJUDGED="$bitcoind" -DAS_TARGET=ON
 	run 0 "$ctest" --test-dir "$scratch/good" -L utxocache -j 4
 	check "a bitcoind named by a target: all pass" [ "$(grep -c ' Passed ' "$scratch/out")" = "$cnt" ]
