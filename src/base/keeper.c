@@ -159,11 +159,6 @@ close_all_but(int kept)
 {
 	struct rlimit limit;
 
-	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	for (int fd = 0; fd < 3; fd++)
-		if (null_fd < 0 || dup2(null_fd, fd) < 0)
-			close(fd);
 #ifdef SYS_close_range
 	if (!syscall(SYS_close_range, 3u, (unsigned)kept - 1, 0u) || kept == 3)
 		if (!syscall(SYS_close_range, (unsigned)kept + 1, ~0u, 0u))
@@ -200,6 +195,19 @@ spare_from_oom_killer(void)
 	close(fd);
 }
 
+/* Once there is room for another descriptor. */
+static void
+silence_standard_streams(void)
+{
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd < 3; fd++)
+		if (null_fd < 0 || dup2(null_fd, fd) < 0)
+			close(fd);
+	if (null_fd > 2)
+		close(null_fd);
+}
+
 static _Noreturn void
 become_keeper(int fd, const struct keeper_opts *opts)
 {
@@ -209,11 +217,13 @@ become_keeper(int fd, const struct keeper_opts *opts)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
-	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 3)
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		_exit(1);
 	prctl(PR_SET_NAME, KEEPER_NAME);
 	close_all_but(fd);
+	silence_standard_streams();
 	allow_files();
 	/* Another file system must not be kept busy. */
 	if (chdir("/"))

@@ -171,7 +171,7 @@ check "a full disk: the folder" says_once "below '$scratch/small/tpcheck-headers
 check "a full disk: nothing left behind" says_not "^$scratch/small/"
 small=$(echo "$small" | sed 's/size=8k/size=8k,nr_inodes=1/')
 run 99 in_mounts "$small" "$scratch/small" selftest
-check "a disk without room for a folder" says_once "'$scratch/small/tpcheck-headers-.*No space left on device; make room there, or set TMPDIR"
+check "a disk without room for a folder" says_once "failed to make a folder in '$scratch/small': No space left on device; make room there, or set TMPDIR"
 
 [ -x "$bitcoind" ] || not_here "the parts with a bitcoind: there is none; set BITCOIND, or put one into PATH"
 some='utxocache.spent.*'
