@@ -93,6 +93,17 @@ plan_fini(struct plan *plan)
 	*plan = (struct plan){0};
 }
 
+uint64_t
+plan_left_out(const struct plan *plan, enum tracepoint_id subject)
+{
+	uint64_t tracepoints = plan->missing | plan->later;
+
+	for (int id = 0; id < TRACEPOINTS_CNT; id++)
+		if (plan->findings[id].cnt && id != (int)subject)
+			tracepoints |= TP_BIT(id);
+	return tracepoints;
+}
+
 int
 plan_decode(const struct plan *plan, const struct record_list *records, struct event **events,
 	    struct diag *diag)

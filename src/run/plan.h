@@ -21,6 +21,10 @@ struct plan {
 void plan_make(struct plan *plan, const struct notes *notes, unsigned release, uint64_t tracepoints);
 void plan_fini(struct plan *plan);
 
+/* What a scenario about subject must not compare: tracepoints that the binary or the release lacks, and others whose
+ * notes are wrong. Their own scenarios report that. */
+uint64_t plan_left_out(const struct plan *plan, enum tracepoint_id subject);
+
 /* Decodes records; events (the caller's to free()) borrow the records' bytes. -EBADMSG: a record does not fit the plan.
  */
 int plan_decode(const struct plan *plan, const struct record_list *records, struct event **events,

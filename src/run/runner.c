@@ -21,23 +21,20 @@
 
 #include "base/xmem.h"
 #include "contract/expect.h"
+#include "run/checks.h"
 #include "run/plan.h"
 #include "run/shared_node.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum {
-	COLLECT_MS = 10000,
-	TIMEOUTS_MAX = 3, /* in a row; then the rest is not tried */
-};
+enum { COLLECT_MS = 10000 };
 
 struct runner {
 	const struct runner_opts *opts;
+	const struct machine *machine;
 	struct report_run *run;
 	struct notes *notes;
 	struct plan plan;
@@ -52,9 +49,7 @@ struct runner {
 	/* Why nothing can be run at all; a skip when this machine or binary does not allow it. */
 	char *obstacle;
 	bool obstacle_is_skip, obstacle_is_early; /* early: before anything was run */
-	/* Scenarios of one context that ran out of time, one after the other. */
-	unsigned timeouts;
-	const char *given_up; /* a scenario of the last context that was given up */
+	struct timeouts timeouts;
 };
 
 static bool
@@ -225,74 +220,20 @@ attach(struct runner *runner, struct scene *scene)
 	scene->err = err;
 }
 
-/* How far the wall clock is ahead of the monotonic one. The bounds of durations compare what the node measured by one
- * of them with what was measured by the other. */
-static int64_t
-clock_offset_ns(void)
-{
-	struct timespec wall;
-	int64_t monotonic_ns = (int64_t)clock_now_ns();
-
-	clock_gettime(CLOCK_REALTIME, &wall);
-	return (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec - monotonic_ns;
-}
-
-/* More than reading the two clocks one after the other and the clock's own discipline explain. */
-static bool
-clock_was_set(int64_t before_ns, const struct scene *scene)
-{
-	int64_t moved_ns = clock_offset_ns() - before_ns;
-	int64_t allowed_ns = 20000000 + (int64_t)(scene->act_end_ns - scene->act_start_ns) / 1000;
-
-	return moved_ns > allowed_ns || moved_ns < -allowed_ns;
-}
-
-/* Whether the process has readable memory at that address. */
-static bool
-is_mapped(pid_t pid, uint64_t address)
-{
-	char path[64], line[512];
-	bool mapped = false;
-	uint64_t start, end;
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	FILE *maps = fopen(path, "re");
-	while (maps && !mapped && fgets(line, sizeof(line), maps))
-		mapped = sscanf(line, "%" SCNx64 "-%" SCNx64 " r", &start, &end) == 2 && address >= start &&
-			 address < end;
-	if (maps)
-		fclose(maps);
-	return mapped;
-}
-
-/* A probe cannot wait for a page that is swapped out or on its way to another NUMA node. A pointer to such a page is
- * right although it could not be read: that says nothing about the binary. */
+/* If the machine spoiled what was recorded, there is no verdict. */
 static void
-check_resident(struct scene *scene)
+check_resident(const struct runner *runner, struct scene *scene)
 {
-	for (size_t i = 0; i < scene->events_cnt; i++)
-		for (unsigned n = 0; n < scene->events[i].args_cnt; n++) {
-			const struct value *value = &scene->events[i].args[n];
+	for (size_t i = 0; i < scene->events_cnt && node_is_alive(scene->node); i++) {
+		const struct event *event = &scene->events[i];
+		unsigned n = checks_find_absent_page(runner->machine, node_pid(scene->node), event);
 
-			if (value->state == VALUE_BAD_POINTER && value->error == EFAULT &&
-			    node_is_alive(scene->node) && is_mapped(node_pid(scene->node), value->u))
-				scene_fail(
-					scene, -EFAULT,
-					"argument %u of %s points at memory that was not resident when the probe read it; run it again, with more memory free",
-					n + 1, contract_get(scene->events[i].tracepoint)->full_name);
-		}
-}
-
-/* Companions that the binary lacks, or whose notes are wrong: their own scenarios report that. */
-static uint64_t
-companions_to_leave_out(const struct runner *runner, const struct scenario *scenario)
-{
-	uint64_t tracepoints = runner->plan.missing | runner->plan.later;
-
-	for (int id = 0; id < TRACEPOINTS_CNT; id++)
-		if (runner->plan.findings[id].cnt && id != (int)scenario->subject)
-			tracepoints |= TP_BIT(id);
-	return tracepoints;
+		if (n)
+			scene_fail(
+				scene, -EFAULT,
+				"argument %u of %s points at memory that was not resident when the probe read it; run it again, with more memory free",
+				n, contract_get(event->tracepoint)->full_name);
+	}
 }
 
 /* Afterwards the node has nothing left to do that act caused. */
@@ -304,16 +245,17 @@ fence(struct scene *scene)
 }
 
 static void
-act(const struct scenario *scenario, struct scene *scene)
+act(const struct runner *runner, const struct scenario *scenario, struct scene *scene)
 {
-	int64_t offset_ns = clock_offset_ns();
+	int64_t offset_ns = runner->machine->clock_offset_ns();
 
 	scene->log_mark = node_log_mark(scene->node);
 	scene->act_start_ns = clock_now_ns();
 	scenario->act(scene);
 	fence(scene);
 	scene->act_end_ns = clock_now_ns();
-	if (clock_was_set(offset_ns, scene))
+	if (checks_clock_was_set(offset_ns, runner->machine->clock_offset_ns(),
+				 scene->act_end_ns - scene->act_start_ns))
 		scene_fail(
 			scene, -EAGAIN,
 			"the machine's clock was set meanwhile: durations cannot be checked; run it again");
@@ -341,7 +283,7 @@ static void
 run_steps(struct runner *runner, const struct scenario *scenario, struct scene *scene, struct event **events,
 	  struct findings *findings)
 {
-	uint64_t left_out = companions_to_leave_out(runner, scenario);
+	uint64_t left_out = plan_left_out(&runner->plan, scenario->subject);
 
 	if (scenario->prepare)
 		scenario->prepare(scene);
@@ -350,9 +292,9 @@ run_steps(struct runner *runner, const struct scenario *scenario, struct scene *
 		scene->err = probe_set_arm(runner->set, scenario->tracepoints & ~left_out, &scene->diag);
 	if (scene->err)
 		return;
-	act(scenario, scene);
+	act(runner, scenario, scene);
 	collect(runner, scene, events);
-	check_resident(scene);
+	check_resident(runner, scene);
 	if (!scene->err)
 		scenario->expect(scene);
 	if (scene->err)
@@ -422,25 +364,13 @@ keep_artifacts(struct runner *runner, const struct scenario *scenario, const str
 			       scene->events_cnt, result, runner->set ? probe_set_text(runner->set) : NULL);
 }
 
-static bool
-is_same_context(const char *a, const char *b)
-{
-	return strcspn(a, ".") == strcspn(b, ".") && !strncmp(a, b, strcspn(a, "."));
-}
-
-/* A node that hangs in one context may be well in another; if it hangs in two, that is enough. */
 static void
 count_timeouts(struct runner *runner, const struct scenario *scenario, int err)
 {
-	static const char text[] = "not tried: the scenarios before it ran out of time, one after the other";
-
-	runner->timeouts = err == -ETIMEDOUT ? runner->timeouts + 1 : 0;
-	if (runner->timeouts < TIMEOUTS_MAX)
-		return;
-	if (runner->given_up)
-		set_obstacle(runner, false, text);
-	runner->given_up = scenario->name;
-	runner->timeouts = 0;
+	timeouts_count(&runner->timeouts, scenario->name, err);
+	if (runner->timeouts.all && !runner->obstacle)
+		set_obstacle(runner, false,
+			     "not tried: the scenarios before it ran out of time, one after the other");
 }
 
 /* Fails or skips a scenario that there is no reason to try. */
@@ -450,7 +380,7 @@ check_is_due(struct runner *runner, const struct scenario *scenario, struct scen
 	const struct contract_tracepoint *row = contract_get(scenario->subject);
 	char checked[16], since[16];
 
-	if (runner->given_up && is_same_context(runner->given_up, scenario->name))
+	if (timeouts_rule_out(&runner->timeouts, scenario->name))
 		scene_fail(
 			scene, -ECANCELED,
 			"not tried: the scenarios of this context before it ran out of time, one after the other");
@@ -587,6 +517,7 @@ runner_run(const struct runner_opts *opts, struct report_run *run)
 	size_t cnt = 0;
 
 	*runner = (struct runner){.opts = opts, .run = run};
+	runner->machine = opts->machine ? opts->machine : &machine_real;
 	run->node_path = opts->bitcoind;
 	run->node_subversion = "";
 	while (opts->scenarios[cnt])

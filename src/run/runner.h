@@ -5,6 +5,7 @@
 #include "probe/probe.h"
 #include "report/report.h"
 #include "run/artifacts.h"
+#include "run/checks.h"
 #include "scene/scenario.h"
 
 #include <signal.h>
@@ -17,11 +18,12 @@ struct runner_opts {
 	const char *tmpdir;   /* where the nodes' datadirs are made; NULL or "": /tmp */
 	const struct scenario *const *scenarios; /* in the order in which they run; NULL-terminated */
 	struct probe_opts probe;
-	unsigned timeout_ms;         /* of one scenario, its node's start included */
-	bool details_warn;           /* findings about details do not fail a scenario */
-	struct artifacts *artifacts; /* where to keep what explains a failure */
-	const char *repeat_prefix;   /* "tpcheck run --bitcoind=...", to which a scenario's name is added */
-	unsigned fail_at;            /* for tests: see struct scene */
+	unsigned timeout_ms;           /* of one scenario, its node's start included */
+	bool details_warn;             /* findings about details do not fail a scenario */
+	struct artifacts *artifacts;   /* where to keep what explains a failure */
+	const char *repeat_prefix;     /* "tpcheck run --bitcoind=...", to which a scenario's name is added */
+	unsigned fail_at;              /* for tests: see struct scene */
+	const struct machine *machine; /* for tests; NULL: machine_real */
 	const volatile sig_atomic_t *interrupted;
 	void (*on_begin)(void *cookie, const char *name, size_t number, size_t cnt);
 	void (*on_end)(void *cookie, const struct report_result *result);

@@ -1,0 +1,44 @@
+/* What a machine can spoil in a measurement, and when to stop trying. Pure, except for machine_real. */
+#ifndef TPCHECK_RUN_CHECKS_H
+#define TPCHECK_RUN_CHECKS_H
+
+#include "base/event.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What the checks ask of the machine; tests replace it. */
+struct machine {
+	/* How far the wall clock is ahead of the monotonic one. */
+	int64_t (*clock_offset_ns)(void);
+	/* Whether there is readable memory at that address of the process. */
+	bool (*is_mapped)(pid_t pid, uint64_t address);
+};
+extern const struct machine machine_real;
+
+/* Whether the wall clock was set during that time; from clock_offset_ns before and after it. Bounds of durations
+ * compare what the node measured by the one clock with what was measured by the other. */
+bool checks_clock_was_set(int64_t before_ns, int64_t after_ns, uint64_t duration_ns);
+
+/* The number, from 1, of the first argument that points at memory which exists but was not resident when the probe read
+ * it; 0: none. A probe cannot wait for a page that is swapped out or on its way to another NUMA node. Such a pointer is
+ * right although it could not be read: that says nothing about the binary. */
+unsigned checks_find_absent_page(const struct machine *machine, pid_t pid, const struct event *event);
+
+/* Scenarios that run out of time, one after the other. A node that hangs in one context may be well in another; if it
+ * hangs in two, that is enough. */
+struct timeouts {
+	unsigned in_a_row;
+	const char *context; /* the last that was given up, as a scenario's name begins; NULL: none */
+	bool all;            /* nothing is tried any more */
+};
+enum { TIMEOUTS_MAX = 3 };
+
+/* Counts the end of a scenario; err is -ETIMEDOUT if it ran out of time. name is borrowed. */
+void timeouts_count(struct timeouts *timeouts, const char *name, int err);
+/* Whether the scenario's context was given up. */
+bool timeouts_rule_out(const struct timeouts *timeouts, const char *name);
+
+#endif

@@ -1,0 +1,158 @@
+/* What a machine can spoil in a measurement, and when to stop trying. */
+#include "run/checks.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NS_PER_MS INT64_C(1000000)
+
+static void
+test_the_clock_being_set(void **state)
+{
+	(void)state;
+	/* What reading two clocks one after the other may explain. */
+	assert_false(checks_clock_was_set(0, 0, 0));
+	assert_false(checks_clock_was_set(5, 5 + 20 * NS_PER_MS, 0));
+	assert_false(checks_clock_was_set(5 + 20 * NS_PER_MS, 5, 0));
+	assert_true(checks_clock_was_set(5, 6 + 20 * NS_PER_MS, 0));
+	assert_true(checks_clock_was_set(6 + 20 * NS_PER_MS, 5, 0));
+	/* The clock is disciplined meanwhile: a millisecond in a second. */
+	assert_false(checks_clock_was_set(0, 30 * NS_PER_MS, 10000 * NS_PER_MS));
+	assert_true(checks_clock_was_set(0, 30 * NS_PER_MS + 1, 10000 * NS_PER_MS));
+	assert_true(checks_clock_was_set(0, -30 * NS_PER_MS - 1, 10000 * NS_PER_MS));
+}
+
+static void
+test_the_real_clocks(void **state)
+{
+	int64_t before_ns = machine_real.clock_offset_ns(), wall_ns = (int64_t)time(NULL) * 1000 * NS_PER_MS;
+	struct timespec monotonic;
+
+	(void)state;
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &monotonic), 0);
+	int64_t sum_ns = before_ns + (int64_t)monotonic.tv_sec * 1000 * NS_PER_MS + monotonic.tv_nsec;
+	assert_true(sum_ns - wall_ns > -2000 * NS_PER_MS && sum_ns - wall_ns < 5000 * NS_PER_MS);
+}
+
+static void
+test_the_real_memory(void **state)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *memory = mmap(NULL, 3 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	assert_int_equal(mprotect(memory + page, page, PROT_NONE), 0);
+	uint64_t at = (uintptr_t)memory;
+	/* No page was touched: there is memory, but none is resident. */
+	assert_true(machine_real.is_mapped(getpid(), at));
+	assert_true(machine_real.is_mapped(getpid(), at + page - 1));
+	assert_false(machine_real.is_mapped(getpid(), at + page));
+	assert_false(machine_real.is_mapped(getpid(), at + 2 * page - 1));
+	assert_true(machine_real.is_mapped(getpid(), at + 2 * page));
+	assert_int_equal(munmap(memory, 3 * page), 0);
+	assert_false(machine_real.is_mapped(getpid(), 8));
+	assert_false(machine_real.is_mapped(0, at));
+}
+
+/* A process with a page at 0x1000. */
+static bool
+has_one_page(pid_t pid, uint64_t address)
+{
+	assert_int_equal(pid, 42);
+	return address >= 0x1000 && address < 0x2000;
+}
+
+static void
+test_absent_pages(void **state)
+{
+	const struct machine machine = {.is_mapped = has_one_page};
+	struct event event = {.args_cnt = 3};
+
+	(void)state;
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+	event.args[1] = (struct value){.state = VALUE_BAD_POINTER, .error = EFAULT, .u = 0x1800};
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 2);
+	/* A pointer to nowhere is wrong, whatever the machine does. */
+	event.args[1].u = 8;
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+	event.args[1].u = 0x2000;
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+	/* Another error, a value that was read, and an operand that was not. */
+	event.args[1] = (struct value){.state = VALUE_BAD_POINTER, .error = EINVAL, .u = 0x1800};
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+	event.args[1] = (struct value){.state = VALUE_READ, .error = EFAULT, .u = 0x1800};
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+	event.args[1] = (struct value){.state = VALUE_BAD_OPERAND, .error = EFAULT, .u = 0x1800};
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+	event.args[2] = (struct value){.state = VALUE_BAD_POINTER, .error = EFAULT, .u = 0x1000};
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 3);
+	event.args_cnt = 2;
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+}
+
+static void
+count(struct timeouts *timeouts, unsigned cnt, const char *name, int err)
+{
+	while (cnt--)
+		timeouts_count(timeouts, name, err);
+}
+
+static void
+test_a_context_is_given_up(void **state)
+{
+	struct timeouts timeouts = {0};
+
+	(void)state;
+	assert_false(timeouts_rule_out(&timeouts, "net.a.b"));
+	/* Whatever ends in time, or for another reason, begins the count anew. */
+	count(&timeouts, 2, "net.a.b", -ETIMEDOUT);
+	count(&timeouts, 1, "net.a.b", 0);
+	count(&timeouts, 2, "net.a.b", -ETIMEDOUT);
+	count(&timeouts, 1, "net.a.b", -EIO);
+	count(&timeouts, 2, "net.a.b", -ETIMEDOUT);
+	assert_false(timeouts_rule_out(&timeouts, "net.a.b"));
+	count(&timeouts, 1, "net.c.d", -ETIMEDOUT);
+	assert_true(timeouts_rule_out(&timeouts, "net.e.f"));
+	assert_false(timeouts_rule_out(&timeouts, "network.e.f"));
+	assert_false(timeouts_rule_out(&timeouts, "ne.e.f"));
+	assert_false(timeouts_rule_out(&timeouts, "mempool.e.f"));
+	assert_false(timeouts.all);
+}
+
+static void
+test_two_contexts_are_enough(void **state)
+{
+	struct timeouts timeouts = {0};
+
+	(void)state;
+	count(&timeouts, 3, "net.a.b", -ETIMEDOUT);
+	/* What is not tried does not count. */
+	count(&timeouts, 5, "net.a.b", -ECANCELED);
+	count(&timeouts, 2, "mempool.a.b", -ETIMEDOUT);
+	assert_false(timeouts.all);
+	count(&timeouts, 1, "mempool.a.b", 0);
+	count(&timeouts, 2, "mempool.a.b", -ETIMEDOUT);
+	assert_false(timeouts.all);
+	count(&timeouts, 1, "mempool.a.b", -ETIMEDOUT);
+	assert_true(timeouts.all);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_clock_being_set),   cmocka_unit_test(test_the_real_clocks),
+		cmocka_unit_test(test_the_real_memory),       cmocka_unit_test(test_absent_pages),
+		cmocka_unit_test(test_a_context_is_given_up), cmocka_unit_test(test_two_contexts_are_enough),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
