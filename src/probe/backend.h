@@ -27,6 +27,8 @@ struct probe_source {
 	enum probe_method method; /* never AUTO */
 	const char *text;         /* the program that observes, for people; NULL if there is none */
 	size_t threads_max;       /* how many threads it can count at a time */
+	/* Appended to the message when a semaphore is still 0 after attach; NULL: nothing. */
+	const char *semaphore_hint;
 };
 
 /* Takes each record during drain. The record must be copied; there may be padding behind it. */
@@ -50,8 +52,8 @@ struct probe_backend {
 	/* The part of open that takes long and that nobody has to wait for. Called once, in the draining thread. */
 	void (*settle)(struct probe_source *source);
 
-	/* After success each point is trapped and each semaphore raised, as seen in the process's memory. After an
-	 * error, detach is called. */
+	/* After success each point is trapped and each semaphore raised; the set looks into the process's memory
+	 * for both. After an error, detach is called. */
 	int (*attach)(struct probe_source *source, pid_t pid, struct diag *diag);
 	/* Does nothing if not attached. */
 	void (*detach)(struct probe_source *source);

@@ -169,7 +169,7 @@ check_semaphore(const struct view *view, const struct site *site, const char *hi
 		return err;
 	return diag_fail(diag, -ENXIO,
 			 "probe: %s:%s is attached to process %d, but its semaphore is still 0%s",
-			 site->provider, site->name, (int)view->pid, hint);
+			 site->provider, site->name, (int)view->pid, hint ? hint : "");
 }
 
 int

@@ -14,7 +14,7 @@
  * <sys/sdt.h> leaves would break it. */
 int process_check_program(pid_t pid, const struct probe_point *points, size_t points_cnt, struct diag *diag);
 /* -ENXIO when a point is not trapped or a semaphore is not raised. semaphore_hint is appended to the text in the latter
- * case; may be "". */
+ * case; may be NULL. */
 int process_check_probes(pid_t pid, const struct probe_point *points, size_t points_cnt,
 			 const char *semaphore_hint, struct diag *diag);
 

@@ -165,6 +165,9 @@ probe_set_attach(struct probe_set *set, pid_t pid, struct diag *diag)
 		err = counts_retire_all(set, diag);
 	if (!err)
 		err = set->backend->attach(set->source, pid, diag);
+	if (!err)
+		err = process_check_probes(pid, set->points, set->points_cnt, set->source->semaphore_hint,
+					   diag);
 	if (err)
 		probe_set_detach(set);
 	return err;

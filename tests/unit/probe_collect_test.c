@@ -443,7 +443,7 @@ test_each_process_is_proven_by_itself(void **state)
 	fake.threads[1] = (struct thread_counts){.attempts = 4, .failed = 1};
 	struct outcome outcome = collect_within(set, 10);
 	assert_int_equal(outcome.err, -ETIMEDOUT);
-	fake_site.file_offset = fake_find_nop();
+	fake_place_point();
 	if (probe_set_attach(set, getpid(), &diag))
 		fail_msg("%s", diag.text);
 	assert_int_equal(fake.pid, getpid());
@@ -473,6 +473,41 @@ test_another_program_is_refused(void **state)
 	assert_int_equal(probe_set_attach(set, getpid(), &diag), -ENXIO);
 	assert_non_null(strstr(diag.text, "does not run the program"));
 	assert_int_equal(fake.pid, 0);
+	fake_end(set);
+}
+
+/* The backend says that it attached, but the process's memory shows that it did not: silence would prove nothing. */
+static void
+test_traps_and_semaphores_are_looked_up(void **state)
+{
+	struct probe_set *set = begin();
+	struct diag diag;
+
+	(void)state;
+	fake_place_point();
+	fake.sets_no_trap = true;
+	assert_int_equal(probe_set_attach(set, getpid(), &diag), -ENXIO);
+	assert_non_null(strstr(diag.text, "probe: fake:point is attached to process "));
+	assert_non_null(strstr(diag.text, ", but the kernel has set no trap there"));
+	assert_int_equal(fake.pid, 0);
+	fake.sets_no_trap = false;
+	fake.raises_no_semaphore = true;
+	assert_int_equal(probe_set_attach(set, getpid(), &diag), -ENXIO);
+	assert_non_null(strstr(diag.text, "probe: fake:point is attached to process "));
+	assert_non_null(strstr(diag.text, ", but its semaphore is still 0"));
+	assert_int_equal(fake.pid, 0);
+	fake.source.semaphore_hint = " (a hint)";
+	assert_int_equal(probe_set_attach(set, getpid(), &diag), -ENXIO);
+	assert_non_null(strstr(diag.text, ", but its semaphore is still 0 (a hint)"));
+	fake.raises_no_semaphore = false;
+	if (probe_set_attach(set, getpid(), &diag))
+		fail_msg("%s", diag.text);
+	assert_int_equal(fake.pid, getpid());
+	/* A point without a semaphore has none to raise. */
+	fake_site.semaphore_file_offset = 0;
+	fake.raises_no_semaphore = true;
+	if (probe_set_attach(set, getpid(), &diag))
+		fail_msg("%s", diag.text);
 	fake_end(set);
 }
 
@@ -512,6 +547,7 @@ main(void)
 		cmocka_unit_test(test_errors_of_the_backend_are_handed_on),
 		cmocka_unit_test(test_each_process_is_proven_by_itself),
 		cmocka_unit_test(test_another_program_is_refused),
+		cmocka_unit_test(test_traps_and_semaphores_are_looked_up),
 		cmocka_unit_test(test_a_set_without_points_is_refused),
 	};
 

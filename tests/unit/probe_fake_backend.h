@@ -12,11 +12,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { FAKE_THREADS = 8, FAKE_ROOM = 64 };
@@ -41,8 +41,16 @@ static struct {
 	unsigned reads;        /* of the counts */
 	void (*on_read)(void); /* before each of them */
 	int read_err, arm_err, disarm_err, attach_err, take_err;
+	/* What attaching leaves undone. */
+	bool sets_no_trap, raises_no_semaphore;
 	bool is_open;
 } fake;
+
+/* A probe's place and its semaphore in the test's own program, as <sys/sdt.h> leaves them; the code never runs. */
+__asm__(".pushsection .text\nfake_nop: nop\nret\n.popsection\n"
+	".pushsection .probes, \"aw\", \"progbits\"\n.balign 2\nfake_semaphore: .2byte 0\n.popsection");
+extern uint8_t fake_nop[] __attribute__((visibility("hidden")));
+extern volatile uint16_t fake_semaphore __attribute__((visibility("hidden")));
 
 /* A record of the current arming, in the buffer. */
 static void
@@ -82,6 +90,17 @@ fake_settle(struct probe_source *source)
 	(void)source;
 }
 
+static void
+fake_set_code(uint8_t byte)
+{
+	uintptr_t page = (uintptr_t)fake_nop & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+
+	if (*fake_nop == byte)
+		return;
+	assert_int_equal(mprotect((void *)page, 1, PROT_READ | PROT_WRITE | PROT_EXEC), 0);
+	*fake_nop = byte;
+}
+
 static int
 fake_attach(struct probe_source *source, pid_t pid, struct diag *diag)
 {
@@ -89,6 +108,9 @@ fake_attach(struct probe_source *source, pid_t pid, struct diag *diag)
 	if (fake.attach_err)
 		return diag_fail(diag, fake.attach_err, "fake: no attach");
 	fake.pid = pid;
+	fake_semaphore = !fake.raises_no_semaphore;
+	if (!fake.sets_no_trap)
+		fake_set_code(0xcc);
 	return 0;
 }
 
@@ -97,6 +119,8 @@ fake_detach(struct probe_source *source)
 {
 	(void)source;
 	fake.pid = 0;
+	fake_semaphore = 0;
+	fake_set_code(0x90);
 }
 
 static int
@@ -216,7 +240,7 @@ fake_begin(size_t threads_max, const struct probe_opts *opts)
 
 	memset(&fake, 0, sizeof(fake));
 	fake.tests_thread = pthread_self();
-	fake_site.file_offset = 0;
+	fake_site.file_offset = fake_site.semaphore_file_offset = 0;
 	fake.source = (struct probe_source){.method = PROBE_METHOD_PERF, .threads_max = threads_max};
 	if (set_new(&set, &fake_backend, fake_points, 1, opts, &diag) ||
 	    probe_set_arm(set, UINT64_MAX, &diag))
@@ -232,24 +256,45 @@ fake_end(struct probe_set *set)
 	assert_false(fake.is_open);
 }
 
-/* The offset of a nop in the test's own program, so that a set can be attached to it. */
-static inline uint64_t
-fake_find_nop(void)
-{
-	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	const char *nop = NULL;
+/* Where an address of the test's own program is in its file. */
+struct fake_place {
+	uintptr_t address;
+	uint64_t offset; /* 0: nowhere */
+};
 
-	assert_true(fd >= 0 && !fstat(fd, &st));
-	char *bytes = malloc((size_t)st.st_size);
-	assert_non_null(bytes);
-	assert_int_equal(pread(fd, bytes, (size_t)st.st_size, 0), st.st_size);
-	nop = memchr(bytes, 0x90, (size_t)st.st_size);
-	assert_non_null(nop);
-	uint64_t offset = (uint64_t)(nop - bytes);
-	free(bytes);
-	close(fd);
-	return offset;
+static inline int
+fake_look_up(struct dl_phdr_info *info, size_t sz, void *cookie)
+{
+	struct fake_place *place = cookie;
+
+	(void)sz;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+
+		if (segment->p_type == PT_LOAD && place->address >= start &&
+		    place->address < start + segment->p_filesz)
+			place->offset = place->address - start + segment->p_offset;
+	}
+	return 1; /* the program is the first */
+}
+
+static inline uint64_t
+fake_offset(const volatile void *address)
+{
+	struct fake_place place = {.address = (uintptr_t)address};
+
+	dl_iterate_phdr(fake_look_up, &place);
+	assert_true(place.offset > 0);
+	return place.offset;
+}
+
+/* Puts the point where the set can be attached to the test's own process. */
+static inline void
+fake_place_point(void)
+{
+	fake_site.file_offset = fake_offset(fake_nop);
+	fake_site.semaphore_file_offset = fake_offset(&fake_semaphore);
 }
 
 /* What the set's draining thread would do. */

@@ -138,7 +138,7 @@ test_threads_of_another_process_begin_anew(void **state)
 	fake.threads[2].attempts = 2;
 	fake_arrive(set);
 	assert_int_equal(take(set, &counts).cnt, 2);
-	fake_site.file_offset = fake_find_nop();
+	fake_place_point();
 	if (probe_set_attach(set, getpid(), &diag) || probe_set_arm(set, 1, &diag))
 		fail_msg("%s", diag.text);
 	fake.reads = 0;

@@ -10,7 +10,6 @@
 #include "probe/bpf/links.h"
 #include "probe/bpf/program_text.h"
 #include "probe/bpf/tracefs.h"
-#include "probe/process.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -142,11 +141,10 @@ bpf_attach(struct bpf_source *source, pid_t pid, struct diag *diag)
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	int err = method == PROBE_METHOD_MULTI ? attach_multi(source, path, pid, diag)
 					       : attach_events(source, path, pid, diag);
-	if (err)
-		return err;
-	source->pid = pid;
-	return process_check_probes(pid, source->points, source->points_cnt, explain_low_semaphore(method),
-				    diag);
+	source->base.semaphore_hint = explain_low_semaphore(method);
+	if (!err)
+		source->pid = pid;
+	return err;
 }
 
 void
