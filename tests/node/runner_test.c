@@ -7,6 +7,7 @@
 #include "surroundings.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@
 #include <cmocka.h>
 
 static char *bitcoind;
+static const struct machine *machine; /* NULL: the real one */
 
 #define ADD_AND_BLOCK (TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED))
 
@@ -58,7 +60,8 @@ expect_coin_with(struct scene *scene, const struct json *block, int64_t more_sat
 		scene_fail(scene, -EBADMSG, "the block has no height or value");
 		return;
 	}
-	memcpy(facts.txid_wire, scene->events[0].args[0].bytes, 32);
+	if (scene->events[0].args[0].bytes)
+		memcpy(facts.txid_wire, scene->events[0].args[0].bytes, 32);
 	facts.value_sat += more_sat;
 	blocks_expect_coin(scene, TP_UTXOCACHE_ADD, kind, "the coinbase's coin", &facts);
 }
@@ -148,6 +151,7 @@ run_until(const struct scenario *const *list, bool details_warn, unsigned timeou
 		.artifacts = kept,
 		.repeat_prefix = "tpcheck run",
 		.fail_at = fail_at,
+		.machine = machine,
 	};
 	runner_finish(runner_run(&opts, &run));
 	artifacts_free(kept);
@@ -385,6 +389,170 @@ test_a_node_that_hangs_is_an_error_in_time(void **state)
 	end_run(&run, artifacts);
 }
 
+/* What the machine spoils */
+
+static int64_t
+jumping_clock(void)
+{
+	static int64_t offset_ns;
+
+	return offset_ns += 1000000000;
+}
+
+static bool
+has_all_memory(pid_t pid, uint64_t address)
+{
+	(void)pid, (void)address;
+	return true;
+}
+
+static void
+test_a_clock_that_is_set_is_an_error(void **state)
+{
+	static const struct machine jumping = {.clock_offset_ns = jumping_clock, .is_mapped = has_all_memory};
+
+	(void)state;
+	machine = &jumping;
+	assert_is_error(NO_MISTAKE, "the machine's clock was set meanwhile");
+	machine = NULL;
+}
+
+/* Bitcoinds with wrong notes */
+
+/* A copy of the bitcoind in which the first operand of that tracepoint is another one, no longer than the real one.
+ * The caller removes and frees it. */
+static char *
+copy_bitcoind(const char *context, const char *name, const char *operand)
+{
+	char *path = xstrdup("/tmp/tpcheck-test-bitcoind-XXXXXX"), names[128];
+	size_t names_sz = (size_t)snprintf(names, sizeof(names), "%s%c%s", context, '\0', name) + 1;
+	int from = open(bitcoind, O_RDONLY | O_CLOEXEC), to = mkostemp(path, O_CLOEXEC);
+	unsigned changed = 0;
+	struct stat st;
+
+	assert_true(from >= 0 && to >= 0 && !fstat(from, &st));
+	size_t sz = (size_t)st.st_size;
+	char *bytes = xmalloc(sz), *at = bytes;
+	assert_int_equal(pread(from, bytes, sz, 0), sz);
+	while ((at = memmem(at, sz - (size_t)(at - bytes), names, names_sz))) {
+		at += names_sz;
+		size_t len = strcspn(at, " ");
+		if (!memchr(at, '@', len))
+			continue;
+		assert_true(strlen(operand) <= len);
+		memset(at, ' ', len);
+		memcpy(at, operand, strlen(operand));
+		changed++;
+	}
+	assert_true(changed);
+	assert_int_equal(write(to, bytes, sz), sz);
+	assert_int_equal(fchmod(to, 0755), 0);
+	free(bytes);
+	close(from);
+	close(to);
+	return path;
+}
+
+/* The pointer to a transaction's id is 8 in this copy. */
+static void
+test_a_page_that_was_not_resident_is_an_error(void **state)
+{
+	struct machine resident = machine_real;
+	char *real = bitcoind, *artifacts;
+
+	(void)state;
+	bitcoind = copy_bitcoind("utxocache", "add", "8@$8");
+	resident.is_mapped = has_all_memory;
+	machine = &resident;
+	assert_is_error(NO_MISTAKE, "argument 1 of utxocache:add points at memory that was not resident");
+	/* There is no memory, resident or not. */
+	machine = NULL;
+	struct report_run run = run_with(NO_MISTAKE, false, &artifacts);
+	assert_int_equal(run.results[0].outcome, OUTCOME_FAIL);
+	assert_non_null(strstr(run.results[0].findings.items[0].message, "not readable at 0x8"));
+	end_run(&run, artifacts);
+	assert_int_equal(unlink(bitcoind), 0);
+	free(bitcoind);
+	bitcoind = real;
+}
+
+static void
+test_a_companion_with_wrong_notes_is_left_out(void **state)
+{
+	static const struct scenario about_block = {
+		.name = "validation.block_connected.under_test",
+		.subject = TP_VALIDATION_BLOCK_CONNECTED,
+		.tracepoints = ADD_AND_BLOCK,
+		.profile = &profile_default,
+		.state_sz = sizeof(struct state),
+		.act = submit,
+		.expect = expect_wrongly,
+	};
+	static const struct scenario *const list[] = {&under_test, &about_block, NULL};
+	char *real = bitcoind, *artifacts;
+
+	(void)state;
+	bitcoind = copy_bitcoind("validation", "block_connected", "1@$8");
+	mistake = NO_MISTAKE;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	if (run.results[0].outcome != OUTCOME_PASS)
+		fail_msg("%s", run.results[0].reason ? run.results[0].reason
+						     : run.results[0].findings.items[0].message);
+	assert_int_equal(run.results[1].outcome, OUTCOME_FAIL);
+	assert_int_equal(run.results[1].findings.items[0].argument, 1);
+	assert_non_null(strstr(run.results[1].findings.items[0].got, "1 byte"));
+	end_run(&run, artifacts);
+	assert_int_equal(unlink(bitcoind), 0);
+	free(bitcoind);
+	bitcoind = real;
+}
+
+/* Scenarios that run out of time */
+
+static void
+run_out_of_time(struct scene *scene)
+{
+	scene_fail(scene, -ETIMEDOUT, "out of time");
+}
+
+#define OUT_OF_TIME(name_)                                                                                   \
+	{                                                                                                    \
+		.name = name_, .subject = TP_UTXOCACHE_ADD, .tracepoints = ADD_AND_BLOCK,                    \
+		.profile = &profile_default, .state_sz = sizeof(struct state), .act = run_out_of_time,       \
+		.expect = expect_wrongly,                                                                    \
+	}
+
+static void
+test_whatever_runs_out_of_time_is_given_up(void **state)
+{
+	static const struct scenario net = OUT_OF_TIME("net.a.b"), pool = OUT_OF_TIME("mempool.a.b");
+	static const struct scenario *const list[] = {&net,  &net,  &net,  &net,        &under_test,
+						      &pool, &pool, &pool, &under_test, NULL};
+	static const char *const reasons[] = {
+		"out of time",
+		"out of time",
+		"out of time",
+		"not tried: the scenarios of this context before it ran out of time, one after the other",
+		NULL,
+		"out of time",
+		"out of time",
+		"out of time",
+		"not tried: the scenarios before it ran out of time, one after the other",
+	};
+	char *artifacts;
+
+	(void)state;
+	mistake = NO_MISTAKE;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	assert_int_equal(run.results_cnt, sizeof(reasons) / sizeof(*reasons));
+	for (size_t i = 0; i < run.results_cnt; i++) {
+		assert_int_equal(run.results[i].outcome, reasons[i] ? OUTCOME_ERROR : OUTCOME_PASS);
+		if (reasons[i])
+			assert_string_equal(run.results[i].reason, reasons[i]);
+	}
+	end_run(&run, artifacts);
+}
+
 static void
 assert_none_fails(const struct report_run *run, unsigned least_passed)
 {
@@ -479,6 +647,10 @@ main(void)
 		cmocka_unit_test(test_a_broken_node_is_an_error_and_the_next_scenario_gets_a_new_one),
 		cmocka_unit_test(test_without_a_wallet_those_that_need_it_are_skipped),
 		cmocka_unit_test(test_a_node_that_hangs_is_an_error_in_time),
+		cmocka_unit_test(test_a_clock_that_is_set_is_an_error),
+		cmocka_unit_test(test_a_page_that_was_not_resident_is_an_error),
+		cmocka_unit_test(test_a_companion_with_wrong_notes_is_left_out),
+		cmocka_unit_test(test_whatever_runs_out_of_time_is_given_up),
 		cmocka_unit_test(test_the_documents_example),
 		cmocka_unit_test(test_another_order),
 		cmocka_unit_test(test_whatever_fails_is_an_error),
