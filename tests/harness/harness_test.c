@@ -114,6 +114,48 @@ find_breakage(struct fixture *fixture, const char *broken, enum specimen_round r
 	return findings;
 }
 
+static void
+assert_payloads(const struct event *events, size_t cnt, enum value_state state, bool is_longer)
+{
+	unsigned seen = 0;
+
+	for (size_t i = 0; i < cnt; i++)
+		for (unsigned n = 0; n < events[i].args_cnt; n++) {
+			const struct value *value = &events[i].args[n];
+
+			if (value->type != VALUE_BYTES)
+				continue;
+			assert_int_equal(value->state, state);
+			assert_int_equal(value->len, RECORD_PAYLOAD_BYTES);
+			assert_int_equal(value->full_len > value->len, is_longer);
+			seen++;
+		}
+	assert_true(seen >= 4);
+}
+
+/* A payload that just fills its room is complete; one that is longer is marked as cut. */
+static void
+test_only_what_is_cut_is_marked(void **state)
+{
+	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
+	struct fixture fixture;
+	char command[32];
+	size_t cnt;
+
+	(void)state;
+	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], UINT64_MAX, 0);
+	snprintf(command, sizeof(command), "round %d", (int)SPECIMEN_GREATEST);
+	struct event *events = record(&fixture, specimen, command, &cnt);
+	assert_payloads(events, cnt, VALUE_READ, false);
+	free(events);
+	snprintf(command, sizeof(command), "round %d", (int)SPECIMEN_BEYOND);
+	events = record(&fixture, specimen, command, &cnt);
+	assert_payloads(events, cnt, VALUE_CUT, true);
+	free(events);
+	fixture_close(&fixture);
+	specimen_stop(specimen);
+}
+
 /* Every finding must be about that tracepoint and argument, and there must be cnt of them. */
 static void
 assert_named(struct findings *findings, const char *broken, const char *tracepoint, unsigned argument,
@@ -537,6 +579,7 @@ main(void)
 #ifdef LLD_SPECIMEN
 		cmocka_unit_test(test_specimen_of_another_linker),
 #endif
+		cmocka_unit_test(test_only_what_is_cut_is_marked),
 		cmocka_unit_test(test_each_wrong_value_is_named),
 		cmocka_unit_test(test_each_missing_and_doubled_event_is_named),
 		cmocka_unit_test(test_each_wrong_width_is_named),

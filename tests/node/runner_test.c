@@ -5,6 +5,8 @@
 #include "scenario/registry.h"
 #include "scene/blocks.h"
 #include "surroundings.h"
+#include "scene/coins.h"
+#include "scene/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -417,6 +420,101 @@ test_a_clock_that_is_set_is_an_error(void **state)
 	machine = NULL;
 }
 
+/* What the node does because of act after it has answered: the wallet sends transactions again that expired from the
+ * mempool, in the scheduler's thread. */
+
+enum { RESENT = 40, HOUR_S = 3600, ONE_SAT_PER_VBYTE = 200 };
+
+struct resending {
+	struct pool_tx *txs[RESENT];
+	int64_t now;
+};
+
+/* A wallet that owns what pool_make's transactions pay to. */
+static void
+watch_script(struct scene *scene, const struct tx_bytes *script)
+{
+	struct buf *descriptor = scene_buf(scene, 1024);
+
+	buf_puts(descriptor, "raw(");
+	for (size_t i = 0; i < script->len; i++)
+		buf_printf(descriptor, "%02x", script->data[i]);
+	buf_puts(descriptor, ")");
+	const char *full = json_string(
+		json_get(scene_call(scene, "getdescriptorinfo", "[\"%s\"]", descriptor->data), "descriptor"));
+	scene_call(scene, "createwallet", "[\"watching\", true, true]");
+	scene_wallet_call(scene, "watching", "importdescriptors",
+			  "[[{\"desc\": \"%s\", \"timestamp\": \"now\"}]]", full ? full : "");
+}
+
+static void
+let_transactions_expire(struct scene *scene)
+{
+	struct resending *resending = scene->state;
+
+	resending->now = time(NULL);
+	for (size_t i = 0; i < RESENT; i++) {
+		resending->txs[i] = pool_make(scene, "one that expired", 1, 1, ONE_SAT_PER_VBYTE);
+		if (!i && scene_ok(scene))
+			watch_script(scene, &resending->txs[0]->tx.outputs[0].script);
+	}
+	struct pool_tx *later = pool_make(scene, "a later one", 1, 1, ONE_SAT_PER_VBYTE);
+	scene_set_time(scene, resending->now - 5 * HOUR_S);
+	for (size_t i = 0; i < RESENT; i++)
+		pool_send(scene, resending->txs[i]);
+	scene_set_time(scene, resending->now - 3 * HOUR_S);
+	pool_send(scene, later);
+	scene_set_time(scene, resending->now);
+	blocks_mine(scene, 1);
+}
+
+static void
+send_again(struct scene *scene)
+{
+	struct resending *resending = scene->state;
+
+	scene_set_time(scene, resending->now + 40 * HOUR_S);
+	scene_call(scene, "mockscheduler", "[%d]", HOUR_S);
+}
+
+static void
+expect_all_again(struct scene *scene)
+{
+	struct resending *resending = scene->state;
+
+	for (size_t i = 0; i < RESENT; i++)
+		pool_expect_added(scene, resending->txs[i]);
+}
+
+static void
+test_what_the_node_does_after_its_answer_is_recorded(void **state)
+{
+	static const char *const args[] = {"-mempoolexpiry=1", NULL};
+	static const struct profile profile = {.name = "expiring", .args = args, .warm = coins_warm};
+	static const struct scenario resent = {
+		.name = "mempool.added.resent",
+		.subject = TP_MEMPOOL_ADDED,
+		.tracepoints = TP_BIT(TP_MEMPOOL_ADDED),
+		.profile = &profile,
+		.needs_wallet = true,
+		.state_sz = sizeof(struct resending),
+		.prepare = let_transactions_expire,
+		.act = send_again,
+		.expect = expect_all_again,
+	};
+	static const struct scenario *const list[] = {&resent, NULL};
+	char *artifacts;
+
+	(void)state;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	if (run.results[0].outcome == OUTCOME_SKIP)
+		print_message("not tried: %s\n", run.results[0].reason);
+	else if (run.results[0].outcome != OUTCOME_PASS)
+		fail_msg("%s", run.results[0].reason ? run.results[0].reason
+						     : run.results[0].findings.items[0].message);
+	end_run(&run, artifacts);
+}
+
 /* Bitcoinds with wrong notes */
 
 /* A copy of the bitcoind in which the first operand of that tracepoint is another one, no longer than the real one.
@@ -651,6 +749,7 @@ main(void)
 		cmocka_unit_test(test_a_page_that_was_not_resident_is_an_error),
 		cmocka_unit_test(test_a_companion_with_wrong_notes_is_left_out),
 		cmocka_unit_test(test_whatever_runs_out_of_time_is_given_up),
+		cmocka_unit_test(test_what_the_node_does_after_its_answer_is_recorded),
 		cmocka_unit_test(test_the_documents_example),
 		cmocka_unit_test(test_another_order),
 		cmocka_unit_test(test_whatever_fails_is_an_error),

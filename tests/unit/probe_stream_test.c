@@ -413,6 +413,26 @@ test_more_threads_than_slots_are_reported(void **state)
 	fake_end(set);
 }
 
+/* Three fit; the reader was too slow for the fourth. */
+static void
+test_a_full_store_is_reported(void **state)
+{
+	struct probe_set *set = fake_begin(
+		64, &(struct probe_opts){.streams = true, .store_bytes = 3 * sizeof(struct record_head)});
+	struct probe_counts counts;
+
+	(void)state;
+	for (uint64_t seq = 1; seq <= 4; seq++)
+		fake_hit(1, seq, seq);
+	fake.threads[1].attempts = 4;
+	fake_arrive(set);
+	struct record_list list = take(set, &counts);
+	assert_int_equal(list.cnt, 3);
+	assert_int_equal(counts.dropped, 1);
+	assert_int_equal(probe_counts_lost(&counts), 1);
+	fake_end(set);
+}
+
 /* A record of an earlier arming arrives: it counts, but is not taken. */
 static void
 test_stale_records_are_not_taken(void **state)
@@ -542,6 +562,7 @@ main(void)
 		cmocka_unit_test(test_threads_are_retired_only_when_room_gets_scarce),
 		cmocka_unit_test(test_errors_of_the_backend_are_handed_on),
 		cmocka_unit_test(test_more_threads_than_slots_are_reported),
+		cmocka_unit_test(test_a_full_store_is_reported),
 		cmocka_unit_test(test_stale_records_are_not_taken),
 		cmocka_unit_test(test_malformed_records_are_an_error),
 		cmocka_unit_test(test_sorting_and_giving_back),

@@ -134,6 +134,9 @@ test_two_contexts_are_enough(void **state)
 
 	(void)state;
 	count(&timeouts, 3, "net.a.b", -ETIMEDOUT);
+	/* The second context is given the same number of tries. */
+	count(&timeouts, 2, "mempool.a.b", -ETIMEDOUT);
+	assert_false(timeouts.all);
 	/* What is not tried does not count. */
 	count(&timeouts, 5, "net.a.b", -ECANCELED);
 	count(&timeouts, 2, "mempool.a.b", -ETIMEDOUT);
