@@ -23,7 +23,9 @@
 #include <cmocka.h>
 
 static char *bitcoind;
+/* For one test: */
 static const struct machine *machine; /* NULL: the real one */
+static char *copied;                  /* the bitcoind to run instead; NULL: bitcoind itself */
 
 #define ADD_AND_BLOCK (TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED))
 
@@ -146,7 +148,7 @@ run_until(const struct scenario *const *list, bool details_warn, unsigned timeou
 	*artifacts = artifacts_dir();
 	struct artifacts *kept = artifacts_new(&(struct artifacts_opts){.dir = *artifacts});
 	struct runner_opts opts = {
-		.bitcoind = bitcoind,
+		.bitcoind = copied ? copied : bitcoind,
 		.tmpdir = test_tmp(),
 		.scenarios = list,
 		.timeout_ms = timeout_ms,
@@ -417,7 +419,6 @@ test_a_clock_that_is_set_is_an_error(void **state)
 	(void)state;
 	machine = &jumping;
 	assert_is_error(NO_MISTAKE, "the machine's clock was set meanwhile");
-	machine = NULL;
 }
 
 /* What the node does because of act after it has answered: the wallet sends transactions again that expired from the
@@ -517,14 +518,16 @@ test_what_the_node_does_after_its_answer_is_recorded(void **state)
 
 /* Bitcoinds with wrong notes */
 
-/* A copy of the bitcoind in which the first operand of that tracepoint is another one, no longer than the real one.
- * The caller removes and frees it. */
-static char *
+/* Makes a copy of the bitcoind in which the first operand of that tracepoint is another one, no longer than the real
+ * one, for the rest of the test. */
+static void
 copy_bitcoind(const char *context, const char *name, const char *operand)
 {
-	char *path = xstrdup("/tmp/tpcheck-test-bitcoind-XXXXXX"), names[128];
+	char names[128];
 	size_t names_sz = (size_t)snprintf(names, sizeof(names), "%s%c%s", context, '\0', name) + 1;
-	int from = open(bitcoind, O_RDONLY | O_CLOEXEC), to = mkostemp(path, O_CLOEXEC);
+
+	copied = xstrdup("/tmp/tpcheck-test-bitcoind-XXXXXX");
+	int from = open(bitcoind, O_RDONLY | O_CLOEXEC), to = mkostemp(copied, O_CLOEXEC);
 	unsigned changed = 0;
 	struct stat st;
 
@@ -548,7 +551,19 @@ copy_bitcoind(const char *context, const char *name, const char *operand)
 	free(bytes);
 	close(from);
 	close(to);
-	return path;
+}
+
+/* After a test that failed as well. */
+static int
+end_test(void **state)
+{
+	(void)state;
+	machine = NULL;
+	if (copied)
+		unlink(copied);
+	free(copied);
+	copied = NULL;
+	return 0;
 }
 
 /* The pointer to a transaction's id is 8 in this copy. */
@@ -556,10 +571,10 @@ static void
 test_a_page_that_was_not_resident_is_an_error(void **state)
 {
 	struct machine resident = machine_real;
-	char *real = bitcoind, *artifacts;
+	char *artifacts;
 
 	(void)state;
-	bitcoind = copy_bitcoind("utxocache", "add", "8@$8");
+	copy_bitcoind("utxocache", "add", "8@$8");
 	resident.is_mapped = has_all_memory;
 	machine = &resident;
 	assert_is_error(NO_MISTAKE, "argument 1 of utxocache:add points at memory that was not resident");
@@ -569,9 +584,6 @@ test_a_page_that_was_not_resident_is_an_error(void **state)
 	assert_int_equal(run.results[0].outcome, OUTCOME_FAIL);
 	assert_non_null(strstr(run.results[0].findings.items[0].message, "not readable at 0x8"));
 	end_run(&run, artifacts);
-	assert_int_equal(unlink(bitcoind), 0);
-	free(bitcoind);
-	bitcoind = real;
 }
 
 static void
@@ -587,10 +599,10 @@ test_a_companion_with_wrong_notes_is_left_out(void **state)
 		.expect = expect_wrongly,
 	};
 	static const struct scenario *const list[] = {&under_test, &about_block, NULL};
-	char *real = bitcoind, *artifacts;
+	char *artifacts;
 
 	(void)state;
-	bitcoind = copy_bitcoind("validation", "block_connected", "1@$8");
+	copy_bitcoind("validation", "block_connected", "1@$8");
 	mistake = NO_MISTAKE;
 	struct report_run run = run_them(list, false, 60000, &artifacts);
 	if (run.results[0].outcome != OUTCOME_PASS)
@@ -600,9 +612,6 @@ test_a_companion_with_wrong_notes_is_left_out(void **state)
 	assert_int_equal(run.results[1].findings.items[0].argument, 1);
 	assert_non_null(strstr(run.results[1].findings.items[0].got, "1 byte"));
 	end_run(&run, artifacts);
-	assert_int_equal(unlink(bitcoind), 0);
-	free(bitcoind);
-	bitcoind = real;
 }
 
 /* Scenarios that run out of time */
@@ -745,9 +754,9 @@ main(void)
 		cmocka_unit_test(test_a_broken_node_is_an_error_and_the_next_scenario_gets_a_new_one),
 		cmocka_unit_test(test_without_a_wallet_those_that_need_it_are_skipped),
 		cmocka_unit_test(test_a_node_that_hangs_is_an_error_in_time),
-		cmocka_unit_test(test_a_clock_that_is_set_is_an_error),
-		cmocka_unit_test(test_a_page_that_was_not_resident_is_an_error),
-		cmocka_unit_test(test_a_companion_with_wrong_notes_is_left_out),
+		cmocka_unit_test_teardown(test_a_clock_that_is_set_is_an_error, end_test),
+		cmocka_unit_test_teardown(test_a_page_that_was_not_resident_is_an_error, end_test),
+		cmocka_unit_test_teardown(test_a_companion_with_wrong_notes_is_left_out, end_test),
 		cmocka_unit_test(test_whatever_runs_out_of_time_is_given_up),
 		cmocka_unit_test(test_what_the_node_does_after_its_answer_is_recorded),
 		cmocka_unit_test(test_the_documents_example),
