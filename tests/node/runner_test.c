@@ -475,7 +475,11 @@ send_again(struct scene *scene)
 	struct resending *resending = scene->state;
 
 	scene_set_time(scene, resending->now + 40 * HOUR_S);
-	scene_call(scene, "mockscheduler", "[%d]", HOUR_S);
+	if (!scene_ok(scene))
+		return;
+	/* The wallet looks once a minute. Since v28 the call moves the scheduler's time twice, and waits for the
+	 * scheduler in between: what becomes due at the second time is done after the answer. */
+	scene_call(scene, "mockscheduler", "[%d]", node_version(scene->node) < 280000 ? HOUR_S : 40);
 }
 
 static void
