@@ -4,9 +4,9 @@
 #include "run/runner.h"
 #include "scenario/registry.h"
 #include "scene/blocks.h"
-#include "surroundings.h"
 #include "scene/coins.h"
 #include "scene/pool.h"
+#include "surroundings.h"
 
 #include <errno.h>
 #include <fcntl.h>
