@@ -63,7 +63,7 @@ cp "$scratch/trap/tpcheck-full" "$scratch/trap/bitcoind"
 for command in run list 'trace --pid=1' doctor; do
 	# shellcheck disable=SC2086
 	run 99 in_mounts 'mount -t tmpfs none /proc && cd "$1" && shift && exec "$0" "$@"' "$scratch/trap" $command
-	check "no /proc, $command: told" complains_once '/proc is not mounted; mount it'
+	check "no /proc, $command: reported" complains_once '/proc is not mounted; mount it'
 	check "no /proc, $command: tpcheck-full of the working directory is not executed" [ ! -e "$scratch/trapped" ]
 done
 run 0 in_mounts 'mount -t tmpfs none /proc && exec "$0" abi "$1"' "$full"
@@ -114,7 +114,7 @@ no_tracefs='for at in /sys/kernel/debug/tracing /sys/kernel/debug /sys/kernel/tr
 done
 exec "$0" "$@"'
 run 77 in_mounts "$no_tracefs" selftest --attach=tracefs
-check "no tracefs, selftest: told once" says_once 'attach: tracefs: not mounted: mount -t tracefs'
+check "no tracefs, selftest: reported once" says_once 'attach: tracefs: not mounted: mount -t tracefs'
 run 77 in_mounts "$no_tracefs" trace --attach=tracefs --pid=$$
 check "no tracefs, trace of a process without tracepoints" complains 'has no tracepoints\|not mounted'
 
