@@ -202,7 +202,7 @@ check "no tracefs, run: the reason" says_once 'attach: tracefs: not mounted: mou
 check "no tracefs, run: nothing was started" says_not 'kept:\|repeat with'
 check "no tracefs, run: each scenario is a skip" says '^0 passed, 0 failed, 3 skipped, 0 errors'
 run 77 in_mounts "$no_tracefs" trace --bitcoind="$bitcoind" --attach=tracefs --duration=1
-check "no tracefs, trace: told once" complains_once 'attach: tracefs: not mounted: mount -t tracefs'
+check "no tracefs, trace: reported once" complains_once 'attach: tracefs: not mounted: mount -t tracefs'
 check "no tracefs, trace: nothing was started" says_not 'started bitcoind'
 
 # A file system with noexec.
