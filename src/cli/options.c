@@ -8,6 +8,8 @@
 #include "report/report.h"
 
 #include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,12 +62,22 @@ const struct argp cli_probe_argp = {
 	.parser = parse_probe,
 };
 
+/* Otherwise the first file to be opened becomes standard input, output or error, and gets what is meant for these. */
+static void
+fill_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+			_exit(EXIT_ERROR);
+}
+
 void
 cli_set_up(int argc, char **argv)
 {
 	/* The parent may have ignored or blocked signals that we need. */
 	sigset_t none;
 
+	fill_standard_descriptors();
 	environment_reduce();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -55,7 +55,28 @@ check "the file that standard output is" complains "(text and json) to $scratch/
 check "the old report is unchanged" [ "$(cat "$scratch/old")" = precious ]
 check "no new report is left" [ ! -e "$scratch/new" ]
 
+# Closed standard descriptors: what is opened does not take their place.
+closed() {
+	case $1 in
+	0) shift && "$@" <&- ;;
+	1) shift && "$@" >&- ;;
+	2) shift && "$@" 2>&- ;;
+	012) shift && "$@" <&- >&- 2>&- ;;
+	esac
+}
+specimen=$(cd "$(dirname "$0")/../specimens/foreign" && pwd)/x86-64-gcc
+for descriptors in 0 1 2 012; do
+	run 0 closed $descriptors "$tpcheck" abi --format=json "$specimen"
+	run 99 closed $descriptors "$tpcheck" abi "$scratch/nowhere"
+done
+
 if can_trace; then
+	for descriptors in 0 1 2 012; do
+		rm -f "$scratch/closed.json"
+		run 0 closed $descriptors "$tpcheck" selftest --report json="$scratch/closed.json"
+		check "closed $descriptors: the report is whole" json '.summary.passed == 5 and .summary.failed == 0' "$scratch/closed.json"
+	done
+
 	# All formats at once. Without a bitcoind nothing is checked, and every report shows that.
 	run 77 "$tpcheck" run --report json="$scratch/all.json" --report tap13="$scratch/all.tap13" --report tap="$scratch/all.tap" \
 		--report junit="$scratch/all.xml" --report github="$scratch/all.log" --report text="$scratch/all.txt"
