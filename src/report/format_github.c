@@ -58,7 +58,8 @@ write_result(void *opaque, const struct report_result *result)
 	report_text_result(&state->text, result, state->head->require);
 }
 
-/* The runner decodes %25, %0D and %0A everywhere, and %3A and %2C in properties. */
+/* The runner decodes %25, %0D and %0A everywhere, and %3A and %2C in properties. Whatever would control a terminal that
+ * shows the log is written as \xNN. */
 static void
 print_escaped(FILE *out, const char *text, bool in_property)
 {
@@ -72,8 +73,11 @@ print_escaped(FILE *out, const char *text, bool in_property)
 			fprintf(out, "%%%02X", (unsigned)code);
 		else if (code == 0xfffd)
 			fputs("\xef\xbf\xbd", out);
-		else
+		else if (code == '\t' || utf8_is_plain(text, len))
 			fwrite(text, 1, len, out);
+		else
+			for (size_t i = 0; i < len; i++)
+				fprintf(out, "\\x%02x", (unsigned char)text[i]);
 	}
 }
 

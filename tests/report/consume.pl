@@ -39,7 +39,18 @@ sub same {
 	print "$what: want ", show($want), ', got ', show($got), "\n";
 }
 
+# What would control a terminal is written as \xNN in annotations, which people read in a log.
+sub harmless {
+	my ($value) = @_;
+	return { map { $_ => harmless($value->{$_}) } keys %$value } if ref $value eq 'HASH';
+	return [map { harmless($_) } @$value] if ref $value eq 'ARRAY';
+	return $value if !defined $value || ref $value;
+	$value =~ s/((?![\n\r\t])\p{Cc}|[\p{Zl}\p{Zp}\p{Cf}])/join '', map { sprintf '\\x%02x', ord } split '', Encode::encode('UTF-8', $1)/ge;
+	return $value;
+}
+
 my $run = JSON::PP->new->utf8->decode(slurp($json_file));
+$run = harmless($run) if $format eq 'github';
 my @scenarios = @{ $run->{scenarios} };
 die "no scenarios\n" unless @scenarios;
 

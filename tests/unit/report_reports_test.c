@@ -1,6 +1,7 @@
 /* Reports as files: when they are truncated, files that are used twice, writes that fail; and the live line, on a
  * terminal of the test. */
 #include "base/clock.h"
+#include "base/xmem.h"
 #include "report/live.h"
 #include "report/reports.h"
 #include "surroundings.h"
@@ -213,6 +214,51 @@ test_writes_that_fail(void **state)
 	}
 }
 
+/* What a node wrote, as a reason. Reports that people read in a terminal or a log pass on nothing that would control
+ * it; those for programs pass on no C0 control characters and nothing that is not UTF-8. All keep what is around it. */
+static void
+test_hostile_text(void **state)
+{
+	static const char *const formats[] = {"text", "github", "tap", "tap13", "junit"};
+	static const char *const hostile[] = {"\x1b[2J",
+					      "\a",
+					      "\b",
+					      "\x9b"
+					      "2J",
+					      "\xff",
+					      "\x7f",
+					      "\xc2\x9b"
+					      "2J",
+					      "\xe2\x80\xae"};
+	enum { FOR_PEOPLE = 2, FOR_ALL = 5 };
+	struct diag diag;
+
+	(void)state;
+	for (size_t f = 0; f < sizeof(formats) / sizeof(formats[0]); f++)
+		for (size_t h = 0; h < (f < FOR_PEOPLE ? sizeof(hostile) / sizeof(hostile[0]) : FOR_ALL);
+		     h++) {
+			char *reason = xasprintf("before%safter", hostile[h]);
+			struct report_result result = {
+				.name = "a.b.c", .outcome = OUTCOME_ERROR, .reason = reason};
+			struct report_run run = {.results = &result, .results_cnt = 1};
+			struct report_head head = {.results_cnt = 1};
+			struct reports *reports = reports_new();
+
+			assert_int_equal(add(reports, formats[f], "txt", &diag), 0);
+			reports_begin(reports, &head);
+			reports_start(reports, "a.b.c", 1, 1);
+			reports_result(reports, &result);
+			assert_int_equal(reports_end(reports, &run, &diag), 0);
+			reports_free(reports);
+			const char *text = text_of("txt");
+			assert_non_null(strstr(text, "before"));
+			assert_non_null(strstr(text, "after"));
+			if (strstr(text, hostile[h]))
+				fail_msg("%s passes on hostile text %zu", formats[f], h);
+			free(reason);
+		}
+}
+
 /* The live line */
 
 struct terminal {
@@ -383,6 +429,7 @@ main(void)
 		cmocka_unit_test(test_places_taken_twice),
 		cmocka_unit_test(test_several_at_once),
 		cmocka_unit_test(test_writes_that_fail),
+		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_line_goes_on),
 		cmocka_unit_test(test_line_is_not_caught),
 		cmocka_unit_test(test_line_is_cut),
