@@ -5,53 +5,67 @@
 #
 #	--sample=N      how many places to break (default 30), drawn at random from FILEs (default: src and probes)
 #	--seed=N        for the draw (default: the time; it is printed)
-#	--seconds=N     stop after that time
+#	--seconds=N     start no mutant after that time
 #	--work=DIR      where the copy is built (default: a new folder in TMPDIR, removed at the end); reused if it is there
-#	--log=FILE      one line for each mutant, as tab-separated values: outcome, place, mutation, old line, new line, test
-#	--replay=FILE   instead of drawing, try again the survivors of such a log
-#	--thorough      run every test on a survivor, not just those of its layer and the scenarios
+#	--log=FILE      append one line for each mutant, as tab-separated values: outcome, place, mutation, old line, new
+#	                line, what killed it. Mutants that are in the file already count, and are not tried again
+#	--replay=FILE   instead of drawing, try the survivors of such a log again
+#	--quick         only the unit tests of the layer and the scenarios; replay the survivors without it
+#	--thorough      on a survivor run every test, not just those that concern its layer
+#	--sanitize      build with -DSANITIZE=ON: notices leaks and reads out of bounds, slower
 #	--list          only list the places
 #
 # A mutant is one line with one of these changes: a condition negated, a statement dropped, a bound moved by one, a
-# comparison or a logical operator replaced, a constant changed, a return value replaced. It is compiled in a copy of the
-# sources; one that does not compile, or whose object file is the same as before, is no mutant and is drawn again. Then the
-# tests run, those of its layer first, until one fails: then it is killed. A test that does not end in 4 times its usual
-# time has failed. The sources themselves are not touched.
+# comparison or a logical operator replaced, a constant changed, a return value replaced. It is made in a copy of the
+# sources, which are not touched. One that does not compile, or that the optimizing compiler translates to what was there
+# before, is no mutant, and another one is drawn. Then the tests run, the quick ones of its layer first, until one fails
+# or is skipped that is not skipped otherwise: then it is killed. So it is if a test does not end in 4 times its usual time.
+#
+# A mutant may do anything that one line of tpcheck can do as root. Therefore tests run in PID and mount namespaces where
+# the file system is read-only except for the copy and /tmp, with limits for memory and files; the kernel ends what they
+# leave behind.
 #
 # Exit code: 0 if every mutant was killed, 1 if any survived, 2 wrong usage, 99 if the tests fail without any mutation.
 use strict;
 use warnings;
-use Cwd qw(abs_path getcwd);
-use Digest::MD5;
+use Cwd qw(abs_path);
+use Digest::MD5 qw(md5_hex);
 use File::Basename;
+use File::Path qw(make_path remove_tree);
+use File::Spec;
 use File::Temp qw(tempdir);
 use Getopt::Long;
+use JSON::PP qw(decode_json);
 use POSIX qw(:sys_wait_h setpgid);
 use Time::HiRes qw(time);
 
 my $root = abs_path(dirname(__FILE__) . '/../..');
-my ($sample, $seed, $seconds, $work, $log, $replay, $thorough, $list) = (30, time() & 0xffffff, 0);
+my ($sample, $seed, $seconds, $work, $log, $replay) = (30, time() & 0xffffff, 0);
+my ($quick, $thorough, $sanitize, $list);
 GetOptions('sample=i' => \$sample, 'seed=i' => \$seed, 'seconds=i' => \$seconds, 'work=s' => \$work, 'log=s' => \$log,
-	'replay=s' => \$replay, 'thorough' => \$thorough, 'list' => \$list)
+	'replay=s' => \$replay, 'quick' => \$quick, 'thorough' => \$thorough, 'sanitize' => \$sanitize, 'list' => \$list)
 	or exit 2;
+$_ && ($_ = File::Spec->rel2abs($_)) for $work, $log, $replay;
+$> == 0 || $list or print("mutate.pl: run it as root\n"), exit 2;
 chdir $root or die "mutate.pl: $root: $!\n";
 my @files = @ARGV ? @ARGV : split /\n/, `git ls-files 'src/*.c' 'src/*.cc' 'probes/*.bpf.c'`;
 my $began = time;
 
-# Which tests can notice a change of a layer, besides the scenarios: patterns for ctest -R, quick ones first.
+# Which tests can notice a change of a layer: patterns for ctest -R, or "scenarios"; quick ones first.
 my %tests_of = (
-	base => ['unit.(base|contract|report|trace)', 'unit.(node|notes|probe|run|scen)', 'cli.(usage|abi)|abi.patches'],
-	contract => ['unit.contract', 'unit.trace|abi.patches', 'cli.(usage|abi)|harness'],
-	notes => ['unit.notes', 'abi.patches|fuzz', 'cli.(usage|abi)|harness$'],
-	probe => ['unit.probe', 'harness', 'cli.trace|node.trace'],
-	node => ['unit.node', 'node.runner', 'cli.(node|trace)'],
-	report => ['unit.report|report', 'cli.(usage|reports)'],
+	base => ['unit.(base|contract|report|trace)', 'unit.(node|notes|probe|run|scen)', 'scenarios',
+		'cli.(usage|abi)|abi.patches', 'harness$|harness.stream|cli.(trace|reports|sweep)'],
+	contract => ['unit.contract', 'unit.trace|abi.patches', 'scenarios', 'cli.(usage|abi)', 'harness$|cli.trace'],
+	notes => ['unit.notes', 'abi.patches', 'scenarios', 'cli.(usage|abi)', 'harness$|cli.trace'],
+	probe => ['unit.probe', 'scenarios', 'harness$|harness.stream', 'cli.trace|node.trace|cli.reasons'],
+	node => ['unit.node', 'scenarios', 'node.runner', 'cli.(node|trace|sweep|reasons)'],
+	report => ['unit.report|report', 'cli.(usage|abi|reports)', 'node.runner'],
 	trace => ['unit.trace', 'cli.trace|node.trace'],
-	scene => ['unit.(scene|node_real)', 'node.runner'],
-	scenario => ['unit.scen', 'node.runner'],
-	run => ['unit.run', 'harness|node', 'cli.(node|trace|places|reports)'],
-	cli => ['cli.(usage|abi)|install.interface', 'cli.(node|trace|reports|places)', 'node.trace'],
-	probes => ['harness', 'node|cli.trace'],
+	scene => ['unit.scen', 'scenarios', 'unit.node_real', 'node.runner', 'cli.node'],
+	scenario => ['unit.scen', 'scenarios', 'node.runner'],
+	run => ['scenarios', 'harness$|harness.stream', 'node', 'cli.(reports|places|trace|reasons)'],
+	cli => ['cli.(usage|abi)|install.interface', 'scenarios', 'cli.(node|trace|reports|places)', 'node.trace|cli.reasons'],
+	probes => ['scenarios', 'harness$|harness.stream', 'node|cli.trace'],
 );
 
 # Code without comments and with the contents of literals replaced, of the same length, line by line.
@@ -87,6 +101,8 @@ sub mutations_of {
 		push @found, [$-[1], 1, $1 eq '+' ? '-' : '+', 'operator replaced'];
 	}
 	while ($code =~ /(?<![\w.'"])(\d+)(?![\w.'"])/g) {
+		# One more element than needed makes no difference.
+		next if substr($code, 0, $-[1]) =~ /^\s+(?:const |static |struct )*\w+ [^=(]*\[$/;
 		push @found, [$-[1], length $1, $1 + 1, 'constant changed'];
 	}
 	while ($code =~ /\b(true|false)\b/g) {
@@ -101,13 +117,58 @@ sub mutations_of {
 		&& $code !~ /^\s+(?:return|struct|const|char|int|bool|size_t|u?int\d+_t|unsigned|FILE|pid_t)\b/) {
 		push @found, [$-[1], length $1, ';', 'statement dropped'];
 	}
-	return @found;
+	my %new;
+	return grep { my $changed = $line; substr($changed, $_->[0], $_->[1]) = $_->[2]; !$new{$changed}++ } @found;
+}
+
+sub read_file {
+	my ($path) = @_;
+	open my $in, '<:raw', $path or return undef;
+	local $/;
+	return scalar <$in>;
+}
+
+sub write_file {
+	my ($path, $text) = @_;
+	open my $out, '>:raw', $path or die "mutate.pl: $path: $!\n";
+	print $out $text;
+	close $out or die "mutate.pl: $path: $!\n";
+}
+
+sub new_line {
+	my ($place) = @_;
+	my $new = $place->{old};
+	substr($new, $place->{mutation}[0], $place->{mutation}[1]) = $place->{mutation}[2];
+	return tidy($new);
+}
+
+# Without indentation, and without tabs, which separate the fields of a log.
+sub tidy {
+	my ($line) = @_;
+	return $line =~ s/^\s+//r =~ tr/\t/ /r;
+}
+
+# What a log calls it, apart from the number of the line, which may have changed meanwhile.
+sub name_of {
+	my ($place) = @_;
+	return join "\t", $place->{file}, $place->{mutation}[3], tidy($place->{old}), new_line($place);
+}
+
+# The lines of a log: {name => [[outcome, line]...]}.
+sub read_log {
+	my ($path) = @_;
+	my %rows;
+	for (split /\n/, read_file($path) // '') {
+		my ($outcome, $place, $mutation, $old, $new) = split /\t/;
+		my ($file, $line) = $place =~ /^(.*):(\d+)$/ or next;
+		push @{$rows{join "\t", $file, $mutation, $old, $new}}, [$outcome, $line];
+	}
+	return \%rows;
 }
 
 my @places;
 for my $file (@files) {
-	open my $in, '<', $file or die "mutate.pl: $file: $!\n";
-	my $text = do { local $/; <$in> };
+	my $text = read_file($file) // die "mutate.pl: $file: $!\n";
 	my @lines = split /\n/, $text, -1;
 	my @code = code_lines($text);
 	my $depth = 0;
@@ -119,18 +180,23 @@ for my $file (@files) {
 	}
 }
 if ($list) {
-	printf "%s:%d: %s\n", $_->{file}, $_->{line} + 1, $_->{mutation}[3] for @places;
+	printf "%s:%d: %s: %s\n", $_->{file}, $_->{line} + 1, $_->{mutation}[3], new_line($_) for @places;
 	exit 0;
 }
+my $total = @places;
 if ($replay) {
-	open my $in, '<', $replay or die "mutate.pl: $replay: $!\n";
-	my %wanted;
-	while (<$in>) {
-		chomp;
-		my @field = split /\t/;
-		$wanted{"$field[1]\t$field[2]\t$field[4]"} = 1 if $field[0] eq 'survived';
+	-e $replay or die "mutate.pl: $replay: $!\n";
+	my $rows = read_log($replay);
+	my %same;
+	push @{$same{name_of($_)}}, $_ for @places;
+	@places = ();
+	for my $name (sort keys %$rows) {
+		for my $row (grep { $_->[0] eq 'survived' } @{$rows->{$name}}) {
+			# The nearest, if there are several such lines.
+			my ($nearest) = sort { abs($a->{line} + 1 - $row->[1]) <=> abs($b->{line} + 1 - $row->[1]) } @{$same{$name} // []};
+			$nearest ? push @places, $nearest : print "mutate.pl: no longer there: $name\n";
+		}
 	}
-	@places = grep { $wanted{"$_->{file}:" . ($_->{line} + 1) . "\t$_->{mutation}[3]\t" . new_line($_)} } @places;
 	$sample = @places;
 } else {
 	srand $seed;
@@ -140,161 +206,198 @@ if ($replay) {
 	}
 }
 
-sub new_line {
-	my ($place) = @_;
-	my $new = $place->{old};
-	substr($new, $place->{mutation}[0], $place->{mutation}[1]) = $place->{mutation}[2];
-	$new =~ s/^\s+//;
-	return $new;
+my $own_work = !$work;
+$work //= tempdir('tpcheck-mutate-XXXXXX', TMPDIR => 1);
+make_path $work;
+# Tests run things as other users.
+chmod 0755, $work;
+$work = abs_path($work);
+my ($main, $running) = ($$);
+END {
+	if ($main && $$ == $main) {
+		my $status = $?;
+		kill 'KILL', $running if $running;
+		remove_tree($own_work ? $work : "$work/tmp") if $work;
+		$? = $status;
+	}
 }
+$SIG{$_} = sub { exit 128 + 2 } for qw(INT TERM HUP);
 
-# run SECONDS, COMMAND...: true if it ended with 0 in time; its process group is killed otherwise.
+# run SECONDS, COMMAND...: true if it ended with 0 in time. It has namespaces of its own: nothing that it started is left,
+# and it can write to nothing but the copy and /tmp.
+my $shelter = 'mount --bind "$0" "$0" && mount --bind /tmp /tmp && mount -o remount,bind,ro / && exec "$@"';
 sub run {
 	my ($limit, @command) = @_;
-	my $pid = fork // die "mutate.pl: fork: $!\n";
-	if (!$pid) {
+	remove_tree("$work/tmp");
+	mkdir "$work/tmp";
+	chmod 01777, "$work/tmp";
+	$running = fork // die "mutate.pl: fork: $!\n";
+	if (!$running) {
+		$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
 		setpgid(0, 0);
+		$ENV{TMPDIR} = "$work/tmp";
 		open STDOUT, '>', "$work/output";
 		open STDERR, '>&', \*STDOUT;
 		open STDIN, '<', '/dev/null';
+		unshift @command, 'prlimit', '--fsize=2000000000', '--core=0', $sanitize ? () : '--as=20000000000';
+		unshift @command, qw(unshare --mount --pid --fork --kill-child --mount-proc sh -c), $shelter, $work;
 		exec @command or POSIX::_exit(127);
 	}
-	setpgid($pid, $pid);
-	my $end = time + $limit;
-	while (waitpid($pid, WNOHANG) == 0) {
-		if (time > $end) {
-			kill 'KILL', -$pid;
-			waitpid $pid, 0;
-			return 0;
+	my ($end, $status) = (time + $limit);
+	while (time < $end) {
+		if (waitpid($running, WNOHANG) == $running) {
+			$status = $?;
+			last;
 		}
 		select undef, undef, undef, 0.02;
 	}
-	my $status = $?;
-	kill 'KILL', -$pid;
-	return $status == 0;
-}
-
-sub digest_of_objects {
-	my ($file) = @_;
-	my $md5 = Digest::MD5->new;
-	for my $object (glob "$work/build/CMakeFiles/*/$file.o $work/build/probes_text.c") {
-		next if $object =~ /probes_text/ && $file !~ /^probes/;
-		open my $in, '<:raw', $object or next;
-		$md5->addfile($in);
+	if (!defined $status) {
+		kill 'KILL', $running;
+		waitpid $running, 0;
 	}
-	return $md5->hexdigest;
+	$running = undef;
+	return defined $status && $status == 0;
 }
 
-sub write_file {
-	my ($path, $text) = @_;
-	open my $out, '>', $path or die "mutate.pl: $path: $!\n";
-	print $out $text;
-	close $out or die "mutate.pl: $path: $!\n";
-}
-
-my $own_work = !$work;
-$work //= tempdir('tpcheck-mutate-XXXXXX', TMPDIR => 1);
-mkdir $work;
-$work = abs_path($work);
 my @bitcoind = $ENV{BITCOIND} ? ("--bitcoind=$ENV{BITCOIND}") : ();
 my @build = ('cmake', '--build', "$work/build", '-j2');
-my @scenarios = ("$work/build/tpcheck", 'run', '--require', '--timeout=20', "--artifacts=$work/artifacts", @bitcoind);
-print "mutate.pl: " . @places . " places in " . @files . " files, seed $seed; building in $work\n";
-system("mkdir -p $work/src && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -pt $work/src") == 0
-	or die "mutate.pl: failed to copy the sources\n";
+@bitcoind or print "mutate.pl: without BITCOIND the scenarios do not run, and many tests are skipped\n";
+print "mutate.pl: $total places in " . @files . " files, seed $seed; building in $work\n";
+# Only what differs is written, so that little is built again.
+for my $file (split /\0/, `git ls-files -z --cached --others --exclude-standard`) {
+	my $text = read_file($file) // next;
+	my $copy = "$work/src/$file";
+	next if ($text eq (read_file($copy) // '')) && -e $copy;
+	make_path dirname($copy);
+	write_file($copy, $text);
+	chmod((stat $file)[2] & 07777, $copy);
+}
 my @generator = `ninja --version 2>/dev/null` ? ('-G', 'Ninja') : ();
-run(600, 'cmake', @generator, '-S', "$work/src", '-B', "$work/build", '-DBUILD_TESTING=ON', '-DCMAKE_BUILD_TYPE=Debug')
-	&& run(1800, @build)
+run(600, 'cmake', @generator, '-S', "$work/src", '-B', "$work/build", '-DBUILD_TESTING=ON', '-DCMAKE_BUILD_TYPE=Debug',
+	'-DSANITIZE=' . ($sanitize ? 'ON' : 'OFF')) && run(1800, @build)
 	or do { system 'tail', '-n', 30, "$work/output"; exit 99 };
 
-# What a stage needs to be built: the unit tests that it names, or everything.
-sub targets_of {
-	my ($pattern) = @_;
-	return () if $pattern !~ /^unit\./;
-	my @targets = map { s{.*/|\.c$}{}gr } glob "$work/src/tests/unit/*_test.c";
-	return map { ('--target', $_) } grep { "unit.$_" =~ /$pattern/ } @targets;
-}
-
-# What runs for a file: {limit in seconds, name, targets, command}, and whether all of it passes unbroken.
-my %stages_of;
-sub layer_of {
-	return $_[0] =~ m{^(?:src/)?(\w+)} ? $1 : '';
-}
-
-sub stages {
+# What the optimizing compiler makes of a file; "" if it does not compile. Of the probes, which the kernel's side
+# compiles at run time, their text.
+my %compile = map { $_->{file} => $_->{command} } @{decode_json(read_file("$work/build/compile_commands.json"))};
+sub object_of {
 	my ($file) = @_;
-	my $layer = layer_of($file);
-	return @{$stages_of{$layer}} if $stages_of{$layer};
-	my @stages = map { {
-		name => "ctest -R '$_'", targets => [targets_of($_)],
-		command => ['ctest', '--test-dir', "$work/build", '--stop-on-failure', '-R', $_]
-	} } @{$tests_of{$layer} // []};
-	splice @stages, 1, 0, {name => 'scenarios', targets => [], command => \@scenarios};
-	push @stages, {
-		name => 'ctest', targets => [],
-		command => ['ctest', '--test-dir', "$work/build", '--stop-on-failure', '-E', 'lint|cmake.foreign|package']
-	} if $thorough;
-	for my $stage (@stages) {
+	my $path = "$work/src/$file";
+	my $command = $compile{$path} or return md5_hex(read_file($path));
+	$command =~ s/ -o \S+ -c / -O2 -g0 -w -o '$work\/object' -c / or die "mutate.pl: unknown compiler: $command\n";
+	# ccache would not help.
+	$command =~ s/^\S*ccache //;
+	$command =~ s/ -M[DTF]( \S+)?(?= )//g;
+	unlink "$work/object";
+	return run(120, 'sh', '-c', "cd '$work/build' && $command") ? md5_hex(read_file("$work/object")) : '';
+}
+
+# What a stage needs to be built: everything for an empty list.
+sub targets_of {
+	my ($stage) = @_;
+	return ('--target', 'tpcheck', '--target', 'tpcheck-full') if $stage eq 'scenarios';
+	return () if $stage !~ /^unit\.[^|]*$/ && $stage !~ /^unit\.\([^)]*\)$/;
+	my @targets = map { s{.*/|\.c$}{}gr } glob "$work/src/tests/unit/*_test.c";
+	return map { ('--target', $_) } grep { "unit.$_" =~ /$stage/ } @targets;
+}
+
+sub command_of {
+	my ($stage) = @_;
+	return ("$work/build/tpcheck", 'run', '--require', '--timeout=20', "--artifacts=$work/tmp/artifacts", @bitcoind)
+		if $stage eq 'scenarios';
+	my @which = $stage eq 'all' ? ('-E', 'lint|cmake.foreign|package') : ('-R', $stage);
+	return ('ctest', '--test-dir', "$work/build", '--stop-on-failure', '--output-on-failure', @which);
+}
+
+# The first test that failed, and how many were skipped, as the output of the stage has it.
+sub failed_test {
+	my $output = read_file("$work/output") // '';
+	return $output =~ /: (\S+) \.+\s*\*\*\*(?!Skipped)/ ? $1 : $output =~ /^(?:FAIL|ERROR)\s+(\S+)/m ? $1 : 'ended';
+}
+
+sub count_skipped {
+	return scalar(() = (read_file("$work/output") // '') =~ /\*\*\*Skipped/g);
+}
+
+# What runs for a file: {name, targets, command, limit in seconds, how many tests are skipped}. Timed without mutation.
+my (%stages, $unbroken);
+sub stages_of {
+	my ($file) = @_;
+	my $layer = $file =~ m{^(?:src/)?(\w+)} ? $1 : '';
+	my @names = @{$tests_of{$layer} // ['scenarios']};
+	@names = grep { /^unit|^scenarios$/ } @names if $quick;
+	@names = grep { $_ ne 'scenarios' } @names if !@bitcoind;
+	push @names, 'all' if $thorough;
+	for my $name (grep { !$stages{$_} } @names) {
+		$unbroken++ or run(900, @build) or die "mutate.pl: the sources no longer build\n";
 		my $start = time;
-		if (!run(1800, @{$stage->{command}})) {
-			print "mutate.pl: $stage->{name} fails without any mutation:\n";
+		if (!run(1800, command_of($name))) {
+			print "mutate.pl: $name: failed without any mutation:\n";
 			system 'tail', '-n', 30, "$work/output";
 			exit 99;
 		}
-		$stage->{limit} = 10 + 4 * (time - $start);
+		$stages{$name} = {name => $name, targets => [targets_of($name)], command => [command_of($name)],
+			limit => 10 + 4 * (time - $start), skipped => count_skipped()};
+		print "mutate.pl: $name: $stages{$name}{skipped} tests are skipped on this machine\n" if $stages{$name}{skipped};
 	}
-	$stages_of{$layer} = \@stages;
-	return @stages;
+	return @stages{@names};
+}
+
+# (outcome, what killed it)
+my %object;
+sub try_mutant {
+	my ($file, @stages) = @_;
+	my $object = object_of($file);
+	return ('invalid', '') if $object eq '';
+	return ('equivalent', '') if $object eq $object{$file};
+	$unbroken = 0;
+	for my $stage (@stages) {
+		return ('invalid', '') if !run(900, @build, @{$stage->{targets}});
+		my $start = time;
+		if (!run($stage->{limit}, @{$stage->{command}})) {
+			return ('killed', time - $start >= $stage->{limit} ? "$stage->{name}: timeout" : "$stage->{name}: " . failed_test());
+		}
+		return ('killed', "$stage->{name}: skipped") if count_skipped() > $stage->{skipped};
+	}
+	return ('survived', '');
 }
 
 my %count = (killed => 0, survived => 0);
-my %digest = map { $_ => digest_of_objects($_) } @files;
 my ($out, @survivors);
+my $done = $log && -e $log ? read_log($log) : {};
 if ($log) {
 	open $out, '>>', $log or die "mutate.pl: $log: $!\n";
 	$out->autoflush(1);
 }
 for my $place (@places) {
 	last if $count{killed} + $count{survived} >= $sample || ($seconds && time - $began > $seconds);
-	my $path = "$work/src/$place->{file}";
-	open my $in, '<', "$root/$place->{file}" or die;
-	my $text = do { local $/; <$in> };
-	if (!$stages_of{layer_of($place->{file})}) {
-		# Timed in an unbroken build.
-		run(600, @build) or die "mutate.pl: the sources no longer build\n";
+	my $line = $place->{line} + 1;
+	my ($before) = grep { $_->[1] == $line } @{$done->{name_of($place)} // []};
+	if ($before) {
+		$count{$before->[0]}++;
+		push @survivors, ["$place->{file}:$line", $place->{mutation}[3], tidy($place->{old}), new_line($place)]
+			if $before->[0] eq 'survived';
+		next;
 	}
-	my @stages = stages($place->{file});
+	my @stages = stages_of($place->{file});
+	$object{$place->{file}} //= object_of($place->{file});
+	my $path = "$work/src/$place->{file}";
+	my $text = read_file($path);
 	my @lines = split /\n/, $text, -1;
 	substr($lines[$place->{line}], $place->{mutation}[0], $place->{mutation}[1]) = $place->{mutation}[2];
 	write_file($path, join "\n", @lines);
-	my ($outcome, $by, $looked) = ('survived', '', 0);
-	for my $stage (@stages) {
-		if (!run(600, @build, @{$stage->{targets}})) {
-			$outcome = 'invalid';
-			last;
-		}
-		if (!$looked++ && digest_of_objects($place->{file}) eq $digest{$place->{file}}) {
-			$outcome = 'equivalent';
-			last;
-		}
-		next if run($stage->{limit}, @{$stage->{command}});
-		($outcome, $by) = ('killed', $stage->{name});
-		last;
-	}
+	my ($outcome, $by) = try_mutant($place->{file}, @stages);
 	write_file($path, $text);
 	$count{$outcome}++;
-	my $old = $place->{old};
-	$old =~ s/^\s+//;
-	my @row = ($outcome, "$place->{file}:" . ($place->{line} + 1), $place->{mutation}[3], $old, new_line($place), $by);
-	print $out join("\t", @row), "\n" if $out;
+	my @row = ("$place->{file}:$line", $place->{mutation}[3], tidy($place->{old}), new_line($place));
+	print $out join("\t", $outcome, @row, $by), "\n" if $out;
 	next if $outcome =~ /invalid|equivalent/;
-	printf "%-8s %s: %s: %s\n", @row[0, 1, 2, 4];
+	printf "%-8s %s: %s: %s\n", $outcome, @row[0, 1, 3];
 	push @survivors, \@row if $outcome eq 'survived';
 }
-system 'rm', '-rf', $work if $own_work;
 my $tried = $count{killed} + $count{survived};
 print "\n";
-printf "survived: %s: %s\n  - %s\n  + %s\n", @{$_}[1 .. 4] for @survivors;
+printf "survived: %s: %s\n  - %s\n  + %s\n", @$_ for @survivors;
 printf "%d mutants: %d killed, %d survived (%.1f %% killed) in %d s; seed %d\n", $tried, $count{killed}, $count{survived},
 	$tried ? 100 * $count{killed} / $tried : 0, time - $began, $seed;
-exit @survivors ? 1 : 0;
+exit(@survivors ? 1 : 0);

@@ -235,7 +235,7 @@ test_sam(void **state)
 {
 	static const char create[] =
 		"SESSION CREATE STYLE=STREAM ID=abc DESTINATION=%s i2cp.leaseSetEncType=4,0\n";
-	char line[4096], request[4096];
+	char line[4096], request[sizeof(create) + sizeof(line)];
 	struct stand_in *server = start(STAND_IN_SAM, NULL);
 	int control = dial();
 
