@@ -100,10 +100,13 @@ sub mutations_of {
 	while ($code =~ / ([+-]) (?=[\w(])/g) {
 		push @found, [$-[1], 1, $1 eq '+' ? '-' : '+', 'operator replaced'];
 	}
-	while ($code =~ /(?<![\w.'"])(\d+)(?![\w.'"])/g) {
-		# One more element than needed makes no difference.
-		next if substr($code, 0, $-[1]) =~ /^\s+(?:const |static |struct )*\w+ [^=(]*\[$/;
-		push @found, [$-[1], length $1, $1 + 1, 'constant changed'];
+	while ($code =~ /((?<![\w)\]] )(?<![\w)\]])-)?(?<![\w.'"])(\d+)(?![\w.'"])/g) {
+		# More room than needed makes no difference.
+		next if substr($code, 0, $-[0]) =~ /^\s+(?:const |static |struct )*\w+ [^=(]*\[$|\b(?:x?calloc|buf_init)\([^()]*$/;
+		# The same as a moved bound.
+		next if substr($code, 0, $-[0]) =~ / [<>]=? $/;
+		# -1 is an error, or the order of two; -2 would be the same.
+		push @found, [$-[0], $+[0] - $-[0], $1 ? '0' : $2 + 1, 'constant changed'];
 	}
 	while ($code =~ /\b(true|false)\b/g) {
 		push @found, [$-[1], length $1, $1 eq 'true' ? 'false' : 'true', 'constant changed'];

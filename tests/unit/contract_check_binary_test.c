@@ -417,6 +417,39 @@ nothing_and_strangers(void **state)
 	binary_findings_fini(&findings);
 }
 
+/* What is not listed is mentioned, and only then. */
+static void
+findings_that_are_not_listed(void **state)
+{
+	enum { LISTED = 64, MANY = LISTED + 1 };
+	static struct site sites[MANY];
+	static const char rest[] = "mempool:removed: further findings are not listed";
+
+	(void)state;
+	for (unsigned i = 0; i < MANY; i++) {
+		struct fake fake = {.release = 28};
+
+		sites[i] = *add_row(&fake, contract_at(TP_MEMPOOL_REMOVED, 28), 8);
+		sites[i].address = i + 1;
+		sites[i].args[0].width_bytes = 1;
+		snprintf(sites[i].args[0].text, sizeof(sites[i].args[0].text), "operand %u", i);
+	}
+	for (size_t cnt = LISTED; cnt <= MANY; cnt++) {
+		struct binary_findings findings;
+		size_t listed = 0, mentioned = 0;
+
+		contract_check_binary(
+			&(struct checked_binary){.sites = sites, .sites_cnt = cnt, .release = 28}, &findings);
+		for (size_t i = 0; i < findings.wrong.cnt; i++) {
+			listed += findings.wrong.items[i].argument == 1;
+			mentioned += !strcmp(findings.wrong.items[i].message, rest);
+		}
+		assert_int_equal(listed, LISTED);
+		assert_int_equal(mentioned, cnt > LISTED);
+		binary_findings_fini(&findings);
+	}
+}
+
 int
 main(void)
 {
@@ -425,7 +458,7 @@ main(void)
 		cmocka_unit_test(missing_ones),          cmocka_unit_test(several_places),
 		cmocka_unit_test(many_messages),         cmocka_unit_test(semaphores),
 		cmocka_unit_test(operands_for_some),     cmocka_unit_test(every_argument),
-		cmocka_unit_test(nothing_and_strangers),
+		cmocka_unit_test(nothing_and_strangers), cmocka_unit_test(findings_that_are_not_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

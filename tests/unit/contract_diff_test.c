@@ -248,13 +248,38 @@ names(void **state)
 	assert_diff(&after, &after, "");
 }
 
+/* As many as switched, unless all did. */
+static void
+semaphores_of_some(void **state)
+{
+	struct site old[] = {make_site("net", "one", "8"), make_site("net", "three", "8"),
+			     make_site("net", "two", "8")};
+	struct site new[] = {make_site("net", "one", "8"), make_site("net", "three", "8"),
+			     make_site("net", "two", "8")};
+	struct diff_side before = {.sites = old, .sites_cnt = 3, .pointer_bytes = 8};
+	struct diff_side after = {.sites = new, .sites_cnt = 3, .pointer_bytes = 8};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		old[i].semaphore_address = 0x1000;
+	new[1].semaphore_address = 0x1000;
+	assert_diff(
+		&before, &after,
+		"net:one: semaphore 0 no longer has a semaphore: its arguments are computed even when nobody is tracing\n"
+		"net:two: semaphore 0 no longer has a semaphore: its arguments are computed even when nobody is tracing\n");
+	new[1].semaphore_address = 0;
+	assert_diff(
+		&before, &after,
+		"*: semaphore 0 no longer has a semaphore: its arguments are computed even when nobody is tracing\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arguments),   cmocka_unit_test(random_arguments),
 		cmocka_unit_test(tracepoints), cmocka_unit_test(releases),
-		cmocka_unit_test(names),
+		cmocka_unit_test(names),       cmocka_unit_test(semaphores_of_some),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,6 +189,8 @@ by_version(void **state)
 		{"v28.0rc2", 28, true, "the file says v28.0rc2"},
 		{"v31.99.0", 32, true, "the file says v31.99.0"},
 		{"v23.0.0", 23, true, "the file says v23.0.0"},
+		{"v33.0.0", RELEASE_MASTER, false,
+		 "the file says v33.0.0; master is the last release that tpcheck knows"},
 		{"v22.0.0", 23, false, "the file says v22.0.0; v23 is the first release that tpcheck knows"},
 		{"v40.1.0", 32, false,
 		 "the file says v40.1.0; master is the last release that tpcheck knows"},
