@@ -63,7 +63,7 @@ my %tests_of = (
 	trace => ['unit.trace', 'cli.trace|node.trace'],
 	scene => ['unit.scen', 'scenarios', 'unit.node_real', 'node.runner', 'cli.node'],
 	scenario => ['unit.scen', 'scenarios', 'node.runner'],
-	run => ['scenarios', 'harness$|harness.stream', 'node', 'cli.(reports|places|trace|reasons)'],
+	run => ['unit.run', 'scenarios', 'harness$|harness.stream', 'node', 'cli.(reports|places|trace|reasons)'],
 	cli => ['cli.(usage|abi)|install.interface', 'scenarios', 'cli.(node|trace|reports|places)', 'node.trace|cli.reasons'],
 	probes => ['scenarios', 'harness$|harness.stream', 'node|cli.trace'],
 );

@@ -910,6 +910,28 @@ test_format_without_argument(void **state)
 	buf_fini(&text);
 }
 
+/* The length may be the first argument; bytes without a length are not read. */
+static void
+test_plan_of_length_arguments(void **state)
+{
+	const struct contract_tracepoint *row = contract_get(TP_NET_INBOUND_MESSAGE);
+	struct contract_tracepoint swapped = *row;
+	struct site site = matching_site(row);
+	struct probe_point point;
+
+	(void)state;
+	assert_int_equal(row->args[5].size_arg, 5);
+	swapped.args[0] = row->args[4];
+	swapped.args[5].size_arg = 1;
+	site.args[0] = site.args[4];
+	contract_plan(&swapped, &site, &point);
+	assert_int_equal(point.slots[5].reader, READER_PAYLOAD);
+	assert_int_equal(point.slots[5].size_idx, 0);
+	swapped.args[5].size_arg = 0;
+	contract_plan(&swapped, &site, &point);
+	assert_int_equal(point.slots[5].reader, READER_INTEGER);
+}
+
 int
 main(void)
 {
@@ -935,6 +957,7 @@ main(void)
 		cmocka_unit_test(test_unaligned),
 		cmocka_unit_test(test_format_event),
 		cmocka_unit_test(test_format_without_argument),
+		cmocka_unit_test(test_plan_of_length_arguments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,8 @@ versions_in_data(void **state)
 		{BYTES("\0v25.0\0"), "v25.0", ""},
 		{BYTES("\0v28.0rc2\0"), "v28.0rc2", ""},
 		{BYTES("\0v28.0.0rc2\0"), "v28.0.0rc2", ""},
+		{BYTES("\0v28.0rc12-x"), "v28.0rc12", ""},
+		{BYTES("\0v28.0rc123\0"), "", "v28.0"},
 		{BYTES("v31.99.0-d84fc35uint32_t arith_uint256::GetCompact"), "v31.99.0", ""},
 		{BYTES("x\x01v31.99.0-d84fc352cbc1-dirty"), "v31.99.0", ""},
 		{BYTES("\0v29.0.0-gd84fc352cbc1\0"), "v29.0.0", ""},
