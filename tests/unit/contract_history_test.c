@@ -139,6 +139,50 @@ test_parse_release(void **state)
 			fail_msg("'%s' was taken", bad[i]);
 }
 
+/* What changed in which release: a second look at the document, without the words. '!': consumers must change. */
+static void
+test_list_of_changes(void **state)
+{
+	static const char want[] = "25 validation:block_connected 6!, was uint64 us\n"
+				   "25 utxocache:flush 1\n"
+				   "26 mempool:added 2!, was uint64 vB\n"
+				   "26 mempool:removed 3!, was uint64 vB\n"
+				   "26 mempool:replaced 2!, was uint64 vB\n"
+				   "26 mempool:replaced 6!, was uint64 vB\n"
+				   "27 coin_selection:selected_coins 2\n"
+				   "27 coin_selection:normal_create_tx_internal 4!, was int32\n"
+				   "27 coin_selection:aps_create_tx_internal 5!, was int32\n"
+				   "28 mempool:replaced 0\n"
+				   "29 validation:block_connected 6, was uint64 ns\n"
+				   "29 mempool:replaced 5!, was pointer to 32 bytes\n"
+				   "29 mempool:replaced 6\n"
+				   "29 mempool:replaced 7!, was int64 sat\n"
+				   "29 net:inbound_message 2, was pointer to C string\n"
+				   "29 net:outbound_message 2, was pointer to C string\n"
+				   "30 utxocache:flush 1\n"
+				   "30 utxocache:flush 2\n"
+				   "30 net:misbehaving_connection 0!\n"
+				   "30 mempool:rejected 2!\n"
+				   "31 utxocache:flush 2!, was uint32\n"
+				   "31 net:outbound_connection 3\n"
+				   "31 mempool:rejected 2!\n";
+	const struct contract_change *change;
+	char got[4096] = "";
+
+	(void)state;
+	for (size_t i = 0; (change = contract_change(i)); i++) {
+		size_t len = strlen(got);
+
+		snprintf(got + len, sizeof(got) - len, "%u %s %u%s%s%s%s%s\n", change->release,
+			 contract_get(change->id)->full_name, change->argument, change->breaks ? "!" : "",
+			 change->before ? ", was " : "",
+			 change->before ? arg_type_name(change->before->type) : "",
+			 change->before && change->before->unit ? " " : "",
+			 change->before && change->before->unit ? change->before->unit : "");
+	}
+	assert_string_equal(got, want);
+}
+
 int
 main(void)
 {
@@ -149,6 +193,7 @@ main(void)
 		cmocka_unit_test(test_units_and_names),
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_parse_release),
+		cmocka_unit_test(test_list_of_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
