@@ -50,6 +50,8 @@ versions_in_data(void **state)
 		{BYTES("\0v27.1.0-unk\0"), "v27.1.0", ""},
 		{BYTES("\0v22.0.0\0"), "v22.0.0", ""},
 		{BYTES("v30.0"), "v30.0", ""},
+		{BYTES("\0v30.0-unk"), "v30.0", ""},
+		{BYTES("\0v30.0-un"), "", "v30.0"},
 		{BYTES("removed in v31.0."), "", "v31.0"},
 		{BYTES("removed in v31.0\0"), "", "v31.0"},
 		{BYTES("removed in v31.0. \0v30.0.0\0"), "v30.0.0", "v31.0"},
