@@ -24,7 +24,8 @@ enum {
 	DEPTH_MAX = 64,
 	REMOVE_ROUNDS = 20, /* in a row in which nothing could be removed */
 	ROUND_MS = 5,
-	END_MS = 5000, /* for processes to end */
+	END_MS = 5000,  /* for processes to end */
+	EXEC_MS = 1000, /* for a process to get through execve */
 	TRIES = 100,
 };
 #define LOCK_FORMAT "tpcheck folder %" PRIu64 " %" PRIu64 "\n"
@@ -157,23 +158,72 @@ remove_folder(const struct state *state, struct diag *diag)
 
 /* Processes. */
 
-/* Whether a process was started with that variable. */
-static bool
-has_variable(pid_t pid, const char *variable)
+/* Returns how many bytes of the environment were read; -1 if it may not be, or the process has ended. */
+static ssize_t
+read_environment(pid_t pid, char *text, size_t text_sz)
 {
-	char path[64], text[8192];
+	char path[64];
 	size_t got = 0;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	while (got < sizeof(text) - 1 && (n = read(fd, text + got, sizeof(text) - 1 - got)) > 0)
+		return -1;
+	while (got < text_sz && (n = read(fd, text + got, text_sz - got)) > 0)
 		got += (size_t)n;
 	close(fd);
-	text[got] = '\0';
-	for (size_t at = 0; at < got; at += strlen(text + at) + 1)
+	return (ssize_t)got;
+}
+
+/* Where the kernel keeps a process's environment. */
+struct place {
+	unsigned long
+		memory_bytes;     /* 0: it has no memory, and so no environment: a zombie, a kernel thread */
+	unsigned long start, end; /* end is 0 within execve, when there is no environment yet */
+};
+
+static struct place
+find_environment(pid_t pid)
+{
+	struct place place = {0};
+	char path[64], text[4096];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	/* The second field, a name, may have blanks and parentheses. Here follow the fields 23 (vsize), 50 (env_start)
+	 * and 51 (env_end) of proc(5). */
+	const char *rest = strrchr(text, ')');
+	if (rest)
+		sscanf(rest,
+		       ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu",
+		       &place.memory_bytes, &place.start, &place.end);
+	return place;
+}
+
+/* Whether a process was started with that variable. An environment that reads as empty counts only if no execve came
+ * in between: each puts it somewhere else. */
+static bool
+has_variable(pid_t pid, const char *variable)
+{
+	struct deadline deadline = deadline_in_ms(EXEC_MS);
+	char text[8192];
+	bool is_final;
+	ssize_t got;
+
+	do {
+		struct place before = find_environment(pid);
+		got = read_environment(pid, text, sizeof(text) - 1);
+		struct place after = find_environment(pid);
+		is_final = got || !after.memory_bytes ||
+			   (after.end && after.start == before.start && after.end == before.end);
+	} while (!is_final && !deadline_has_passed(deadline));
+	text[got > 0 ? got : 0] = '\0';
+	for (ssize_t at = 0; at < got; at += (ssize_t)strlen(text + at) + 1)
 		if (!strcmp(text + at, variable))
 			return true;
 	return false;

@@ -600,6 +600,46 @@ test_ends_processes_at_home(void **state)
 	free(below);
 }
 
+/* One that never stops executing itself: during execve it has no environment. */
+static void
+test_ends_processes_that_execute(void **state)
+{
+	enum { TRIES = 60 };
+	char *script = xasprintf("%s/again", scratch), *home = xasprintf("HOME=%s", scratch);
+	struct diag diag;
+	unsigned missed = 0;
+
+	(void)state;
+	FILE *file = fopen(script, "w");
+	assert_non_null(file);
+	fputs("exec /bin/sh \"$0\"\n", file);
+	assert_int_equal(fclose(file), 0);
+	for (int i = 0; i < TRIES; i++) {
+		int ready[2];
+		siginfo_t info = {0};
+
+		assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+		pid_t pid = fork();
+		if (!pid) {
+			execle("/bin/sh", "sh", script, NULL, (char *[]){home, NULL});
+			_exit(1);
+		}
+		close(ready[1]);
+		char byte;
+		assert_int_equal(read(ready[0], &byte, 1), 0); /* closed by the first exec */
+		close(ready[0]);
+		must(folder_end_processes(scratch, &diag), &diag);
+		assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+		missed += info.si_pid == 0;
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+	unlink(script);
+	free(script);
+	free(home);
+	assert_int_equal(missed, 0);
+}
+
 int
 main(void)
 {
@@ -620,6 +660,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_sweeps_nothing_that_looks_like_it, make_scratch,
 						remove_scratch),
 		cmocka_unit_test_setup_teardown(test_ends_processes_at_home, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(test_ends_processes_that_execute, make_scratch,
+						remove_scratch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
