@@ -154,8 +154,8 @@ serve(int fd)
 		undo_first(&kept, NULL);
 }
 
-static void
-close_all_but(int kept)
+void
+keeper_close_all_but(int kept)
 {
 	struct rlimit limit;
 
@@ -222,7 +222,7 @@ become_keeper(int fd, const struct keeper_opts *opts)
 	if (fd < 0)
 		_exit(1);
 	prctl(PR_SET_NAME, KEEPER_NAME);
-	close_all_but(fd);
+	keeper_close_all_but(fd);
 	silence_standard_streams();
 	allow_files();
 	/* Another file system must not be kept busy. */

@@ -63,4 +63,7 @@ int keeper_do(struct keeper *keeper, struct keeper_deed *deed, const struct keep
 /* Nothing if nothing was done. Errors as undo; nothing is left to be undone in any case. */
 int keeper_undo(struct keeper_deed *deed, struct diag *diag);
 
+/* For a process that a deed forks: closes all descriptors from 3 on but one. */
+void keeper_close_all_but(int kept);
+
 #endif

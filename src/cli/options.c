@@ -22,7 +22,7 @@ struct keeper *cli_keeper;
 const char *argp_program_version = "tpcheck " TPCHECK_VERSION;
 
 const char *const cli_format_names[] = {"text", "json", NULL};
-const char *const cli_attach_names[] = {"auto", "multi", "perf", "tracefs", NULL};
+const char *const cli_attach_names[] = {"auto", "multi", "perf", "tracefs", "ptrace", NULL};
 const char *const cli_headers_names[] = {"builtin", "system", NULL};
 
 enum { OPTION_ATTACH = 768, OPTION_HEADERS };
@@ -51,8 +51,8 @@ parse_probe(int key, char *arg, struct argp_state *state)
 const struct argp cli_probe_argp = {
 	.options =
 		(const struct argp_option[]){
-			{"attach", OPTION_ATTACH, "auto|multi|perf|tracefs", 0,
-			 "How to attach: one uprobe_multi link, a perf event per probe, or a tracefs event per probe (default: auto, the first that works)",
+			{"attach", OPTION_ATTACH, "auto|multi|perf|tracefs|ptrace", 0,
+			 "How to attach: by BPF with one uprobe_multi link, a perf event per probe, or a tracefs event per probe; or by ptrace, which needs no privilege (default: auto, the first that works)",
 			 0},
 			{"headers", OPTION_HEADERS, "builtin|system", 0,
 			 "Kernel headers to compile the probes with: tpcheck's own (default), or those that libbcc finds",

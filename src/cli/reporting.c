@@ -146,6 +146,7 @@ reporting_fini(struct reporting *reporting, struct report_run *run)
 	for (size_t i = 0; i < run->results_cnt; i++)
 		report_result_fini(&run->results[i]);
 	free(run->results);
+	free(run->attach_why);
 }
 
 void

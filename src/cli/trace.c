@@ -101,6 +101,8 @@ run(int argc, char **argv)
 
 	trace_options_parse(&options, argc, argv);
 	session.interrupted = cli_catch_signals();
+	/* A bitcoind that is not ours must outlive us. */
+	options.probe.owns_process = options.bitcoind != NULL;
 	session.tracer = tracer_new(&(struct tracer_opts){
 		.probe = options.probe,
 		.patterns = options.patterns,

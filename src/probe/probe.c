@@ -1,7 +1,14 @@
-/* Chooses the backend. No other file of the shared part names one. */
+/* Chooses the backend: BPF where it works, as it is what most consumers use and the faster one, else ptrace. No other file
+ * of the shared part names one. */
+#include "base/xmem.h"
 #include "probe/backend.h"
 #include "probe/bpf/backend.h"
+#include "probe/ptrace/backend.h"
 #include "probe/set.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 const char *
 probe_method_name(enum probe_method method)
@@ -13,10 +20,49 @@ probe_method_name(enum probe_method method)
 		return "perf";
 	case PROBE_METHOD_TRACEFS:
 		return "tracefs";
+	case PROBE_METHOD_PTRACE:
+		return "ptrace";
 	case PROBE_METHOD_AUTO:
 		break;
 	}
 	return "auto";
+}
+
+enum { REASON_BYTES = 600 };
+
+static const struct probe_backend *
+backend_of(enum probe_method method)
+{
+	return method == PROBE_METHOD_PTRACE ? &ptrace_backend : &bpf_backend;
+}
+
+/* Whether BPF does not work, with the reason; err is that of having tried it, or 0. */
+static bool
+finds_bpf_obstacle(int err, char *reason)
+{
+	return err ? bpf_backend.find_obstacle(PROBE_METHOD_AUTO, reason, REASON_BYTES)
+		   : bpf_backend.find_early_obstacle(PROBE_METHOD_AUTO, reason, REASON_BYTES);
+}
+
+static int
+new_automatically(struct probe_set **out, const struct probe_point *points, size_t points_cnt,
+		  const struct probe_opts *opts, struct diag *diag)
+{
+	char bpf_reason[REASON_BYTES], ptrace_reason[REASON_BYTES];
+	int err = 0;
+
+	if (!finds_bpf_obstacle(0, bpf_reason)) {
+		err = set_new(out, &bpf_backend, points, points_cnt, opts, diag);
+		if (!err || !finds_bpf_obstacle(err, bpf_reason))
+			return err;
+	}
+	if (ptrace_backend.find_obstacle(PROBE_METHOD_PTRACE, ptrace_reason, sizeof(ptrace_reason)))
+		return err ? err
+			   : diag_fail(diag, -EOPNOTSUPP, "probe: %s; and %s", bpf_reason, ptrace_reason);
+	err = set_new(out, &ptrace_backend, points, points_cnt, opts, diag);
+	if (!err)
+		(*out)->why = xstrdup(bpf_reason);
+	return err;
 }
 
 int
@@ -25,23 +71,52 @@ probe_set_new(struct probe_set **out, const struct probe_point *points, size_t p
 {
 	static const struct probe_opts defaults;
 
-	return set_new(out, &bpf_backend, points, points_cnt, opts ? opts : &defaults, diag);
+	if (!opts)
+		opts = &defaults;
+	if (opts->method == PROBE_METHOD_AUTO)
+		return new_automatically(out, points, points_cnt, opts, diag);
+	return set_new(out, backend_of(opts->method), points, points_cnt, opts, diag);
 }
 
+/* Where ptrace works, what only BPF needs is not needed. */
 size_t
 probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source)
 {
-	return bpf_backend.try_features(features, kernel_source);
+	static const char *const always_needed[] = {"proc", "machine", "valgrind", "open files"};
+	size_t cnt = bpf_backend.try_features(features, kernel_source);
+	size_t ptrace_cnt = ptrace_backend.try_features(features + cnt, kernel_source);
+
+	for (size_t i = 0; i < cnt && features[cnt].ok; i++) {
+		bool needed = false;
+
+		for (size_t n = 0; n < sizeof(always_needed) / sizeof(*always_needed); n++)
+			needed |= !strcmp(features[i].name, always_needed[n]);
+		features[i].needed &= needed;
+	}
+	return cnt + ptrace_cnt;
 }
 
 bool
 probe_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
-	return bpf_backend.find_early_obstacle(method, reason, reason_sz);
+	char ignored[REASON_BYTES];
+
+	if (method != PROBE_METHOD_AUTO)
+		return backend_of(method)->find_early_obstacle(method, reason, reason_sz);
+	return bpf_backend.find_early_obstacle(method, reason, reason_sz) &&
+	       ptrace_backend.find_early_obstacle(method, ignored, sizeof(ignored));
 }
 
 bool
 probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
-	return bpf_backend.find_obstacle(method, reason, reason_sz);
+	char bpf_reason[REASON_BYTES], ptrace_reason[REASON_BYTES];
+
+	if (method != PROBE_METHOD_AUTO)
+		return backend_of(method)->find_obstacle(method, reason, reason_sz);
+	if (!bpf_backend.find_obstacle(method, bpf_reason, sizeof(bpf_reason)) ||
+	    !ptrace_backend.find_obstacle(method, ptrace_reason, sizeof(ptrace_reason)))
+		return false;
+	snprintf(reason, reason_sz, "%s; and %s", bpf_reason, ptrace_reason);
+	return true;
 }

@@ -36,6 +36,7 @@ enum probe_method {
 	PROBE_METHOD_MULTI,   /* one uprobe_multi link for all points (kernel 6.6 and newer) */
 	PROBE_METHOD_PERF,    /* one perf event for each point, opened by libbcc */
 	PROBE_METHOD_TRACEFS, /* the same through events of tracefs, for users without CAP_SYS_ADMIN */
+	PROBE_METHOD_PTRACE,  /* traps that a tracer process sets by ptrace: no privilege, no BPF */
 };
 const char *probe_method_name(enum probe_method method);
 
@@ -54,6 +55,7 @@ struct probe_opts {
 	const char *kernel_source; /* tree for PROBE_HEADERS_SYSTEM; NULL: libbcc looks for one */
 	size_t ring_bytes;         /* for each CPU; 0: a sensible size for this machine */
 	bool streams;              /* for take and finish, not for collect */
+	bool owns_process;         /* with ptrace: what is attached to was started by us, and ends with us */
 	size_t store_bytes;        /* most memory for records that were not fetched; 0: a sensible size */
 };
 
@@ -66,7 +68,9 @@ void probe_set_free(struct probe_set *set);
 
 /* The method in use; never AUTO. */
 enum probe_method probe_set_method(const struct probe_set *set);
-/* The text that was compiled, for people. */
+/* Why AUTO did not take BPF, in one line; NULL: it did, or was not asked. */
+const char *probe_set_why(const struct probe_set *set);
+/* The text that was compiled, for people; NULL: nothing was. */
 const char *probe_set_text(const struct probe_set *set);
 
 /* Attaches to one process, and checks in its memory that each point is trapped and each semaphore raised: after
@@ -120,7 +124,7 @@ struct probe_feature {
 	bool needed;      /* nothing works without it; false for the ways to attach, of which one is enough */
 	char detail[512]; /* what was found; if not ok, the reason and the remedy */
 };
-enum { PROBE_FEATURES_MAX = 16 };
+enum { PROBE_FEATURES_MAX = 20 };
 /* Fills features; returns how many. kernel_source as in struct probe_opts. */
 size_t probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source);
 /* The first reason why trials would be harmful or pointless (no /proc, another machine, valgrind, lockdown, no

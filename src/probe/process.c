@@ -1,5 +1,7 @@
 #include "probe/process.h"
 
+#include "base/xmem.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,7 +14,6 @@
 struct view {
 	pid_t pid;
 	int mem_fd, exe_fd;
-	ino_t inode;
 };
 
 static void
@@ -29,13 +30,11 @@ static int
 view_open(struct view *view, pid_t pid, struct diag *diag)
 {
 	char path[64];
-	struct stat st;
 
 	*view = (struct view){.pid = pid, .mem_fd = -1, .exe_fd = -1};
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	view->exe_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (view->exe_fd >= 0 && !fstat(view->exe_fd, &st)) {
-		view->inode = st.st_ino;
+	if (view->exe_fd >= 0) {
 		snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
 		view->mem_fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
@@ -49,44 +48,51 @@ view_open(struct view *view, pid_t pid, struct diag *diag)
 			: "");
 }
 
-/* Where the byte at a file offset of the executable is mapped: as code, or as private writable data. */
-static int
-view_address(const struct view *view, uint64_t file_offset, bool writable, uint64_t *address,
-	     struct diag *diag)
+/* A page that two segments share is mapped more than once; take the mapping that the kernel takes, the first. */
+static void
+match_mapping(const char *line, ino_t exe_inode, struct process_place *places, size_t cnt)
 {
-	char path[64];
-	char *line = NULL;
-	size_t line_sz = 0;
-	int err = -ENOENT;
+	uint64_t start, end, offset, inode;
+	char permissions[5];
 
-	*address = 0;
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)view->pid);
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64, &start, &end, permissions,
+		   &offset, &inode) != 5)
+		return;
+	/* The device is not compared: overlay file systems show another one here than stat does. */
+	if (inode != exe_inode)
+		return;
+	for (size_t i = 0; i < cnt; i++) {
+		struct process_place *place = &places[i];
+
+		if (place->is_data ? strncmp(permissions + 1, "w-p", 3) : permissions[2] != 'x')
+			continue;
+		if (place->file_offset && !place->address && place->file_offset >= offset &&
+		    place->file_offset - offset < end - start)
+			place->address = start + (place->file_offset - offset);
+	}
+}
+
+int
+process_find_places(pid_t pid, struct process_place *places, size_t cnt, struct diag *diag)
+{
+	char path[64], *line = NULL;
+	size_t line_sz = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < cnt; i++)
+		places[i].address = 0;
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	if (stat(path, &st))
+		return diag_fail(diag, -errno, "probe: failed to read '%s': %s", path, strerror(errno));
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	FILE *maps = fopen(path, "re");
 	if (!maps)
 		return diag_fail(diag, -errno, "probe: failed to open '%s': %s", path, strerror(errno));
-	/* The device is not compared: overlay file systems show another one here than stat does. */
-	while (err && getline(&line, &line_sz, maps) > 0) {
-		uint64_t start, end, offset, inode;
-		char permissions[5];
-
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64, &start, &end,
-			   permissions, &offset, &inode) != 5)
-			continue;
-		/* A page that two segments share is mapped more than once; take the mapping that the kernel
-		 * takes. */
-		if (writable ? strncmp(permissions + 1, "w-p", 3) : permissions[2] != 'x')
-			continue;
-		if (inode == view->inode && file_offset >= offset && file_offset - offset < end - start) {
-			*address = start + (file_offset - offset);
-			err = 0;
-		}
-	}
+	while (getline(&line, &line_sz, maps) > 0)
+		match_mapping(line, st.st_ino, places, cnt);
 	free(line);
 	fclose(maps);
-	if (err)
-		diag_fail(diag, err, "probe: failed to find offset 0x%" PRIx64 " of the executable in '%s'",
-			  file_offset, path);
-	return err;
+	return 0;
 }
 
 static int
@@ -137,14 +143,24 @@ process_check_program(pid_t pid, const struct probe_point *points, size_t points
 }
 
 static int
-check_trap(const struct view *view, const struct site *site, struct diag *diag)
+check_place(const struct view *view, const struct process_place *place, struct diag *diag)
+{
+	if (place->address)
+		return 0;
+	return diag_fail(diag, -ENOENT,
+			 "probe: failed to find offset 0x%" PRIx64 " of the executable in '/proc/%d/maps'",
+			 place->file_offset, (int)view->pid);
+}
+
+static int
+check_trap(const struct view *view, const struct site *site, const struct process_place *place,
+	   struct diag *diag)
 {
 	uint8_t in_memory, in_file;
-	uint64_t address;
-	int err = view_address(view, site->file_offset, false, &address, diag);
+	int err = check_place(view, place, diag);
 
 	if (!err)
-		err = view_read_memory(view, address, &in_memory, 1, diag);
+		err = view_read_memory(view, place->address, &in_memory, 1, diag);
 	if (!err)
 		err = view_read_file(view, site->file_offset, &in_file, 1, diag);
 	if (err || in_memory != in_file)
@@ -155,16 +171,16 @@ check_trap(const struct view *view, const struct site *site, struct diag *diag)
 }
 
 static int
-check_semaphore(const struct view *view, const struct site *site, const char *hint, struct diag *diag)
+check_semaphore(const struct view *view, const struct site *site, const struct process_place *place,
+		const char *hint, struct diag *diag)
 {
 	uint16_t semaphore = 0;
-	uint64_t address;
 
 	if (!site->semaphore_file_offset)
 		return 0;
-	int err = view_address(view, site->semaphore_file_offset, true, &address, diag);
+	int err = check_place(view, place, diag);
 	if (!err)
-		err = view_read_memory(view, address, &semaphore, sizeof(semaphore), diag);
+		err = view_read_memory(view, place->address, &semaphore, sizeof(semaphore), diag);
 	if (err || semaphore)
 		return err;
 	return diag_fail(diag, -ENXIO,
@@ -176,15 +192,26 @@ int
 process_check_probes(pid_t pid, const struct probe_point *points, size_t points_cnt,
 		     const char *semaphore_hint, struct diag *diag)
 {
+	/* Of each point its trap and its semaphore. */
+	struct process_place *places = xcalloc(2 * points_cnt, sizeof(*places));
 	struct view view;
 	int err = view_open(&view, pid, diag);
 
+	for (size_t i = 0; i < points_cnt; i++) {
+		places[2 * i].file_offset = points[i].site->file_offset;
+		places[2 * i + 1].file_offset = points[i].site->semaphore_file_offset;
+		places[2 * i + 1].is_data = true;
+	}
+	if (!err)
+		err = process_find_places(pid, places, 2 * points_cnt, diag);
 	for (size_t i = 0; i < points_cnt && !err; i++) {
-		err = check_trap(&view, points[i].site, diag);
+		err = check_trap(&view, points[i].site, &places[2 * i], diag);
 		if (!err)
-			err = check_semaphore(&view, points[i].site, semaphore_hint, diag);
+			err = check_semaphore(&view, points[i].site, &places[2 * i + 1], semaphore_hint,
+					      diag);
 	}
 	view_close(&view);
+	free(places);
 	return err;
 }
 
@@ -204,4 +231,25 @@ process_has_thread_ended(pid_t pid, uint32_t tid)
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%u", (int)pid, tid);
 	return access(path, F_OK) && errno == ENOENT;
+}
+
+uint64_t
+process_start_time(pid_t pid)
+{
+	char path[64], text[1024];
+	unsigned long long start_time = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	/* The second field, a name, may have blanks and parentheses. */
+	const char *rest = strrchr(text, ')');
+	if (rest)
+		sscanf(rest,
+		       ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+		       &start_time);
+	return start_time;
 }

@@ -18,6 +18,17 @@ int process_check_program(pid_t pid, const struct probe_point *points, size_t po
 int process_check_probes(pid_t pid, const struct probe_point *points, size_t points_cnt,
 			 const char *semaphore_hint, struct diag *diag);
 
+/* A place of the executable in the memory of the process. */
+struct process_place {
+	uint64_t file_offset;
+	bool is_data;     /* look for private writable data, not for code */
+	uint64_t address; /* found; 0: not mapped */
+};
+/* Fills the addresses. Places with file_offset 0 are left out. */
+int process_find_places(pid_t pid, struct process_place *places, size_t cnt, struct diag *diag);
+/* When the process was started, in clock ticks after boot: with its PID it names one process. 0: it is gone. */
+uint64_t process_start_time(pid_t pid);
+
 /* Whether thread numbers of the initial PID namespace, which the kernel reports, are those that /proc shows. */
 bool process_shows_threads(void);
 /* Whether a thread of that process has ended. Valid only if process_shows_threads. */

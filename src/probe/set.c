@@ -40,6 +40,12 @@ probe_set_method(const struct probe_set *set)
 }
 
 const char *
+probe_set_why(const struct probe_set *set)
+{
+	return set->why;
+}
+
+const char *
 probe_set_text(const struct probe_set *set)
 {
 	return set->source->text;
@@ -150,6 +156,7 @@ probe_set_free(struct probe_set *set)
 	store_free(set);
 	thread_table_fini(&set->threads);
 	free(set->held);
+	free(set->why);
 	pthread_cond_destroy(&set->wake);
 	pthread_cond_destroy(&set->arrived);
 	pthread_mutex_destroy(&set->lock);

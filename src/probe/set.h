@@ -42,6 +42,7 @@ struct probe_set {
 	const struct probe_point *points;
 	size_t points_cnt;
 	bool streams;
+	char *why; /* see probe_set_why */
 
 	/* Shared with the draining thread, under lock. */
 	pthread_mutex_t lock;

@@ -123,6 +123,7 @@ report_json(const struct report_run *run)
 	write_node(w, run);
 	json_member_string(w, "release", run->release);
 	json_member_string(w, "attach", run->attach);
+	json_member_string(w, "attach_why", run->attach_why);
 	json_member_begin_array(w, "scenarios");
 	for (size_t i = 0; i < run->results_cnt; i++)
 		write_result(w, &run->results[i]);

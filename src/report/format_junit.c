@@ -206,6 +206,8 @@ end(void *opaque, const struct report_run *run)
 	}
 	if (run->attach)
 		print_property(out, "attach", run->attach);
+	if (run->attach_why)
+		print_property(out, "attach_why", run->attach_why);
 	fputs("    </properties>\n", out);
 	for (size_t i = 0; i < run->results_cnt; i++)
 		print_case(out, &run->results[i], require);

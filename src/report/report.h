@@ -45,7 +45,8 @@ struct report_run {
 	const char *node_subversion; /* "" if it did not start */
 	int node_version;            /* as getnetworkinfo says, e.g. 319900; 0: unknown */
 	const char *release;         /* that it was checked against: "v30", "master"; NULL */
-	const char *attach;          /* "multi", "perf", "tracefs" or NULL */
+	const char *attach;          /* "multi", "perf", "tracefs", "ptrace" or NULL */
+	char *attach_why;            /* why --attach=auto did not take BPF, in one line; NULL: it did */
 	struct report_result *results;
 	size_t results_cnt;
 	uint64_t duration_ms;

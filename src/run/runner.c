@@ -478,7 +478,9 @@ prepare(struct runner *runner)
 		set_obstacle(runner, err == -ENETDOWN, diag.text);
 		return;
 	}
-	if (probe_set_new(&runner->set, runner->plan.points, runner->plan.points_cnt, &opts->probe, &diag)) {
+	struct probe_opts probe = opts->probe;
+	probe.owns_process = true;
+	if (probe_set_new(&runner->set, runner->plan.points, runner->plan.points_cnt, &probe, &diag)) {
 		/* What this machine does not allow says nothing about the binary; the obstacle's text, which doctor
 		 * prints as well, says what would help. */
 		bool is_skip = probe_find_obstacle(opts->probe.method, reason, sizeof(reason));
@@ -486,6 +488,7 @@ prepare(struct runner *runner)
 		return;
 	}
 	runner->run->attach = probe_method_name(probe_set_method(runner->set));
+	runner->run->attach_why = xstrdup_or_null(probe_set_why(runner->set));
 }
 
 /* Fills the result of one scenario, whether or not it can be run. */

@@ -122,7 +122,9 @@ prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *pla
 					 plan->missing & TP_BIT(id)
 						 ? "; a new row needs its call in src/run/specimen_fire.c"
 						 : "");
-	err = probe_set_new(set, plan->points, plan->points_cnt, &opts->probe, diag);
+	struct probe_opts probe = opts->probe;
+	probe.owns_process = true;
+	err = probe_set_new(set, plan->points, plan->points_cnt, &probe, diag);
 	if (!err)
 		err = specimen_start(specimen, opts->program, diag);
 	if (!err)
@@ -154,6 +156,8 @@ selftest_run(const struct selftest_opts *opts, struct report_run *run)
 				   probe_find_obstacle(opts->probe.method, reason, sizeof(reason)));
 	if (set)
 		run->attach = probe_method_name(probe_set_method(set));
+	if (set)
+		run->attach_why = xstrdup_or_null(probe_set_why(set));
 	for (size_t i = 0; i < RESULTS; i++) {
 		const char *name = i == RESULTS - 1 ? burst_name : rounds[i].name;
 		struct report_result *result = add_result(run, name);

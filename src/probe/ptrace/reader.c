@@ -1,0 +1,197 @@
+#include "probe/ptrace/reader.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/uio.h>
+
+enum { PAGE_BYTES = 4096 };
+
+#define REGISTER(name) offsetof(struct user_regs_struct, name)
+static const size_t register_offsets[] = {
+	[REGISTER_AX] = REGISTER(rax),  [REGISTER_BX] = REGISTER(rbx),  [REGISTER_CX] = REGISTER(rcx),
+	[REGISTER_DX] = REGISTER(rdx),  [REGISTER_SI] = REGISTER(rsi),  [REGISTER_DI] = REGISTER(rdi),
+	[REGISTER_BP] = REGISTER(rbp),  [REGISTER_SP] = REGISTER(rsp),  [REGISTER_R8] = REGISTER(r8),
+	[REGISTER_R9] = REGISTER(r9),   [REGISTER_R10] = REGISTER(r10), [REGISTER_R11] = REGISTER(r11),
+	[REGISTER_R12] = REGISTER(r12), [REGISTER_R13] = REGISTER(r13), [REGISTER_R14] = REGISTER(r14),
+	[REGISTER_R15] = REGISTER(r15),
+};
+
+struct source {
+	pid_t tid;
+	uint64_t trap_address;
+	const struct user_regs_struct *regs;
+};
+
+static uint64_t
+register_value(const struct source *source, uint8_t reg)
+{
+	uint64_t value = 0;
+
+	if (reg == REGISTER_IP)
+		return source->trap_address;
+	if (reg != REGISTER_NONE)
+		memcpy(&value, (const char *)source->regs + register_offsets[reg], sizeof(value));
+	return value;
+}
+
+/* Returns the bytes read, from the start; fewer where memory ends. Unlike /proc/PID/mem this reads only what the process
+ * itself may read. */
+static size_t
+read_memory(const struct source *source, uint64_t address, void *to, size_t bytes)
+{
+	struct iovec local = {.iov_base = to, .iov_len = bytes};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = bytes};
+	ssize_t n = process_vm_readv(source->tid, &local, 1, &remote, 1, 0);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+static uint64_t
+cut_to_width(uint64_t value, uint8_t width_bytes)
+{
+	return width_bytes >= 8 ? value : value & ((UINT64_C(1) << 8 * width_bytes) - 1);
+}
+
+static void
+read_operand(const struct source *source, const struct ptrace_operand *operand, struct record_arg *arg)
+{
+	uint64_t address;
+
+	*arg = (struct record_arg){0};
+	switch ((enum operand_kind)operand->kind) {
+	case OPERAND_UNREADABLE:
+	case OPERAND_FOREIGN:
+		arg->error = -ENODATA;
+		arg->flags = RECORD_OPERAND_FAILED;
+		break;
+	case OPERAND_CONSTANT:
+		arg->value = operand->constant;
+		break;
+	case OPERAND_REGISTER:
+		arg->value = cut_to_width(register_value(source, operand->base) >> operand->shift_bits,
+					  operand->width_bytes);
+		break;
+	case OPERAND_MEMORY:
+		address = register_value(source, operand->base) +
+			  register_value(source, operand->index) * operand->scale +
+			  (uint64_t)operand->displacement;
+		if (read_memory(source, address, &arg->value, operand->width_bytes) == operand->width_bytes)
+			break;
+		arg->value = 0;
+		arg->error = -EFAULT;
+		arg->flags = RECORD_OPERAND_FAILED;
+		break;
+	}
+}
+
+static void
+fail_pointer(struct record_arg *arg)
+{
+	arg->error = -EFAULT;
+	arg->flags = RECORD_POINTER_FAILED;
+}
+
+static void
+read_block(const struct source *source, const struct record_slot *slot, struct record *record,
+	   struct record_arg *arg)
+{
+	char *to = (char *)record + slot->slot_offset;
+
+	if (read_memory(source, arg->value, to, slot->slot_bytes) != slot->slot_bytes)
+		fail_pointer(arg);
+	else
+		arg->len = slot->slot_bytes;
+}
+
+/* The length of the string with its NUL, or how much of it was read; 0: it cannot be read. Page by page: most strings
+ * are short, and what follows one may not be mapped. */
+static size_t
+read_string_bytes(const struct source *source, uint64_t address, char *to, size_t max)
+{
+	size_t got = 0;
+
+	while (got < max) {
+		size_t bytes = PAGE_BYTES - (address + got) % PAGE_BYTES;
+
+		if (bytes > max - got)
+			bytes = max - got;
+		size_t n = read_memory(source, address + got, to + got, bytes);
+		const char *end = memchr(to + got, '\0', n);
+		if (end)
+			return (size_t)(end - to) + 1;
+		if (n < bytes)
+			return 0;
+		got += n;
+	}
+	return got;
+}
+
+static void
+read_string(const struct source *source, const struct record_slot *slot, struct record *record,
+	    struct record_arg *arg)
+{
+	char *to = (char *)record + slot->slot_offset;
+	size_t got = read_string_bytes(source, arg->value, to, slot->slot_bytes);
+
+	if (!got) {
+		fail_pointer(arg);
+		return;
+	}
+	arg->len = (uint32_t)got;
+	if (got == slot->slot_bytes && to[got - 1]) {
+		to[got - 1] = '\0';
+		arg->flags = RECORD_CUT;
+	}
+}
+
+static uint32_t
+read_payload(const struct source *source, const struct record_slot *slot, struct record *record,
+	     struct record_arg *arg)
+{
+	const struct record_arg *size = &record->args[slot->size_idx];
+	bool is_cut = size->value > slot->slot_bytes;
+	uint32_t bytes = is_cut ? slot->slot_bytes : (uint32_t)size->value;
+
+	if (size->flags)
+		return 0;
+	if (bytes && read_memory(source, arg->value, (char *)record + slot->slot_offset, bytes) != bytes) {
+		fail_pointer(arg);
+		return 0;
+	}
+	arg->len = bytes;
+	arg->flags = is_cut ? RECORD_CUT : 0;
+	return bytes;
+}
+
+uint32_t
+reader_fill(struct record *record, const struct ptrace_point *point, pid_t tid, uint64_t trap_address,
+	    const struct user_regs_struct *regs)
+{
+	const struct source source = {.tid = tid, .trap_address = trap_address, .regs = regs};
+	uint32_t payload = 0;
+
+	for (unsigned n = 0; n < point->args_cnt; n++)
+		read_operand(&source, &point->operands[n], &record->args[n]);
+	for (unsigned n = 0; n < point->args_cnt; n++) {
+		const struct record_slot *slot = &point->slots[n];
+		struct record_arg *arg = &record->args[n];
+
+		if (arg->flags)
+			continue; /* its own error counts */
+		switch (slot->reader) {
+		case READER_INTEGER:
+			break;
+		case READER_BLOCK:
+			read_block(&source, slot, record, arg);
+			break;
+		case READER_STRING:
+			read_string(&source, slot, record, arg);
+			break;
+		case READER_PAYLOAD:
+			payload = read_payload(&source, slot, record, arg);
+			break;
+		}
+	}
+	return point->fixed_bytes + payload;
+}

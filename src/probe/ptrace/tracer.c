@@ -1,0 +1,575 @@
+/* How hits are seen. The first byte of a probe's nop is replaced by a trap. A thread that runs into it stops with SIGTRAP,
+ * which the kernel reports to this process before it is delivered. The arguments are read from the stopped thread, the
+ * signal is dropped, and the thread goes on behind the nop: nothing has to be put back or executed step by step, and the
+ * trap stays for the other threads.
+ *
+ * Order. A thread cannot do anything after its hit before this process has recorded it. So the order in which hits are
+ * recorded agrees with cause and effect, across threads as well.
+ *
+ * Threads. All threads are seized (PTRACE_SEIZE does not stop them); the kernel seizes those they make. A child process
+ * has a copy of the memory, with its traps: these are taken out before it runs, and it is released.
+ *
+ * This process waits for two signals, which are blocked: SIGCHLD for stops, SIGIO for requests and the end of its owner.
+ * What it does on its own end depends on whose process it is: one that tpcheck started dies with it (EXITKILL); any
+ * other is released unharmed. */
+#include "probe/ptrace/tracer.h"
+
+#include "probe/process.h"
+#include "probe/ptrace/reader.h"
+#include "probe/ptrace/ring.h"
+#include "probe/ptrace/shared.h"
+#include "probe/ptrace/tracees.h"
+#include "probe/ptrace/traps.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRACER_NAME "usdt-tracer"
+
+enum {
+	STOPS_AT_ONCE = 64, /* before requests are looked for */
+	RELEASE_MS = 5000,
+	END_MS = 3000,
+	CHILDREN_MAX = 64,
+};
+
+struct tracer {
+	struct ptrace_area area;
+	int socket_fd;
+	pid_t pid; /* 0: attached to none */
+	int mem_fd;
+	uint64_t mask;
+	uint32_t generation;
+	bool is_releasing;
+	struct tracees tracees;
+	/* New processes whose first stop came before their parent's report of them. */
+	pid_t children[CHILDREN_MAX];
+	size_t children_cnt;
+};
+
+static long
+do_ptrace(unsigned request, pid_t tid, unsigned long address, unsigned long data)
+{
+	return syscall(SYS_ptrace, (long)request, (long)tid, address, data);
+}
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Hits */
+
+static void
+record_hit(struct tracer *tracer, struct tracee *tracee, size_t idx, const struct user_regs_struct *regs)
+{
+	const struct ptrace_point *point = &tracer->area.points[idx];
+	struct ptrace_thread *counts = tracee->counts;
+
+	if (!counts) {
+		atomic_fetch_add(&tracer->area.shared->no_memory, 1);
+		return;
+	}
+	uint64_t seq = atomic_load_explicit(&counts->attempts, memory_order_relaxed) + 1;
+	atomic_store(&counts->attempts, seq);
+	struct record *record = ring_reserve(&tracer->area, point->record_bytes);
+	if (!record) {
+		atomic_fetch_add(&counts->failed, 1);
+		return;
+	}
+	record->head = (struct record_head){
+		.time_ns = now_ns(),
+		.seq = seq,
+		.tid = (uint32_t)tracee->tid,
+		.generation = tracer->generation,
+		.point = (uint16_t)idx,
+		.args_cnt = point->args_cnt,
+	};
+	record->head.size = reader_fill(record, point, tracee->tid, tracer->area.traps[idx].address, regs);
+	ring_commit(&tracer->area, record->head.size);
+}
+
+/* Whether the thread has just run into a trap; if so, the hit is recorded and the thread put behind the nop. Traps that
+ * were taken out count too: the thread may have run into one before. */
+static bool
+take_hit(struct tracer *tracer, struct tracee *tracee)
+{
+	struct user_regs_struct regs;
+	bool is_hit = false, is_long = false;
+
+	if (do_ptrace(PTRACE_GETREGS, tracee->tid, 0, (unsigned long)&regs))
+		return true; /* it has died */
+	for (size_t i = 0; i < tracer->area.shared->points_cnt; i++) {
+		const struct ptrace_trap *trap = &tracer->area.traps[i];
+
+		if (trap->address != regs.rip - 1)
+			continue;
+		is_hit = true;
+		is_long = trap->original == LONG_NOP_BYTE;
+		if (tracer->mask >> tracer->area.points[i].tracepoint & 1)
+			record_hit(tracer, tracee, i, &regs);
+	}
+	if (is_long) {
+		regs.rip += LONG_NOP_BYTES - 1;
+		do_ptrace(PTRACE_SETREGS, tracee->tid, 0, (unsigned long)&regs);
+	}
+	return is_hit;
+}
+
+/* Processes and threads that come and go */
+
+static bool
+is_thread(const struct tracer *tracer, pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", (int)tracer->pid, (int)tid);
+	return !access(path, F_OK);
+}
+
+/* A process that shares the memory (vfork) needs the traps as its parent does; it will execute another program. */
+static bool
+shares_memory(const struct tracer *tracer, pid_t child, int event)
+{
+	long rc = syscall(SYS_kcmp, (long)tracer->pid, (long)child, 1L /* KCMP_VM */, 0L, 0L);
+
+	return rc < 0 ? event != PTRACE_EVENT_FORK : rc == 0;
+}
+
+/* The child is in its first stop. */
+static void
+release_child(struct tracer *tracer, pid_t child, int event)
+{
+	if (!shares_memory(tracer, child, event))
+		traps_clear_copy(&tracer->area, child);
+	do_ptrace(PTRACE_DETACH, child, 0, 0);
+}
+
+static bool
+take_early_child(struct tracer *tracer, pid_t child)
+{
+	for (size_t i = 0; i < tracer->children_cnt; i++)
+		if (tracer->children[i] == child) {
+			tracer->children[i] = tracer->children[--tracer->children_cnt];
+			return true;
+		}
+	return false;
+}
+
+/* tid has made a process or a thread. The first stop of a thread is a stop like others. */
+static void
+on_new(struct tracer *tracer, pid_t tid, int event)
+{
+	unsigned long made = 0;
+	int status;
+
+	if (do_ptrace(PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&made) || is_thread(tracer, (pid_t)made))
+		return;
+	if (take_early_child(tracer, (pid_t)made) ||
+	    (waitpid((pid_t)made, &status, __WALL) == (pid_t)made && WIFSTOPPED(status)))
+		release_child(tracer, (pid_t)made, event);
+}
+
+static void
+forget_process(struct tracer *tracer)
+{
+	traps_forget(&tracer->area);
+	atomic_store(&tracer->area.shared->pid, 0);
+	tracees_remove_all(&tracer->tracees);
+	if (tracer->mem_fd >= 0)
+		close(tracer->mem_fd);
+	tracer->mem_fd = -1;
+	tracer->pid = 0;
+}
+
+/* Stops */
+
+static bool
+has_pending_trap(pid_t tid)
+{
+	siginfo_t infos[16];
+	struct __ptrace_peeksiginfo_args args = {.nr = 16};
+	long cnt = do_ptrace(PTRACE_PEEKSIGINFO, tid, (unsigned long)&args, (unsigned long)infos);
+
+	for (long i = 0; i < cnt; i++)
+		if (infos[i].si_signo == SIGTRAP)
+			return true;
+	return false;
+}
+
+static void
+go_on(struct tracer *tracer, pid_t tid, int signo)
+{
+	if (!tracer->is_releasing || has_pending_trap(tid)) {
+		do_ptrace(PTRACE_CONT, tid, 0, (unsigned long)signo);
+		return;
+	}
+	if (!do_ptrace(PTRACE_DETACH, tid, 0, (unsigned long)signo))
+		tracees_remove(&tracer->tracees, tid);
+}
+
+/* PTRACE_EVENT_STOP: a new thread's first stop, the answer to an interrupt, or a stop of the whole process, in which the
+ * thread has to stay. */
+static void
+on_event_stop(struct tracer *tracer, pid_t tid, int signo)
+{
+	bool is_group_stop = signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+
+	if (!tracees_find(&tracer->tracees, tid)) {
+		if (!is_thread(tracer, tid)) {
+			if (tracer->children_cnt < CHILDREN_MAX)
+				tracer->children[tracer->children_cnt++] = tid;
+			return;
+		}
+		tracees_add(&tracer->tracees, tid);
+	}
+	if (is_group_stop && !tracer->is_releasing)
+		do_ptrace(PTRACE_LISTEN, tid, 0, 0);
+	else
+		go_on(tracer, tid, 0);
+}
+
+static void
+on_stop(struct tracer *tracer, pid_t tid, int status)
+{
+	int event = status >> 16, signo = WSTOPSIG(status);
+	struct tracee *tracee;
+
+	switch (event) {
+	case 0:
+		tracee = tracees_add(&tracer->tracees, tid);
+		if (signo == SIGTRAP && (!tracee || take_hit(tracer, tracee)))
+			signo = 0;
+		go_on(tracer, tid, signo);
+		break;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		on_new(tracer, tid, event);
+		go_on(tracer, tid, 0);
+		break;
+	case PTRACE_EVENT_EXEC: /* the only thread that is left, with other memory */
+		forget_process(tracer);
+		do_ptrace(PTRACE_DETACH, tid, 0, 0);
+		break;
+	case PTRACE_EVENT_STOP:
+		on_event_stop(tracer, tid, signo);
+		break;
+	default:
+		go_on(tracer, tid, 0);
+	}
+}
+
+static void
+on_status(struct tracer *tracer, pid_t tid, int status)
+{
+	if (WIFSTOPPED(status)) {
+		on_stop(tracer, tid, status);
+		return;
+	}
+	tracees_remove(&tracer->tracees, tid);
+	if (tid == tracer->pid) /* reported when all its threads have ended */
+		forget_process(tracer);
+}
+
+/* Requests */
+
+static int
+explain_seize(pid_t pid, int err, struct diag *diag)
+{
+	return diag_fail(diag, err, "probe: failed to trace process %d (PTRACE_SEIZE): %s%s", (int)pid,
+			 strerror(-err),
+			 err == -EPERM ? "; see tpcheck doctor for what tracing by ptrace requires" : "");
+}
+
+/* One that is traced already was made by a thread that is. */
+static int
+seize(struct tracer *tracer, pid_t tid, struct diag *diag)
+{
+	unsigned long options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+				PTRACE_O_TRACEEXEC |
+				(tracer->area.shared->is_owned ? (unsigned long)PTRACE_O_EXITKILL : 0);
+
+	if (tracees_find(&tracer->tracees, tid))
+		return 0;
+	if (do_ptrace(PTRACE_SEIZE, tid, 0, options)) {
+		int err = -errno;
+
+		return err == -ESRCH || (err == -EPERM && tid != tracer->pid)
+			       ? 0
+			       : explain_seize(tracer->pid, err, diag);
+	}
+	if (tracees_add(&tracer->tracees, tid))
+		return 0;
+	return diag_fail(diag, -ENOMEM, "probe: out of memory");
+}
+
+/* Until no thread is found that is not known. */
+static int
+seize_all(struct tracer *tracer, struct diag *diag)
+{
+	size_t before;
+	char path[64];
+	int err = seize(tracer, tracer->pid, diag);
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)tracer->pid);
+	if (!err && !tracer->tracees.cnt)
+		err = diag_fail(diag, -ESRCH, "probe: process %d has ended", (int)tracer->pid);
+	do {
+		DIR *dir = err ? NULL : opendir(path);
+		struct dirent *entry;
+
+		before = tracer->tracees.cnt;
+		while (dir && !err && (entry = readdir(dir)))
+			if (*entry->d_name != '.')
+				err = seize(tracer, (pid_t)atoi(entry->d_name), diag);
+		if (dir)
+			closedir(dir);
+	} while (!err && tracer->tracees.cnt != before);
+	return err;
+}
+
+/* Waits for a signal or the deadline. */
+static void
+wait_for_signal(const sigset_t *signals, uint64_t deadline_ns)
+{
+	uint64_t now = now_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
+	struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000),
+				   .tv_nsec = (long)(left % 1000000000)};
+
+	sigtimedwait(signals, NULL, deadline_ns ? &timeout : NULL);
+}
+
+/* Takes the traps out, then stops each thread and lets it go, so that none is left with a trap's signal. */
+static void
+release(struct tracer *tracer)
+{
+	uint64_t deadline_ns = now_ns() + RELEASE_MS * UINT64_C(1000000);
+	sigset_t child;
+	int status;
+	pid_t tid;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	if (!tracer->pid)
+		return;
+	tracer->mask = 0;
+	traps_clear(&tracer->area, tracer->mem_fd, NULL);
+	tracer->is_releasing = true;
+	for (size_t i = 0; i < tracer->tracees.cap; i++)
+		if (tracer->tracees.items[i].tid)
+			do_ptrace(PTRACE_INTERRUPT, tracer->tracees.items[i].tid, 0, 0);
+	while (tracer->tracees.cnt && now_ns() < deadline_ns) {
+		while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
+			on_status(tracer, tid, status);
+		if (tid < 0 && errno == ECHILD)
+			break;
+		if (tracer->tracees.cnt)
+			wait_for_signal(&child, deadline_ns);
+	}
+	tracer->is_releasing = false;
+	if (tracer->pid)
+		forget_process(tracer);
+}
+
+static int
+attach(struct tracer *tracer, pid_t pid, struct diag *diag)
+{
+	release(tracer);
+	tracer->pid = pid;
+	int err = seize_all(tracer, diag);
+	if (!err)
+		err = traps_open(&tracer->area, pid, &tracer->mem_fd, diag);
+	if (!err) {
+		tracer->area.shared->start_time = process_start_time(pid);
+		atomic_store(&tracer->area.shared->pid, pid);
+		err = traps_set(&tracer->area, tracer->mem_fd, UINT64_MAX, diag);
+	}
+	if (err)
+		release(tracer);
+	return err;
+}
+
+static int
+record(struct tracer *tracer, const struct ptrace_request *request, struct diag *diag)
+{
+	int err = 0;
+
+	/* First no hit counts that is not wanted, last none is missed. */
+	tracer->mask &= request->mask;
+	tracer->generation = request->generation;
+	if (tracer->pid)
+		err = traps_set(&tracer->area, tracer->mem_fd, request->mask, diag);
+	/* The process may have ended meanwhile, which whoever waits for its events will see. */
+	if (err == -ESRCH || err == -EIO)
+		err = process_start_time(tracer->pid) == tracer->area.shared->start_time ? err : 0;
+	tracer->mask = err ? 0 : request->mask;
+	return err;
+}
+
+static void
+serve(struct tracer *tracer, const struct ptrace_request *request)
+{
+	struct ptrace_answer answer = {0};
+
+	switch (request->verb) {
+	case PTRACE_DO_ATTACH:
+		answer.err = attach(tracer, request->pid, &answer.diag);
+		break;
+	case PTRACE_DO_DETACH:
+		release(tracer);
+		break;
+	case PTRACE_DO_RECORD:
+		answer.err = record(tracer, request, &answer.diag);
+		break;
+	}
+	if (send(tracer->socket_fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+		errno = 0; /* the end of the owner is seen by the next look */
+}
+
+/* Serves a request if there is one; false when the owner has ended. */
+static bool
+look_for_request(struct tracer *tracer)
+{
+	struct ptrace_request request;
+	ssize_t n = recv(tracer->socket_fd, &request, sizeof(request), MSG_DONTWAIT);
+
+	if (n == sizeof(request))
+		serve(tracer, &request);
+	return n == sizeof(request) || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void
+run(struct tracer *tracer, const sigset_t *signals)
+{
+	bool has_owner = true;
+
+	while (has_owner) {
+		int status, stops = 0;
+		pid_t tid = 0;
+
+		while (stops < STOPS_AT_ONCE && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
+			on_status(tracer, tid, status);
+			stops++;
+		}
+		if (stops < STOPS_AT_ONCE && sigwaitinfo(signals, NULL) == SIGCHLD)
+			continue;
+		has_owner = look_for_request(tracer);
+	}
+}
+
+static _Noreturn void
+become_tracer(struct ptrace_area *area, int socket_fd)
+{
+	struct tracer tracer = {.area = *area, .socket_fd = socket_fd, .mem_fd = -1};
+	sigset_t all, signals;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGIO);
+	signal(SIGCHLD, SIG_DFL);
+	if (tracer.socket_fd < 3)
+		tracer.socket_fd = fcntl(tracer.socket_fd, F_DUPFD_CLOEXEC, 3);
+	keeper_close_all_but(tracer.socket_fd);
+	prctl(PR_SET_NAME, TRACER_NAME);
+	/* On a busy machine the traced process should not wait for this one; best effort. */
+	setpriority(PRIO_PROCESS, 0, -10);
+	int flags = fcntl(tracer.socket_fd, F_GETFL);
+	if (tracees_init(&tracer.tracees, &tracer.area) || flags < 0 ||
+	    fcntl(tracer.socket_fd, F_SETOWN, getpid()) || fcntl(tracer.socket_fd, F_SETFL, flags | O_ASYNC))
+		_exit(1);
+	/* What came before SIGIO was asked for. */
+	if (look_for_request(&tracer))
+		run(&tracer, &signals);
+	if (!area->shared->is_owned)
+		release(&tracer);
+	_exit(0);
+}
+
+/* The deed, in the keeper */
+
+struct deed {
+	pid_t pid;
+	struct ptrace_area area;
+};
+
+static int
+start_deed(void *state, const void *args, size_t args_sz, const int *fds, size_t fds_cnt, struct diag *diag)
+{
+	struct deed *deed = state;
+
+	(void)args;
+	(void)args_sz;
+	if (fds_cnt != 2)
+		return diag_fail(diag, -EINVAL, "probe: the tracer process needs two descriptors");
+	int err = ptrace_area_map(&deed->area, fds[0], diag);
+	if (err)
+		return err;
+	deed->pid = fork();
+	if (!deed->pid)
+		become_tracer(&deed->area, fds[1]);
+	if (deed->pid > 0)
+		return 0;
+	err = -errno;
+	ptrace_area_unmap(&deed->area);
+	return diag_fail(diag, err, "probe: failed to fork: %s", strerror(-err));
+}
+
+/* It ends by itself as its owner has closed the socket, or has ended. */
+static int
+end_deed(void *state, struct diag *diag)
+{
+	struct deed *deed = state;
+	uint64_t deadline_ns = now_ns() + END_MS * UINT64_C(1000000);
+	int fd = (int)syscall(SYS_pidfd_open, deed->pid, 0);
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+
+	while (fd >= 0 && now_ns() < deadline_ns && poll(&pollfd, 1, END_MS) < 0 && errno == EINTR)
+		;
+	if (fd >= 0)
+		close(fd);
+	kill(deed->pid, SIGKILL);
+	while (waitpid(deed->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	int err = traps_rescue(&deed->area, diag);
+	ptrace_area_unmap(&deed->area);
+	return err;
+}
+
+static const struct keeper_desc tracer_deed = {
+	.state_sz = sizeof(struct deed),
+	.work = start_deed,
+	.undo = end_deed,
+};
+_Static_assert(sizeof(struct deed) <= KEEPER_STATE_MAX, "fits");
+
+int
+tracer_process_start(struct keeper *keeper, struct keeper_deed *deed, int area_fd, int socket_fd, pid_t *pid,
+		     struct diag *diag)
+{
+	const int fds[] = {area_fd, socket_fd};
+	int err = keeper_do(keeper, deed, &tracer_deed, NULL, 0, fds, 2, diag);
+
+	*pid = err ? 0 : ((const struct deed *)deed->state)->pid;
+	return err;
+}

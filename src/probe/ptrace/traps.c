@@ -1,0 +1,258 @@
+#include "probe/ptrace/traps.h"
+
+#include "probe/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int
+open_memory(pid_t pid, struct diag *diag)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return diag_fail(diag, -errno, "probe: failed to open '%s': %s", path, strerror(errno));
+	return fd;
+}
+
+static int
+write_memory(int mem_fd, uint64_t address, const void *from, size_t bytes)
+{
+	ssize_t n = pwrite(mem_fd, from, bytes, (off_t)address);
+
+	return n == (ssize_t)bytes ? 0 : n < 0 ? -errno : -EIO;
+}
+
+static int
+read_memory(int mem_fd, uint64_t address, void *to, size_t bytes)
+{
+	ssize_t n = pread(mem_fd, to, bytes, (off_t)address);
+
+	return n == (ssize_t)bytes ? 0 : n < 0 ? -errno : -EIO;
+}
+
+static int
+check_nops(struct ptrace_area *area, int mem_fd, pid_t pid, struct diag *diag)
+{
+	for (size_t i = 0; i < area->shared->points_cnt; i++) {
+		struct ptrace_trap *trap = &area->traps[i];
+		int err = read_memory(mem_fd, trap->address, &trap->original, 1);
+
+		if (err)
+			return diag_fail(diag, err, "probe: failed to read 0x%" PRIx64 " of process %d: %s",
+					 trap->address, (int)pid, strerror(-err));
+		if (trap->original == TRAP_BYTE)
+			return diag_fail(
+				diag, -EBUSY,
+				"probe: another tracer has set a trap in process %d at offset 0x%" PRIx64
+				" of its program; end it first",
+				(int)pid, area->points[i].file_offset);
+		if (trap->original != NOP_BYTE && trap->original != LONG_NOP_BYTE)
+			return diag_fail(diag, -ENXIO,
+					 "probe: process %d has no nop at offset 0x%" PRIx64
+					 " of its program, where a tracepoint should be",
+					 (int)pid, area->points[i].file_offset);
+	}
+	return 0;
+}
+
+static int
+find_addresses(struct ptrace_area *area, pid_t pid, struct diag *diag)
+{
+	size_t cnt = area->shared->points_cnt;
+	/* Of each point its trap and its semaphore. Not by xmem.h: this may be the keeper. */
+	struct process_place *places = calloc(2 * cnt, sizeof(*places));
+
+	if (!places)
+		return diag_fail(diag, -ENOMEM, "probe: out of memory");
+	for (size_t i = 0; i < cnt; i++) {
+		places[2 * i].file_offset = area->points[i].file_offset;
+		places[2 * i + 1].file_offset = area->points[i].semaphore_file_offset;
+		places[2 * i + 1].is_data = true;
+	}
+	int err = process_find_places(pid, places, 2 * cnt, diag);
+	for (size_t i = 0; i < cnt && !err; i++) {
+		bool has_semaphore = places[2 * i + 1].file_offset;
+
+		area->traps[i].address = places[2 * i].address;
+		area->traps[i].semaphore_address = places[2 * i + 1].address;
+		if (!places[2 * i].address || (has_semaphore && !places[2 * i + 1].address))
+			err = diag_fail(diag, -ENOENT,
+					"probe: failed to find offset 0x%" PRIx64
+					" of the executable in '/proc/%d/maps'",
+					places[2 * i + (places[2 * i].address ? 1 : 0)].file_offset,
+					(int)pid);
+	}
+	free(places);
+	return err;
+}
+
+int
+traps_open(struct ptrace_area *area, pid_t pid, int *mem_fd, struct diag *diag)
+{
+	traps_forget(area);
+	*mem_fd = open_memory(pid, diag);
+	if (*mem_fd < 0)
+		return *mem_fd;
+	int err = find_addresses(area, pid, diag);
+	if (!err)
+		err = check_nops(area, *mem_fd, pid, diag);
+	if (err) {
+		close(*mem_fd);
+		*mem_fd = -1;
+	}
+	return err;
+}
+
+/* Whoever finds this interrupted can see from the semaphore whether it was written. */
+static int
+move_semaphore(int mem_fd, struct ptrace_trap *trap, enum trap_move move)
+{
+	uint16_t semaphore;
+	int err = read_memory(mem_fd, trap->semaphore_address, &semaphore, sizeof(semaphore));
+
+	if (err)
+		return err;
+	if (move == MOVES_UP)
+		semaphore++;
+	else if (semaphore)
+		semaphore--;
+	trap->moves_to = semaphore;
+	atomic_store(&trap->moves, move);
+	err = write_memory(mem_fd, trap->semaphore_address, &semaphore, sizeof(semaphore));
+	if (!err)
+		atomic_store(&trap->is_raised, move == MOVES_UP);
+	atomic_store(&trap->moves, MOVES_NOT);
+	return err;
+}
+
+static void
+settle_semaphore(int mem_fd, struct ptrace_trap *trap)
+{
+	enum trap_move move = atomic_load(&trap->moves);
+	uint16_t semaphore;
+
+	if (move == MOVES_NOT || read_memory(mem_fd, trap->semaphore_address, &semaphore, sizeof(semaphore)))
+		return;
+	bool is_written = move == MOVES_UP ? semaphore >= trap->moves_to : semaphore <= trap->moves_to;
+	atomic_store(&trap->is_raised, is_written == (move == MOVES_UP));
+	atomic_store(&trap->moves, MOVES_NOT);
+}
+
+static int
+set_one(int mem_fd, struct ptrace_trap *trap)
+{
+	const uint8_t byte = TRAP_BYTE;
+	uint8_t found = 0;
+
+	atomic_store(&trap->is_set, 1);
+	int err = write_memory(mem_fd, trap->address, &byte, 1);
+	if (!err)
+		err = read_memory(mem_fd, trap->address, &found, 1);
+	if (!err && found != TRAP_BYTE)
+		err = -EIO;
+	if (!err && trap->semaphore_address && !atomic_load(&trap->is_raised))
+		err = move_semaphore(mem_fd, trap, MOVES_UP);
+	return err;
+}
+
+/* The semaphore first: then few threads run into the trap at the end. */
+static int
+clear_one(int mem_fd, struct ptrace_trap *trap)
+{
+	int err = 0;
+
+	if (atomic_load(&trap->is_raised))
+		err = move_semaphore(mem_fd, trap, MOVES_DOWN);
+	if (!err && atomic_load(&trap->is_set)) {
+		err = write_memory(mem_fd, trap->address, &trap->original, 1);
+		if (!err)
+			atomic_store(&trap->is_set, 0);
+	}
+	return err;
+}
+
+/* What cannot be set ends it; what cannot be removed does not keep others from being removed. */
+int
+traps_set(struct ptrace_area *area, int mem_fd, uint64_t mask, struct diag *diag)
+{
+	int first_err = 0;
+
+	for (size_t i = 0; i < area->shared->points_cnt; i++) {
+		struct ptrace_trap *trap = &area->traps[i];
+		bool wanted = mask >> area->points[i].tracepoint & 1;
+		bool is_set = atomic_load(&trap->is_set);
+		int err = wanted == is_set ? 0 : wanted ? set_one(mem_fd, trap) : clear_one(mem_fd, trap);
+
+		if (!err || first_err)
+			continue;
+		first_err = diag_fail(diag, err,
+				      "probe: failed to %s the trap at offset 0x%" PRIx64
+				      " of process %d's program: %s",
+				      wanted ? "set" : "remove", area->points[i].file_offset,
+				      (int)atomic_load(&area->shared->pid), strerror(-err));
+		if (wanted)
+			break;
+	}
+	return first_err;
+}
+
+int
+traps_clear(struct ptrace_area *area, int mem_fd, struct diag *diag)
+{
+	return traps_set(area, mem_fd, 0, diag);
+}
+
+void
+traps_clear_copy(const struct ptrace_area *area, pid_t child)
+{
+	int mem_fd = open_memory(child, NULL);
+
+	for (size_t i = 0; i < area->shared->points_cnt && mem_fd >= 0; i++) {
+		struct ptrace_trap copy = {.address = area->traps[i].address,
+					   .semaphore_address = area->traps[i].semaphore_address,
+					   .original = area->traps[i].original,
+					   .is_set = atomic_load(&area->traps[i].is_set),
+					   .is_raised = atomic_load(&area->traps[i].is_raised)};
+
+		clear_one(mem_fd, &copy);
+	}
+	if (mem_fd >= 0)
+		close(mem_fd);
+}
+
+void
+traps_forget(struct ptrace_area *area)
+{
+	for (size_t i = 0; i < area->shared->points_cnt; i++) {
+		atomic_store(&area->traps[i].is_set, 0);
+		atomic_store(&area->traps[i].is_raised, 0);
+		atomic_store(&area->traps[i].moves, MOVES_NOT);
+	}
+}
+
+int
+traps_rescue(struct ptrace_area *area, struct diag *diag)
+{
+	pid_t pid = atomic_load(&area->shared->pid);
+
+	if (!pid || process_start_time(pid) != area->shared->start_time)
+		return 0;
+	int mem_fd = open_memory(pid, diag);
+	if (mem_fd < 0)
+		return process_start_time(pid) ? mem_fd : 0;
+	for (size_t i = 0; i < area->shared->points_cnt; i++)
+		settle_semaphore(mem_fd, &area->traps[i]);
+	int err = traps_clear(area, mem_fd, diag);
+	close(mem_fd);
+	if (!err)
+		atomic_store(&area->shared->pid, 0);
+	return err;
+}

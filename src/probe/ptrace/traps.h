@@ -1,0 +1,31 @@
+/* Traps in the memory of a process, and its semaphores: set and undone through /proc/PID/mem, which needs the right to
+ * trace the process but does not stop it. What is set stands in the shared memory first, so that any process that has
+ * it can undo it. */
+#ifndef TPCHECK_PROBE_PTRACE_TRAPS_H
+#define TPCHECK_PROBE_PTRACE_TRAPS_H
+
+#include "base/diag.h"
+#include "probe/ptrace/shared.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* One byte instead of the first byte of a nop: a thread that runs into it finds either the one or the other. */
+enum { TRAP_BYTE = 0xcc, NOP_BYTE = 0x90, LONG_NOP_BYTE = 0x0f, LONG_NOP_BYTES = 5 };
+
+/* Finds the addresses of all points in a process, and looks at the nops there; nothing is set. *mem_fd is the caller's to
+ * close. -EBUSY: another tracer has set a trap there. */
+int traps_open(struct ptrace_area *area, pid_t pid, int *mem_fd, struct diag *diag);
+/* Sets the traps of the tracepoints in mask, and no others, and raises their semaphores. */
+int traps_set(struct ptrace_area *area, int mem_fd, uint64_t mask, struct diag *diag);
+/* Undoes all. */
+int traps_clear(struct ptrace_area *area, int mem_fd, struct diag *diag);
+/* The points of a child that has a copy of the memory; nothing is changed in the area. */
+void traps_clear_copy(const struct ptrace_area *area, pid_t child);
+/* What is in memory is gone: the process ended, or executed another program. */
+void traps_forget(struct ptrace_area *area);
+/* Undoes what a dead tracer process left, if the process that it traced lives. */
+int traps_rescue(struct ptrace_area *area, struct diag *diag);
+
+#endif
