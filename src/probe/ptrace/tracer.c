@@ -15,6 +15,7 @@
 #include "probe/ptrace/tracer.h"
 
 #include "probe/process.h"
+#include "probe/ptrace/handler.h"
 #include "probe/ptrace/reader.h"
 #include "probe/ptrace/ring.h"
 #include "probe/ptrace/shared.h"
@@ -55,6 +56,7 @@ struct tracer {
 	uint64_t mask;
 	uint32_t generation;
 	bool is_releasing;
+	struct handler handler; /* in a process that we did not start */
 	struct tracees tracees;
 	/* New processes whose first stop came before their parent's report of them. */
 	pid_t children[CHILDREN_MAX];
@@ -198,6 +200,7 @@ forget_process(struct tracer *tracer)
 		close(tracer->mem_fd);
 	tracer->mem_fd = -1;
 	tracer->pid = 0;
+	tracer->handler = (struct handler){0};
 }
 
 /* Stops */
@@ -305,7 +308,7 @@ static int
 seize(struct tracer *tracer, pid_t tid, struct diag *diag)
 {
 	unsigned long options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
-				PTRACE_O_TRACEEXEC |
+				PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD |
 				(tracer->area.shared->is_owned ? (unsigned long)PTRACE_O_EXITKILL : 0);
 
 	if (tracees_find(&tracer->tracees, tid))
@@ -347,6 +350,58 @@ seize_all(struct tracer *tracer, struct diag *diag)
 	return err;
 }
 
+static void
+on_other_stop(void *cookie, pid_t tid, int status)
+{
+	on_status(cookie, tid, status);
+}
+
+/* By the first thread that can do it. */
+static int
+change_handler(struct tracer *tracer,
+	       int (*change)(struct handler *, const struct handler_thread *, struct diag *),
+	       struct diag *diag)
+{
+	int err = diag_fail(diag, -EAGAIN, "probe: no thread of process %d could be interrupted",
+			    (int)tracer->pid);
+
+	for (size_t i = 0; i < tracer->tracees.cap && err == -EAGAIN; i++) {
+		const struct handler_thread thread = {.pid = tracer->pid,
+						      .tid = tracer->tracees.items[i].tid,
+						      .mem_fd = tracer->mem_fd,
+						      .on_stop = on_other_stop,
+						      .cookie = tracer};
+
+		if (thread.tid)
+			err = change(&tracer->handler, &thread, diag);
+	}
+	return err;
+}
+
+/* See handler.c. */
+static int
+protect(struct tracer *tracer, struct diag *diag)
+{
+	if (tracer->area.shared->is_owned)
+		return 0;
+	/* Behind a trap in a longer nop is no instruction. */
+	for (size_t i = 0; i < tracer->area.shared->points_cnt; i++)
+		if (tracer->area.traps[i].original == LONG_NOP_BYTE)
+			return diag_fail(
+				diag, -EOPNOTSUPP,
+				"probe: the probes of process %d are nops of %d bytes: by ptrace, only a process that tpcheck started can be traced",
+				(int)tracer->pid, LONG_NOP_BYTES);
+	for (size_t i = 0; i < tracer->tracees.cap; i++) {
+		pid_t tid = tracer->tracees.items[i].tid;
+		int err = tid ? handler_check_thread(tracer->pid, tid, diag) : 0;
+
+		if (err)
+			return err;
+	}
+	tracer->handler = (struct handler){0};
+	return change_handler(tracer, handler_set, diag);
+}
+
 /* Waits for a signal or the deadline. */
 static void
 wait_for_signal(const sigset_t *signals, uint64_t deadline_ns)
@@ -373,6 +428,8 @@ release(struct tracer *tracer)
 		return;
 	tracer->mask = 0;
 	traps_clear(&tracer->area, tracer->mem_fd, NULL);
+	if (tracer->handler.is_set)
+		change_handler(tracer, handler_unset, NULL);
 	tracer->is_releasing = true;
 	for (size_t i = 0; i < tracer->tracees.cap; i++)
 		if (tracer->tracees.items[i].tid)
@@ -398,6 +455,8 @@ attach(struct tracer *tracer, pid_t pid, struct diag *diag)
 	int err = seize_all(tracer, diag);
 	if (!err)
 		err = traps_open(&tracer->area, pid, &tracer->mem_fd, diag);
+	if (!err)
+		err = protect(tracer, diag);
 	if (!err) {
 		tracer->area.shared->start_time = process_start_time(pid);
 		atomic_store(&tracer->area.shared->pid, pid);

@@ -1,0 +1,37 @@
+/* A handler of SIGTRAP for a process that tpcheck did not start, so that a trap without a tracer harms nothing. */
+#ifndef TPCHECK_PROBE_PTRACE_HANDLER_H
+#define TPCHECK_PROBE_PTRACE_HANDLER_H
+
+#include "base/diag.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The kernel's struct sigaction. */
+struct handler_action {
+	uint64_t handler, flags, restorer, mask;
+};
+
+struct handler {
+	bool is_set;
+	struct handler_action before; /* what was in its place */
+	uint64_t gadget, restorer;    /* see handler.c */
+};
+
+/* A seized thread, which is interrupted for a moment, and what deals with its other stops meanwhile. */
+struct handler_thread {
+	pid_t pid, tid;
+	int mem_fd; /* /proc/PID/mem */
+	void (*on_stop)(void *cookie, pid_t tid, int status);
+	void *cookie;
+};
+
+/* -EOPNOTSUPP: the thread would not survive a trap in spite of a handler: it blocks SIGTRAP, or has a shadow stack. */
+int handler_check_thread(pid_t pid, pid_t tid, struct diag *diag);
+/* -EAGAIN: not with this thread; another one may do. Other errors: not in this process. */
+int handler_set(struct handler *handler, const struct handler_thread *thread, struct diag *diag);
+/* Puts back what was there; errors likewise. Nothing if it was not set. */
+int handler_unset(struct handler *handler, const struct handler_thread *thread, struct diag *diag);
+
+#endif
