@@ -1,11 +1,12 @@
 /* tpcheck is killed with SIGKILL while it attaches to a busy process. Afterwards no trap, no raised semaphore, no
- * event of tracefs, no folder and no process must be left.
+ * event of tracefs, no folder and no process must be left, and the process must run on. By ptrace, each of tpcheck's
+ * processes is killed in turn, also while it detaches.
  *
- * kill_test <tpcheck-full> [KILLS]
+ * kill_test <tpcheck-full> [KILLS [METHOD]]
  *
  * KILLS is the number for each way to attach, 12 unless given. Half of the kills come when the first trap is seen
- * in the process, or up to 3 ms later; the others at any time of the start. Another argument, "keeper", kills the
- * keeper instead: to show that the test sees what stays. */
+ * in the process, or up to 3 ms later; the others at any time of the start. Another argument is the only method to
+ * try, or "keeper", which kills the keeper, too: to show that the test sees what stays. */
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/xmem.h"
@@ -304,7 +305,10 @@ remember(pid_t pid)
 	ours[ours_cnt++] = pid;
 }
 
-/* The keeper is the one child of tpcheck. */
+/* By ptrace: which of tpcheck's processes is killed. */
+enum target { TARGET_TPCHECK, TARGET_TRACER, TARGET_KEEPER, TARGETS };
+
+/* The keeper is the one child of tpcheck, and the tracer process that of the keeper. */
 static pid_t
 child_of(pid_t pid)
 {
@@ -320,13 +324,77 @@ child_of(pid_t pid)
 	return child;
 }
 
+/* When one of the others was killed, tpcheck ends by itself, or goes on until it is asked to end. */
+static void
+end_tpcheck(pid_t tpcheck_pid, enum target target)
+{
+	struct deadline deadline = deadline_in_ms(START_MS);
+
+	if (target == TARGET_TPCHECK)
+		kill(tpcheck_pid, SIGKILL);
+	while (target == TARGET_TRACER && !has_ended(tpcheck_pid) && !deadline_has_passed(deadline))
+		clock_pause_ms(1, deadline);
+	if (!has_ended(tpcheck_pid)) {
+		if (target == TARGET_TRACER)
+			give_up("tpcheck does not notice that its tracer process was killed");
+		kill(tpcheck_pid, SIGINT);
+	}
+	waitpid(tpcheck_pid, NULL, 0);
+}
+
+static void
+kill_by_ptrace(pid_t tpcheck_pid, unsigned number)
+{
+	enum target target = number % TARGETS;
+	pid_t keeper = child_of(tpcheck_pid), tracer = keeper ? child_of(keeper) : 0;
+
+	if (number % 4 == 3) { /* while it detaches */
+		kill(tpcheck_pid, SIGINT);
+		spin_us(random_below(2000));
+	}
+	if (target == TARGET_KEEPER && keeper)
+		kill(keeper, SIGKILL);
+	/* Its parent has not waited for it yet, or the number would be another's. */
+	if (target == TARGET_TRACER && tracer && child_of(keeper) == tracer)
+		kill(tracer, SIGKILL);
+	end_tpcheck(tpcheck_pid, target == TARGET_TRACER && !tracer ? TARGET_TPCHECK : target);
+}
+
+/* Its CPU time, in clock ticks. */
+static uint64_t
+cpu_ticks(const struct victim *victim)
+{
+	char path[PATH_BYTES];
+	unsigned long user = 0, kernel = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)victim->pid);
+	FILE *file = fopen(path, "re");
+	if (file && fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+			   &kernel) != 2)
+		user = kernel = 0;
+	if (file)
+		fclose(file);
+	return user + kernel;
+}
+
+static bool
+runs_on(const struct victim *victim)
+{
+	struct deadline deadline = deadline_in_ms(START_MS);
+	uint64_t before = cpu_ticks(victim);
+
+	while (!has_ended(victim->pid) && cpu_ticks(victim) == before && !deadline_has_passed(deadline))
+		clock_pause_ms(1, deadline);
+	return !has_ended(victim->pid) && cpu_ticks(victim) != before;
+}
+
 static void
 kill_one(const struct victim *victim, const char *method, bool also_keeper, unsigned number,
 	 uint64_t *attach_us, struct kill_counts *counts)
 {
 	uint64_t start_ns = clock_now_ns();
 	pid_t tracer = start_trace(victim, method);
-	bool seen = number % 2 == 0 && wait_for_trap(victim, tracer, deadline_in_ms(START_MS));
+	bool seen = number / 2 % 2 == 0 && wait_for_trap(victim, tracer, deadline_in_ms(START_MS));
 
 	if (seen) {
 		*attach_us = (clock_now_ns() - start_ns) / 1000;
@@ -337,6 +405,12 @@ kill_one(const struct victim *victim, const char *method, bool also_keeper, unsi
 
 		clock_pause_ms((unsigned)(pause_us / 1000), deadline_in_ms(pause_us / 1000));
 	}
+	counts->kills++;
+	counts->during += seen;
+	if (!strcmp(method, "ptrace")) {
+		kill_by_ptrace(tracer, number);
+		return;
+	}
 	pid_t keeper = child_of(tracer);
 	if (keeper && also_keeper)
 		kill(keeper, SIGKILL);
@@ -344,8 +418,6 @@ kill_one(const struct victim *victim, const char *method, bool also_keeper, unsi
 	remember(keeper);
 	kill(tracer, SIGKILL);
 	waitpid(tracer, NULL, 0);
-	counts->kills++;
-	counts->during += seen;
 }
 
 static bool
@@ -359,6 +431,13 @@ try_method(const char *method, unsigned kills, bool also_keeper)
 	start_victim(&victim);
 	for (unsigned i = 0; i < kills; i++) {
 		kill_one(&victim, method, also_keeper, i, &attach_us, &counts);
+		if (!runs_on(&victim)) {
+			printf("kill %u by %s: the process no longer runs\n", i, method);
+			end_victim(&victim);
+			start_victim(&victim);
+			clean = false;
+			continue;
+		}
 		if (becomes_clean(&victim, &now))
 			continue;
 		clean = false;
@@ -423,7 +502,8 @@ main(int argc, char **argv)
 		const char *name;
 	} methods[] = {{PROBE_METHOD_MULTI, "multi"},
 		       {PROBE_METHOD_PERF, "perf"},
-		       {PROBE_METHOD_TRACEFS, "tracefs"}};
+		       {PROBE_METHOD_TRACEFS, "tracefs"},
+		       {PROBE_METHOD_PTRACE, "ptrace"}};
 	uint64_t kills = 12;
 	unsigned tried = 0, failed = 0;
 	char reason[600] = "";
@@ -443,6 +523,8 @@ main(int argc, char **argv)
 	srandom((unsigned)clock_now_ns());
 	unsigned of_ours, lines = count_log_lines(0, &of_ours);
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (argc > 3 && strcmp(argv[3], "keeper") && strcmp(argv[3], methods[i].name))
+			continue;
 		if (probe_find_obstacle(methods[i].method, reason, sizeof(reason))) {
 			printf("%s is not tried: %s\n", methods[i].name, reason);
 			continue;
