@@ -2,6 +2,7 @@
 # be moved to another prefix; it looks for nothing else at run time.
 install(TARGETS tpcheck RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS tpcheck-full RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/tpcheck)
+install(TARGETS tpcheck-bcc LIBRARY DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/tpcheck)
 install(FILES doc/tpcheck.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES completions/tpcheck.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME tpcheck)
 install(FILES completions/_tpcheck DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)

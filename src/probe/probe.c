@@ -1,5 +1,5 @@
-/* Chooses the backend: BPF where it works, as it is what most consumers use and the faster one, else ptrace. No other file
- * of the shared part names one. */
+/* Chooses the backend: BPF where it works, as it is what most consumers use and the faster one, else ptrace. No other
+ * file of the shared part names one. */
 #include "base/xmem.h"
 #include "probe/backend.h"
 #include "probe/bpf/backend.h"

@@ -1,5 +1,6 @@
 /* Builds what runs in the kernel: the text of the programs, compiled by libbcc and loaded, and the rings for
  * records. */
+#include "probe/bpf/bcc_loader.h"
 #include "probe/bpf/bcc_shim.h"
 #include "probe/bpf/bpf.h"
 #include "probe/bpf/kernel_tree.h"
@@ -193,7 +194,9 @@ bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag 
 {
 	/* Whatever the method of this one: what a killed one left keeps a file system busy. */
 	tracefs_sweep();
-	int err = build(source, opts, diag);
+	int err = bcc_loader_load(diag);
+	if (!err)
+		err = build(source, opts, diag);
 	if (err)
 		return err;
 	return open_rings(source, opts->ring_bytes, diag);

@@ -2,6 +2,7 @@
  * the texts, and a skip gives one as its reason. */
 #include "base/buf.h"
 #include "base/privileges.h"
+#include "probe/bpf/bcc_loader.h"
 #include "probe/bpf/bcc_shim.h"
 #include "probe/bpf/bpf.h"
 #include "probe/bpf/multi.h"
@@ -295,8 +296,11 @@ try_headers(struct probe_feature *feature)
 static void
 try_libbcc(struct probe_feature *feature)
 {
-	feature->ok = true;
-	DESCRIBE(feature, "%s", bcc_shim_version());
+	struct diag diag;
+
+	feature->ok = !bcc_loader_load(&diag);
+	DESCRIBE(feature, "%.*s", (int)sizeof(feature->detail) - 1,
+		 feature->ok ? bcc_shim_version() : diag.text);
 }
 
 /* Without it libbcc makes room for the events of only one CPU. */

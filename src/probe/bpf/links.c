@@ -1,6 +1,7 @@
 #include "probe/bpf/links.h"
 
 #include "base/xmem.h"
+#include "probe/bpf/bcc_loader.h"
 #include "probe/bpf/bcc_shim.h"
 #include "probe/bpf/sys.h"
 #include "probe/bpf/tracefs.h"
@@ -80,8 +81,12 @@ make_perf(void *cookie, const void *request, size_t request_sz, const int *fds, 
 	if (fds_cnt != 1)
 		return -EBADMSG;
 	memcpy(state->name, event->name, sizeof(state->name));
-	int err = bcc_shim_attach_uprobe(fds[0], event->name, event->path, event->offset, event->pid,
-					 (uint32_t)event->semaphore_offset, &state->fd, error, sizeof(error));
+	/* In the keeper, which is older than what its owner has loaded. */
+	int err = bcc_loader_load(diag);
+	if (err)
+		return err;
+	err = bcc_shim_attach_uprobe(fds[0], event->name, event->path, event->offset, event->pid,
+				     (uint32_t)event->semaphore_offset, &state->fd, error, sizeof(error));
 	if (!err)
 		return 0;
 	/* libbcc may have left its name in tracefs on the way. */

@@ -1,5 +1,5 @@
-/* The verbs of the ptrace backend, in the process that uses it. The work is done by a process of its own (tracer.c); here
- * are the requests to it and the reading end of the ring. */
+/* The verbs of the ptrace backend, in the process that uses it. The work is done by a process of its own (tracer.c);
+ * here are the requests to it and the reading end of the ring. */
 #include "probe/ptrace/backend.h"
 
 #include "base/keeper.h"

@@ -1,27 +1,30 @@
-/* When the tracer process is killed, the kernel lets its tracees run on, and delivers the signals of the traps that they
- * have run into: SIGTRAP, which kills a process that does not handle it. So before the first trap is set, a process that
- * must outlive us gets a handler that does nothing. A thread that then runs into a trap without a tracer goes on behind
- * it, as a trap leaves the instruction pointer there, and the trap can be taken out in peace. The same holds for child
- * processes that inherit memory and handlers.
+/* When the tracer process is killed, the kernel lets its tracees run on, and delivers the signals of the traps that
+ * they have run into: SIGTRAP, which kills a process that does not handle it. So before the first trap is set, a
+ * process that must outlive us gets a handler that does nothing. A thread that then runs into a trap without a tracer
+ * goes on behind it, as a trap leaves the instruction pointer there, and the trap can be taken out in peace. The same
+ * holds for child processes that inherit memory and handlers.
  *
- * Only the process itself can set a handler, so one of its threads has to call rt_sigaction. It must not matter when we
- * are killed meanwhile. Therefore everything is prepared in the unused part of the thread's stack, below its red zone,
- * and one PTRACE_SETREGS starts it; the rest runs without us:
+ * Only the process itself can set a handler, so one of its threads has to call rt_sigaction. It must not matter when
+ * we are killed meanwhile. Therefore everything is prepared in the unused part of the thread's stack, below its red
+ * zone, and one PTRACE_SETREGS starts it; the rest runs without us:
  *
- *	syscall                 rt_sigaction(SIGTRAP, new, old), by an instruction found in the process,
- *	ret                     and the one behind it, which takes
- *	restorer                from the stack: libc's code that calls rt_sigreturn, with a frame
- *	                        that holds all registers that the thread had
+ * 	syscall                 rt_sigaction(SIGTRAP, new, old), by an instruction found in the process,
+ * 	ret                     and the one behind it, which takes
+ * 	restorer                from the stack: libc's code that calls rt_sigreturn, with a frame
+ * 	                        that holds all registers that the thread had
  *
  * Nothing is added to the process's code. The handler is that same ret instruction, and its restorer is libc's.
  *
  * A thread that was within a system call goes on as after a signal whose handler restarts system calls. */
 #include "probe/ptrace/handler.h"
 
+#include "base/clock.h"
+
 #include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -32,7 +35,6 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -192,20 +194,14 @@ handler_check_thread(pid_t pid, pid_t tid, struct diag *diag)
 static int
 wait_for_stop(pid_t tid, int *status)
 {
-	struct timespec start, now, pause = {.tv_nsec = 50000};
+	struct deadline deadline = deadline_in_ms(STOP_MS);
+	pid_t found;
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (;;) {
-		pid_t found = waitpid(tid, status, __WALL | WNOHANG);
-
-		if (found == tid)
-			return WIFSTOPPED(*status) ? 0 : -ESRCH;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (found < 0 ||
-		    (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 > STOP_MS)
-			return -EAGAIN;
-		nanosleep(&pause, NULL);
-	}
+	while (!(found = waitpid(tid, status, __WALL | WNOHANG)) && !deadline_has_passed(deadline))
+		sched_yield(); /* it takes some microseconds */
+	if (found <= 0)
+		return -EAGAIN;
+	return WIFSTOPPED(*status) ? 0 : -ESRCH;
 }
 
 static bool

@@ -35,8 +35,8 @@ register_value(const struct source *source, uint8_t reg)
 	return value;
 }
 
-/* Returns the bytes read, from the start; fewer where memory ends. Unlike /proc/PID/mem this reads only what the process
- * itself may read. */
+/* Returns the bytes read, from the start; fewer where memory ends. Unlike /proc/PID/mem this reads only what the
+ * process itself may read. */
 static size_t
 read_memory(const struct source *source, uint64_t address, void *to, size_t bytes)
 {

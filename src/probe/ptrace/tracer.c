@@ -1,19 +1,20 @@
-/* How hits are seen. The first byte of a probe's nop is replaced by a trap. A thread that runs into it stops with SIGTRAP,
- * which the kernel reports to this process before it is delivered. The arguments are read from the stopped thread, the
- * signal is dropped, and the thread goes on behind the nop: nothing has to be put back or executed step by step, and the
- * trap stays for the other threads.
+/* How hits are seen. The first byte of a probe's nop is replaced by a trap. A thread that runs into it stops with
+ * SIGTRAP, which the kernel reports to this process before it is delivered. The arguments are read from the stopped
+ * thread, the signal is dropped, and the thread goes on behind the nop: nothing has to be put back or executed step
+ * by step, and the trap stays for the other threads.
  *
- * Order. A thread cannot do anything after its hit before this process has recorded it. So the order in which hits are
- * recorded agrees with cause and effect, across threads as well.
+ * Order. A thread cannot do anything after its hit before this process has recorded it. So the order in which hits
+ * are recorded agrees with cause and effect, across threads as well.
  *
- * Threads. All threads are seized (PTRACE_SEIZE does not stop them); the kernel seizes those they make. A child process
- * has a copy of the memory, with its traps: these are taken out before it runs, and it is released.
+ * Threads. All threads are seized (PTRACE_SEIZE does not stop them); the kernel seizes those they make. A child
+ * process has a copy of the memory, with its traps: these are taken out before it runs, and it is released.
  *
- * This process waits for two signals, which are blocked: SIGCHLD for stops, SIGIO for requests and the end of its owner.
- * What it does on its own end depends on whose process it is: one that tpcheck started dies with it (EXITKILL); any
- * other is released unharmed. */
+ * This process waits for two signals, which are blocked: SIGCHLD for stops, SIGIO for requests and the end of its
+ * owner. What it does on its own end depends on whose process it is: one that tpcheck started dies with it
+ * (EXITKILL); any other is released unharmed. */
 #include "probe/ptrace/tracer.h"
 
+#include "base/text.h"
 #include "probe/process.h"
 #include "probe/ptrace/handler.h"
 #include "probe/ptrace/reader.h"
@@ -229,8 +230,8 @@ go_on(struct tracer *tracer, pid_t tid, int signo)
 		tracees_remove(&tracer->tracees, tid);
 }
 
-/* PTRACE_EVENT_STOP: a new thread's first stop, the answer to an interrupt, or a stop of the whole process, in which the
- * thread has to stay. */
+/* PTRACE_EVENT_STOP: a new thread's first stop, the answer to an interrupt, or a stop of the whole process, in which
+ * the thread has to stay. */
 static void
 on_event_stop(struct tracer *tracer, pid_t tid, int signo)
 {
@@ -330,6 +331,7 @@ static int
 seize_all(struct tracer *tracer, struct diag *diag)
 {
 	size_t before;
+	uint64_t tid;
 	char path[64];
 	int err = seize(tracer, tracer->pid, diag);
 
@@ -342,8 +344,8 @@ seize_all(struct tracer *tracer, struct diag *diag)
 
 		before = tracer->tracees.cnt;
 		while (dir && !err && (entry = readdir(dir)))
-			if (*entry->d_name != '.')
-				err = seize(tracer, (pid_t)atoi(entry->d_name), diag);
+			if (parse_u64(entry->d_name, &tid))
+				err = seize(tracer, (pid_t)tid, diag);
 		if (dir)
 			closedir(dir);
 	} while (!err && tracer->tracees.cnt != before);

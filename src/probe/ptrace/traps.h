@@ -14,8 +14,8 @@
 /* One byte instead of the first byte of a nop: a thread that runs into it finds either the one or the other. */
 enum { TRAP_BYTE = 0xcc, NOP_BYTE = 0x90, LONG_NOP_BYTE = 0x0f, LONG_NOP_BYTES = 5 };
 
-/* Finds the addresses of all points in a process, and looks at the nops there; nothing is set. *mem_fd is the caller's to
- * close. -EBUSY: another tracer has set a trap there. */
+/* Finds the addresses of all points in a process, and looks at the nops there; nothing is set. *mem_fd is the
+ * caller's to close. -EBUSY: another tracer has set a trap there. */
 int traps_open(struct ptrace_area *area, pid_t pid, int *mem_fd, struct diag *diag);
 /* Sets the traps of the tracepoints in mask, and no others, and raises their semaphores. */
 int traps_set(struct ptrace_area *area, int mem_fd, uint64_t mask, struct diag *diag);

@@ -1,0 +1,155 @@
+#include "probe/bpf/bcc_loader.h"
+
+#include "probe/bpf/bcc_shim.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MODULE_NAME "tpcheck-bcc.so"
+
+/* One line for each function of bcc_shim.h that this program uses. */
+#define FUNCTIONS(X)                                                                                         \
+	X(version)                                                                                           \
+	X(compile)                                                                                           \
+	X(free)                                                                                              \
+	X(load)                                                                                              \
+	X(map_fd)                                                                                            \
+	X(attach_uprobe)                                                                                     \
+	X(forget_event)                                                                                      \
+	X(open_rings)                                                                                        \
+	X(consume)                                                                                           \
+	X(wait)
+
+#define MEMBER(name) __typeof__(bcc_shim_##name) *name;
+static struct {
+	FUNCTIONS(MEMBER)
+} module;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool is_loaded;
+
+/* Beside this program, by an absolute path: nothing that a user sets leads elsewhere. */
+static int
+find_module(char *path, size_t path_sz, struct diag *diag)
+{
+	ssize_t n = readlink("/proc/self/exe", path, path_sz - sizeof(MODULE_NAME));
+
+	path[n > 0 ? n : 0] = '\0';
+	char *slash = strrchr(path, '/');
+	if (n <= 0 || *path != '/')
+		return diag_fail(diag, -ELIBACC, "probe: failed to find " MODULE_NAME ": /proc/self/exe: %s",
+				 n < 0 ? strerror(errno) : "it is not the path of this program");
+	memcpy(slash + 1, MODULE_NAME, sizeof(MODULE_NAME));
+	return 0;
+}
+
+static int
+load(struct diag *diag)
+{
+	char path[PATH_MAX + sizeof(MODULE_NAME)];
+	int err = find_module(path, sizeof(path), diag);
+
+	if (err)
+		return err;
+	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!handle)
+		return diag_fail(
+			diag, -ELIBACC,
+			"probe: failed to load libbcc: %s; install it (Debian, Ubuntu: apt-get install libbpfcc)",
+			dlerror());
+/* As POSIX has it: a function's address passes through a void *. */
+#define FIND(name) *(void **)&module.name = dlsym(handle, "bcc_shim_" #name);
+	FUNCTIONS(FIND)
+#define CHECK(name)                                                                                          \
+	if (!module.name)                                                                                    \
+		return diag_fail(diag, -ELIBACC,                                                             \
+				 "probe: '%s' has no bcc_shim_" #name ": it is of another version", path);
+	FUNCTIONS(CHECK)
+	is_loaded = true;
+	return 0;
+}
+
+int
+bcc_loader_load(struct diag *diag)
+{
+	pthread_mutex_lock(&lock);
+	int err = is_loaded ? 0 : load(diag);
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+/* What bcc_shim.h declares */
+
+const char *
+bcc_shim_version(void)
+{
+	return module.version();
+}
+
+int
+bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cflags, size_t cflags_cnt,
+		 const char *kernel_tree, char *error, size_t error_sz)
+{
+	return module.compile(out, text, cflags, cflags_cnt, kernel_tree, error, error_sz);
+}
+
+void
+bcc_shim_free(struct bcc_shim *shim)
+{
+	if (shim)
+		module.free(shim);
+}
+
+int
+bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int *prog_fd, char *error,
+	      size_t error_sz)
+{
+	return module.load(shim, function, attach_type, prog_fd, error, error_sz);
+}
+
+int
+bcc_shim_map_fd(struct bcc_shim *shim, const char *map)
+{
+	return module.map_fd(shim, map);
+}
+
+int
+bcc_shim_attach_uprobe(int prog_fd, const char *event_name, const char *binary, uint64_t file_offset,
+		       pid_t pid, uint32_t semaphore_file_offset, int *event_fd, char *error, size_t error_sz)
+{
+	return module.attach_uprobe(prog_fd, event_name, binary, file_offset, pid, semaphore_file_offset,
+				    event_fd, error, error_sz);
+}
+
+void
+bcc_shim_forget_event(const char *event_name)
+{
+	module.forget_event(event_name);
+}
+
+int
+bcc_shim_open_rings(struct bcc_shim *shim, const char *map, int pages, int wakeup_events,
+		    bcc_shim_record_cb on_record, bcc_shim_lost_cb on_lost, void *cookie, char *error,
+		    size_t error_sz)
+{
+	return module.open_rings(shim, map, pages, wakeup_events, on_record, on_lost, cookie, error,
+				 error_sz);
+}
+
+void
+bcc_shim_consume(struct bcc_shim *shim)
+{
+	module.consume(shim);
+}
+
+void
+bcc_shim_wait(struct bcc_shim *shim, int timeout_ms)
+{
+	module.wait(shim, timeout_ms);
+}
