@@ -209,9 +209,9 @@ names 'src/node/rpc.c:1: includes <yajl/yajl_gen.h>, which is only for ^src/base
 	"sed -i '1s/curl.curl/yajl\/yajl_gen/' src/node/rpc.c"
 names 'src/node/rpc.c:1: includes <openssl/evp.h>, which is only for ^src/node/hash\.c$' \
 	"sed -i '1s/curl.curl/openssl\/evp/' src/node/rpc.c"
-names 'src/probe/set.c:2: includes <libelf.h>, which is only for ^src/notes/' \
+names 'src/probe/set.c:2: includes <libelf.h>, which is only for ^src/(notes/|probe/ptrace/aside\.c$)' \
 	"sed -i '2s/poll/libelf/' src/probe/set.c"
-names 'src/probe/set.c:2: includes <gelf.h>, which is only for ^src/notes/' \
+names 'src/probe/set.c:2: includes <gelf.h>, which is only for ^src/(notes/|probe/ptrace/aside\.c$)' \
 	"sed -i '2s/poll/gelf/' src/probe/set.c"
 
 # Banned functions, each in a source; and the ways in which a call can be written

@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "probe/process.h"
+#include "probe/ptrace/aside.h"
 #include "probe/ptrace/handler.h"
 #include "probe/ptrace/reader.h"
 #include "probe/ptrace/ring.h"
@@ -58,6 +59,8 @@ struct tracer {
 	uint32_t generation;
 	bool is_releasing;
 	struct handler handler; /* in a process that we did not start */
+	uint64_t exit_address;  /* see aside.h; 0: no trap is there */
+	uint8_t exit_byte;
 	struct tracees tracees;
 	/* New processes whose first stop came before their parent's report of them. */
 	pid_t children[CHILDREN_MAX];
@@ -201,10 +204,49 @@ forget_process(struct tracer *tracer)
 		close(tracer->mem_fd);
 	tracer->mem_fd = -1;
 	tracer->pid = 0;
+	tracer->exit_address = 0;
 	tracer->handler = (struct handler){0};
 }
 
+static void
+set_exit_trap(struct tracer *tracer)
+{
+	const uint8_t trap = TRAP_BYTE;
+
+	tracer->exit_address = aside_find_exit(tracer->pid);
+	if (tracer->exit_address &&
+	    (pread(tracer->mem_fd, &tracer->exit_byte, 1, (off_t)tracer->exit_address) != 1 ||
+	     pwrite(tracer->mem_fd, &trap, 1, (off_t)tracer->exit_address) != 1))
+		tracer->exit_address = 0;
+}
+
+static void
+clear_exit_trap(struct tracer *tracer)
+{
+	if (tracer->exit_address && tracer->mem_fd >= 0 &&
+	    pwrite(tracer->mem_fd, &tracer->exit_byte, 1, (off_t)tracer->exit_address) != 1)
+		errno = 0; /* the process has ended */
+	tracer->exit_address = 0;
+}
+
 /* Stops */
+
+static void release(struct tracer *tracer);
+
+/* The thread has run into the trap at exit. It goes on only when all others have been released. */
+static void
+step_aside(struct tracer *tracer, pid_t tid)
+{
+	struct user_regs_struct regs;
+
+	if (!do_ptrace(PTRACE_GETREGS, tid, 0, (unsigned long)&regs)) {
+		regs.rip--;
+		do_ptrace(PTRACE_SETREGS, tid, 0, (unsigned long)&regs);
+	}
+	tracees_remove(&tracer->tracees, tid);
+	release(tracer);
+	do_ptrace(PTRACE_DETACH, tid, 0, 0);
+}
 
 static bool
 has_pending_trap(pid_t tid)
@@ -251,6 +293,15 @@ on_event_stop(struct tracer *tracer, pid_t tid, int signo)
 		go_on(tracer, tid, 0);
 }
 
+static bool
+is_at_exit(const struct tracer *tracer, pid_t tid)
+{
+	struct user_regs_struct regs;
+
+	return tracer->exit_address && !do_ptrace(PTRACE_GETREGS, tid, 0, (unsigned long)&regs) &&
+	       regs.rip == tracer->exit_address + 1;
+}
+
 static void
 on_stop(struct tracer *tracer, pid_t tid, int status)
 {
@@ -259,6 +310,10 @@ on_stop(struct tracer *tracer, pid_t tid, int status)
 
 	switch (event) {
 	case 0:
+		if (signo == SIGTRAP && is_at_exit(tracer, tid)) {
+			step_aside(tracer, tid);
+			break;
+		}
 		tracee = tracees_add(&tracer->tracees, tid);
 		if (signo == SIGTRAP && (!tracee || take_hit(tracer, tracee)))
 			signo = 0;
@@ -429,6 +484,7 @@ release(struct tracer *tracer)
 	if (!tracer->pid)
 		return;
 	tracer->mask = 0;
+	clear_exit_trap(tracer);
 	traps_clear(&tracer->area, tracer->mem_fd, NULL);
 	if (tracer->handler.is_set)
 		change_handler(tracer, handler_unset, NULL);
@@ -464,6 +520,9 @@ attach(struct tracer *tracer, pid_t pid, struct diag *diag)
 		atomic_store(&tracer->area.shared->pid, pid);
 		err = traps_set(&tracer->area, tracer->mem_fd, UINT64_MAX, diag);
 	}
+	/* A trap in an instruction that is no nop must not be left without a tracer. */
+	if (!err && tracer->area.shared->is_owned)
+		set_exit_trap(tracer);
 	if (err)
 		release(tracer);
 	return err;
