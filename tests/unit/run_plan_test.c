@@ -175,6 +175,51 @@ test_a_companion_with_a_wrong_note(void **state)
 	close_notes(&fixture);
 }
 
+static void
+rename_provider(uint8_t *addresses, char *arguments)
+{
+	(void)arguments;
+	addresses[NOTE_ADDRESSES_BYTES] = 'x';
+}
+
+static void
+make_unprintable(uint8_t *addresses, char *arguments)
+{
+	(void)arguments;
+	addresses[NOTE_ADDRESSES_BYTES] = '\001';
+}
+
+/* A tracepoint without a note is missing. A note that cannot be used may be the one. */
+static void
+test_a_tracepoint_without_a_note(void **state)
+{
+	static const char absent[] =
+		"utxocache:spent is not in the binary: its .note.stapsdt has no such probe, documented since v23";
+	static const char unusable[] = "; a note that cannot be used: ";
+
+	(void)state;
+	for (int renamed = 0; renamed <= 1; renamed++) {
+		struct fixture fixture;
+
+		open_notes(&fixture,
+			   changed_copy("utxocache", "spent", renamed ? rename_provider : make_unprintable),
+			   RELEASE_MASTER, UINT64_MAX);
+		const struct findings *findings = &fixture.plan.findings[TP_UTXOCACHE_SPENT];
+		assert_int_equal(findings->cnt, 1);
+		assert_int_equal(findings->items[0].kind, FINDING_CONTRACT);
+		const char *message = findings->items[0].message;
+		assert_memory_equal(message, absent, sizeof(absent) - 1);
+		message += sizeof(absent) - 1;
+		if (renamed)
+			assert_string_equal(message, "");
+		else
+			assert_memory_equal(message, unusable, sizeof(unusable) - 1);
+		assert_int_equal(fixture.plan.missing, TP_BIT(TP_UTXOCACHE_SPENT));
+		assert_int_equal(points_of(&fixture.plan, TP_UTXOCACHE_SPENT), 0);
+		close_notes(&fixture);
+	}
+}
+
 int
 main(void)
 {
@@ -183,6 +228,7 @@ main(void)
 		cmocka_unit_test(test_only_the_requested_ones),
 		cmocka_unit_test(test_a_site_without_a_place_in_the_file),
 		cmocka_unit_test(test_a_companion_with_a_wrong_note),
+		cmocka_unit_test(test_a_tracepoint_without_a_note),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
