@@ -1730,6 +1730,29 @@ test_a_tracepoint_that_came_later(void **state)
 	expect_free(x);
 }
 
+/* The one that differs least, wherever it is among the others. */
+static void
+test_any_order_takes_the_most_similar(void **state)
+{
+	(void)state;
+	for (size_t place = 0; place < 3; place++) {
+		struct expect *x = expect_new();
+		struct event events[3];
+		struct findings findings;
+
+		expect_lane(x, "adds", LANE_ANY_ORDER, &adds);
+		expect_add(x, 1);
+		for (size_t i = 0; i < 3; i++)
+			events[i] = coin_event(TP_UTXOCACHE_ADD, hash_a, i == place ? 1 : 9, 4999);
+		assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 3, &findings), 3);
+		assert_argument(&findings.items[0], 4, "value", "5000 sat", "4999 sat");
+		for (size_t i = 1; i < 3; i++)
+			assert_contains(findings.items[i].got, "vout=9");
+		findings_fini(&findings);
+		expect_free(x);
+	}
+}
+
 int
 main(void)
 {
@@ -1778,6 +1801,7 @@ main(void)
 		cmocka_unit_test(test_many_different),
 		cmocka_unit_test(test_many_equal),
 		cmocka_unit_test(test_far_apart),
+		cmocka_unit_test(test_any_order_takes_the_most_similar),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -322,13 +322,45 @@ by_texts(void **state)
 	assert_true(traces.has_wallet_mark);
 }
 
+/* Each tracepoint counts, also if it is the only one or the first. */
+static void
+by_a_single_tracepoint(void **state)
+{
+	static const struct release_traces none;
+	struct fake fake;
+
+	(void)state;
+	make(&fake, 23);
+	for (size_t i = 0; i < fake.cnt; i++) {
+		struct fake one = {.sites = {fake.sites[i]}, .cnt = 1};
+
+		assert_string_equal(guess(&none, &one).why,
+				    "the file gives no version; its tracepoints fit v23 best");
+	}
+}
+
+/* The development version after master is not known: the tracepoints decide. */
+static void
+by_version_of_the_future(void **state)
+{
+	struct release_traces traces = {.version = "v32.99.0"};
+	struct fake fake;
+
+	(void)state;
+	make(&fake, 25);
+	struct release_guess out = guess(&traces, &fake);
+	assert_int_equal(out.release, 25);
+	assert_false(out.is_sure);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(versions_in_data), cmocka_unit_test(versions_in_code),
-		cmocka_unit_test(cut_anywhere),     cmocka_unit_test(by_version),
-		cmocka_unit_test(by_tracepoints),   cmocka_unit_test(by_texts),
+		cmocka_unit_test(versions_in_data),       cmocka_unit_test(versions_in_code),
+		cmocka_unit_test(cut_anywhere),           cmocka_unit_test(by_version),
+		cmocka_unit_test(by_tracepoints),         cmocka_unit_test(by_texts),
+		cmocka_unit_test(by_a_single_tracepoint), cmocka_unit_test(by_version_of_the_future),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
