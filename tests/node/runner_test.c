@@ -1,10 +1,12 @@
 /* The runner on a real bitcoind with scenarios that are wrong on purpose: each must end as its mistake deserves,
  * with the right words. Needs $BITCOIND or one in PATH, and what the probes need; is skipped, loudly, without. */
 #include "base/xmem.h"
+#include "contract/expect_private.h"
 #include "run/runner.h"
 #include "scenario/registry.h"
 #include "scene/blocks.h"
 #include "scene/coins.h"
+#include "scene/payments.h"
 #include "scene/pool.h"
 #include "surroundings.h"
 
@@ -747,6 +749,55 @@ test_whatever_fails_is_an_error(void **state)
 	assert_true(range || failed > 50);
 }
 
+/* The wallet's log, which is not used if it does not fit the payments. */
+
+static size_t with_log, without_log;
+static int version;
+
+static void
+expect_payments_and_look_for_log(struct scene *scene)
+{
+	bool found = false;
+
+	version = node_version(scene->node);
+	payments_expect(scene);
+	for (size_t i = 0; i < scene->expect->sources_cnt; i++)
+		found |= strstr(scene->expect->sources[i], " and its log (Coin Selection") != NULL;
+	if (found)
+		with_log++;
+	else
+		without_log++;
+}
+
+static void
+test_the_wallets_log_is_used(void **state)
+{
+	enum { LIST_MAX = 100 };
+	struct scenario copies[LIST_MAX];
+	const struct scenario *list[LIST_MAX + 1] = {NULL};
+	size_t cnt = 0;
+	char *artifacts;
+
+	(void)state;
+	with_log = without_log = 0;
+	for (size_t i = 0; scenarios[i] && cnt < LIST_MAX; i++) {
+		if (scenarios[i]->expect != payments_expect)
+			continue;
+		copies[cnt] = *scenarios[i];
+		copies[cnt].expect = expect_payments_and_look_for_log;
+		list[cnt] = &copies[cnt];
+		cnt++;
+	}
+	assert_true(cnt > 5);
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	assert_none_fails(&run, 0);
+	/* Earlier releases log it differently. */
+	if (version >= 310000)
+		assert_int_equal(without_log, 0);
+	print_message("%zu with the log, %zu without it\n", with_log, without_log);
+	end_run(&run, artifacts);
+}
+
 int
 main(void)
 {
@@ -766,6 +817,7 @@ main(void)
 		cmocka_unit_test(test_the_documents_example),
 		cmocka_unit_test(test_another_order),
 		cmocka_unit_test(test_whatever_fails_is_an_error),
+		cmocka_unit_test(test_the_wallets_log_is_used),
 	};
 	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
 	char reason[600];
