@@ -22,8 +22,7 @@
 # or is skipped that is not skipped otherwise: then it is killed. So it is if a test does not end in 4 times its usual time.
 #
 # A mutant may do anything that one line of tpcheck can do as root. Therefore tests run in PID and mount namespaces where
-# the file system is read-only except for the copy and /tmp, with limits for memory and files; the kernel ends what they
-# leave behind.
+# the file system is read-only except for the copy and /tmp, with a limit of memory. The kernel ends what they leave.
 #
 # Exit code: 0 if every mutant was killed, 1 if any survived, 2 wrong usage, 99 if the tests fail without any mutation.
 use strict;
@@ -242,7 +241,7 @@ sub run {
 		open STDOUT, '>', "$work/output";
 		open STDERR, '>&', \*STDOUT;
 		open STDIN, '<', '/dev/null';
-		unshift @command, 'prlimit', '--fsize=2000000000', '--core=0', $sanitize ? () : '--as=20000000000';
+		unshift @command, 'prlimit', '--core=0', $sanitize ? () : '--as=20000000000';
 		unshift @command, qw(unshare --mount --pid --fork --kill-child --mount-proc sh -c), $shelter, $work;
 		exec @command or POSIX::_exit(127);
 	}
