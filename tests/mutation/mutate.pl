@@ -321,8 +321,7 @@ sub count_skipped {
 	return scalar(() = (read_file("$work/output") // '') =~ /\*\*\*Skipped/g);
 }
 
-# What runs for a file: {name, targets, command, limit in seconds, how many tests are skipped}. Timed without mutation.
-my (%stages, $unbroken);
+# The names of what runs for a file.
 sub stages_of {
 	my ($file) = @_;
 	my $layer = $file =~ m{^(?:src/)?(\w+)} ? $1 : '';
@@ -330,36 +329,47 @@ sub stages_of {
 	@names = grep { /^unit|^scenarios$/ } @names if $quick;
 	@names = grep { $_ ne 'scenarios' } @names if !@bitcoind;
 	push @names, 'all' if $thorough;
-	for my $name (grep { !$stages{$_} } @names) {
-		$unbroken++ or run(900, @build) or die "mutate.pl: the sources no longer build\n";
-		my $start = time;
-		if (!run(1800, command_of($name))) {
-			print "mutate.pl: $name: failed without any mutation:\n";
-			system 'tail', '-n', 30, "$work/output";
-			exit 99;
-		}
-		$stages{$name} = {name => $name, targets => [targets_of($name)], command => [command_of($name)],
-			limit => 10 + 4 * (time - $start), skipped => count_skipped()};
-		print "mutate.pl: $name: $stages{$name}{skipped} tests are skipped on this machine\n" if $stages{$name}{skipped};
+	return @names;
+}
+
+# {limit in seconds, how many tests are skipped} of each, found out without any mutation.
+my %stages;
+sub measure {
+	my ($name) = @_;
+	run(900, @build) or die "mutate.pl: the sources no longer build\n";
+	my $start = time;
+	if (!run(1800, command_of($name))) {
+		print "mutate.pl: $name: failed without any mutation:\n";
+		system 'tail', '-n', 30, "$work/output";
+		exit 99;
 	}
-	return @stages{@names};
+	$stages{$name} = {limit => 10 + 4 * (time - $start), skipped => count_skipped()};
+	print "mutate.pl: $name: $stages{$name}{skipped} tests are skipped on this machine\n" if $stages{$name}{skipped};
 }
 
 # (outcome, what killed it)
 my %object;
 sub try_mutant {
-	my ($file, @stages) = @_;
+	my ($file, $text, $mutated) = @_;
+	my $path = "$work/src/$file";
+	$object{$file} //= object_of($file);
+	write_file($path, $mutated);
 	my $object = object_of($file);
 	return ('invalid', '') if $object eq '';
 	return ('equivalent', '') if $object eq $object{$file};
-	$unbroken = 0;
-	for my $stage (@stages) {
-		return ('invalid', '') if !run(900, @build, @{$stage->{targets}});
-		my $start = time;
-		if (!run($stage->{limit}, @{$stage->{command}})) {
-			return ('killed', time - $start >= $stage->{limit} ? "$stage->{name}: timeout" : "$stage->{name}: " . failed_test());
+	for my $name (stages_of($file)) {
+		if (!$stages{$name}) {
+			write_file($path, $text);
+			measure($name);
+			write_file($path, $mutated);
 		}
-		return ('killed', "$stage->{name}: skipped") if count_skipped() > $stage->{skipped};
+		my $stage = $stages{$name};
+		return ('invalid', '') if !run(900, @build, targets_of($name));
+		my $start = time;
+		if (!run($stage->{limit}, command_of($name))) {
+			return ('killed', time - $start >= $stage->{limit} ? "$name: timeout" : "$name: " . failed_test());
+		}
+		return ('killed', "$name: skipped") if count_skipped() > $stage->{skipped};
 	}
 	return ('survived', '');
 }
@@ -381,14 +391,11 @@ for my $place (@places) {
 			if $before->[0] eq 'survived';
 		next;
 	}
-	my @stages = stages_of($place->{file});
-	$object{$place->{file}} //= object_of($place->{file});
 	my $path = "$work/src/$place->{file}";
 	my $text = read_file($path);
 	my @lines = split /\n/, $text, -1;
 	substr($lines[$place->{line}], $place->{mutation}[0], $place->{mutation}[1]) = $place->{mutation}[2];
-	write_file($path, join "\n", @lines);
-	my ($outcome, $by) = try_mutant($place->{file}, @stages);
+	my ($outcome, $by) = try_mutant($place->{file}, $text, join "\n", @lines);
 	write_file($path, $text);
 	$count{$outcome}++;
 	my @row = ("$place->{file}:$line", $place->{mutation}[3], tidy($place->{old}), new_line($place));
