@@ -210,7 +210,7 @@ sub check_github {
 	for my $scenario (@scenarios) {
 		for my $finding (@{ $scenario->{findings} }) {
 			my $key = defined $finding->{tracepoint} ? join("\0", $finding->{tracepoint}, $finding->{argument} // 0) : '';
-			push @blames, $blame_of{$key} = { first => $finding, name => $scenario->{name}, cnt => 0, level => 'warning' }
+			push @blames, $blame_of{$key} = { first => $finding, scenario => $scenario, name => $scenario->{name}, cnt => 0, level => 'warning' }
 				unless $blame_of{$key};
 			$blame_of{$key}{cnt}++;
 			$blame_of{$key}{level} = 'error' if $scenario->{outcome} eq 'fail';
@@ -233,6 +233,9 @@ sub check_github {
 		$want .= "from: $finding->{source}\n" if defined $finding->{source};
 		$want .= "got: $finding->{got}\n" if defined $finding->{got};
 		same("$title: message", substr($got->{data}, 0, length $want), $want);
+		my $repeat = $blame->{scenario}{repeat};
+		$repeat = defined $repeat ? "repeat with: $repeat" : "first in $blame->{name}";
+		same("$title: repeat", $got->{data} =~ /\Q$repeat\E$/ ? 1 : 0, 1);
 		same("$title: count", $got->{data} =~ /\Q$want\E$blame->{cnt} findings? in \d+ scenarios?, first in / ? 1 : 0, 1);
 	}
 	for my $reason (@reasons) {
