@@ -159,6 +159,7 @@ send_tx(struct node *node, struct tx *tx)
 	check(chain_generate(node, soon(), 101, script_p2wsh_op_true, SCRIPT_P2WSH_SZ, &diag), diag);
 	check(chain_coinbase(node, soon(), 1, &coin, &diag), diag);
 	assert_int_equal(coin.value_sat, 5000000000);
+	assert_int_equal(coin.height, 1);
 	tx_init(tx);
 	tx_add_input_op_true(tx, coin.txid_wire, coin.idx, TX_SEQUENCE_RBF);
 	tx_add_output(tx, 4999990000, script_p2wsh_op_true, SCRIPT_P2WSH_SZ);
