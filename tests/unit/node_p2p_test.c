@@ -518,6 +518,26 @@ test_real_outbound(void **state)
 	node_free(node);
 }
 
+/* Wherever it is, and whichever it is. */
+static void
+test_unprintable_types(void **state)
+{
+	static const char bytes[] = {'\x01', '\x1f', '\x7f', '\x80', '\xff'};
+
+	for (size_t i = 0; i < 3 * sizeof(bytes); i++) {
+		struct script *script;
+
+		if (i > 0) {
+			assert_int_equal(end(state), 0);
+			assert_int_equal(begin(state), 0);
+		}
+		script = *state;
+		p2p_format("getcfcheckpt", NULL, 0, &script->out);
+		script->out.data[4 + 11 * (i / sizeof(bytes)) / 2] = bytes[i % sizeof(bytes)];
+		reject(script, "the type of a message is not printable text");
+	}
+}
+
 int
 main(void)
 {
@@ -541,6 +561,7 @@ main(void)
 	const struct CMUnitTest real[] = {
 		cmocka_unit_test(test_real_inbound),
 		cmocka_unit_test(test_real_outbound),
+		cmocka_unit_test_setup_teardown(test_unprintable_types, begin, end),
 	};
 	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
 	struct diag diag;

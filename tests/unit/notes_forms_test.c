@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,6 +179,44 @@ readers_of_libbcc(void **state)
 	assert_false(machine_has_bcc(MACHINE_OTHER, true));
 }
 
+/* Registers are numbered from 0 to some last one; "a07" is none. */
+static void
+last_registers(void **state)
+{
+	static const struct {
+		enum machine machine;
+		const char *prefix;
+		unsigned last;
+		enum form_kind kind;
+	} rows[] = {
+		{MACHINE_AARCH64, "x", 30, FORM_REGISTER},    {MACHINE_AARCH64, "w", 30, FORM_REGISTER},
+		{MACHINE_ARM, "r", 15, FORM_REGISTER},        {MACHINE_ARM, "s", 31, FORM_CLOSED},
+		{MACHINE_ARM, "d", 31, FORM_CLOSED},          {MACHINE_ARM, "q", 31, FORM_CLOSED},
+		{MACHINE_RISCV, "a", 7, FORM_REGISTER},       {MACHINE_RISCV, "s", 11, FORM_REGISTER},
+		{MACHINE_RISCV, "t", 6, FORM_REGISTER},       {MACHINE_RISCV, "x", 31, FORM_REGISTER},
+		{MACHINE_RISCV, "f", 31, FORM_CLOSED},        {MACHINE_RISCV, "fa", 7, FORM_CLOSED},
+		{MACHINE_RISCV, "fs", 11, FORM_CLOSED},       {MACHINE_RISCV, "ft", 11, FORM_CLOSED},
+		{MACHINE_RISCV, "v", 31, FORM_CLOSED},        {MACHINE_PPC, "%r", 31, FORM_REGISTER},
+		{MACHINE_S390, "%r", 15, FORM_REGISTER},      {MACHINE_S390, "%v", 31, FORM_CLOSED},
+		{MACHINE_LOONGARCH, "$r", 31, FORM_REGISTER},
+	};
+	const char *number;
+	char text[16];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (unsigned n = 0; n <= rows[i].last + 1; n++) {
+			enum form_kind want = n <= rows[i].last ? rows[i].kind : FORM_UNKNOWN;
+
+			snprintf(text, sizeof(text), "%s%u", rows[i].prefix, n);
+			if (form_exact(rows[i].machine, text, &number).kind != want)
+				fail_msg("%s of machine %d", text, (int)rows[i].machine);
+		}
+		snprintf(text, sizeof(text), "%s0%u", rows[i].prefix, rows[i].last);
+		assert_int_equal(form_exact(rows[i].machine, text, &number).kind, FORM_UNKNOWN);
+	}
+}
+
 int
 main(void)
 {
@@ -185,6 +224,7 @@ main(void)
 		cmocka_unit_test(forms),
 		cmocka_unit_test(nothing_and_rubbish),
 		cmocka_unit_test(readers_of_libbcc),
+		cmocka_unit_test(last_registers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

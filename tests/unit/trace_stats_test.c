@@ -219,6 +219,27 @@ test_unreadable_values_are_not_measured(void **state)
 	stats_free(stats);
 }
 
+/* Groups by a number: it stands there without its unit and without its name, which are in the heading. */
+static void
+test_table_by_a_number(void **state)
+{
+	const struct stats_opts opts = {
+		.by = {"size", "message_type"}, .by_cnt = 2, .of = {"peer_id"}, .of_cnt = 1};
+	struct stats *stats = stats_new(&opts, 0);
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1 << 16);
+	add(stats, TP_NET_INBOUND_MESSAGE, "tx", 1500);
+	stats_table(stats, 2 * S, &(struct stats_table_opts){0}, &out);
+	assert_string_equal(
+		out.data,
+		"tracepoint                    count    /s  argument  sum  sum/s  min  median  p90  p99  max\n"
+		"net:inbound_message  1500 tx      1  0.50  peer_id     3      2    3       3    3    3    3\n");
+	buf_fini(&out);
+	stats_free(stats);
+}
+
 int
 main(void)
 {
@@ -228,6 +249,7 @@ main(void)
 		cmocka_unit_test(test_memory_is_bounded),
 		cmocka_unit_test(test_tables_for_people),
 		cmocka_unit_test(test_unreadable_values_are_not_measured),
+		cmocka_unit_test(test_table_by_a_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
