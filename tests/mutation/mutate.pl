@@ -10,7 +10,7 @@
 #	--log=FILE      append one line for each mutant, as tab-separated values: outcome, place, mutation, old line, new
 #	                line, what killed it. Mutants that are in the file already count, and are not tried again
 #	--replay=FILE   instead of drawing, try the survivors of such a log again
-#	--quick         only the unit tests of the layer and the scenarios; replay the survivors without it
+#	--quick         only the unit tests of the layer, selftest and the scenarios; replay the survivors without it
 #	--thorough      on a survivor run every test, not just those that concern its layer
 #	--sanitize      build with -DSANITIZE=ON: notices leaks and reads out of bounds, slower
 #	--list          only list the places
@@ -50,21 +50,22 @@ chdir $root or die "mutate.pl: $root: $!\n";
 my @files = @ARGV ? @ARGV : split /\n/, `git ls-files 'src/*.c' 'src/*.cc' 'probes/*.bpf.c'`;
 my $began = time;
 
-# Which tests can notice a change of a layer: patterns for ctest -R, or "scenarios"; quick ones first.
+# Which tests can notice a change of a layer: "selftest", "scenarios" or patterns for ctest -R; quick ones first.
+my $traces = 'cli.(trace|reports)|node.trace';
 my %tests_of = (
 	base => ['unit.(base|contract|report|trace)', 'unit.(node|notes|probe|run|scen)', 'scenarios',
-		'cli.(usage|abi)|abi.patches', 'harness$|harness.stream|cli.(trace|reports|sweep)'],
-	contract => ['unit.contract', 'unit.trace|abi.patches', 'scenarios', 'cli.(usage|abi)', 'harness$|cli.trace'],
-	notes => ['unit.notes', 'abi.patches', 'scenarios', 'cli.(usage|abi)', 'harness$|cli.trace'],
-	probe => ['unit.probe', 'scenarios', 'harness$|harness.stream', 'cli.trace|node.trace|cli.reasons'],
+		'cli.(usage|abi)|abi.patches', "harness\$|harness.stream|cli.sweep|$traces"],
+	contract => ['unit.contract', 'unit.trace|abi.patches', 'scenarios', 'cli.(usage|abi)', "harness\$|$traces"],
+	notes => ['unit.notes', 'abi.patches', 'scenarios', 'cli.(usage|abi)', "harness\$|cli.reasons|$traces"],
+	probe => ['unit.probe', 'selftest', 'scenarios', 'harness$|harness.stream', $traces, 'cli.reasons'],
 	node => ['unit.node', 'scenarios', 'node.runner', 'cli.(node|trace|sweep|reasons)'],
 	report => ['unit.report|report', 'cli.(usage|abi|reports)', 'node.runner'],
-	trace => ['unit.trace', 'cli.trace|node.trace'],
+	trace => ['unit.trace', $traces],
 	scene => ['unit.scen', 'scenarios', 'unit.node_real', 'node.runner', 'cli.node'],
 	scenario => ['unit.scen', 'scenarios', 'node.runner'],
-	run => ['unit.run', 'scenarios', 'harness$|harness.stream', 'node', 'cli.(reports|places|trace|reasons)'],
-	cli => ['cli.(usage|abi)|install.interface', 'scenarios', 'cli.(node|trace|reports|places)', 'node.trace|cli.reasons'],
-	probes => ['scenarios', 'harness$|harness.stream', 'node|cli.trace'],
+	run => ['unit.run', 'selftest', 'scenarios', 'harness$', 'node.runner', $traces, 'cli.(node|places|reasons)'],
+	cli => ['cli.(usage|abi)|install.interface', 'selftest', 'scenarios', 'cli.(node|trace|reports|places)', 'cli.reasons'],
+	probes => ['selftest', 'scenarios', 'harness$|harness.stream', $traces],
 );
 
 # Code without comments and with the contents of literals replaced, of the same length, line by line.
@@ -297,7 +298,7 @@ sub object_of {
 # What a stage needs to be built: everything for an empty list.
 sub targets_of {
 	my ($stage) = @_;
-	return ('--target', 'tpcheck', '--target', 'tpcheck-full') if $stage eq 'scenarios';
+	return ('--target', 'tpcheck', '--target', 'tpcheck-full') if $stage =~ /^(scenarios|selftest)$/;
 	return () if $stage !~ /^unit\.[^|]*$/ && $stage !~ /^unit\.\([^)]*\)$/;
 	my @targets = map { s{.*/|\.c$}{}gr } glob "$work/src/tests/unit/*_test.c";
 	return map { ('--target', $_) } grep { "unit.$_" =~ /$stage/ } @targets;
@@ -307,6 +308,7 @@ sub command_of {
 	my ($stage) = @_;
 	return ("$work/build/tpcheck", 'run', '--require', '--timeout=20', "--artifacts=$work/tmp/artifacts", @bitcoind)
 		if $stage eq 'scenarios';
+	return ("$work/build/tpcheck", 'selftest') if $stage eq 'selftest';
 	my @which = $stage eq 'all' ? ('-E', 'lint|cmake.foreign|package') : ('-R', $stage);
 	return ('ctest', '--test-dir', "$work/build", '--stop-on-failure', '--output-on-failure', @which);
 }
@@ -326,7 +328,7 @@ sub stages_of {
 	my ($file) = @_;
 	my $layer = $file =~ m{^(?:src/)?(\w+)} ? $1 : '';
 	my @names = @{$tests_of{$layer} // ['scenarios']};
-	@names = grep { /^unit|^scenarios$/ } @names if $quick;
+	@names = grep { /^(?:unit|scenarios$|selftest$)/ } @names if $quick;
 	@names = grep { $_ ne 'scenarios' } @names if !@bitcoind;
 	push @names, 'all' if $thorough;
 	return @names;
