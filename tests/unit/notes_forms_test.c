@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -217,6 +218,36 @@ last_registers(void **state)
 	}
 }
 
+static void
+registers_of_x86(void **state)
+{
+	static const struct {
+		const char *prefix;
+		unsigned last;
+	} closed[] = {{"%xmm", 31}, {"%ymm", 31}, {"%zmm", 31}, {"%mm", 7}, {"%k", 7}};
+	static const char *const suffixes[] = {"", "d", "w", "b", "x", "dd"};
+	const char *number;
+	char text[16];
+
+	(void)state;
+	for (unsigned n = 7; n <= 16; n++)
+		for (size_t k = 0; k < COUNT(suffixes); k++) {
+			bool is_one = n >= 8 && n <= 15 && k < 4;
+
+			snprintf(text, sizeof(text), "%%r%u%s", n, suffixes[k]);
+			if ((form_exact(MACHINE_X86_64, text, &number).kind == FORM_REGISTER) != is_one)
+				fail_msg("%s", text);
+			assert_int_equal(form_exact(MACHINE_I386, text, &number).kind, FORM_UNKNOWN);
+		}
+	for (size_t i = 0; i < COUNT(closed); i++)
+		for (unsigned n = 0; n <= closed[i].last + 1; n++) {
+			snprintf(text, sizeof(text), "%s%u", closed[i].prefix, n);
+			if ((form_exact(MACHINE_X86_64, text, &number).kind == FORM_CLOSED) !=
+			    (n <= closed[i].last))
+				fail_msg("%s", text);
+		}
+}
+
 int
 main(void)
 {
@@ -225,6 +256,7 @@ main(void)
 		cmocka_unit_test(nothing_and_rubbish),
 		cmocka_unit_test(readers_of_libbcc),
 		cmocka_unit_test(last_registers),
+		cmocka_unit_test(registers_of_x86),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
