@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include "base/buf.h"
+
 #include <string.h>
 
 size_t
@@ -63,4 +65,50 @@ utf8_is_plain(const char *s, size_t len)
 		if (c >= hidden[i].from && c <= hidden[i].to)
 			return false;
 	return true;
+}
+
+size_t
+utf8_show(const char *s, size_t left, char shown[UTF8_SHOWN_BYTES])
+{
+	size_t len = utf8_len(s, left), at = 0;
+
+	if (len && utf8_is_plain(s, len)) {
+		memcpy(shown, s, len);
+		shown[len] = '\0';
+		return len;
+	}
+	len = len ? len : 1;
+	for (size_t i = 0; i < len; i++)
+		at += (size_t)snprintf(shown + at, UTF8_SHOWN_BYTES - at, "\\x%02x", (unsigned char)s[i]);
+	return len;
+}
+
+char *
+utf8_show_nul(const char *bytes, size_t len)
+{
+	struct buf text;
+
+	buf_init(&text, 4 * len);
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i])
+			buf_putc(&text, bytes[i]);
+		else
+			buf_puts(&text, "\\x00");
+	}
+	return buf_take(&text);
+}
+
+void
+utf8_print(FILE *out, const char *text, const char *kept)
+{
+	char shown[UTF8_SHOWN_BYTES];
+	size_t len;
+
+	for (; *text; text += len) {
+		len = utf8_show(text, strnlen(text, 4), shown);
+		if (strchr(kept, *text))
+			fputc(*text, out);
+		else
+			fputs(shown, out);
+	}
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Length of the UTF-8 character at s, of which left bytes (at least 1) can be read; 0 if it is not one (RFC 3629:
  * shortest form, no surrogates, up to U+10FFFF). */
@@ -18,5 +19,14 @@ uint32_t utf8_first(const char *s, size_t *len);
 /* Whether a terminal simply shows the character: it is no control character, does not change the writing direction, and
  * is not invisible. */
 bool utf8_is_plain(const char *s, size_t len);
+
+enum { UTF8_SHOWN_BYTES = 4 * sizeof("\\xff") };
+/* How to show the character at s, of which left bytes (at least 1) can be read: as it is if it is plain, else \xNN for
+ * each byte. Returns the number of bytes that were read. */
+size_t utf8_show(const char *s, size_t left, char shown[UTF8_SHOWN_BYTES]);
+/* A copy of bytes for which a C string can stand: each NUL becomes \x00. The caller frees it. */
+char *utf8_show_nul(const char *bytes, size_t len);
+/* Prints text so, as utf8_show; characters of kept (ASCII) as they are. */
+void utf8_print(FILE *out, const char *text, const char *kept);
 
 #endif

@@ -1,6 +1,7 @@
 /* Values and events as people write them. */
 #include "base/buf.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "contract/contract.h"
 
 #include <inttypes.h>
@@ -9,14 +10,15 @@
 static void
 format_string(const uint8_t *bytes, size_t len, struct buf *out)
 {
+	const char *text = (const char *)bytes;
+	char shown[UTF8_SHOWN_BYTES];
+
 	buf_putc(out, '\'');
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0; i < len;) {
 		if (bytes[i] == '\'' || bytes[i] == '\\')
-			buf_printf(out, "\\%c", bytes[i]);
-		else if (bytes[i] < 0x20 || bytes[i] == 0x7f)
-			buf_printf(out, "\\x%02x", bytes[i]);
-		else
-			buf_putc(out, (char)bytes[i]);
+			buf_putc(out, '\\');
+		i += utf8_show(text + i, len - i, shown);
+		buf_puts(out, shown);
 	}
 	buf_putc(out, '\'');
 }

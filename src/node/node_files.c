@@ -1,5 +1,6 @@
 #include "node/node_internal.h"
 
+#include "base/utf8.h"
 #include "base/xmem.h"
 
 #include <errno.h>
@@ -41,26 +42,24 @@ open_output(struct node *node)
 	return datadir_open(&node->datadir, NULL, NODE_OUTPUT_FILE, O_RDONLY);
 }
 
-/* The last whole lines, bytes at most, of what a file holds after from. Closes fd, which may be an error; the result is
- * the caller's to free. */
+/* The last whole lines, bytes at most, of what a file holds after from; \x00 for each NUL. Closes fd, which may be an
+ * error; the result is the caller's to free. */
 static char *
 read_tail(int fd, uint64_t from, size_t bytes)
 {
 	off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END), start = (off_t)from;
-	char *text = xcalloc(bytes + 1, 1);
+	bool cut = end > start && end - start > (off_t)bytes;
+	char *text = xmalloc(bytes), *at = text;
+	ssize_t len = end > start ? pread(fd, text, bytes, cut ? end - (off_t)bytes : start) : 0;
+	char *line = len > 0 ? memchr(text, '\n', (size_t)len) : NULL;
 
-	if (end > start) {
-		bool cut = end - start > (off_t)bytes;
-		ssize_t len = pread(fd, text, bytes, cut ? end - (off_t)bytes : start);
-		char *line = strchr(text, '\n');
-
-		text[len > 0 ? len : 0] = '\0';
-		if (cut && line && line[1])
-			memmove(text, line + 1, strlen(line));
-	}
+	if (cut && line && line + 1 < text + len)
+		at = line + 1;
+	char *shown = utf8_show_nul(at, len > 0 ? (size_t)(text + len - at) : 0);
+	free(text);
 	if (fd >= 0)
 		close(fd);
-	return text;
+	return shown;
 }
 
 static void
@@ -124,22 +123,30 @@ open_log_or_fail(struct node *node, struct diag *diag)
 	return fd;
 }
 
+/* Adds as much as there is room for; \x00 for each NUL. */
+static void
+add_text(struct buf *out, const char *bytes, size_t len)
+{
+	char *shown = memchr(bytes, '\0', len) ? utf8_show_nul(bytes, len) : NULL;
+	const char *text = shown ? shown : bytes;
+
+	len = shown ? strlen(shown) : len;
+	if (!buf_add(out, text, len))
+		buf_add(out, text, out->max - out->len);
+	free(shown);
+}
+
 int
 node_log_read(struct node *node, uint64_t from, struct buf *out, struct diag *diag)
 {
 	char chunk[16384];
-	ssize_t n;
+	ssize_t n = 0;
 	int fd = open_log_or_fail(node, diag), err = 0;
 
 	if (fd < 0)
 		return fd;
-	while ((n = pread(fd, chunk, sizeof(chunk), (off_t)from)) > 0) {
-		if (!buf_add(out, chunk, (size_t)n)) {
-			size_t room = out->max - out->len;
-
-			buf_add(out, chunk, room < (size_t)n ? room : (size_t)n);
-			break;
-		}
+	while (!out->overflow && (n = pread(fd, chunk, sizeof(chunk), (off_t)from)) > 0) {
+		add_text(out, chunk, (size_t)n);
 		from += (uint64_t)n;
 	}
 	if (n < 0)

@@ -1,6 +1,7 @@
 #include "node/node_internal.h"
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "base/xmem.h"
 
 #include <errno.h>
@@ -117,14 +118,15 @@ read_version(struct node *node, struct deadline deadline, struct diag *diag)
 	struct json *info = NULL;
 	int64_t version;
 	int err = node_call(node, deadline, &info, diag, "getnetworkinfo", "[]");
-	const char *subversion = json_string(json_get(info, "subversion"));
+	size_t len;
+	const char *subversion = json_string_len(json_get(info, "subversion"), &len);
 
 	if (!err && (!json_i64(json_get(info, "version"), &version) || !subversion))
 		err = diag_fail(diag, -EBADMSG, "node: failed to read the version: getnetworkinfo has none");
 	if (!err) {
 		node->version = (int)version;
 		free(node->subversion);
-		node->subversion = xstrdup(subversion);
+		node->subversion = utf8_show_nul(subversion, len);
 	}
 	json_free(info);
 	return err;

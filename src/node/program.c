@@ -2,6 +2,7 @@
  * of the pipe or, where a child of bitcoind outlives it, once stop_fd is readable. */
 #include "node/program.h"
 
+#include "base/utf8.h"
 #include "base/xmem.h"
 #include "node/process.h"
 
@@ -26,7 +27,7 @@ struct program {
 	bool reader_runs;
 	char tail[2 * TAIL_BYTES + 1]; /* the reader's while it runs */
 	size_t tail_len;
-	char *end_text;
+	char *end_text, *output; /* see program_end_text and program_output */
 };
 
 static void *
@@ -167,6 +168,7 @@ program_free(struct program *program)
 	if (program->stop_write_fd >= 0)
 		close(program->stop_write_fd);
 	free(program->end_text);
+	free(program->output);
 	free(program);
 }
 
@@ -212,12 +214,14 @@ const char *
 program_output(struct program *program)
 {
 	end_reader(program);
-	program->tail[program->tail_len] = '\0';
-	char *text = program->tail;
+	if (program->output)
+		return program->output;
+	const char *text = program->tail, *end = text + program->tail_len;
 	if (program->tail_len > TAIL_BYTES) {
-		char *line = strchr(text + program->tail_len - TAIL_BYTES, '\n');
+		const char *line = memchr(end - TAIL_BYTES, '\n', TAIL_BYTES);
 
 		text = line ? line + 1 : text;
 	}
-	return text;
+	program->output = utf8_show_nul(text, (size_t)(end - text));
+	return program->output;
 }

@@ -7,6 +7,7 @@
 #include "node/rpc.h"
 
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "base/xmem.h"
 
 #include <curl/curl.h>
@@ -187,6 +188,18 @@ perform(struct rpc *rpc, const struct connection *connection, struct deadline de
 	return 0;
 }
 
+/* The first line is shown. */
+static int
+fail_without_json(const struct rpc *rpc, long status, const char *method, struct diag *diag)
+{
+	char *text = utf8_show_nul(rpc->answer.data, rpc->answer.len);
+	int err = diag_fail(diag, -EBADMSG, "node: rpc '%s' failed: HTTP status %ld and no JSON: '%.*s'",
+			    method, status, (int)strcspn(text, "\r\n"), text);
+
+	free(text);
+	return err;
+}
+
 /* Reads the answer to the call with that id; *doc is its member "result". */
 static int
 read_answer(struct rpc *rpc, CURL *easy, unsigned id, const char *method, struct json **doc, int *rpc_code,
@@ -203,19 +216,19 @@ read_answer(struct rpc *rpc, CURL *easy, unsigned id, const char *method, struct
 				 status);
 	const char *text = rpc->answer.data ? rpc->answer.data : "";
 	if (json_parse(doc, text, rpc->answer.len, diag))
-		return diag_fail(diag, -EBADMSG, "node: rpc '%s' failed: HTTP status %ld and no JSON: '%.*s'",
-				 method, status, (int)strcspn(text, "\r\n"), text);
+		return fail_without_json(rpc, status, method, diag);
 
 	const struct json *error = json_get(*doc, "error"), *result = json_get(*doc, "result");
 	int err = 0;
 	if (error && !json_is_null(error)) {
-		const char *message = json_string(json_get(error, "message"));
+		size_t len;
+		const char *message = json_string_len(json_get(error, "message"), &len);
 
+		free(rpc->message);
+		rpc->message = message ? utf8_show_nul(message, len) : xstrdup("");
 		*rpc_code = json_i64(json_get(error, "code"), &got_code) ? (int)got_code : 0;
 		err = diag_fail(diag, -EREMOTEIO, "node: rpc '%s' failed: %s (code %d)", method,
-				message ? message : "no message", *rpc_code);
-		free(rpc->message);
-		rpc->message = xstrdup(message ? message : "");
+				message ? rpc->message : "no message", *rpc_code);
 	} else if (!result || !json_i64(json_get(*doc, "id"), &got_id) || got_id != id) {
 		err = diag_fail(diag, -EBADMSG,
 				"node: rpc '%s' failed: HTTP status %ld and no answer to this call: '%.200s'",
