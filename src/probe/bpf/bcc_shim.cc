@@ -30,6 +30,19 @@ set_error(char *error, size_t error_sz, const std::string &text)
 		snprintf(error, error_sz, "%s", text.c_str());
 }
 
+/* A file without a name; if a seccomp profile refuses memfd_create, one in a temporary folder. Without either, what is
+ * written is lost, which is better than libbcc's text between the lines of a report. */
+int
+open_unnamed()
+{
+	int fd = memfd_create("libbcc", MFD_CLOEXEC);
+
+	for (const char *folder : {"/dev/shm", "/tmp", "/var/tmp"})
+		if (fd < 0)
+			fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd >= 0 ? fd : open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
 /* Collects what libbcc and its clang print to stdout and stderr while this lives. */
 class Capture {
       public:
@@ -37,7 +50,7 @@ class Capture {
 	{
 		fflush(stdout);
 		fflush(stderr);
-		fd_ = memfd_create("libbcc", MFD_CLOEXEC);
+		fd_ = open_unnamed();
 		for (int i = 0; fd_ >= 0 && i < 2; i++) {
 			saved_[i] = fcntl(i + 1, F_DUPFD_CLOEXEC, 3);
 			if (saved_[i] >= 0)
