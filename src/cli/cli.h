@@ -26,6 +26,10 @@ struct command {
 extern const struct command command_run, command_list, command_selftest, command_doctor;
 extern const struct command command_abi, command_diff, command_trace;
 
+/* To be called before anything else. Descriptors 0 to 2 that are closed get /dev/null: otherwise files that are opened
+ * later would get them, and output would be mixed into these. Standard error escapes and shortens what is
+ * printed (see messages.h). Output that cannot be written ends the program with code 99. */
+void cli_start(void);
 /* What main does before a command, and how it runs one. */
 void cli_set_up(int argc, char **argv);
 int cli_run(const struct command *command, int argc, char **argv);

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "cli/advice.h"
 #include "cli/bitcoind.h"
 #include "cli/environment.h"
@@ -41,7 +42,9 @@ parse(int key, char *arg, struct argp_state *state)
 static void
 print_line(const char *word, const char *name, const char *detail)
 {
-	printf("%-5s %-15s %s\n", word, name, detail);
+	printf("%-5s %-15s ", word, name);
+	utf8_print(stdout, detail, "\n\t");
+	putchar('\n');
 }
 
 /* True if there is any documented tracepoint. */

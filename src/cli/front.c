@@ -75,6 +75,7 @@ main(int argc, char **argv)
 	static const unsigned kept[] = {CAP_DAC_READ_SEARCH}; /* to read any file, as root may */
 	struct diag diag;
 
+	cli_start();
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i]->name)) {
 			cli_set_up(argc, argv);

@@ -170,6 +170,7 @@ main(int argc, char **argv)
 	struct chosen chosen = {0};
 	struct diag diag;
 
+	cli_start();
 	cli_set_up(argc, argv);
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/xmem.h"
 #include "cli/environment.h"
+#include "cli/messages.h"
 #include "contract/contract.h"
 #include "report/report.h"
 
@@ -62,13 +63,41 @@ const struct argp cli_probe_argp = {
 	.parser = parse_probe,
 };
 
-/* Otherwise the first file to be opened becomes standard input, output or error, and gets what is meant for these. */
+static volatile sig_atomic_t interrupted;
+
+/* What a program does with closed descriptors depends on what it opens first. */
 static void
-fill_standard_descriptors(void)
+fill_descriptors(void)
 {
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
-			_exit(EXIT_ERROR);
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0)
+			fd = open("/", O_RDONLY | O_DIRECTORY); /* nothing can be written there either */
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* What nobody can read was not said. */
+static void
+close_output(void)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return;
+	fprintf(stderr, "tpcheck: failed to write to standard output: %s\n", strerror(errno ? errno : EIO));
+	fflush(stderr);
+	_exit(EXIT_ERROR);
+}
+
+void
+cli_start(void)
+{
+	fill_descriptors();
+	messages_set_up(&interrupted);
+	atexit(close_output);
 }
 
 void
@@ -77,7 +106,6 @@ cli_set_up(int argc, char **argv)
 	/* The parent may have ignored or blocked signals that we need. */
 	sigset_t none;
 
-	fill_standard_descriptors();
 	environment_reduce();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -94,13 +122,7 @@ cli_run(const struct command *command, int argc, char **argv)
 
 	snprintf(name, sizeof(name), "tpcheck %s", command->name);
 	argv[0] = name;
-	int code = command->run(argc, argv);
-	/* A verdict that nobody can read is no verdict. */
-	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "tpcheck: failed to write to standard output\n");
-		return EXIT_ERROR;
-	}
-	return code;
+	return command->run(argc, argv);
 }
 
 int
@@ -171,8 +193,6 @@ cli_print(char *text)
 	fputs(text, stdout);
 	free(text);
 }
-
-static volatile sig_atomic_t interrupted;
 
 static void
 on_signal(int signo)

@@ -4,6 +4,7 @@
 #define TPCHECK_CLI_OUTPUT_H
 
 #include "base/buf.h"
+#include "base/writer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,22 +13,18 @@ enum output_state {
 	OUTPUT_GOOD,
 	OUTPUT_CLOSED, /* the reader has gone, which is not an error */
 	OUTPUT_STUCK,  /* the reader read nothing when it was time to end */
-	OUTPUT_BROKEN, /* see error */
+	OUTPUT_BROKEN, /* see the writer's error */
 };
 
 struct output {
-	int fd;
+	struct writer writer;
 	bool is_terminal;
-	bool may_block; /* not a file: poll before each write */
 	enum output_state state;
-	int error; /* errno value */
 	struct buf buf;
 	uint64_t unwritten_lines; /* lines lost since the state is not OUTPUT_GOOD */
-	/* Whether it is time to end: a stuck reader gets one more second. */
-	bool (*must_end)(void *cookie);
-	void *cookie;
 };
 
+/* must_end: whether it is time to end; see base/writer.h. */
 void output_init(struct output *output, int fd, bool (*must_end)(void *cookie), void *cookie);
 void output_fini(struct output *output);
 /* Writes what is in buf, and empties it. With nothing to write, it checks whether the reader has gone. False if the

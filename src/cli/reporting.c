@@ -3,6 +3,7 @@
 #include "base/xmem.h"
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +84,7 @@ claims_stdout(const struct reporting *reporting)
 
 /* Standard output gets the report of --format. If --output sends that to a file, standard output gets text, for whoever
  * is watching; unless the report is text anyway, or a --report goes to standard output. */
-bool
+enum exit_code
 reporting_open(struct reporting *reporting)
 {
 	const struct report_format *text = report_formats[0];
@@ -92,7 +93,7 @@ reporting_open(struct reporting *reporting)
 	struct diag diag;
 	int err = 0;
 
-	reporting->reports = reports_new();
+	reporting->reports = reports_new(reporting->interrupted);
 	if (reporting->output && format != text && !is_taken)
 		err = reports_add(reporting->reports, text, "-", &diag);
 	if (!err && (reporting->format || reporting->output || !is_taken))
@@ -101,9 +102,10 @@ reporting_open(struct reporting *reporting)
 	for (size_t i = 0; !err && i < reporting->more_cnt; i++)
 		err = reports_add(reporting->reports, reporting->more[i].format, reporting->more[i].path,
 				  &diag);
-	if (err)
-		fprintf(stderr, "%s: %s\n", reporting->command, diag.text);
-	return !err;
+	if (!err)
+		return EXIT_PASSED;
+	fprintf(stderr, "%s: %s\n", reporting->command, diag.text);
+	return err == -EINTR ? EXIT_ERROR : EXIT_USAGE;
 }
 
 void

@@ -5,6 +5,7 @@
 #include "report/reports.h"
 
 #include <argp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,6 +17,8 @@ struct reporting_place {
 struct reporting {
 	const char *command; /* "tpcheck run", for messages; the command sets it */
 	bool require;        /* a skip counts as an error; the command sets it before reporting_begin */
+	const volatile sig_atomic_t
+		*interrupted;               /* see reports_new; the command sets it before reporting_open */
 	const struct report_format *format; /* NULL: not given */
 	const char *output;                 /* NULL: not given */
 	struct reporting_place *more;       /* of --report */
@@ -28,9 +31,9 @@ struct reporting {
 /* For a command's argp: a child whose input is a struct reporting with nothing but command set. */
 extern const struct argp reporting_argp;
 
-/* Opens all places without changing what is there. False, with the reason on stderr, if one cannot be opened: wrong
- * usage. */
-bool reporting_open(struct reporting *reporting);
+/* Opens all places without changing what is there. If one cannot be opened, the reason goes to stderr: EXIT_USAGE, or
+ * EXIT_ERROR if it was interrupted; else EXIT_PASSED. */
+enum exit_code reporting_open(struct reporting *reporting);
 /* notice, lines for people, may be NULL; it is borrowed until reporting_end, as reporting is. */
 void reporting_begin(struct reporting *reporting, const char *notice, size_t results_cnt);
 /* Completes the reports and returns the run's exit code: an error, with the reason on stderr, if a report could not be

@@ -151,6 +151,9 @@ run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifa
 	struct runner *runner = runner_run(&opts, run);
 	/* The verdict comes before what takes long to take down. */
 	enum exit_code code = reporting_end(&options->reporting, run);
+	if (runner_finishes_slowly(runner))
+		fputs("tpcheck run: the reports are complete; taking out the perf events, for which the kernel needs 0.1 s each\n",
+		      stderr);
 	if (runner_finish(runner))
 		code = EXIT_ERROR;
 	run->release = NULL;
@@ -183,7 +186,6 @@ run_scenarios(struct run_options *options, struct report_run *report)
 	struct artifacts *artifacts = NULL;
 	char *bitcoind = NULL;
 	struct diag diag, missing;
-	int code = EXIT_USAGE;
 
 	int err = bitcoind_find(options->bitcoind, &bitcoind, &missing);
 	if (err && is_bitcoind_given(options))
@@ -194,13 +196,12 @@ run_scenarios(struct run_options *options, struct report_run *report)
 	};
 	environment_sudo_caller(&artifacts_opts.uid, &artifacts_opts.gid);
 	artifacts = artifacts_new(&artifacts_opts);
-	if (artifacts_prepare(artifacts, &diag))
-		code = complain(diag.text);
-	else if (!reporting_open(&options->reporting))
-		code = EXIT_USAGE;
-	else if (err)
+	options->reporting.interrupted = interrupted;
+	int code = artifacts_prepare(artifacts, &diag) ? complain(diag.text)
+						       : (int)reporting_open(&options->reporting);
+	if (code == EXIT_PASSED && err)
 		code = run_on_specimen(options, missing.text, interrupted, report);
-	else
+	else if (code == EXIT_PASSED)
 		code = run_on_bitcoind(options, bitcoind, artifacts, interrupted, report);
 	artifacts_free(artifacts);
 	free(bitcoind);

@@ -41,12 +41,13 @@ run(int argc, char **argv)
 {
 	struct arguments arguments = {.reporting.command = "tpcheck selftest"};
 	struct report_run report = {0};
-	int code = EXIT_USAGE;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-	if (reporting_open(&arguments.reporting)) {
+	arguments.reporting.interrupted = cli_catch_signals();
+	enum exit_code code = reporting_open(&arguments.reporting);
+	if (code == EXIT_PASSED) {
 		struct selftest_opts opts = {.probe = arguments.probe,
-					     .interrupted = cli_catch_signals(),
+					     .interrupted = arguments.reporting.interrupted,
 					     .on_begin = reporting_on_begin,
 					     .on_end = reporting_on_end,
 					     .cookie = &arguments.reporting};

@@ -75,7 +75,7 @@ finish(struct trace_session *session, int err, struct diag *diag)
 		return EXIT_PASSED;
 	if (display->output.state == OUTPUT_BROKEN) {
 		trace_display_say(display, "failed to write to standard output: %s",
-				  strerror(display->output.error));
+				  strerror(display->output.writer.error));
 		return EXIT_ERROR;
 	}
 	if (display->started_ns)

@@ -75,15 +75,6 @@ trace_child_stop(struct trace_child *child)
 	return !trace_child_is_alive(child);
 }
 
-/* Keeps a terminal from obeying what bitcoind printed. */
-static void
-replace_controls(char *text)
-{
-	for (char *c = text; *c; c++)
-		if (((unsigned char)*c < 0x20 && *c != '\n') || (unsigned char)*c >= 0x7f)
-			*c = '?';
-}
-
 static bool
 has_ended_well(struct trace_child *child)
 {
@@ -104,6 +95,5 @@ trace_child_end(struct trace_child *child, struct diag *diag)
 		return 0;
 	}
 	diag_fail(diag, -ECHILD, "%s%s%s", text, *output ? "; its last output:\n" : "", output);
-	replace_controls(diag->text);
 	return -ECHILD;
 }

@@ -81,7 +81,7 @@ print_table(struct trace_display *display, uint64_t now_ns, bool is_last)
 	struct winsize size = {0};
 	size_t start;
 
-	if (is_on_terminal && !ioctl(display->output.fd, TIOCGWINSZ, &size)) {
+	if (is_on_terminal && !ioctl(display->output.writer.fd, TIOCGWINSZ, &size)) {
 		opts.columns = size.ws_col;
 		opts.lines = size.ws_row > 3 ? size.ws_row - 3u : 0;
 	}

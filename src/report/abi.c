@@ -1,15 +1,25 @@
 #include "report/abi.h"
 
+#include "base/utf8.h"
 #include "report/format_json.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Text with what a file or the caller may have named. */
+static void
+print_text(FILE *out, const char *text)
+{
+	utf8_print(out, text, "\t");
+}
+
 static void
 print_reason(FILE *out, enum outcome outcome, const char *reason)
 {
-	fprintf(out, "%s %s\n", outcome == OUTCOME_SKIP ? "SKIP " : "ERROR", reason);
+	fputs(outcome == OUTCOME_SKIP ? "SKIP  " : "ERROR ", out);
+	print_text(out, reason);
+	fputc('\n', out);
 }
 
 /* "x86-64, 20 tracepoints at 21 locations" */
@@ -20,16 +30,19 @@ print_file(FILE *out, const struct report_binary *binary, const struct site *con
 
 	for (size_t i = 0; i < binary->sites_cnt; i++)
 		tracepoints += i == 0 || !site_is_like(sorted[i - 1], sorted[i]);
-	fprintf(out, "%s: %s, %zu tracepoint%s at %zu location%s\n", binary->path, binary->machine,
-		tracepoints, tracepoints == 1 ? "" : "s", binary->sites_cnt,
-		binary->sites_cnt == 1 ? "" : "s");
+	print_text(out, binary->path);
+	fprintf(out, ": %s, %zu tracepoint%s at %zu location%s\n", binary->machine, tracepoints,
+		tracepoints == 1 ? "" : "s", binary->sites_cnt, binary->sites_cnt == 1 ? "" : "s");
 }
 
 static void
 print_findings(FILE *out, const char *word, const struct findings *findings)
 {
-	for (size_t i = 0; i < findings->cnt; i++)
-		fprintf(out, "%s %s\n", word, findings->items[i].message);
+	for (size_t i = 0; i < findings->cnt; i++) {
+		fprintf(out, "%s ", word);
+		print_text(out, findings->items[i].message);
+		fputc('\n', out);
+	}
 }
 
 void
@@ -45,7 +58,9 @@ report_abi_text(FILE *out, const struct report_abi *abi)
 
 	print_file(out, binary, sorted);
 	free(sorted);
-	fprintf(out, "compared with %s: %s\n", binary->release, binary->why);
+	fprintf(out, "compared with %s: ", binary->release);
+	print_text(out, binary->why);
+	fputc('\n', out);
 	print_findings(out, "note: ", abi->known);
 	print_findings(out, "info: ", abi->remarks);
 	print_findings(out, "WRONG:", abi->wrong);
@@ -158,12 +173,24 @@ report_abi_json(const struct report_abi *abi)
 }
 
 static void
+print_path(FILE *out, const struct report_binary *binary)
+{
+	fputc('`', out);
+	print_text(out, binary->path);
+	fputc('`', out);
+}
+
+static void
 print_side(FILE *out, const struct report_binary *binary)
 {
-	if (binary->path)
-		fprintf(out, "`%s` (%s)", binary->path, binary->version ? binary->version : binary->release);
-	else
+	if (!binary->path) {
 		fprintf(out, "the documentation of %s", binary->release);
+		return;
+	}
+	print_path(out, binary);
+	fputs(" (", out);
+	print_text(out, binary->version ? binary->version : binary->release);
+	fputc(')', out);
 }
 
 static void
@@ -174,15 +201,18 @@ print_changes(FILE *out, const struct changes *changes, bool breaking)
 
 		if (change->breaks != breaking)
 			continue;
-		if (change->tracepoint)
-			fprintf(out, "- `%s`", change->tracepoint);
-		else
-			fputs("- every tracepoint", out);
+		fputs(change->tracepoint ? "- `" : "- every tracepoint", out);
+		if (change->tracepoint) {
+			print_text(out, change->tracepoint);
+			fputc('`', out);
+		}
 		if (change->argument)
 			fprintf(out, " argument %u", change->argument);
 		if (change->argument_name)
 			fprintf(out, " (%s)", change->argument_name);
-		fprintf(out, ": %s\n", change->message);
+		fputs(": ", out);
+		print_text(out, change->message);
+		fputc('\n', out);
 	}
 }
 
@@ -223,10 +253,13 @@ report_diff_text(FILE *out, const struct report_diff *diff)
 	for (int i = 0; i < 2; i++) {
 		const struct report_binary *binary = i ? &diff->after : &diff->before;
 
-		if (binary->path && !binary->version)
-			fprintf(out, "%s`%s` is taken for %s: %s.\n",
-				i == 0 || !diff->before.path || diff->before.version ? "\n" : "",
-				binary->path, binary->release, binary->why);
+		if (!binary->path || binary->version)
+			continue;
+		fputs(i == 0 || !diff->before.path || diff->before.version ? "\n" : "", out);
+		print_path(out, binary);
+		fprintf(out, " is taken for %s: ", binary->release);
+		print_text(out, binary->why);
+		fputs(".\n", out);
 	}
 	fputs("\nELF notes give the names of tracepoints, and the widths and signs of arguments. They do not show what arguments mean, or whether two of the same width and sign changed places.\n",
 	      out);

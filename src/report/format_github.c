@@ -58,26 +58,22 @@ write_result(void *opaque, const struct report_result *result)
 	report_text_result(&state->text, result, state->head->require);
 }
 
-/* The runner decodes %25, %0D and %0A everywhere, and %3A and %2C in properties. Whatever would control a terminal that
- * shows the log is written as \xNN. */
+/* The runner decodes %25, %0D and %0A everywhere, and %3A and %2C in properties. What a terminal could obey is shown as
+ * in text. */
 static void
 print_escaped(FILE *out, const char *text, bool in_property)
 {
+	char shown[UTF8_SHOWN_BYTES];
 	size_t len;
 
 	for (; *text; text += len) {
-		uint32_t code = utf8_first(text, &len);
-
-		if (code == '%' || code == '\r' || code == '\n' ||
-		    (in_property && (code == ':' || code == ',')))
-			fprintf(out, "%%%02X", (unsigned)code);
-		else if (code == 0xfffd)
-			fputs("\xef\xbf\xbd", out);
-		else if (code == '\t' || utf8_is_plain(text, len))
-			fwrite(text, 1, len, out);
+		len = utf8_show(text, strnlen(text, 4), shown);
+		if (*text == '%' || *text == '\n' || (in_property && (*text == ':' || *text == ',')))
+			fprintf(out, "%%%02X", (unsigned char)*text);
+		else if (*text == '\t')
+			fputc('\t', out);
 		else
-			for (size_t i = 0; i < len; i++)
-				fprintf(out, "\\x%02x", (unsigned char)text[i]);
+			fputs(shown, out);
 	}
 }
 

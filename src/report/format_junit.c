@@ -61,7 +61,13 @@ print_property(FILE *out, const char *name, const char *value)
 	fputs("/>\n", out);
 }
 
-/* The reason and the findings, for people. */
+static void
+print_raw(FILE *out, const char *text)
+{
+	fputs(text, out);
+}
+
+/* The reason and the findings, for people; not yet escaped. */
 static char *
 details_of(const struct report_result *result)
 {
@@ -74,7 +80,7 @@ details_of(const struct report_result *result)
 	if (result->reason)
 		fprintf(out, "%s\n", result->reason);
 	for (size_t i = 0; i < result->findings.cnt; i++)
-		report_print_finding(out, &result->findings.items[i], false);
+		report_print_finding(out, &result->findings.items[i], false, print_raw);
 	fclose(out);
 	return text;
 }

@@ -6,20 +6,36 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { FINDINGS_SHOWN = 8, TICK_MS = 300 };
+
+/* Prints lines, each with an indent. Texts that others wrote, such as a node's last words, must not control the
+ * terminal. */
+static void
+print_indented(FILE *out, const char *indent, const char *lines)
+{
+	while (*lines) {
+		size_t len = strcspn(lines, "\n");
+		char *line = xasprintf("%.*s", (int)len, lines);
+
+		fputs(indent, out);
+		utf8_print(out, line, "\t");
+		fputc('\n', out);
+		free(line);
+		lines += len + (lines[len] == '\n');
+	}
+}
 
 void
 report_text_open(struct report_text *text, FILE *out, const struct report_head *head)
 {
-	bool is_terminal = isatty(fileno(out));
+	bool is_terminal = head->terminal_fd >= 0;
 
 	*text = (struct report_text){.out = out, .colored = is_terminal && head->may_color};
 	if (is_terminal && head->may_move_cursor)
-		text->live = live_new(out, TICK_MS);
+		text->live = live_new(out, head->terminal_fd, head->interrupted, TICK_MS);
 	if (head->notice)
-		fprintf(out, "%s\n", head->notice);
+		print_indented(out, "", head->notice);
 }
 
 void
@@ -29,30 +45,6 @@ report_text_start(struct report_text *text, const char *name, size_t number, siz
 		live_show(text->live, name, number, total);
 }
 
-/* Prints lines, each with an indent. Texts that others wrote, such as a node's last words, must not control the
- * terminal.
- */
-static void
-print_indented(FILE *out, const char *indent, const char *lines)
-{
-	size_t n;
-
-	for (const char *at = lines; *at; at += n) {
-		bool begins = at == lines || at[-1] == '\n';
-
-		if (begins)
-			fputs(indent, out);
-		utf8_first(at, &n);
-		if (*at == '\n' || *at == '\t' || (utf8_len(at, n) && utf8_is_plain(at, n)))
-			fwrite(at, 1, n, out);
-		else
-			for (size_t i = 0; i < n; i++)
-				fprintf(out, "\\x%02x", (unsigned char)at[i]);
-		if (!at[n] && *at != '\n')
-			fputc('\n', out);
-	}
-}
-
 static bool
 is_like(const struct finding *a, const struct finding *b)
 {
@@ -60,18 +52,34 @@ is_like(const struct finding *a, const struct finding *b)
 	       !strcmp(a->tracepoint, b->tracepoint);
 }
 
-void
-report_print_finding(FILE *out, const struct finding *finding, bool brief)
+static void
+print_line(FILE *out, const char *text)
 {
-	fprintf(out, "    [%s] %s\n", finding_kind_name(finding->kind), finding->message);
+	utf8_print(out, text, "\t");
+}
+
+/* Prints "title: text"; nothing if text is NULL. */
+static void
+print_field(FILE *out, const char *title, const char *text, void (*print)(FILE *out, const char *text))
+{
+	if (!text)
+		return;
+	fputs(title, out);
+	print(out, text);
+	fputc('\n', out);
+}
+
+void
+report_print_finding(FILE *out, const struct finding *finding, bool brief,
+		     void (*print)(FILE *out, const char *text))
+{
+	fprintf(out, "    [%s]", finding_kind_name(finding->kind));
+	print_field(out, " ", finding->message, print);
 	if (brief)
 		return;
-	if (finding->want)
-		fprintf(out, "      want: %s\n", finding->want);
-	if (finding->source)
-		fprintf(out, "      from: %s\n", finding->source);
-	if (finding->got)
-		fprintf(out, "      got:  %s\n", finding->got);
+	print_field(out, "      want: ", finding->want, print);
+	print_field(out, "      from: ", finding->source, print);
+	print_field(out, "      got:  ", finding->got, print);
 	if (finding->context && *finding->context) {
 		fputs("      events around it, in order:\n", out);
 		print_indented(out, "        ", finding->context);
@@ -107,15 +115,13 @@ report_text_result(struct report_text *text, const struct report_result *result,
 
 		for (size_t before = 0; before < i; before++)
 			again |= is_like(finding, &result->findings.items[before]);
-		report_print_finding(out, finding, again);
+		report_print_finding(out, finding, again, print_line);
 	}
 	if (result->findings.cnt > FINDINGS_SHOWN)
 		fprintf(out, "    ... and %zu more findings%s\n", result->findings.cnt - FINDINGS_SHOWN,
 			result->artifacts ? ", all in findings.json" : "");
-	if (result->artifacts)
-		fprintf(out, "    kept: %s\n", result->artifacts);
-	if (result->repeat)
-		fprintf(out, "    repeat with: %s\n", result->repeat);
+	print_field(out, "    kept: ", result->artifacts, print_line);
+	print_field(out, "    repeat with: ", result->repeat, print_line);
 }
 
 static bool

@@ -23,8 +23,9 @@ void report_text_result(struct report_text *text, const struct report_result *re
 void report_text_summary(struct report_text *text, const struct report_run *run, bool require);
 void report_text_close(struct report_text *text);
 
-/* A finding; brief: only its message. */
-void report_print_finding(FILE *out, const struct finding *finding, bool brief);
+/* A finding; brief: only its message. print writes what others may have written, such as a node. */
+void report_print_finding(FILE *out, const struct finding *finding, bool brief,
+			  void (*print)(FILE *out, const char *text));
 
 /* The findings of all scenarios about one tracepoint and argument. */
 struct report_blame {

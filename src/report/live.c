@@ -6,9 +6,9 @@
 #include "report/live.h"
 
 #include "base/clock.h"
+#include "base/writer.h"
 #include "base/xmem.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -16,9 +16,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 struct live {
 	FILE *out, *screen; /* screen: out's terminal, by another descriptor; out if that fails */
+	int fd;             /* the terminal; -1: none */
 	unsigned tick_ms;
 	pthread_t thread;
 	bool has_thread;
@@ -32,18 +34,18 @@ struct live {
 
 /* How many characters fit without moving the cursor to the next line. */
 static int
-columns(FILE *out)
+columns(int fd)
 {
 	struct winsize size;
 
-	return ioctl(fileno(out), TIOCGWINSZ, &size) || size.ws_col < 2 ? 79 : size.ws_col - 1;
+	return ioctl(fd, TIOCGWINSZ, &size) || size.ws_col < 2 ? 79 : size.ws_col - 1;
 }
 
 static void
 draw(struct live *live)
 {
 	char *time = xasprintf(" %.1f s", (double)(clock_now_ns() - live->since_ns) / 1e9);
-	int room = columns(live->screen) - (int)strlen(time);
+	int room = columns(live->fd) - (int)strlen(time);
 
 	/* The time comes first if not everything fits. */
 	if (room >= 0)
@@ -80,16 +82,15 @@ work(void *arg)
 }
 
 struct live *
-live_new(FILE *out, unsigned tick_ms)
+live_new(FILE *out, int fd, const volatile sig_atomic_t *interrupted, unsigned tick_ms)
 {
 	struct live *live = xcalloc(1, sizeof(*live));
 	pthread_condattr_t monotonic;
 	sigset_t all, before;
 
-	int fd = fcntl(fileno(out), F_DUPFD_CLOEXEC, 3);
-
 	live->out = out;
-	live->screen = fd < 0 ? NULL : fdopen(fd, "w");
+	live->fd = fd < 0 ? -1 : writer_reopen(fd);
+	live->screen = live->fd < 0 ? NULL : writer_stream(live->fd, interrupted);
 	if (!live->screen)
 		live->screen = out;
 	live->tick_ms = tick_ms;
@@ -154,7 +155,9 @@ live_free(struct live *live)
 	pthread_cond_destroy(&live->changed);
 	pthread_mutex_destroy(&live->mutex);
 	if (live->screen != live->out)
-		fclose(live->screen);
+		fclose(live->screen); /* and live->fd */
+	else if (live->fd >= 0)
+		close(live->fd);
 	free(live->what);
 	free(live);
 }

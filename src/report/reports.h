@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "report/report.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
@@ -23,13 +24,18 @@ struct report_head {
 	time_t started;
 	/* What may be sent to a terminal; nothing else gets it. */
 	bool may_color, may_move_cursor;
+	/* For the formats; reports_begin sets them. */
+	int terminal_fd; /* the report goes to this terminal; -1: to something else */
+	const volatile sig_atomic_t *interrupted;
 };
 
 /* new, add each, begin, (start, result) for each result, end, free. Files are truncated by begin: after an earlier
- * error they are as before. */
+ * error they are as before. A report whose reader is stuck is given up a second after *interrupted is set, and the
+ * others are completed (see base/writer.h); NULL: never. */
 struct reports;
-struct reports *reports_new(void);
-/* path "-" is standard output. -EBUSY: the file already has a report; others: it cannot be opened. */
+struct reports *reports_new(const volatile sig_atomic_t *interrupted);
+/* path "-" is standard output. A FIFO's reader is waited for, with a message on standard error. -EBUSY: the file already
+ * has a report; -EINTR: interrupted before the FIFO had a reader; others: it cannot be opened. */
 int reports_add(struct reports *reports, const struct report_format *format, const char *path,
 		struct diag *diag);
 /* head is borrowed until reports_end. */
@@ -38,8 +44,7 @@ void reports_begin(struct reports *reports, const struct report_head *head);
 void reports_start(struct reports *reports, const char *name, size_t number, size_t total);
 /* The result's texts must live until reports_end. */
 void reports_result(struct reports *reports, const struct report_result *result);
-/* Completes and closes all files. The error is that of the first one that could not be written; errors of standard
- * output are left to the one that closes it. */
+/* Completes and closes all reports. The error is that of the first one that could not be written. */
 int reports_end(struct reports *reports, const struct report_run *run, struct diag *diag);
 void reports_free(struct reports *reports);
 

@@ -42,6 +42,7 @@ struct runner {
 	struct shared_node *current;
 	struct shared_node *next; /* started ahead, while the scenarios before it run */
 	pid_t attached_pid;       /* of the current one; 0: none */
+	bool has_attached;        /* to any */
 	char *subversion;
 	int remains_err;                                           /* a node or its datadir is still there */
 	enum { WALLET_UNKNOWN, WALLET_THERE, WALLET_NONE } wallet; /* in this bitcoind */
@@ -210,6 +211,7 @@ attach(struct runner *runner, struct scene *scene)
 		return;
 	int err = probe_set_attach(runner->set, node_pid(scene->node), &scene->diag);
 	runner->attached_pid = err ? 0 : node_pid(scene->node);
+	runner->has_attached |= !err;
 	if ((err == -EPERM || err == -EACCES) &&
 	    probe_find_obstacle(probe_set_method(runner->set), reason, sizeof(reason))) {
 		/* The same applies to all other scenarios. */
@@ -543,6 +545,12 @@ runner_run(const struct runner_opts *opts, struct report_run *run)
 	end_next_node(runner);
 	run->duration_ms = (clock_now_ns() - start_ns) / 1000000;
 	return runner;
+}
+
+bool
+runner_finishes_slowly(const struct runner *runner)
+{
+	return runner->set && runner->has_attached && probe_set_method(runner->set) != PROBE_METHOD_MULTI;
 }
 
 int

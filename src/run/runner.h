@@ -33,6 +33,8 @@ struct runner_opts {
 /* Runs them. run->results gets one entry for each scenario whatever happens. All that was started has ended when it
  * returns, except what runner_finish ends. */
 struct runner *runner_run(const struct runner_opts *opts, struct report_run *run);
+/* Whether runner_finish will take seconds. */
+bool runner_finishes_slowly(const struct runner *runner);
 /* Detaches what takes long to detach; for after the verdict was reported. NULL is fine. An error, reported on standard
  * error, if a node or a datadir could not be removed. */
 int runner_finish(struct runner *runner);

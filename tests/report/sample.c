@@ -104,7 +104,7 @@ main(int argc, char **argv)
 				   .started = 1700000000,
 				   .may_color = true,
 				   .may_move_cursor = true};
-	struct reports *reports = reports_new();
+	struct reports *reports = reports_new(NULL);
 	struct diag diag;
 	int code = 0;
 

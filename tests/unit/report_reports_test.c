@@ -91,7 +91,7 @@ test_nothing_happens_before_begin(void **state)
 
 	(void)state;
 	put("old", "precious");
-	struct reports *reports = reports_new();
+	struct reports *reports = reports_new(NULL);
 	assert_int_equal(add(reports, "tap", "old", &diag), 0);
 	assert_int_equal(add(reports, "junit", "new", &diag), 0);
 	assert_int_equal(add(reports, "json", "nowhere/new", &diag), -ENOENT);
@@ -101,7 +101,7 @@ test_nothing_happens_before_begin(void **state)
 	assert_string_equal(text_of("old"), "precious");
 	assert_null(text_of("new"));
 
-	reports = reports_new();
+	reports = reports_new(NULL);
 	assert_int_equal(reports_add(reports, format_of("json"), folder, &diag), -EISDIR);
 	reports_free(reports);
 	reports_free(NULL);
@@ -118,7 +118,7 @@ test_places_taken_twice(void **state)
 	assert_int_equal(link(path_of("one"), path_of("other")), 0);
 	static const char *const again[] = {"one", "link", "other"};
 	for (size_t i = 0; i < 3; i++) {
-		struct reports *reports = reports_new();
+		struct reports *reports = reports_new(NULL);
 
 		assert_int_equal(add(reports, "tap", "one", &diag), 0);
 		assert_int_equal(add(reports, "junit", again[i], &diag), -EBUSY);
@@ -128,13 +128,13 @@ test_places_taken_twice(void **state)
 	}
 	assert_string_equal(text_of("one"), "precious");
 
-	struct reports *reports = reports_new();
+	struct reports *reports = reports_new(NULL);
 	assert_int_equal(add(reports, "text", "-", &diag), 0);
 	assert_int_equal(add(reports, "json", "-", &diag), -EBUSY);
 	assert_non_null(strstr(diag.text, "standard output"));
 	reports_free(reports);
 	/* A device can have any number. */
-	reports = reports_new();
+	reports = reports_new(NULL);
 	assert_int_equal(reports_add(reports, format_of("tap"), "/dev/null", &diag), 0);
 	assert_int_equal(reports_add(reports, format_of("junit"), "/dev/null", &diag), 0);
 	reports_free(reports);
@@ -153,7 +153,7 @@ test_several_at_once(void **state)
 	put("tap",
 	    "a text that is longer than what comes, by far: 0123456789 0123456789 0123456789 01234567890123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789\n");
 	put("xml", "old");
-	struct reports *reports = reports_new();
+	struct reports *reports = reports_new(NULL);
 	assert_int_equal(add(reports, "tap", "tap", &diag), 0);
 	assert_int_equal(add(reports, "text", "txt", &diag), 0);
 	assert_int_equal(add(reports, "junit", "xml", &diag), 0);
@@ -197,7 +197,7 @@ test_writes_that_fail(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		struct reports *reports = reports_new();
+		struct reports *reports = reports_new(NULL);
 
 		assert_int_equal(reports_add(reports, format_of(formats[i]), "/dev/full", &diag), 0);
 		assert_int_equal(add(reports, "json", "good", &diag), 0);
@@ -242,7 +242,7 @@ test_hostile_text(void **state)
 				.name = "a.b.c", .outcome = OUTCOME_ERROR, .reason = reason};
 			struct report_run run = {.results = &result, .results_cnt = 1};
 			struct report_head head = {.results_cnt = 1};
-			struct reports *reports = reports_new();
+			struct reports *reports = reports_new(NULL);
 
 			assert_int_equal(add(reports, formats[f], "txt", &diag), 0);
 			reports_begin(reports, &head);
@@ -316,7 +316,7 @@ test_line_goes_on(void **state)
 
 	(void)state;
 	terminal_open(&terminal, 80);
-	struct live *live = live_new(terminal.out, 20);
+	struct live *live = live_new(terminal.out, fileno(terminal.out), NULL, 20);
 	live_show(live, "a.b.c", 3, 26);
 	terminal_wait(&terminal, "[3/26] a.b.c ... 0.0 s");
 	terminal_wait(&terminal, "\r\033[K[3/26] a.b.c ... 0.1 s");
@@ -350,7 +350,7 @@ test_line_is_not_caught(void **state)
 
 	(void)state;
 	terminal_open(&terminal, 80);
-	struct live *live = live_new(terminal.out, 20);
+	struct live *live = live_new(terminal.out, fileno(terminal.out), NULL, 20);
 	int caught = open(path_of("caught"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(caught >= 0);
 	live_show(live, "a.b.c", 1, 1);
@@ -386,7 +386,7 @@ test_line_is_cut(void **state)
 		char want[128];
 
 		terminal_open(&terminal, rows[i].columns);
-		struct live *live = live_new(terminal.out, 3600000);
+		struct live *live = live_new(terminal.out, fileno(terminal.out), NULL, 3600000);
 		live_show(live, "net.inbound_message.ping", 1, 2);
 		live_free(live);
 		snprintf(want, sizeof(want), "%s\r\033[K", rows[i].want);

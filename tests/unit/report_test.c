@@ -421,7 +421,8 @@ screen_open(struct screen *screen, bool live)
 
 	assert_non_null(out);
 	/* A tick that does not come. */
-	screen->text = (struct report_text){.out = out, .live = live ? live_new(out, 3600000) : NULL};
+	screen->text =
+		(struct report_text){.out = out, .live = live ? live_new(out, -1, NULL, 3600000) : NULL};
 }
 
 static void
