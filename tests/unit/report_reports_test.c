@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -47,7 +49,7 @@ put(const char *name, const char *text)
 static const char *
 text_of(const char *name)
 {
-	static char text[4096];
+	static char text[200000];
 	FILE *in = fopen(path_of(name), "re");
 
 	if (!in)
@@ -259,6 +261,108 @@ test_hostile_text(void **state)
 		}
 }
 
+/* Readers. Each test has an interrupt at some time, and would not end without it. */
+
+enum { MANY = 400 };
+
+/* A run whose results do not fit into a pipe. */
+static void
+report_much(struct reports *reports, const volatile sig_atomic_t *interrupted, const char *stuck)
+{
+	static struct report_result results[MANY];
+	struct report_run run = {.results = results, .results_cnt = MANY, .interrupted = true};
+	struct report_head head = {.results_cnt = MANY, .may_color = true, .may_move_cursor = true};
+	uint64_t start_ns = clock_now_ns();
+	struct diag diag;
+
+	assert_int_equal(*interrupted, 1);
+	reports_begin(reports, &head);
+	for (size_t i = 0; i < MANY; i++) {
+		results[i] = (struct report_result){.name = "a.b.c", .outcome = OUTCOME_PASS};
+		reports_start(reports, "a.b.c", i + 1, MANY);
+		reports_result(reports, &results[i]);
+	}
+	assert_int_equal(reports_end(reports, &run, &diag), -ETIMEDOUT);
+	assert_non_null(strstr(diag.text, "report: gave up writing the "));
+	assert_non_null(strstr(diag.text, stuck));
+	/* A second for each stream, of which a terminal has two. */
+	assert_in_range((clock_now_ns() - start_ns) / 1000000, 900, 8000);
+	reports_free(reports);
+	/* The other report is complete. */
+	assert_non_null(strstr(text_of("good"), "\"passed\": 400"));
+	assert_non_null(strstr(text_of("good"), "\"interrupted\": true"));
+}
+
+static void
+test_stuck_reader(void **state)
+{
+	static const char *const formats[] = {"text", "json", "tap", "junit", "github"};
+	volatile sig_atomic_t interrupted = 1;
+	struct diag diag;
+
+	(void)state;
+	assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		struct reports *reports = reports_new(&interrupted);
+		int reader = open(path_of("fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+		assert_true(fcntl(reader, F_SETPIPE_SZ, 4096) >= 4096);
+		assert_int_equal(add(reports, formats[i], "fifo", &diag), 0);
+		assert_int_equal(add(reports, "json", "good", &diag), 0);
+		report_much(reports, &interrupted, formats[i]);
+		close(reader);
+	}
+}
+
+static void
+test_fifo_without_reader(void **state)
+{
+	volatile sig_atomic_t interrupted = 1;
+	struct diag diag;
+
+	(void)state;
+	struct reports *reports = reports_new(&interrupted);
+	assert_int_equal(add(reports, "json", "fifo", &diag), -EINTR);
+	assert_non_null(strstr(diag.text, "interrupted while nobody read the FIFO '"));
+	reports_free(reports);
+}
+
+static void *
+read_later(void *arg)
+{
+	clock_pause_ms(300, deadline_in_ms(300));
+	FILE *in = fopen(path_of("fifo"), "re");
+
+	if (in) {
+		*(size_t *)arg = fread(((char *)arg) + sizeof(size_t), 1, 1000, in);
+		fclose(in);
+	}
+	return NULL;
+}
+
+static void
+test_fifo_with_late_reader(void **state)
+{
+	struct report_run run = {.results_cnt = 0};
+	struct report_head head = {.results_cnt = 0};
+	struct {
+		size_t len;
+		char text[1001];
+	} got = {0};
+	pthread_t thread;
+	struct diag diag;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, read_later, &got), 0);
+	struct reports *reports = reports_new(NULL);
+	assert_int_equal(add(reports, "text", "fifo", &diag), 0);
+	reports_begin(reports, &head);
+	assert_int_equal(reports_end(reports, &run, &diag), 0);
+	reports_free(reports);
+	pthread_join(thread, NULL);
+	assert_string_equal(got.text, "0 passed, 0 failed, 0 skipped, 0 errors in 0.0 s\n");
+}
+
 /* The live line */
 
 struct terminal {
@@ -396,6 +500,26 @@ test_line_is_cut(void **state)
 	}
 }
 
+/* Ctrl-S: the thread that draws the line is as stuck as everybody else. */
+static void
+test_stopped_terminal(void **state)
+{
+	volatile sig_atomic_t interrupted = 1;
+	struct terminal terminal;
+	struct diag diag;
+	char name[64];
+
+	(void)state;
+	terminal_open(&terminal, 80);
+	assert_int_equal(ptsname_r(terminal.master, name, sizeof(name)), 0);
+	assert_int_equal(tcflow(fileno(terminal.out), TCOOFF), 0);
+	struct reports *reports = reports_new(&interrupted);
+	assert_int_equal(reports_add(reports, format_of("text"), name, &diag), 0);
+	assert_int_equal(add(reports, "json", "good", &diag), 0);
+	report_much(reports, &interrupted, "text");
+	terminal_close(&terminal);
+}
+
 static int
 set_up(void **state)
 {
@@ -407,8 +531,8 @@ set_up(void **state)
 static int
 clean_up(void **state)
 {
-	static const char *const names[] = {"old", "one", "link", "other", "tap",
-					    "txt", "xml", "good", "caught"};
+	static const char *const names[] = {"old", "one", "link", "other",  "tap",
+					    "txt", "xml", "good", "caught", "fifo"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -430,6 +554,10 @@ main(void)
 		cmocka_unit_test(test_several_at_once),
 		cmocka_unit_test(test_writes_that_fail),
 		cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_stuck_reader),
+		cmocka_unit_test(test_fifo_without_reader),
+		cmocka_unit_test(test_fifo_with_late_reader),
+		cmocka_unit_test(test_stopped_terminal),
 		cmocka_unit_test(test_line_goes_on),
 		cmocka_unit_test(test_line_is_not_caught),
 		cmocka_unit_test(test_line_is_cut),
