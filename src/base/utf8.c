@@ -89,11 +89,16 @@ utf8_show_nul(const char *bytes, size_t len)
 	struct buf text;
 
 	buf_init(&text, 4 * len);
-	for (size_t i = 0; i < len; i++) {
-		if (bytes[i])
+	for (size_t i = 0, run; i < len; i += run ? run : 1) {
+		for (run = 0; i + run < len && !bytes[i + run]; run++)
+			;
+		if (!run)
 			buf_putc(&text, bytes[i]);
+		else if (run > 8)
+			buf_printf(&text, "\\x00 (%zu times)", run);
 		else
-			buf_puts(&text, "\\x00");
+			for (size_t k = 0; k < run; k++)
+				buf_puts(&text, "\\x00");
 	}
 	return buf_take(&text);
 }

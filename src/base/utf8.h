@@ -24,7 +24,8 @@ enum { UTF8_SHOWN_BYTES = 4 * sizeof("\\xff") };
 /* How to show the character at s, of which left bytes (at least 1) can be read: as it is if it is plain, else \xNN for
  * each byte. Returns the number of bytes that were read. */
 size_t utf8_show(const char *s, size_t left, char shown[UTF8_SHOWN_BYTES]);
-/* A copy of bytes for which a C string can stand: each NUL becomes \x00. The caller frees it. */
+/* A copy of bytes for which a C string can stand: each NUL becomes \x00; many in a row are counted. The caller
+ * frees it. */
 char *utf8_show_nul(const char *bytes, size_t len);
 /* Prints text so, as utf8_show; characters of kept (ASCII) as they are. */
 void utf8_print(FILE *out, const char *text, const char *kept);

@@ -460,6 +460,8 @@ test_strings(void **state)
 		{"\n\x01\x1f\x7f", 5, "'\\x0a\\x01\\x1f\\x7f'"},
 		{"gr\xc3\xbc\xc3\x9f", 7, "'gr\xc3\xbc\xc3\x9f'"},
 		{"%s%n", 5, "'%s%n'"},
+		{"\xff\xc3(", 4, "'\\xff\\xc3('"},                          /* not UTF-8 */
+		{"\xc2\x9b\xe2\x80\xae", 6, "'\\xc2\\x9b\\xe2\\x80\\xae'"}, /* CSI, and right to left */
 	};
 	struct draft *draft = draft_new(TP_MEMPOOL_REJECTED);
 

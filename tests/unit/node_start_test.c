@@ -820,6 +820,47 @@ test_program_home(void **state)
 	free(script);
 }
 
+/* What stands behind a NUL byte is not lost. */
+static void
+test_nul_in_output(void **state)
+{
+	char *script = make_script("nul", "#!/bin/sh\nprintf 'one\\0two\\nthree\\0'\n", 0755);
+	char *failing = make_script(
+		"failing", "#!/bin/sh\nprintf 'one\\0Disk space is too low\\nthree\\0\\n'\nexit 3\n", 0755);
+	char *wordy = make_script("wordy", "#!/bin/sh\nhead -c 1000 /dev/zero\nprintf '\\nlast\\0words\\n'\n",
+				  0755);
+	const char *const args[] = {NULL};
+	struct program_opts opts = {.bitcoind = script, .args = args, .home = "/"};
+	struct diag diag;
+	struct node *node;
+
+	(void)state;
+	assert_printed(&opts, "one\\x00two\nthree\\x00");
+	opts.bitcoind = wordy;
+	assert_printed(&opts, "\\x00 (1000 times)\nlast\\x00words\n");
+	assert_int_equal(start(&node, failing, &diag), 0);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_says(&diag, "    one\\x00Disk space is too low\n    three\\x00");
+	/* Words are found behind it as well. */
+	assert_says(&diag, "; make room in '");
+	node_free(node);
+	node = start_and_end(work, "printf 'a\\0b\\n\\0\\0' >regtest/debug.log");
+	struct buf log;
+	buf_init(&log, 100);
+	assert_int_equal(node_log_read(node, 0, &log, &diag), 0);
+	assert_string_equal(log.data, "a\\x00b\n\\x00\\x00");
+	buf_fini(&log);
+	buf_init(&log, 8); /* what fits */
+	assert_int_equal(node_log_read(node, 2, &log, &diag), 0);
+	assert_string_equal(log.data, "b\n\\x00\\x");
+	assert_true(log.overflow);
+	buf_fini(&log);
+	node_free(node);
+	free(wordy);
+	free(failing);
+	free(script);
+}
+
 /* It ends with the thread that started it. */
 static void
 test_ends_with_us(void **state)
@@ -878,6 +919,7 @@ main(void)
 		cmocka_unit_test(test_another_in_its_place),
 		cmocka_unit_test(test_parent_dir),
 		cmocka_unit_test(test_program_home),
+		cmocka_unit_test(test_nul_in_output),
 		cmocka_unit_test(test_ends_with_us),
 		cmocka_unit_test(test_ignores_sigterm),
 		cmocka_unit_test(test_daemon_is_ended),
