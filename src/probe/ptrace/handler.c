@@ -288,6 +288,13 @@ save(struct saved *saved, pid_t tid)
 	return read_xstate(saved, tid);
 }
 
+/* Only within a system call: elsewhere it might be in a sequence that the kernel must restart (rseq). */
+static bool
+is_fit(const struct user_regs_struct *regs, bool allows_wait)
+{
+	return (int64_t)regs->orig_rax >= 0 && (allows_wait || (int64_t)regs->rax != -RESTART_BLOCK);
+}
+
 /* As the kernel does it when no handler is to be called: see arch_do_signal_or_restart. A call with a time limit is
  * interrupted, because the frame makes the kernel forget how to go on with it. */
 static void
@@ -412,6 +419,8 @@ change(const struct handler *handler, const struct handler_thread *thread,
 	if (err)
 		return err;
 	err = save(&saved, thread->tid);
+	if (!err && !is_fit(&saved.regs, thread->allows_wait))
+		err = -EAGAIN;
 	if (!err)
 		err = start_call(&saved, thread, handler, action, &before_at);
 	if (!err)
@@ -458,7 +467,14 @@ handler_unset(struct handler *handler, const struct handler_thread *thread, stru
 	if (!handler->is_set)
 		return 0;
 	int err = change(handler, thread, &handler->before, &ours, diag);
-	if (!err)
-		handler->is_set = false;
+	if (err)
+		return err;
+	handler->is_set = false;
+	/* The process has set one of its own meanwhile. */
+	if (ours.handler != handler->gadget + 2) {
+		struct handler_action ignored;
+
+		err = change(handler, thread, &ours, &ignored, diag);
+	}
 	return err;
 }

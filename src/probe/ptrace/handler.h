@@ -22,7 +22,8 @@ struct handler {
 /* A seized thread, which is interrupted for a moment, and what deals with its other stops meanwhile. */
 struct handler_thread {
 	pid_t pid, tid;
-	int mem_fd; /* /proc/PID/mem */
+	int mem_fd;       /* /proc/PID/mem */
+	bool allows_wait; /* the thread may be in a call with a time limit, which is then interrupted (EINTR) */
 	void (*on_stop)(void *cookie, pid_t tid, int status);
 	void *cookie;
 };

@@ -47,7 +47,8 @@ enum {
 	STOPS_AT_ONCE = 64, /* before requests are looked for */
 	RELEASE_MS = 5000,
 	END_MS = 3000,
-	CHILDREN_MAX = 64,
+	HANDLER_TRIES = 10,
+	CHILDREN_MAX = 1024,
 };
 
 struct tracer {
@@ -165,7 +166,7 @@ static void
 release_child(struct tracer *tracer, pid_t child, int event)
 {
 	if (!shares_memory(tracer, child, event))
-		traps_clear_copy(&tracer->area, child);
+		traps_clear_copy(&tracer->area, tracer->mem_fd, child);
 	do_ptrace(PTRACE_DETACH, child, 0, 0);
 }
 
@@ -261,6 +262,25 @@ has_pending_trap(pid_t tid)
 	return false;
 }
 
+/* Whether it is a process of its own, such as one that was just made. */
+static bool
+is_process(pid_t tid)
+{
+	char path[64], *line = NULL;
+	size_t line_sz = 0;
+	int tgid = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	FILE *file = fopen(path, "re");
+	while (file && !tgid && getline(&line, &line_sz, file) > 0)
+		if (sscanf(line, "Tgid: %d", &tgid) != 1)
+			tgid = 0;
+	free(line);
+	if (file)
+		fclose(file);
+	return tgid == tid;
+}
+
 static void
 go_on(struct tracer *tracer, pid_t tid, int signo)
 {
@@ -281,8 +301,11 @@ on_event_stop(struct tracer *tracer, pid_t tid, int signo)
 
 	if (!tracees_find(&tracer->tracees, tid)) {
 		if (!is_thread(tracer, tid)) {
-			if (tracer->children_cnt < CHILDREN_MAX)
+			/* Else a thread of an earlier process, which could not be stopped in time. */
+			if (tracer->pid && is_process(tid) && tracer->children_cnt < CHILDREN_MAX)
 				tracer->children[tracer->children_cnt++] = tid;
+			else
+				do_ptrace(PTRACE_DETACH, tid, 0, 0);
 			return;
 		}
 		tracees_add(&tracer->tracees, tid);
@@ -381,29 +404,29 @@ seize(struct tracer *tracer, pid_t tid, struct diag *diag)
 	return diag_fail(diag, -ENOMEM, "probe: out of memory");
 }
 
-/* Until no thread is found that is not known. */
+/* Until no thread is found that is not known, twice: a look into the folder is no snapshot. */
 static int
 seize_all(struct tracer *tracer, struct diag *diag)
 {
-	size_t before;
-	uint64_t tid;
-	char path[64];
 	int err = seize(tracer, tracer->pid, diag);
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)tracer->pid);
 	if (!err && !tracer->tracees.cnt)
 		err = diag_fail(diag, -ESRCH, "probe: process %d has ended", (int)tracer->pid);
-	do {
-		DIR *dir = err ? NULL : opendir(path);
+	for (int idle = 0; idle < 2 && !err;) {
+		size_t before = tracer->tracees.cnt;
+		DIR *dir = opendir(path);
 		struct dirent *entry;
+		uint64_t tid;
 
-		before = tracer->tracees.cnt;
 		while (dir && !err && (entry = readdir(dir)))
 			if (parse_u64(entry->d_name, &tid))
 				err = seize(tracer, (pid_t)tid, diag);
 		if (dir)
 			closedir(dir);
-	} while (!err && tracer->tracees.cnt != before);
+		idle = tracer->tracees.cnt == before ? idle + 1 : 0;
+	}
 	return err;
 }
 
@@ -422,16 +445,18 @@ change_handler(struct tracer *tracer,
 	int err = diag_fail(diag, -EAGAIN, "probe: no thread of process %d could be interrupted",
 			    (int)tracer->pid);
 
-	for (size_t i = 0; i < tracer->tracees.cap && err == -EAGAIN; i++) {
-		const struct handler_thread thread = {.pid = tracer->pid,
-						      .tid = tracer->tracees.items[i].tid,
-						      .mem_fd = tracer->mem_fd,
-						      .on_stop = on_other_stop,
-						      .cookie = tracer};
+	for (int try = 0; try < HANDLER_TRIES && err == -EAGAIN; try++)
+		for (size_t i = 0; i < tracer->tracees.cap && err == -EAGAIN; i++) {
+			const struct handler_thread thread = {.pid = tracer->pid,
+							      .tid = tracer->tracees.items[i].tid,
+							      .mem_fd = tracer->mem_fd,
+							      .allows_wait = try > 0,
+							      .on_stop = on_other_stop,
+							      .cookie = tracer};
 
-		if (thread.tid)
-			err = change(&tracer->handler, &thread, diag);
-	}
+			if (thread.tid)
+				err = change(&tracer->handler, &thread, diag);
+		}
 	return err;
 }
 

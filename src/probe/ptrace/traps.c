@@ -210,22 +210,39 @@ traps_clear(struct ptrace_area *area, int mem_fd, struct diag *diag)
 	return traps_set(area, mem_fd, 0, diag);
 }
 
-void
-traps_clear_copy(const struct ptrace_area *area, pid_t child)
+/* What others have added to the semaphore of a point. */
+static uint16_t
+semaphore_of_others(const struct ptrace_area *area, int mem_fd, uint64_t address)
 {
-	int mem_fd = open_memory(child, NULL);
+	uint16_t semaphore = 0;
 
-	for (size_t i = 0; i < area->shared->points_cnt && mem_fd >= 0; i++) {
-		struct ptrace_trap copy = {.address = area->traps[i].address,
-					   .semaphore_address = area->traps[i].semaphore_address,
-					   .original = area->traps[i].original,
-					   .is_set = atomic_load(&area->traps[i].is_set),
-					   .is_raised = atomic_load(&area->traps[i].is_raised)};
+	if (read_memory(mem_fd, address, &semaphore, sizeof(semaphore)))
+		return 0;
+	for (size_t i = 0; i < area->shared->points_cnt && semaphore; i++)
+		if (area->traps[i].semaphore_address == address && atomic_load(&area->traps[i].is_raised))
+			semaphore--;
+	return semaphore;
+}
 
-		clear_one(mem_fd, &copy);
+void
+traps_clear_copy(const struct ptrace_area *area, int mem_fd, pid_t child)
+{
+	int child_fd = open_memory(child, NULL);
+
+	for (size_t i = 0; i < area->shared->points_cnt && child_fd >= 0; i++) {
+		const struct ptrace_trap *trap = &area->traps[i];
+		uint8_t byte;
+
+		if (!read_memory(child_fd, trap->address, &byte, 1) && byte == TRAP_BYTE)
+			write_memory(child_fd, trap->address, &trap->original, 1);
+		if (trap->semaphore_address) {
+			uint16_t semaphore = semaphore_of_others(area, mem_fd, trap->semaphore_address);
+
+			write_memory(child_fd, trap->semaphore_address, &semaphore, sizeof(semaphore));
+		}
 	}
-	if (mem_fd >= 0)
-		close(mem_fd);
+	if (child_fd >= 0)
+		close(child_fd);
 }
 
 void
