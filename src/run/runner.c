@@ -550,7 +550,9 @@ runner_run(const struct runner_opts *opts, struct report_run *run)
 bool
 runner_finishes_slowly(const struct runner *runner)
 {
-	return runner->set && runner->has_attached && probe_set_method(runner->set) != PROBE_METHOD_MULTI;
+	enum probe_method method = runner->set ? probe_set_method(runner->set) : PROBE_METHOD_AUTO;
+
+	return runner->has_attached && (method == PROBE_METHOD_PERF || method == PROBE_METHOD_TRACEFS);
 }
 
 int
