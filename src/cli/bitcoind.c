@@ -1,7 +1,11 @@
 #include "cli/bitcoind.h"
 
+#include "base/privileges.h"
+#include "base/xmem.h"
 #include "cli/environment.h"
 #include "node/node.h"
+
+#include <unistd.h>
 
 int
 bitcoind_find(const char *given, char **path, struct diag *diag)
@@ -11,4 +15,26 @@ bitcoind_find(const char *given, char **path, struct diag *diag)
 		.given = given, .bitcoind_env = environment.bitcoind, .path_env = environment.path};
 
 	return node_find_bitcoind(&search, path, diag);
+}
+
+bool
+bitcoind_needs_same_user(void)
+{
+	bool can_read = privileges_has(CAP_DAC_READ_SEARCH) || privileges_has(CAP_DAC_OVERRIDE);
+
+	return geteuid() == 0 && !(privileges_has(CAP_SYS_PTRACE) && can_read);
+}
+
+char *
+bitcoind_user_note(const char *user)
+{
+	struct node_opts opts = {
+		.user = user,
+		.sudo_uid = environment_read().sudo_uid,
+		.same_user = bitcoind_needs_same_user(),
+	};
+	struct node_user found;
+
+	/* Whoever starts it reports the error. */
+	return !node_find_user(&found, &opts, NULL) && *found.note ? xstrdup(found.note) : NULL;
 }

@@ -119,20 +119,33 @@ run_on_specimen(struct run_options *options, const char *why, const volatile sig
 	return code;
 }
 
+/* What is checked, and as which user it runs if that is not the default; the caller frees it. */
+static char *
+make_notice(const struct run_options *options, const char *bitcoind, unsigned release)
+{
+	char *note = bitcoind_user_note(options->user), version[16] = "";
+
+	if (release != RELEASE_MASTER)
+		snprintf(version, sizeof(version), " as v%u", release);
+	char *notice = xasprintf("checking %s%s%s%s", bitcoind, version, note ? "\n" : "", note ? note : "");
+	free(note);
+	return notice;
+}
+
 static enum exit_code
 run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifacts *artifacts,
 		const volatile sig_atomic_t *interrupted, struct report_run *run)
 {
 	unsigned release = binary_find_release(bitcoind, options->release);
 	char *prefix = repeat_prefix(options, bitcoind), name[16];
-	char *notice = release == RELEASE_MASTER ? xasprintf("checking %s", bitcoind)
-						 : xasprintf("checking %s as v%u", bitcoind, release);
+	char *notice = make_notice(options, bitcoind, release);
 	struct environment environment = environment_read();
 	struct runner_opts opts = {
 		.bitcoind = bitcoind,
 		.release = release,
 		.user = options->user,
 		.sudo_uid = environment.sudo_uid,
+		.same_user = bitcoind_needs_same_user(),
 		.tmpdir = environment.tmpdir,
 		.scenarios = options->chosen,
 		.probe = options->probe,

@@ -1,12 +1,14 @@
 #include "cli/trace_child.h"
 
 #include "base/clock.h"
+#include "cli/bitcoind.h"
 #include "cli/environment.h"
 #include "node/node.h"
 #include "node/program.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int
@@ -18,14 +20,20 @@ trace_child_start(struct trace_child *child, const char *bitcoind, const struct 
 					    .args = options->node_args,
 					    .user = options->user,
 					    .sudo_uid = environment.sudo_uid,
+					    .same_user = bitcoind_needs_same_user(),
 					    .home = environment.home};
 	struct node_opts node_opts = {.bitcoind = bitcoind,
 				      .parent_dir = environment.tmpdir,
 				      .user = options->user,
 				      .sudo_uid = environment.sudo_uid,
+				      .same_user = bitcoind_needs_same_user(),
 				      .keeper = options->probe.keeper,
 				      .interrupted = interrupted};
 
+	char *note = bitcoind_user_note(options->user);
+	if (note)
+		fprintf(stderr, "tpcheck trace: note: %s\n", note);
+	free(note);
 	if (options->node_args_cnt)
 		return program_start(&child->program, &program_opts, diag);
 	return node_start(&child->node, &node_opts, diag);

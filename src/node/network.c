@@ -1,28 +1,30 @@
 #include "node/network.h"
 
-#include "base/clock.h"
 #include "base/xmem.h"
-#include "node/node.h"
+#include "node/broker.h"
+#include "node/loopback.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/ipv6.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-	LOOPBACK_INDEX = 1, /* of the first device of every namespace */
-	ADDRESS_MS = 2000,  /* until an address can be used, at most */
-};
+#define NO_NETWORK "the machine allows no network namespace"
+
+static void
+close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
 
 static int
 open_own_namespace(void)
@@ -32,141 +34,191 @@ open_own_namespace(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static int
-bring_up(int fd)
-{
-	struct ifreq request = {.ifr_name = "lo"};
+/* With our own privileges. */
 
-	if (ioctl(fd, SIOCGIFFLAGS, &request))
-		return -errno;
-	request.ifr_flags |= IFF_UP;
-	return ioctl(fd, SIOCSIFFLAGS, &request) ? -errno : 0;
-}
-
-/* The label keeps 127.0.0.1 beside it. The kernel treats its whole network, /8, as local. */
-static int
-add_ip4(int fd)
-{
-	struct ifreq request = {.ifr_name = "lo:1"};
-	struct sockaddr_in addr = {.sin_family = AF_INET};
-
-	inet_pton(AF_INET, NODE_IPV4, &addr.sin_addr);
-	memcpy(&request.ifr_addr, &addr, sizeof(addr));
-	return ioctl(fd, SIOCSIFADDR, &request) ? -errno : 0;
-}
-
-/* Waits until a new address can be used: the kernel checks asynchronously whether another machine has it. */
-static int
-wait_ip6(const struct in6_addr *ip6)
-{
-	const struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = *ip6};
-	struct deadline deadline = deadline_in_ms(ADDRESS_MS);
-	int err;
-
-	do {
-		int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-		err = fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
-		if (fd >= 0)
-			close(fd);
-		if (err)
-			clock_pause_ms(1, deadline);
-	} while (err == -EADDRNOTAVAIL && !deadline_has_passed(deadline));
-	return err;
-}
-
-static int
-add_ip6(const char *address)
-{
-	struct in6_ifreq request = {.ifr6_prefixlen = 128, .ifr6_ifindex = LOOPBACK_INDEX};
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	inet_pton(AF_INET6, address, &request.ifr6_addr);
-	int err = ioctl(fd, SIOCSIFADDR, &request) ? -errno : 0;
-	close(fd);
-	return err ? err : wait_ip6(&request.ifr6_addr);
-}
-
-static int
-configure(struct network *network)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int err = fd < 0 ? -errno : bring_up(fd);
-
-	if (!err)
-		err = add_ip4(fd);
-	if (fd >= 0)
-		close(fd);
-	if (err)
-		return err;
-	int err_ip6 = add_ip6(NODE_IPV6);
-	if (!err_ip6)
-		err_ip6 = add_ip6(NODE_CJDNS);
-	if (err_ip6)
-		network->obstacle_ip6 = xasprintf(
-			"the machine has no IPv6: failed to add an address to a loopback device: %s; the kernel needs it (no ipv6.disable=1 on its command line)",
-			strerror(-err_ip6));
-	return 0;
-}
+struct attempt {
+	int home_fd, fd;
+	const char *step;
+	int err, err_ip6;
+};
 
 /* Runs in a thread of its own: unshare moves only the thread that calls it. */
 static void *
 make_namespace(void *arg)
 {
-	struct network *network = arg;
-	const char *step = "open /proc/thread-self/ns/net", *help = "";
-	int fd = open_own_namespace(), err = fd < 0 ? fd : 0;
+	struct attempt *attempt = arg;
 
-	if (!err) {
-		network->home_fd = fd;
-		step = "make one (unshare)";
-		err = unshare(CLONE_NEWNET) ? -errno : 0;
+	attempt->step = "open /proc/thread-self/ns/net";
+	attempt->home_fd = open_own_namespace();
+	attempt->err = attempt->home_fd < 0 ? attempt->home_fd : 0;
+	if (!attempt->err) {
+		attempt->step = "make one (unshare)";
+		attempt->err = unshare(CLONE_NEWNET) ? -errno : 0;
 	}
-	if (!err) {
-		step = "set its loopback device up";
-		err = configure(network);
+	if (!attempt->err) {
+		attempt->step = "set its loopback device up";
+		attempt->err = loopback_configure(&attempt->err_ip6);
 	}
-	if (!err) {
-		step = "open it";
-		fd = open_own_namespace();
-		err = fd < 0 ? fd : 0;
+	if (!attempt->err) {
+		attempt->step = "open it";
+		attempt->fd = open_own_namespace();
+		attempt->err = attempt->fd < 0 ? attempt->fd : 0;
 	}
-	if (!err) {
-		network->fd = fd;
-		return NULL;
-	}
-	if (err == -EPERM)
-		help = "; run as root, in a container with CAP_SYS_ADMIN and CAP_NET_ADMIN (docker: --privileged)";
-	else if (err == -ENOSPC)
-		help = "; raise user.max_net_namespaces (sysctl)";
-	else if (err == -EINVAL || err == -ENOSYS)
-		help = "; the kernel needs CONFIG_NET_NS";
-	network->obstacle = xasprintf("the machine allows no network namespace: failed to %s: %s%s", step,
-				      strerror(-err), help);
 	return NULL;
+}
+
+static struct attempt
+make_directly(void)
+{
+	struct attempt attempt = {-1, -1, "start a thread", 0, 0};
+	pthread_t thread;
+
+	int err = -pthread_create(&thread, NULL, make_namespace, &attempt);
+	if (err)
+		attempt.err = err;
+	else
+		pthread_join(thread, NULL);
+	return attempt;
+}
+
+/* Inside a user namespace. */
+
+static const char *
+name_step(enum broker_step step)
+{
+	switch (step) {
+	case BROKER_FORK:
+		return "start a process";
+	case BROKER_PREPARE:
+		return "give up privileges";
+	case BROKER_USER_NAMESPACE:
+		return "make a user namespace for it";
+	case BROKER_NETWORK_NAMESPACE:
+		return "make one inside a user namespace";
+	case BROKER_LOOPBACK:
+		return "set its loopback device up inside a user namespace";
+	case BROKER_OPEN:
+		return "open the namespaces in /proc";
+	}
+	return "make one";
+}
+
+/* The number in a file of /proc/sys; false if there is none. */
+static bool
+read_setting(const char *path, unsigned long *value)
+{
+	FILE *file = fopen(path, "re");
+	bool ok = file && fscanf(file, "%lu", value) == 1;
+
+	if (file)
+		fclose(file);
+	return ok;
+}
+
+/* Whether system calls of this process are filtered. */
+static bool
+is_filtered(void)
+{
+	FILE *file = fopen("/proc/thread-self/status", "re");
+	unsigned mode = 0;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file) && sscanf(line, "Seccomp: %u", &mode) != 1)
+		;
+	if (file)
+		fclose(file);
+	return mode == 2;
+}
+
+/* Why the kernel refuses it, as far as can be seen, and what helps; the caller frees it. */
+static char *
+explain_refusal(enum broker_step step, int err)
+{
+	bool is_limit = err == -ENOSPC || err == -EUSERS, is_refused = err == -EPERM || err == -EACCES;
+	const char *kind = step == BROKER_USER_NAMESPACE ? "user" : "net";
+	char path[64];
+	unsigned long value;
+
+	snprintf(path, sizeof(path), "/proc/sys/user/max_%s_namespaces", kind);
+	if (is_limit && read_setting(path, &value))
+		return xasprintf("user.max_%s_namespaces is %lu; raise it (sysctl)", kind, value);
+	if (is_refused && read_setting("/proc/sys/kernel/unprivileged_userns_clone", &value) && !value)
+		return xstrdup("kernel.unprivileged_userns_clone is 0; set it to 1 (sysctl)");
+	if (is_refused && read_setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", &value) &&
+	    value)
+		return xasprintf(
+			"kernel.apparmor_restrict_unprivileged_userns is %lu; give tpcheck-full an AppArmor profile with 'userns,', or set it to 0 (sysctl)",
+			value);
+	if ((is_refused || err == -ENOSYS) && is_filtered())
+		return xstrdup(
+			"a seccomp filter refuses it, as the profiles of containers do; choose one that allows unshare and setns");
+	if (is_refused)
+		return xstrdup("a security module or a chroot forbids it");
+	if (err == -EINVAL || err == -ENOSYS)
+		return xasprintf("the kernel needs %s",
+				 step == BROKER_USER_NAMESPACE ? "CONFIG_USER_NS" : "CONFIG_NET_NS");
+	return NULL;
+}
+
+static char *
+describe_refusal(enum broker_step step, int err)
+{
+	char *why = explain_refusal(step, err);
+	char *text = xasprintf(
+		NO_NETWORK
+		": failed to %s: %s%s%s; or run as root, in a container with CAP_SYS_ADMIN and CAP_NET_ADMIN (docker: --privileged)",
+		name_step(step), strerror(-err), why ? ": " : "", why ? why : "");
+
+	free(why);
+	return text;
+}
+
+static int
+make_inside_user_namespace(struct network *network, const struct process_user *user)
+{
+	struct broker_result result;
+	int err = broker_start(&network->broker, user, &result);
+
+	if (err) {
+		network->obstacle = describe_refusal(result.step, err);
+		return 0;
+	}
+	network->fd = result.network_fd;
+	network->user_fd = result.user_fd;
+	return result.err_ip6;
 }
 
 void
 network_init(struct network *network)
 {
-	*network = (struct network){.fd = -1, .home_fd = -1};
+	*network = (struct network){.fd = -1, .home_fd = -1, .user_fd = -1};
 	network->obstacle = xstrdup("the node shares the machine's network");
 }
 
 void
-network_make(struct network *network)
+network_make(struct network *network, const struct process_user *user)
 {
-	pthread_t thread;
+	struct attempt attempt = make_directly();
+	int err_ip6 = attempt.err_ip6;
 
-	*network = (struct network){.fd = -1, .home_fd = -1};
-	int err = -pthread_create(&thread, NULL, make_namespace, network);
-	if (!err)
-		pthread_join(thread, NULL);
-	else
-		network->obstacle = xasprintf("failed to start a thread that makes a network namespace: %s",
-					      strerror(-err));
+	*network = (struct network){.fd = attempt.fd, .home_fd = attempt.home_fd, .user_fd = -1};
+	if (attempt.err) {
+		close_fd(attempt.home_fd);
+		network->home_fd = -1;
+	}
+	if (attempt.err == -EPERM || attempt.err == -EACCES)
+		err_ip6 = make_inside_user_namespace(network, user);
+	else if (attempt.err)
+		network->obstacle =
+			xasprintf(NO_NETWORK ": failed to %s: %s%s", attempt.step, strerror(-attempt.err),
+				  attempt.err == -ENOSPC ? "; raise user.max_net_namespaces (sysctl)"
+				  : attempt.err == -EINVAL || attempt.err == -ENOSYS
+					  ? "; the kernel needs CONFIG_NET_NS"
+					  : "");
+	if (err_ip6)
+		network->obstacle_ip6 = xasprintf(
+			"the machine has no IPv6: failed to add an address to a loopback device: %s; the kernel needs it (no ipv6.disable=1 on its command line)",
+			strerror(-err_ip6));
 }
 
 int
@@ -177,34 +229,30 @@ network_check_loopback(struct diag *diag)
 	/* Whoever connects reports anything else. */
 	bool is_down = fd >= 0 && !ioctl(fd, SIOCGIFFLAGS, &request) && !(request.ifr_flags & IFF_UP);
 
-	if (fd >= 0)
-		close(fd);
+	close_fd(fd);
 	return is_down ? diag_fail(
 				 diag, -ENETDOWN,
 				 "node: failed to reach 127.0.0.1: the loopback device is down; bring it up: ip link set lo up")
 		       : 0;
 }
 
-static void
-close_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
-
 void
 network_fini(struct network *network)
 {
+	broker_stop(network->broker);
 	close_fd(network->fd);
+	close_fd(network->user_fd);
 	close_fd(network->home_fd);
 	free(network->obstacle);
 	free(network->obstacle_ip6);
-	*network = (struct network){.fd = -1, .home_fd = -1};
+	*network = (struct network){.fd = -1, .home_fd = -1, .user_fd = -1};
 }
 
 int
 network_socket(const struct network *network, int domain, int type)
 {
+	if (network->broker)
+		return broker_socket(network->broker, domain, type);
 	if (network->fd >= 0 && setns(network->fd, CLONE_NEWNET))
 		return -errno;
 	int fd = socket(domain, type | SOCK_CLOEXEC, 0);

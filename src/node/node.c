@@ -35,6 +35,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int
+find_user(struct process_user *user, const struct node_opts *opts, struct diag *diag)
+{
+	return process_find_user(user,
+				 &(struct process_user_opts){.name = opts->user,
+							     .sudo_uid = opts->sudo_uid,
+							     .same_user = opts->same_user},
+				 diag);
+}
+
+int
+node_find_user(struct node_user *out, const struct node_opts *opts, struct diag *diag)
+{
+	struct process_user user;
+	int err = find_user(&user, opts, diag);
+
+	*out = (struct node_user){.is_other = user.change};
+	snprintf(out->name, sizeof(out->name), "%s", user.name);
+	snprintf(out->note, sizeof(out->note), "%s", user.note);
+	return err;
+}
+
 int
 node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 {
@@ -42,21 +64,22 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 
 	*out = NULL;
 	node->process.fd = node->datadir.fd = -1;
-	if (opts->own_network)
-		network_make(&node->network);
-	else
-		network_init(&node->network);
+	network_init(&node->network);
 	node->args = node_copy_args(opts->args);
 	node->args_if_known = node_copy_args(opts->args_if_known);
 	node->listen = opts->listen;
 	node->finds_peers = opts->finds_peers;
 	node->interrupted = opts->interrupted;
 	node->subversion = xstrdup("");
-	int err = node->network.fd < 0 ? network_check_loopback(diag) : 0;
+	int err = find_user(&node->user, opts, diag);
+	if (!err && opts->own_network) {
+		network_fini(&node->network);
+		network_make(&node->network, &node->user);
+	}
+	if (!err && node->network.fd < 0)
+		err = network_check_loopback(diag);
 	if (!err)
 		err = node_check_binary(opts->bitcoind, "", &node->binary, diag);
-	if (!err)
-		err = process_find_user(&node->user, opts->user, opts->sudo_uid, diag);
 	if (!err)
 		err = datadir_make(&node->datadir, opts->keeper, opts->parent_dir, node->user.uid,
 				   node->user.gid, diag);

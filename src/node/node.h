@@ -38,6 +38,9 @@ struct node_opts {
 	const char *user;
 	const char *
 		sudo_uid; /* who called sudo: $SUDO_UID. NULL, or anything but an ordinary user's uid: nobody did */
+	/* As root without user: run bitcoind as root as well, because another user's process could not be looked into
+	 * (CAP_SYS_PTRACE). Root also does so where it cannot become the other user. See node_find_user. */
+	bool same_user;
 	bool listen; /* for P2P on a free port of 127.0.0.1; else -listen=0 */
 	/* In a network of its own, which has only the addresses above; with listen, on ::1 as well. Where the machine
 	 * does not allow that, the node uses the machine's network: see node_network_lack. */
@@ -61,6 +64,18 @@ struct node_search {
 /* The bitcoind to use. *path is absolute, without symbolic links, and the caller's to free. -ENOENT: there is none;
  * -EISDIR, -EINVAL (not a regular file), -EACCES (not executable). */
 int node_find_bitcoind(const struct node_search *search, char **path, struct diag *diag);
+
+/* Who bitcoind runs as. */
+struct node_user {
+	bool is_other; /* than we are */
+	char name[64]; /* the uid when there is no name */
+	/* Why it is not the user that root would run it as by default, in one line; "" when it is. */
+	char note[256];
+};
+
+/* Finds out by the options user, sudo_uid and same_user, as node_start does. -ENOENT: there is no such user; -EPERM: only
+ * root can choose. */
+int node_find_user(struct node_user *out, const struct node_opts *opts, struct diag *diag);
 
 /* Makes the datadir and starts bitcoind; does not wait until it is ready. On failure *out is NULL and nothing is left
  * behind. Copies what it needs of opts except interrupted. -EPERM, -EACCES, -ENOENT, -ENOEXEC and others, depending on

@@ -267,6 +267,7 @@ node_spawn(struct node *node, struct diag *diag)
 				    .dir = node->datadir.path,
 				    .output_fd = output_fd,
 				    .network_fd = node->network.fd,
+				    .user_ns_fd = node->network.user_fd,
 				    .user = &node->user,
 			    },
 			    diag);

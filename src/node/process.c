@@ -27,6 +27,7 @@ enum step {
 	STEP_SESSION,
 	STEP_OUTPUT,
 	STEP_NETWORK,
+	STEP_USER_NAMESPACE,
 	STEP_GROUPS,
 	STEP_GID,
 	STEP_UID,
@@ -39,7 +40,8 @@ enum step {
 static const char *const step_names[] = {
 	[STEP_SESSION] = "setsid",
 	[STEP_OUTPUT] = "dup2",
-	[STEP_NETWORK] = "setns",
+	[STEP_NETWORK] = "setns (network)",
+	[STEP_USER_NAMESPACE] = "setns (user)",
 	[STEP_GROUPS] = "setgroups",
 	[STEP_GID] = "setresgid",
 	[STEP_UID] = "setresuid",
@@ -60,7 +62,7 @@ struct plan {
 	const struct process_opts *opts;
 	pid_t parent;
 	/* All above 2 and close-on-exec, or -1. */
-	int program_fd, null_fd, output_fd, report_fd, network_fd;
+	int program_fd, null_fd, output_fd, report_fd, network_fd, user_ns_fd;
 };
 
 static void
@@ -129,18 +131,17 @@ find_default_user(struct process_user *user, const char *sudo_uid)
 	}
 }
 
-int
-process_find_user(struct process_user *user, const char *name, const char *sudo_uid, struct diag *diag)
+/* Ourselves, as root. */
+static void
+find_root(struct process_user *user)
 {
-	int err = 0;
+	struct passwd entry, *found = NULL;
+	char strings[16384];
 
-	*user = (struct process_user){0};
-	if (name)
-		err = find_named_user(user, name, diag);
-	else
-		find_default_user(user, sudo_uid);
-	user->change = geteuid() == 0 && user->uid != 0;
-	return err;
+	getpwuid_r(0, &entry, strings, sizeof(strings), &found);
+	fill_user(user, found, 0, getegid());
+	user->gid = getegid();
+	user->change = false;
 }
 
 /* In the child. */
@@ -180,10 +181,8 @@ fail_child(const struct plan *plan, enum step step)
 
 /* The raw calls: glibc's signal all threads of the process, of which the fork left only this one. */
 static int
-change_user(const struct plan *plan, enum step *step)
+change_user(const struct process_user *user, enum step *step)
 {
-	const struct process_user *user = plan->opts->user;
-
 	*step = STEP_GROUPS;
 	if (syscall(SYS_setgroups, 0, NULL))
 		return -1;
@@ -192,6 +191,40 @@ change_user(const struct plan *plan, enum step *step)
 		return -1;
 	*step = STEP_UID;
 	return (int)syscall(SYS_setresuid, user->uid, user->uid, user->uid);
+}
+
+int
+process_become(const struct process_user *user)
+{
+	enum step step;
+
+	return user->change ? change_user(user, &step) : 0;
+}
+
+/* Becomes the user and enters the network. Whoever made a user namespace has all capabilities in it; whoever did not
+ * needs its own to enter the network, and loses them with the user. */
+static int
+change_user_and_network(const struct plan *plan, enum step *step)
+{
+	const struct process_user *user = plan->opts->user;
+	bool is_inside = plan->user_ns_fd >= 0;
+
+	*step = STEP_NETWORK;
+	if (plan->network_fd >= 0 && !is_inside && setns(plan->network_fd, CLONE_NEWNET))
+		return -1;
+	privileges_empty_bounds();
+	if (user->change && change_user(user, step))
+		return -1;
+	if (!is_inside)
+		return 0;
+	*step = STEP_USER_NAMESPACE;
+	if (setns(plan->user_ns_fd, CLONE_NEWUSER))
+		return -1;
+	*step = STEP_NETWORK;
+	if (setns(plan->network_fd, CLONE_NEWNET))
+		return -1;
+	privileges_empty_bounds(); /* which are full again */
+	return 0;
 }
 
 static _Noreturn void
@@ -207,10 +240,7 @@ run_child(const struct plan *plan)
 	umask(077);
 	if (dup2(plan->null_fd, 0) < 0 || dup2(plan->output_fd, 1) < 0 || dup2(plan->output_fd, 2) < 0)
 		fail_child(plan, STEP_OUTPUT);
-	if (plan->network_fd >= 0 && setns(plan->network_fd, CLONE_NEWNET))
-		fail_child(plan, STEP_NETWORK);
-	privileges_empty_bounds();
-	if (opts->user->change && change_user(plan, &step))
+	if (change_user_and_network(plan, &step))
 		fail_child(plan, step);
 	if (privileges_drop())
 		fail_child(plan, STEP_PRIVILEGES);
@@ -221,6 +251,9 @@ run_child(const struct plan *plan)
 		_exit(126);
 	if (opts->dir && chdir(opts->dir))
 		fail_child(plan, STEP_DIR);
+	/* With kernel.yama.ptrace_scope 1 only its ancestors may trace it, and whom it names: us and our descendants. That
+	 * stays true after the exec. Without yama it fails. */
+	prctl(PR_SET_PTRACER, (unsigned long)plan->parent, 0, 0, 0);
 	mark_close_on_exec();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -234,6 +267,82 @@ run_child(const struct plan *plan)
 	}
 	fail_child(plan, STEP_EXEC);
 }
+
+/* Choosing the user. */
+
+/* Whether a child could become that user: 0 or a negative errno value. */
+static int
+try_user(const struct process_user *user)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(process_become(user) ? errno : 0);
+	if (pid < 0)
+		return 0; /* the start reports it */
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 0;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : 0;
+}
+
+/* Why a process of that user could not be started, ended, or looked into; NULL if it can. */
+static const char *
+find_user_obstacle(const struct process_user *user, bool same_user)
+{
+	static const struct {
+		unsigned capability;
+		const char *text;
+	} required[] = {
+		{CAP_KILL, "without CAP_KILL it could not be ended"},
+		{CAP_CHOWN, "without CAP_CHOWN it could not be given a datadir"},
+		{CAP_DAC_OVERRIDE, "without CAP_DAC_OVERRIDE its datadir could not be used"},
+		{CAP_SETUID, "this needs CAP_SETUID"},
+		{CAP_SETGID, "this needs CAP_SETGID"},
+	};
+
+	if (same_user)
+		return "without CAP_SYS_PTRACE the memory of its process could not be read";
+	for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
+		if (!privileges_has(required[i].capability))
+			return required[i].text;
+	int err = try_user(user);
+	return err ? strerror(-err) : NULL;
+}
+
+/* Stays root where the default user is impossible. */
+static void
+fall_back(struct process_user *user, bool same_user)
+{
+	const char *obstacle = find_user_obstacle(user, same_user);
+	char name[sizeof(user->name)];
+
+	if (!obstacle)
+		return;
+	memcpy(name, user->name, sizeof(name));
+	find_root(user);
+	snprintf(user->note, sizeof(user->note), "bitcoind runs as '%s', like tpcheck, and not as '%s': %s",
+		 user->name, name, obstacle);
+}
+
+int
+process_find_user(struct process_user *user, const struct process_user_opts *opts, struct diag *diag)
+{
+	int err = 0;
+
+	*user = (struct process_user){0};
+	if (opts->name)
+		err = find_named_user(user, opts->name, diag);
+	else
+		find_default_user(user, opts->sudo_uid);
+	user->change = geteuid() == 0 && user->uid != 0;
+	if (!err && user->change && !opts->name)
+		fall_back(user, opts->same_user);
+	return err;
+}
+
+/* Starting. */
 
 static int
 explain(const struct process_opts *opts, struct failure failure, struct diag *diag)
@@ -292,6 +401,7 @@ close_plan(struct plan *plan)
 	close_fd(&plan->null_fd);
 	close_fd(&plan->output_fd);
 	close_fd(&plan->network_fd);
+	close_fd(&plan->user_ns_fd);
 	close_fd(&plan->report_fd);
 }
 
@@ -301,7 +411,7 @@ open_plan(struct plan *plan, int *result_fd, const struct process_opts *opts, st
 {
 	int report[2] = {-1, -1};
 
-	*plan = (struct plan){opts, getpid(), -1, -1, -1, -1, -1};
+	*plan = (struct plan){opts, getpid(), -1, -1, -1, -1, -1, -1};
 	*result_fd = -1;
 	plan->program_fd = move_high(open(opts->program, O_PATH | O_CLOEXEC));
 	if (plan->program_fd < 0)
@@ -316,6 +426,10 @@ open_plan(struct plan *plan, int *result_fd, const struct process_opts *opts, st
 	if (ok && opts->network_fd >= 0) {
 		plan->network_fd = fcntl(opts->network_fd, F_DUPFD_CLOEXEC, 3);
 		ok = plan->network_fd >= 0;
+	}
+	if (ok && opts->user_ns_fd >= 0) {
+		plan->user_ns_fd = fcntl(opts->user_ns_fd, F_DUPFD_CLOEXEC, 3);
+		ok = plan->user_ns_fd >= 0;
 	}
 	if (ok && !pipe2(report, O_CLOEXEC)) {
 		*result_fd = report[0];

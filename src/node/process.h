@@ -24,6 +24,14 @@ struct process_user {
 	uid_t uid;   /* valid whether or not it changes */
 	gid_t gid;
 	char name[64]; /* for messages; the uid when there is no name */
+	/* Why it is root although another is the default, for people to read; "" when it is not so. */
+	char note[256];
+};
+
+/* As user, sudo_uid and same_user of struct node_opts. */
+struct process_user_opts {
+	const char *name, *sudo_uid;
+	bool same_user;
 };
 
 struct process_opts {
@@ -32,11 +40,16 @@ struct process_opts {
 	const char *dir; /* its working directory; NULL: ours, even one that the user could not enter */
 	int output_fd;   /* becomes its stdout and stderr */
 	int network_fd;  /* the network namespace to run in; -1: ours */
+	int user_ns_fd;  /* the user namespace of that network, which the user made; -1: ours */
 	const struct process_user *user;
 };
 
-/* The user to run as; name and sudo_uid are user and sudo_uid of struct node_opts. */
-int process_find_user(struct process_user *user, const char *name, const char *sudo_uid, struct diag *diag);
+/* The user to run as. Where root cannot become its default, which is tried, it is root; one that was named is not
+ * tried. */
+int process_find_user(struct process_user *user, const struct process_user_opts *opts, struct diag *diag);
+
+/* For a child between fork and exec: becomes the user, if it changes. Async-signal-safe; 0, or -1 with errno. */
+int process_become(const struct process_user *user);
 
 /* Starts it in a session of its own; it is killed with SIGKILL when our thread ends. Returns once the program runs, or
  * with the step that failed and what helps. */

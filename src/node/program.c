@@ -120,6 +120,7 @@ start_process(struct program *program, const struct program_opts *opts, int outp
 					.envp = (char *const *)(uintptr_t)env,
 					.output_fd = output_fd,
 					.network_fd = -1,
+					.user_ns_fd = -1,
 					.user = &program->user,
 				},
 				diag);
@@ -137,7 +138,11 @@ program_start(struct program **out, const struct program_opts *opts, struct diag
 
 	*out = NULL;
 	program->process.fd = program->output_fd = program->stop_fd = program->stop_write_fd = -1;
-	int err = process_find_user(&program->user, opts->user, opts->sudo_uid, diag);
+	int err = process_find_user(&program->user,
+				    &(struct process_user_opts){.name = opts->user,
+								.sudo_uid = opts->sudo_uid,
+								.same_user = opts->same_user},
+				    diag);
 	if (!err)
 		err = open_pipes(program, &write_fd, diag);
 	if (!err)

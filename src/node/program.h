@@ -15,6 +15,7 @@ struct program_opts {
 	const char *bitcoind;        /* path, from node_find_bitcoind */
 	const char *const *args;     /* NULL-terminated */
 	const char *user, *sudo_uid; /* as in struct node_opts */
+	bool same_user;              /* the same */
 	const char *home; /* $HOME, for a bitcoind that runs as ourselves; NULL: from the user database */
 };
 

@@ -76,6 +76,7 @@ start_node(struct runner *runner, struct shared_node **out, const struct profile
 		.bitcoind = runner->opts->bitcoind,
 		.user = runner->opts->user,
 		.sudo_uid = runner->opts->sudo_uid,
+		.same_user = runner->opts->same_user,
 		.tmpdir = runner->opts->tmpdir,
 		.keeper = runner->opts->probe.keeper,
 		.timeout_ms = runner->opts->timeout_ms,

@@ -15,6 +15,7 @@ struct runner_opts {
 	unsigned release;     /* whose contract it is checked against; 0: master's */
 	const char *user;     /* who bitcoind runs as when we are root; NULL: see struct node_opts */
 	const char *sudo_uid; /* $SUDO_UID, see struct node_opts */
+	bool same_user;       /* see struct node_opts */
 	const char *tmpdir;   /* where the nodes' datadirs are made; NULL or "": /tmp */
 	const struct scenario *const *scenarios; /* in the order in which they run; NULL-terminated */
 	struct probe_opts probe;

@@ -17,6 +17,7 @@ struct shared_node_opts {
 	const char *bitcoind;
 	/* See struct runner_opts: */
 	const char *user, *sudo_uid, *tmpdir;
+	bool same_user;
 	struct keeper *keeper; /* of the probes */
 	unsigned timeout_ms;   /* for start and warm-up together */
 	const volatile sig_atomic_t *interrupted;

@@ -1,20 +1,38 @@
 /* Networks of their own, without a node. */
 #include "node/network.h"
+
+#include "base/privileges.h"
+#include "node/broker.h"
 #include "node/node.h"
+#include "node/process.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+static const struct process_user self; /* none that changes */
 
 /* Binds a socket of that network to the address: 0 or a negative errno value. */
 static int
@@ -58,35 +76,38 @@ test_machine(void **state)
 }
 
 static void
+check_addresses(const struct network *own)
+{
+	assert_int_equal(bind_to(own, AF_INET, "127.0.0.1"), 0);
+	assert_int_equal(bind_to(own, AF_INET, "127.200.3.4"), 0);
+	assert_int_equal(bind_to(own, AF_INET, NODE_IPV4), 0);
+	assert_int_equal(bind_to(own, AF_INET, "1.250.251.252"), 0);
+	assert_int_equal(bind_to(own, AF_INET, "2.3.4.5"), -EADDRNOTAVAIL);
+	if (!own->obstacle_ip6) {
+		assert_int_equal(bind_to(own, AF_INET6, "::1"), 0);
+		assert_int_equal(bind_to(own, AF_INET6, NODE_IPV6), 0);
+		assert_int_equal(bind_to(own, AF_INET6, NODE_CJDNS), 0);
+	}
+}
+
+static void
 test_own(void **state)
 {
 	ino_t before = own_namespace();
 	struct network network, other, machine;
 
 	(void)state;
-	network_make(&network);
+	network_make(&network, &self);
 	if (network.obstacle) {
 		print_message("%s\n", network.obstacle);
 		network_fini(&network);
 		skip();
 	}
-	network_make(&other);
+	network_make(&other, &self);
 	network_init(&machine);
 	assert_int_equal(own_namespace(), before);
-	for (int i = 0; i < 2; i++) {
-		const struct network *own = i ? &other : &network;
-
-		assert_int_equal(bind_to(own, AF_INET, "127.0.0.1"), 0);
-		assert_int_equal(bind_to(own, AF_INET, "127.200.3.4"), 0);
-		assert_int_equal(bind_to(own, AF_INET, NODE_IPV4), 0);
-		assert_int_equal(bind_to(own, AF_INET, "1.250.251.252"), 0);
-		assert_int_equal(bind_to(own, AF_INET, "2.3.4.5"), -EADDRNOTAVAIL);
-		if (!own->obstacle_ip6) {
-			assert_int_equal(bind_to(own, AF_INET6, "::1"), 0);
-			assert_int_equal(bind_to(own, AF_INET6, NODE_IPV6), 0);
-			assert_int_equal(bind_to(own, AF_INET6, NODE_CJDNS), 0);
-		}
-	}
+	check_addresses(&network);
+	check_addresses(&other);
 	assert_int_equal(bind_to(&machine, AF_INET, NODE_IPV4), -EADDRNOTAVAIL);
 	assert_int_equal(own_namespace(), before);
 	network_fini(&network);
@@ -94,37 +115,372 @@ test_own(void **state)
 	network_fini(&machine);
 }
 
-/* Without the privilege it is the machine's network, and the text says what helps. */
+/* In a child process of its own, without any privilege; it has to end by itself. */
 static void
-test_unprivileged(void **state)
+in_child(void (*work)(void))
 {
 	int status;
 	pid_t pid = fork();
 
-	(void)state;
 	if (pid == 0) {
-		struct network network;
-
-		if (geteuid() == 0 && setuid(65534))
+		alarm(60);
+		if (geteuid() == 0 && (setgid(65534) || setuid(65534)))
 			_exit(1);
-		network_make(&network);
-		if (!network.obstacle || !strstr(network.obstacle, "run as root"))
-			_exit(2);
-		int err = bind_to(&network, AF_INET, "127.0.0.1");
-		network_fini(&network);
-		_exit(err ? 3 : 0);
+		work();
+		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+/* For the child, where an assertion would go on with the parent's tests. */
+#define REQUIRE(condition)                                                                                   \
+	do {                                                                                                 \
+		if (!(condition)) {                                                                          \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                      \
+			_exit(2);                                                                            \
+		}                                                                                            \
+	} while (0)
+
+static bool
+allows_user_namespaces(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit((geteuid() == 0 && setuid(65534)) || unshare(CLONE_NEWUSER) || unshare(CLONE_NEWNET));
+	return waitpid(pid, &status, 0) == pid && !status;
+}
+
+static void
+require_user_namespaces(void)
+{
+	if (allows_user_namespaces())
+		return;
+	print_message("no user namespaces for ordinary users here\n");
+	skip();
+}
+
+static bool
+is_alive(int pidfd)
+{
+	struct pollfd pollfd = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&pollfd, 1, 0) == 0;
+}
+
+static void
+be_unprivileged(void)
+{
+	const ino_t before = own_namespace();
+	struct network first, second;
+
+	network_make(&first, &self);
+	network_make(&second, &self);
+	REQUIRE(!first.obstacle && !second.obstacle);
+	REQUIRE(first.user_fd >= 0 && first.fd >= 0 && first.broker);
+	REQUIRE(own_namespace() == before);
+	for (int i = 0; i < 2; i++) {
+		const struct network *own = i ? &second : &first;
+
+		REQUIRE(bind_to(own, AF_INET, NODE_IPV4) == 0);
+		REQUIRE(bind_to(own, AF_INET, "2.3.4.5") == -EADDRNOTAVAIL);
+		REQUIRE(own->obstacle_ip6 || bind_to(own, AF_INET6, NODE_CJDNS) == 0);
+		REQUIRE(network_socket(own, AF_INET, 12345) == -EINVAL);
+		int fd = network_socket(own, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
+		REQUIRE(fcntl(fd, F_GETFL) & O_NONBLOCK);
+		REQUIRE(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+		close(fd);
+	}
+	/* The second broker must not hold what belongs to the first. */
+	int pidfd = (int)syscall(SYS_pidfd_open, broker_pid(first.broker), 0);
+	network_fini(&first);
+	REQUIRE(pidfd >= 0 && !is_alive(pidfd));
+	REQUIRE(bind_to(&second, AF_INET, NODE_IPV4) == 0);
+	network_fini(&second);
+	network_fini(&second);
+}
+
+/* Without any privilege it is inside a user namespace. */
+static void
+test_unprivileged(void **state)
+{
+	(void)state;
+	require_user_namespaces();
+	in_child(be_unprivileged);
+}
+
+static void
+lose_broker(void)
+{
+	struct network network;
+	struct rlimit files = {.rlim_cur = 0, .rlim_max = 0}, before;
+
+	network_make(&network, &self);
+	REQUIRE(network.broker);
+	/* Nothing is received when there is no room for it, and nothing of it stays for the next call. */
+	REQUIRE(!getrlimit(RLIMIT_NOFILE, &before));
+	files.rlim_max = before.rlim_max;
+	REQUIRE(!setrlimit(RLIMIT_NOFILE, &files));
+	REQUIRE(network_socket(&network, AF_INET, SOCK_STREAM) == -EMFILE);
+	REQUIRE(!setrlimit(RLIMIT_NOFILE, &before));
+	REQUIRE(bind_to(&network, AF_INET, NODE_IPV4) == 0);
+	REQUIRE(!kill(broker_pid(network.broker), SIGKILL));
+	while (bind_to(&network, AF_INET, NODE_IPV4) == 0)
+		;
+	REQUIRE(network_socket(&network, AF_INET, SOCK_STREAM) == -EPIPE);
+	network_fini(&network);
+}
+
+static void
+test_broker_killed(void **state)
+{
+	(void)state;
+	require_user_namespaces();
+	in_child(lose_broker);
+}
+
+/* Nothing outlives us, whatever kills us. */
+static void
+test_killed(void **state)
+{
+	int report[2], pidfds[2];
+	pid_t brokers[2];
+
+	(void)state;
+	require_user_namespaces();
+	assert_int_equal(pipe2(report, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct network networks[2];
+
+		alarm(60);
+		if (geteuid() == 0 && setuid(65534))
+			_exit(1);
+		for (int i = 0; i < 2; i++) {
+			network_make(&networks[i], &self);
+			brokers[i] = networks[i].broker ? broker_pid(networks[i].broker) : 0;
+		}
+		if (write(report[1], brokers, sizeof(brokers)) < 0)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(report[1]);
+	assert_int_equal(read(report[0], brokers, sizeof(brokers)), sizeof(brokers));
+	for (int i = 0; i < 2; i++) {
+		assert_true(brokers[i] > 0);
+		pidfds[i] = (int)syscall(SYS_pidfd_open, brokers[i], 0);
+		assert_true(pidfds[i] >= 0);
+		assert_true(is_alive(pidfds[i]));
+		/* A terminal's signals are not for them. */
+		assert_int_equal(getpgid(brokers[i]), brokers[i]);
+		assert_int_equal(kill(brokers[i], SIGINT), 0);
+	}
+	assert_true(is_alive(pidfds[0]));
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	for (int i = 0; i < 2; i++) {
+		struct pollfd pollfd = {.fd = pidfds[i], .events = POLLIN};
+
+		assert_int_equal(poll(&pollfd, 1, 20000), 1);
+		close(pidfds[i]);
+	}
+	close(report[0]);
+}
+
+/* As root, but with no capability, or with those that become another user. */
+static void
+be_root_without(const struct process_user *user, const unsigned *kept, size_t kept_cnt)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct network network;
+		struct diag diag;
+
+		alarm(60);
+		REQUIRE(!privileges_keep(kept, kept_cnt, &diag));
+		network_make(&network, user);
+		if (network.obstacle)
+			fprintf(stderr, "%s\n", network.obstacle);
+		REQUIRE(network.broker && bind_to(&network, AF_INET, NODE_IPV4) == 0);
+		network_fini(&network);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+test_root_of_container(void **state)
+{
+	const unsigned kept[] = {CAP_SETUID, CAP_SETGID, CAP_SYS_ADMIN};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	require_user_namespaces();
+	be_root_without(&self, NULL, 0);
+	be_root_without(&(struct process_user){.change = true, .uid = 65534, .gid = 65534}, kept, 2);
+	/* A namespace could be made, but not set up. */
+	be_root_without(&self, kept, 3);
+}
+
+/* Where user namespaces are forbidden: it is the machine's network, and the text says what forbids them and what helps. */
+
+/* Has unshare fail with that errno from now on. */
+static void
+refuse_unshare(unsigned errno_value)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | errno_value),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
+
+	REQUIRE(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	REQUIRE(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
+static void
+require_obstacle(const char *text)
+{
+	struct network network;
+
+	network_make(&network, &self);
+	REQUIRE(network.obstacle && !network.broker && network.fd < 0 && network.user_fd < 0);
+	if (!strstr(network.obstacle, text) || !strstr(network.obstacle, "run as root"))
+		fprintf(stderr, "'%s' is not in: %s\n", text, network.obstacle);
+	REQUIRE(strstr(network.obstacle, text) && strstr(network.obstacle, "run as root"));
+	REQUIRE(bind_to(&network, AF_INET, "127.0.0.1") == 0);
+	network_fini(&network);
+}
+
+static void
+meet_seccomp(void)
+{
+	refuse_unshare(EPERM);
+	require_obstacle(
+		"failed to make a user namespace for it: Operation not permitted: a seccomp filter refuses it");
+}
+
+static void
+put_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	REQUIRE(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+}
+
+static void
+enter_user_namespace(int more)
+{
+	char uid_map[32], gid_map[32];
+
+	snprintf(uid_map, sizeof(uid_map), "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
+	snprintf(gid_map, sizeof(gid_map), "%u %u 1", (unsigned)getegid(), (unsigned)getegid());
+	REQUIRE(!prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
+	REQUIRE(!unshare(CLONE_NEWUSER | more));
+	put_file("/proc/self/uid_map", uid_map);
+	put_file("/proc/self/setgroups", "deny");
+	put_file("/proc/self/gid_map", gid_map);
+}
+
+static void
+meet_limit(const char *kind)
+{
+	char path[64], text[100];
+
+	/* Each has its own limits for those inside it. */
+	enter_user_namespace(0);
+	snprintf(path, sizeof(path), "/proc/sys/user/max_%s_namespaces", kind);
+	put_file(path, "0");
+	REQUIRE(!privileges_drop());
+	snprintf(text, sizeof(text), ": No space left on device: user.max_%s_namespaces is 0; raise it",
+		 kind);
+	require_obstacle(text);
+}
+
+static void
+meet_user_limit(void)
+{
+	meet_limit("user");
+}
+
+static void
+meet_network_limit(void)
+{
+	meet_limit("net");
+}
+
+/* Settings that only the kernels of some distributions have. */
+static void
+meet_setting(const char *name, const char *value, const char *text)
+{
+	char path[100];
+
+	enter_user_namespace(CLONE_NEWNS);
+	REQUIRE(!mount("none", "/proc/sys/kernel", "tmpfs", 0, NULL));
+	snprintf(path, sizeof(path), "/proc/sys/kernel/%s", name);
+	put_file(path, value);
+	refuse_unshare(EPERM);
+	require_obstacle(text);
+}
+
+static void
+meet_debian(void)
+{
+	meet_setting("unprivileged_userns_clone", "0",
+		     ": Operation not permitted: kernel.unprivileged_userns_clone is 0; set it to 1");
+}
+
+static void
+meet_debian_unset(void)
+{
+	meet_setting("unprivileged_userns_clone", "1", "a seccomp filter");
+}
+
+static void
+meet_apparmor(void)
+{
+	meet_setting("apparmor_restrict_unprivileged_userns", "1",
+		     ": Operation not permitted: kernel.apparmor_restrict_unprivileged_userns is 1; give");
+}
+
+static void
+meet_apparmor_unset(void)
+{
+	meet_setting("apparmor_restrict_unprivileged_userns", "0", "a seccomp filter");
+}
+
+static void
+test_forbidden(void **state)
+{
+	(void)state;
+	in_child(meet_seccomp);
+	require_user_namespaces();
+	in_child(meet_user_limit);
+	in_child(meet_network_limit);
+	in_child(meet_debian);
+	in_child(meet_debian_unset);
+	in_child(meet_apparmor);
+	in_child(meet_apparmor_unset);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_machine),
-		cmocka_unit_test(test_own),
-		cmocka_unit_test(test_unprivileged),
+		cmocka_unit_test(test_machine),      cmocka_unit_test(test_own),
+		cmocka_unit_test(test_unprivileged), cmocka_unit_test(test_broker_killed),
+		cmocka_unit_test(test_killed),       cmocka_unit_test(test_root_of_container),
+		cmocka_unit_test(test_forbidden),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
