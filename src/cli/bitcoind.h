@@ -9,8 +9,8 @@
 /* given is the value of --bitcoind, or NULL; see node_find_bitcoind. */
 int bitcoind_find(const char *given, char **path, struct diag *diag);
 
-/* Whether a bitcoind that we start has to run as our own user, because we could not look into the process of another: we
- * are root without CAP_SYS_PTRACE. */
+/* Whether a bitcoind that we start has to run as our own user, because we could not look into another's process: we are
+ * root without CAP_SYS_PTRACE. */
 bool bitcoind_needs_same_user(void);
 /* Why it runs as root without having been told to, in one line; NULL if it does not. user is the value of --user, or
  * NULL. The caller frees it. */

@@ -157,7 +157,7 @@ static int
 make_namespaces(const struct process_user *user, struct broker_result *result, int *fds)
 {
 	result->step = BROKER_PREPARE;
-	/* If it is not dumpable, its files in /proc belong to root. It has no privilege and nothing of ours any more. */
+	/* Else its files in /proc belong to root. It has no privilege and nothing of ours any more. */
 	if (process_become(user) || privileges_drop() || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
 		return -errno;
 	uid_t uid = geteuid();

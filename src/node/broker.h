@@ -1,10 +1,10 @@
 /* A network namespace for users who may not make one: inside a user namespace of their own.
  *
- * Inside a user namespace every capability can be had, and they count for what belongs to it. But a process with several
- * threads, such as this one, cannot enter one, and without entering it cannot enter the network namespace. Therefore a
- * child of this process, the broker, makes both, sets up the loopback device, and stays there to open sockets, which it
- * passes on. A child that has not executed its program yet may enter both: the kernel grants a user all capabilities over
- * the user namespaces that this user made.
+ * Inside a user namespace every capability can be had, and counts for what belongs to it. But a process with several
+ * threads, such as this one, cannot enter a user namespace, nor without it the network namespace. Therefore a child of
+ * this process, the broker, makes both, sets up the loopback device, and stays there to open sockets, which it passes
+ * on. The node's process enters both before it executes bitcoind: the kernel grants a user all capabilities over the
+ * user namespaces that this user made.
  *
  * The broker ends when the socket to this process closes, however this process ends; the namespaces end with the last
  * process and descriptor. Whoever runs in them is mapped to the same user and group, can be traced from outside by that

@@ -73,8 +73,8 @@ struct node_user {
 	char note[256];
 };
 
-/* Finds out by the options user, sudo_uid and same_user, as node_start does. -ENOENT: there is no such user; -EPERM: only
- * root can choose. */
+/* Finds out by the options user, sudo_uid and same_user, as node_start does. -ENOENT: there is no such user; -EPERM:
+ * only root can choose. */
 int node_find_user(struct node_user *out, const struct node_opts *opts, struct diag *diag);
 
 /* Makes the datadir and starts bitcoind; does not wait until it is ready. On failure *out is NULL and nothing is left

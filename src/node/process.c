@@ -251,8 +251,8 @@ run_child(const struct plan *plan)
 		_exit(126);
 	if (opts->dir && chdir(opts->dir))
 		fail_child(plan, STEP_DIR);
-	/* With kernel.yama.ptrace_scope 1 only its ancestors may trace it, and whom it names: us and our descendants. That
-	 * stays true after the exec. Without yama it fails. */
+	/* With kernel.yama.ptrace_scope 1 only its ancestors may trace it, and whom it names: us, with our descendants.
+	 * This outlasts the exec. Without yama it fails. */
 	prctl(PR_SET_PTRACER, (unsigned long)plan->parent, 0, 0, 0);
 	mark_close_on_exec();
 	sigemptyset(&none);
