@@ -329,7 +329,7 @@ test_root_of_container(void **state)
 	be_root_without(&self, kept, 3);
 }
 
-/* Where user namespaces are forbidden it is the machine's network, and the text names what forbids them and what helps. */
+/* Where user namespaces are forbidden: it is the machine's network, and the text names what forbids them. */
 
 /* Has unshare fail with that errno from now on. */
 static void
