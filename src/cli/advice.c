@@ -151,22 +151,21 @@ print_open_file(FILE *out)
 
 /* Tracing works. */
 static void
-print_more(struct buf *list, FILE *out)
+print_more(struct buf *list, bool can_isolate, FILE *out)
 {
+	fputs("Needed: nothing more to trace this user's processes\n", out);
 	if (!geteuid() && !privileges_has(CAP_SYS_PTRACE))
-		fputs("Needed: CAP_SYS_PTRACE, because bitcoind runs as another user: start the container with --cap-add=SYS_PTRACE, or use --user=root\n",
+		fputs("  for a bitcoind that runs as another user than root: also CAP_SYS_PTRACE (--cap-add=SYS_PTRACE)\n",
 		      out);
-	else
-		fputs("Needed: nothing more to trace this user's processes\n", out);
 	print_open_file(out);
-	if (*list_missing(list, to_isolate, COUNT(to_isolate)))
+	if (!can_isolate && *list_missing(list, to_isolate, COUNT(to_isolate)))
 		fprintf(out, "  for scenarios that need a network namespace: also %s\n", list->data);
 	if (geteuid() && *list_missing(list, to_inspect, COUNT(to_inspect)))
 		fprintf(out, "  for processes of other users: also %s\n", list->data);
 }
 
 void
-advice_print(const struct probe_feature *features, size_t cnt, FILE *out)
+advice_print(const struct probe_feature *features, size_t cnt, bool can_isolate, FILE *out)
 {
 	const struct probe_feature *lack = find_lack(features, cnt);
 	bool admin = privileges_has(CAP_SYS_ADMIN);
@@ -185,7 +184,7 @@ advice_print(const struct probe_feature *features, size_t cnt, FILE *out)
 		   !is_ok(features, cnt, "attach: tracefs")) {
 		print_how_to_attach(out);
 	} else {
-		print_more(&list, out);
+		print_more(&list, can_isolate, out);
 	}
 	fputs("  see doc/privileges.md for all ways, and what each of them gives away\n", out);
 	buf_fini(&list);

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-/* Prints what tracing needs that is not there, by name, and how to get it; or what else could be gained. */
-void advice_print(const struct probe_feature *features, size_t features_cnt, FILE *out);
+/* Prints what tracing needs that is not there, by name, and how to get it; or what else could be gained. can_isolate: a
+ * node can have a network of its own. */
+void advice_print(const struct probe_feature *features, size_t features_cnt, bool can_isolate, FILE *out);
 
 #endif

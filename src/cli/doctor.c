@@ -7,6 +7,7 @@
 #include "cli/environment.h"
 #include "contract/contract.h"
 #include "node/network.h"
+#include "node/process.h"
 #include "notes/notes.h"
 #include "report/report.h"
 
@@ -121,6 +122,32 @@ print_loopback(void)
 	return ok;
 }
 
+/* Whether a node gets a network of its own. Prints what it gets, or why it does not. */
+static bool
+print_network(void)
+{
+	struct process_user user;
+	struct network network;
+	struct diag diag;
+
+	process_find_user(&user,
+			  &(struct process_user_opts){.sudo_uid = environment_read().sudo_uid,
+						      .same_user = bitcoind_needs_same_user()},
+			  &diag);
+	network_make(&network, &user);
+	bool ok = !network.obstacle;
+	if (!ok)
+		print_line(WORD_UNUSED, "network", network.obstacle);
+	else if (network.obstacle_ip6)
+		print_line(WORD_UNUSED, "network", network.obstacle_ip6);
+	else
+		print_line(WORD_OK, "network",
+			   network.broker ? "a node can have its own, inside a user namespace"
+					  : "a node can have its own");
+	network_fini(&network);
+	return ok;
+}
+
 static const struct argp_option options[] = {
 	{"bitcoind", OPTION_BITCOIND, "PATH", 0,
 	 "The bitcoind to check (default: $BITCOIND, else the one in PATH)", 0},
@@ -146,11 +173,11 @@ run(int argc, char **argv)
 	size_t cnt = probe_try_features(features, probe.kernel_source);
 	print_features(features, cnt);
 	bool can_probe = !probe_find_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason));
-	bool can_reach = print_loopback();
+	bool can_reach = print_loopback(), can_isolate = print_network();
 	bool can_check = print_bitcoind(bitcoind);
 
 	puts("");
-	advice_print(features, cnt, stdout);
+	advice_print(features, cnt, can_isolate, stdout);
 	puts("");
 	if (!can_probe)
 		printf("tpcheck cannot run here. %s\n", reason);

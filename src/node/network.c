@@ -17,8 +17,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define NO_NETWORK "the machine allows no network namespace"
-
 static void
 close_fd(int fd)
 {
@@ -38,7 +36,6 @@ open_own_namespace(void)
 
 struct attempt {
 	int home_fd, fd;
-	const char *step;
 	int err, err_ip6;
 };
 
@@ -48,37 +45,38 @@ make_namespace(void *arg)
 {
 	struct attempt *attempt = arg;
 
-	attempt->step = "open /proc/thread-self/ns/net";
 	attempt->home_fd = open_own_namespace();
 	attempt->err = attempt->home_fd < 0 ? attempt->home_fd : 0;
-	if (!attempt->err) {
-		attempt->step = "make one (unshare)";
+	if (!attempt->err)
 		attempt->err = unshare(CLONE_NEWNET) ? -errno : 0;
-	}
-	if (!attempt->err) {
-		attempt->step = "set its loopback device up";
+	if (!attempt->err)
 		attempt->err = loopback_configure(&attempt->err_ip6);
-	}
 	if (!attempt->err) {
-		attempt->step = "open it";
 		attempt->fd = open_own_namespace();
 		attempt->err = attempt->fd < 0 ? attempt->fd : 0;
 	}
 	return NULL;
 }
 
-static struct attempt
-make_directly(void)
+/* 0 or a negative errno value; *err_ip6 as in loopback_configure. */
+static int
+make_directly(struct network *network, int *err_ip6)
 {
-	struct attempt attempt = {-1, -1, "start a thread", 0, 0};
+	struct attempt attempt = {.home_fd = -1, .fd = -1};
 	pthread_t thread;
-
 	int err = -pthread_create(&thread, NULL, make_namespace, &attempt);
+
 	if (err)
-		attempt.err = err;
-	else
-		pthread_join(thread, NULL);
-	return attempt;
+		return err;
+	pthread_join(thread, NULL);
+	if (attempt.err) {
+		close_fd(attempt.home_fd);
+		return attempt.err;
+	}
+	network->fd = attempt.fd;
+	network->home_fd = attempt.home_fd;
+	*err_ip6 = attempt.err_ip6;
+	return 0;
 }
 
 /* Inside a user namespace. */
@@ -160,32 +158,28 @@ explain_refusal(enum broker_step step, int err)
 	return NULL;
 }
 
-static char *
-describe_refusal(enum broker_step step, int err)
-{
-	char *why = explain_refusal(step, err);
-	char *text = xasprintf(
-		NO_NETWORK
-		": failed to %s: %s%s%s; or run as root, in a container with CAP_SYS_ADMIN and CAP_NET_ADMIN (docker: --privileged)",
-		name_step(step), strerror(-err), why ? ": " : "", why ? why : "");
-
-	free(why);
-	return text;
-}
-
-static int
-make_inside_user_namespace(struct network *network, const struct process_user *user)
+/* The same, after it failed directly with direct_err. */
+static void
+make_inside_user_namespace(struct network *network, const struct process_user *user, int direct_err,
+			   int *err_ip6)
 {
 	struct broker_result result;
 	int err = broker_start(&network->broker, user, &result);
 
-	if (err) {
-		network->obstacle = describe_refusal(result.step, err);
-		return 0;
+	if (!err) {
+		network->fd = result.network_fd;
+		network->user_fd = result.user_fd;
+		*err_ip6 = result.err_ip6;
+		return;
 	}
-	network->fd = result.network_fd;
-	network->user_fd = result.user_fd;
-	return result.err_ip6;
+	char *why = explain_refusal(result.step, err);
+	network->obstacle = xasprintf(
+		"the machine allows no network namespace: failed to %s: %s%s%s%s", name_step(result.step),
+		strerror(-err), why ? ": " : "", why ? why : "",
+		direct_err == -EPERM
+			? "; or run as root, in a container with CAP_SYS_ADMIN and CAP_NET_ADMIN (docker: --privileged)"
+			: "");
+	free(why);
 }
 
 void
@@ -198,23 +192,12 @@ network_init(struct network *network)
 void
 network_make(struct network *network, const struct process_user *user)
 {
-	struct attempt attempt = make_directly();
-	int err_ip6 = attempt.err_ip6;
+	int err_ip6 = 0;
 
-	*network = (struct network){.fd = attempt.fd, .home_fd = attempt.home_fd, .user_fd = -1};
-	if (attempt.err) {
-		close_fd(attempt.home_fd);
-		network->home_fd = -1;
-	}
-	if (attempt.err == -EPERM || attempt.err == -EACCES)
-		err_ip6 = make_inside_user_namespace(network, user);
-	else if (attempt.err)
-		network->obstacle =
-			xasprintf(NO_NETWORK ": failed to %s: %s%s", attempt.step, strerror(-attempt.err),
-				  attempt.err == -ENOSPC ? "; raise user.max_net_namespaces (sysctl)"
-				  : attempt.err == -EINVAL || attempt.err == -ENOSYS
-					  ? "; the kernel needs CONFIG_NET_NS"
-					  : "");
+	*network = (struct network){.fd = -1, .home_fd = -1, .user_fd = -1};
+	int err = make_directly(network, &err_ip6);
+	if (err)
+		make_inside_user_namespace(network, user, err, &err_ip6);
 	if (err_ip6)
 		network->obstacle_ip6 = xasprintf(
 			"the machine has no IPv6: failed to add an address to a loopback device: %s; the kernel needs it (no ipv6.disable=1 on its command line)",

@@ -3,6 +3,7 @@
 # way, and what happens with one capability less; what root keeps, what bitcoind gets, what the environment cannot do.
 . "$(dirname "$0")/lib.sh"
 hostile=$2
+refuse=$3
 sources=$(cd "$(dirname "$0")/../../src" && pwd) || exit 99
 copy_bitcoind
 if [ "$(id -u)" != 0 ]; then
@@ -58,6 +59,10 @@ as() {
 		setpriv --reuid=$uid --regid=$uid --groups=$group "--inh-caps=$ambient_set" "--ambient-caps=$ambient_set" "$@"
 	fi
 }
+
+# The system call, for the specimen that has it refused.
+unshare_number=272
+[ "$(uname -m)" = x86_64 ] || unshare_number=97
 
 if ! can_trace; then
 	skip_part "not even root can trace here: $("$tpcheck" doctor | tail -n 1)"
@@ -210,6 +215,10 @@ END
 	if [ -x "$bitcoind" ]; then
 		run 0 plain "$tpcheck" run --bitcoind="$bitcoind" 'utxocache.spent.*'
 		check "a bitcoind is checked with file capabilities" says '3 passed, 0 failed, 0 skipped, 0 errors'
+		if as - unshare --user --net true 2>/dev/null; then
+			run 0 plain "$tpcheck" run --bitcoind="$bitcoind" --require net.inbound_connection.networks
+			check "and gets a network of its own" says '1 passed, 0 failed, 0 skipped, 0 errors'
+		fi
 	fi
 	setcap -r "$full"
 	chmod 755 "$full"
@@ -299,7 +308,10 @@ check "doctor: one is missing" says "^Needed: CAP_PERFMON for user $uid"
 consult setpriv --bounding-set=-all,+bpf,+setuid
 check "doctor: in a container" says '^  nobody can have it here; start the container with --cap-add=PERFMON --cap-add=SYS_PTRACE$'
 consult setpriv --bounding-set=-sys_ptrace
-check "doctor: root without CAP_SYS_PTRACE" says '^Needed: .*--cap-add=SYS_PTRACE, or use --user=root'
+check "doctor: root without CAP_SYS_PTRACE" says '^Needed: nothing more'
+check "doctor: what it would be for" says '^  for a bitcoind that runs as another user than root: also CAP_SYS_PTRACE (--cap-add=SYS_PTRACE)$'
+consult "$refuse" $unshare_number 1
+check "doctor: no network" says '^no    network         the machine allows no network namespace: failed to make a user namespace for it: '
 if [ "$has_multi" = 1 ]; then
 	consult as +bpf,+perfmon
 	check "doctor: nothing is missing" says '^Needed: nothing more'
@@ -437,6 +449,12 @@ end_look
 
 # Root with one capability less. CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON, so both are removed.
 some="utxocache.spent.inputs net.inbound_connection.networks"
+# The second needs a network, which only needs a user namespace.
+both='2 passed, 0 failed, 0 skipped'
+if ! as - unshare --user --net true 2>/dev/null; then
+	both='1 passed, 0 failed, 1 skipped'
+	skip_part "a network inside a user namespace: ordinary users may make none here"
+fi
 while IFS='|' read -r less options code text; do
 	drop=
 	for word in $less; do drop=$drop,-$word; done
@@ -444,21 +462,40 @@ while IFS='|' read -r less options code text; do
 	run "$code" timeout -k 5 300 setpriv "--bounding-set=${drop#,}" "$tpcheck" run --bitcoind="$bitcoind" $options $some
 	check "root without $less: $text" says "$text"
 done <<END
-sys_admin|--attach=multi|0|no network namespace: failed to make one
+sys_admin|--attach=multi|0|$both
 sys_admin|--attach=perf|99|its semaphore is still 0 .*CAP_SYS_ADMIN is required\|CAP_SYS_ADMIN is required
 sys_admin bpf|--attach=multi|77|but not CAP_BPF
 sys_admin perfmon|--attach=multi|77|but not CAP_PERFMON
-net_admin||0|no network namespace: failed to set its loopback device up
-setuid||99|as user 'nobody': setresuid: Operation not permitted
-setgid||99|as user 'nobody': setgroups: Operation not permitted
-chown||99|failed to hand over the datadir
-dac_override||99|failed to make a file in '$scratch/tmp/tpcheck-node-
-sys_ptrace||99|failed to open '/proc/[0-9]*/exe': Permission denied; .*--cap-add=SYS_PTRACE
-kill||99|it could not be ended without CAP_KILL
+net_admin||0|$both
+setuid||0|^bitcoind runs as 'root', like tpcheck, and not as 'nobody': this needs CAP_SETUID$
+setgid||0|^bitcoind runs as 'root', like tpcheck, and not as 'nobody': this needs CAP_SETGID$
+chown||0|^bitcoind runs as 'root', .*: without CAP_CHOWN it could not be given a datadir$
+dac_override||0|^bitcoind runs as 'root', .*: without CAP_DAC_OVERRIDE its datadir could not be used$
+sys_ptrace||0|^bitcoind runs as 'root', .*: without CAP_SYS_PTRACE the memory of its process could not be read$
+kill||0|^bitcoind runs as 'root', .*: without CAP_KILL it could not be ended$
+setuid setgid chown dac_override sys_ptrace kill setpcap sys_admin||0|$both
+setuid|--user=nobody|99|as user 'nobody': setresuid: Operation not permitted
+setgid|--user=nobody|99|as user 'nobody': setgroups: Operation not permitted
+chown|--user=nobody|99|failed to hand over the datadir
+dac_override|--user=nobody|99|failed to make a file in '$scratch/tmp/tpcheck-node-
+sys_ptrace|--user=nobody|99|failed to open '/proc/[0-9]*/exe': Permission denied; .*--cap-add=SYS_PTRACE
+kill|--user=nobody|99|it could not be ended without CAP_KILL
 setpcap||0|2 passed
 ipc_lock||0|2 passed
 sys_nice||0|2 passed
 setuid setgid chown dac_override sys_ptrace kill setpcap|--user=root|0|2 passed
+END
+# Containers whose profile forbids user namespaces.
+while IFS='|' read -r less text; do
+	drop=
+	for word in $less; do drop=$drop,-$word; done
+	# shellcheck disable=SC2086 # several words
+	run 0 timeout -k 5 300 setpriv "--bounding-set=${drop#,}" "$refuse" $unshare_number 1 "$tpcheck" run --bitcoind="$bitcoind" $some
+	check "no unshare, root without $less" says '1 passed, 0 failed, 1 skipped'
+	check "and why" says "the machine allows no network namespace: failed to make a user namespace for it: Operation not permitted: $text"
+done <<END
+mac_admin|a seccomp filter refuses it
+sys_ptrace|a seccomp filter refuses it
 END
 # Containers: docker's default set, and what is added to it.
 docker=-all,+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,+setgid,+setuid,+setfcap,+setpcap,+net_bind_service
@@ -471,16 +508,21 @@ while IFS='|' read -r added options code text; do
 done <<END
 ||77|start the container with CAP_BPF and CAP_PERFMON
 ,+bpf||77|but not CAP_PERFMON
-,+bpf,+perfmon||99|failed to open '/proc/[0-9]*/exe': Permission denied; .*--cap-add=SYS_PTRACE
-,+bpf,+perfmon,+sys_ptrace||0|1 passed, 0 failed, 1 skipped
-,+bpf,+perfmon|--user=root|0|1 passed, 0 failed, 1 skipped
-,+sys_admin,+sys_ptrace||0|1 passed, 0 failed, 1 skipped
+,+bpf,+perfmon||0|^bitcoind runs as 'root', .*: without CAP_SYS_PTRACE
+,+bpf,+perfmon||0|$both
+,+bpf,+perfmon|--user=nobody|99|failed to open '/proc/[0-9]*/exe': Permission denied; .*--cap-add=SYS_PTRACE
+,+bpf,+perfmon,+sys_ptrace||0|$both
+,+bpf,+perfmon|--user=root|0|$both
+,+sys_admin,+sys_ptrace||0|$both
 ,+sys_admin,+net_admin,+sys_ptrace||0|2 passed, 0 failed, 0 skipped
 END
 if [ "$has_multi" = 1 ]; then
 	# shellcheck disable=SC2086
 	run 0 setpriv "--bounding-set=$docker,+bpf,+perfmon" "$scratch/as" +bpf,+perfmon "$tpcheck" run --bitcoind="$bitcoind" $some
-	check "an ordinary user of a container" says '1 passed, 0 failed, 1 skipped'
+	check "an ordinary user of a container" says "$both"
+	run 0 setpriv "--bounding-set=$docker,+bpf,+perfmon" "$scratch/as" +bpf,+perfmon "$refuse" $unshare_number 1 "$tpcheck" run --bitcoind="$bitcoind" $some
+	check "an ordinary user of a container that forbids user namespaces" says '1 passed, 0 failed, 1 skipped'
+	check "and why" says 'no network namespace: failed to make a user namespace for it: Operation not permitted: a seccomp filter refuses it'
 	look "$scratch/as" +bpf,+perfmon "$tpcheck" run --bitcoind="$bitcoind"
 	for set in CapInh CapPrm CapEff CapAmb; do
 		check "an ordinary user's bitcoind has nothing in $set" [ "$(set_of "$node" $set)" = 0000000000000000 ]

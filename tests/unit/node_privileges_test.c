@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,7 +28,7 @@
 
 #include <cmocka.h>
 
-enum { NOBODY = 65534 };
+enum { ORDINARY = 4711 }; /* not nobody, as whom others appear in a user namespace */
 
 static char *work;      /* everybody may enter it and make files there; its files stay until the end */
 static char *show_self; /* a script that prints what it is, and exits with 7 */
@@ -68,7 +69,7 @@ in_child(void (*act)(void), bool as_root, const unsigned *kept, size_t kept_cnt)
 		if (as_root)
 			REQUIRE(!privileges_keep(kept, kept_cnt, &diag));
 		else if (geteuid() == 0)
-			REQUIRE(!setgid(NOBODY) && !setuid(NOBODY));
+			REQUIRE(!setgid(ORDINARY) && !setuid(ORDINARY));
 		act();
 		_exit(0);
 	}
@@ -83,7 +84,8 @@ require_user_namespaces(void)
 	pid_t pid = fork();
 
 	if (pid == 0)
-		_exit((geteuid() == 0 && setuid(NOBODY)) || unshare(CLONE_NEWUSER) || unshare(CLONE_NEWNET));
+		_exit((geteuid() == 0 && setuid(ORDINARY)) || unshare(CLONE_NEWUSER) ||
+		      unshare(CLONE_NEWNET));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (!status)
 		return;
@@ -123,6 +125,7 @@ require_shown(const struct node_opts *opts, const char *const *texts)
 
 	here.bitcoind = show_self;
 	struct node *node = start(&here);
+	REQUIRE(!here.own_network || !node_network_lack(node, AF_INET));
 	REQUIRE(node_wait_ready(node, deadline_in_ms(20000), &diag) == -ECHILD);
 	for (; *texts; texts++) {
 		if (!strstr(diag.text, *texts))
@@ -270,7 +273,7 @@ test_ends_with_us(void **state)
 	pid_t us = fork();
 	if (us == 0) {
 		alarm(60);
-		REQUIRE(geteuid() != 0 || (!setgid(NOBODY) && !setuid(NOBODY)));
+		REQUIRE(geteuid() != 0 || (!setgid(ORDINARY) && !setuid(ORDINARY)));
 		pid = node_pid(start(&(struct node_opts){.bitcoind = sleeper, .own_network = true}));
 		REQUIRE(write(report[1], &pid, sizeof(pid)) == sizeof(pid));
 		for (;;)
@@ -350,6 +353,29 @@ be_other(void)
 	REQUIRE(!node_find_user(&user, &(struct node_opts){0}, &diag));
 	REQUIRE(user.is_other && !*user.note && !strcmp(user.name, "nobody"));
 	require_shown(&(struct node_opts){0}, texts);
+}
+
+/* The user namespace belongs to the node's user. */
+static void
+be_other_inside(void)
+{
+	const char *const texts[] = {"Uid: 65534 65534 65534 65534", "CapEff: 0000000000000000", NULL};
+
+	require_shown(&(struct node_opts){.own_network = true}, texts);
+	struct node *node = start(&(struct node_opts){.bitcoind = sleeper, .own_network = true});
+	int fd = node_socket(node, AF_INET, SOCK_STREAM);
+	REQUIRE(fd >= 0);
+	close(fd);
+	node_free(node);
+}
+
+static void
+test_other_user_inside(void **state)
+{
+	(void)state;
+	require_root();
+	require_user_namespaces();
+	in_child(be_other_inside, true, ALL_BUT(CAP_LAST_CAP), 5);
 }
 
 static const char *lack; /* what the note says of it */
@@ -451,7 +477,7 @@ main(void)
 		cmocka_unit_test(test_inside),       cmocka_unit_test(test_traceable),
 		cmocka_unit_test(test_ends_with_us), cmocka_unit_test(test_names_tracer),
 		cmocka_unit_test(test_other_user),   cmocka_unit_test(test_root_without),
-		cmocka_unit_test(test_root_refused),
+		cmocka_unit_test(test_root_refused), cmocka_unit_test(test_other_user_inside),
 	};
 	char *made = test_make_dir();
 
