@@ -279,6 +279,7 @@ test_ends_with_us(void **state)
 		for (;;)
 			pause();
 	}
+	close(report[1]);
 	assert_int_equal(read(report[0], &pid, sizeof(pid)), sizeof(pid));
 	struct pollfd pollfd = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
 	assert_true(pollfd.fd >= 0);
@@ -288,7 +289,6 @@ test_ends_with_us(void **state)
 	assert_int_equal(poll(&pollfd, 1, 20000), 1);
 	close(pollfd.fd);
 	close(report[0]);
-	close(report[1]);
 }
 
 /* Whoever names that process as its tracer is killed from now on. */
