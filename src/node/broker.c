@@ -212,6 +212,8 @@ become_broker(int fd, const struct process_user *user)
 	if (!keep_only(fd))
 		_exit(1);
 	start.err = make_namespaces(user, &start.result, fds);
+	/* Should another child of the same parent hold our socket: after the user, as changing it clears this. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (!send_with(OWN_FD, &start, sizeof(start), fds, start.err ? 0 : FDS_MAX) || start.err)
 		_exit(1);
 	for (size_t i = 0; i < FDS_MAX; i++)
@@ -281,6 +283,7 @@ broker_stop(struct broker *broker)
 {
 	if (!broker)
 		return;
+	shutdown(broker->fd, SHUT_RDWR); /* also for another child of ours that holds it */
 	close(broker->fd);
 	while (waitpid(broker->pid, NULL, 0) < 0 && errno == EINTR)
 		;

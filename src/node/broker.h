@@ -6,9 +6,10 @@
  * on. The node's process enters both before it executes bitcoind: the kernel grants a user all capabilities over the
  * user namespaces that this user made.
  *
- * The broker ends when the socket to this process closes, however this process ends; the namespaces end with the last
- * process and descriptor. Whoever runs in them is mapped to the same user and group, can be traced from outside by that
- * user, and belongs to the same groups. Below network.h. */
+ * The broker ends with the thread that started it, and when the socket to this process closes, however this process
+ * ends; the namespaces end with the last process and descriptor. Whoever runs in them is mapped to the same user and
+ * group, can be traced from outside by that user, and belongs to the same groups. Below network.h.
+ */
 #ifndef TPCHECK_NODE_BROKER_H
 #define TPCHECK_NODE_BROKER_H
 

@@ -22,7 +22,8 @@ struct network {
 
 /* The machine's network. */
 void network_init(struct network *network);
-/* One of its own if the machine allows it; else the machine's, and obstacle says why. user runs the node in it. */
+/* One of its own if the machine allows it; else the machine's, and obstacle says why. user runs the node in it. It may
+ * belong to the calling thread, which has to live as long. */
 void network_make(struct network *network, const struct process_user *user);
 void network_fini(struct network *network);
 

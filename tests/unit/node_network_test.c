@@ -244,42 +244,79 @@ test_broker_killed(void **state)
 	in_child(lose_broker);
 }
 
-/* Nothing outlives us, whatever kills us. */
-static void
-test_killed(void **state)
+/* A child that has all that is open, and ends only when it is killed. */
+static pid_t
+hold_all(void)
 {
-	int report[2], pidfds[2];
-	pid_t brokers[2];
-
-	(void)state;
-	require_user_namespaces();
-	assert_int_equal(pipe2(report, O_CLOEXEC), 0);
 	pid_t pid = fork();
-	if (pid == 0) {
-		struct network networks[2];
 
+	if (pid == 0) {
 		alarm(60);
-		if (geteuid() == 0 && setuid(ORDINARY))
-			_exit(1);
-		for (int i = 0; i < 2; i++) {
-			network_make(&networks[i], &self);
-			brokers[i] = networks[i].broker ? broker_pid(networks[i].broker) : 0;
-		}
-		if (write(report[1], brokers, sizeof(brokers)) < 0)
-			_exit(1);
 		for (;;)
 			pause();
 	}
-	close(report[1]);
-	assert_int_equal(read(report[0], brokers, sizeof(brokers)), sizeof(brokers));
+	REQUIRE(pid > 0);
+	return pid;
+}
+
+static void
+fini_while_held(void)
+{
+	struct network network;
+
+	network_make(&network, &self);
+	REQUIRE(network.broker);
+	pid_t holder = hold_all();
+	network_fini(&network);
+	REQUIRE(!kill(holder, SIGKILL) && waitpid(holder, NULL, 0) == holder);
+}
+
+static void
+test_fini_while_held(void **state)
+{
+	(void)state;
+	require_user_namespaces();
+	in_child(fini_while_held);
+}
+
+static _Noreturn void
+make_and_wait(int report_fd, bool is_held)
+{
+	struct network networks[2];
+	pid_t pids[3];
+
+	alarm(60);
+	REQUIRE(geteuid() != 0 || !setuid(ORDINARY));
 	for (int i = 0; i < 2; i++) {
-		assert_true(brokers[i] > 0);
-		pidfds[i] = (int)syscall(SYS_pidfd_open, brokers[i], 0);
+		network_make(&networks[i], &self);
+		REQUIRE(networks[i].broker);
+		pids[i] = broker_pid(networks[i].broker);
+	}
+	pids[2] = is_held ? hold_all() : 0;
+	REQUIRE(write(report_fd, pids, sizeof(pids)) == sizeof(pids));
+	for (;;)
+		pause();
+}
+
+/* Nothing outlives us, whatever kills us; not even if something else holds our sockets. */
+static void
+check_killed(bool is_held)
+{
+	int report[2], pidfds[2];
+	pid_t pids[3];
+
+	assert_int_equal(pipe2(report, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		make_and_wait(report[1], is_held);
+	close(report[1]);
+	assert_int_equal(read(report[0], pids, sizeof(pids)), sizeof(pids));
+	for (int i = 0; i < 2; i++) {
+		pidfds[i] = (int)syscall(SYS_pidfd_open, pids[i], 0);
 		assert_true(pidfds[i] >= 0);
-		assert_true(is_alive(pidfds[i]));
 		/* A terminal's signals are not for them. */
-		assert_int_equal(getpgid(brokers[i]), brokers[i]);
-		assert_int_equal(kill(brokers[i], SIGINT), 0);
+		assert_int_equal(getpgid(pids[i]), pids[i]);
+		assert_int_equal(kill(pids[i], SIGINT), 0);
 	}
 	assert_true(is_alive(pidfds[0]));
 	assert_int_equal(kill(pid, SIGKILL), 0);
@@ -290,7 +327,18 @@ test_killed(void **state)
 		assert_int_equal(poll(&pollfd, 1, 20000), 1);
 		close(pidfds[i]);
 	}
+	if (is_held)
+		assert_int_equal(kill(pids[2], SIGKILL), 0);
 	close(report[0]);
+}
+
+static void
+test_killed(void **state)
+{
+	(void)state;
+	require_user_namespaces();
+	check_killed(false);
+	check_killed(true);
 }
 
 /* As root, but with no capability, or with those that become another user. */
@@ -503,9 +551,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_machine),      cmocka_unit_test(test_own),
-		cmocka_unit_test(test_unprivileged), cmocka_unit_test(test_broker_killed),
-		cmocka_unit_test(test_killed),       cmocka_unit_test(test_root_of_container),
+		cmocka_unit_test(test_machine),
+		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_unprivileged),
+		cmocka_unit_test(test_broker_killed),
+		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_fini_while_held),
+		cmocka_unit_test(test_root_of_container),
 		cmocka_unit_test(test_forbidden),
 	};
 
