@@ -1,12 +1,14 @@
 /* Networks of their own, without a node. */
 #include "node/network.h"
 
+#include "base/clock.h"
 #include "base/privileges.h"
 #include "node/broker.h"
 #include "node/node.h"
 #include "node/process.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -178,6 +180,7 @@ be_unprivileged(void)
 {
 	const ino_t before = own_namespace();
 	struct network first, second;
+	char path[64];
 
 	network_make(&first, &self);
 	network_make(&second, &self);
@@ -196,6 +199,9 @@ be_unprivileged(void)
 		REQUIRE(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 		close(fd);
 	}
+	/* The node, which is the same user, cannot change what it does. */
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)broker_pid(first.broker));
+	REQUIRE(open(path, O_RDWR | O_CLOEXEC) < 0 && errno == EACCES);
 	/* The second broker must not hold what belongs to the first. */
 	int pidfd = (int)syscall(SYS_pidfd_open, broker_pid(first.broker), 0);
 	network_fini(&first);
@@ -298,6 +304,28 @@ make_and_wait(int report_fd, bool is_held)
 		pause();
 }
 
+/* Its socket, and the null device three times. Only root can look. */
+static void
+check_files(pid_t broker)
+{
+	struct deadline deadline = deadline_in_ms(20000);
+	size_t cnt;
+
+	/* It may still be closing those of the namespaces. */
+	do {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/fd", (int)broker);
+		DIR *dir = opendir(path);
+		assert_non_null(dir);
+		cnt = 0;
+		for (struct dirent *entry; (entry = readdir(dir));)
+			cnt += entry->d_name[0] != '.';
+		closedir(dir);
+	} while (cnt != 4 && !deadline_has_passed(deadline));
+	assert_int_equal(cnt, 4);
+}
+
 /* Nothing outlives us, whatever kills us; not even if something else holds our sockets. */
 static void
 check_killed(bool is_held)
@@ -314,6 +342,8 @@ check_killed(bool is_held)
 	for (int i = 0; i < 2; i++) {
 		pidfds[i] = (int)syscall(SYS_pidfd_open, pids[i], 0);
 		assert_true(pidfds[i] >= 0);
+		if (geteuid() == 0)
+			check_files(pids[i]);
 		/* A terminal's signals are not for them. */
 		assert_int_equal(getpgid(pids[i]), pids[i]);
 		assert_int_equal(kill(pids[i], SIGINT), 0);
