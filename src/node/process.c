@@ -5,6 +5,7 @@
 
 #include "base/privileges.h"
 #include "base/text.h"
+#include "base/xmem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -287,8 +288,8 @@ try_user(const struct process_user *user)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : 0;
 }
 
-/* Why a process of that user could not be started, ended, or looked into; NULL if it can. */
-static const char *
+/* Why a process of that user could not be started, ended, or looked into; NULL if it can. The caller frees it. */
+static char *
 find_user_obstacle(const struct process_user *user, bool same_user)
 {
 	static const struct {
@@ -303,19 +304,19 @@ find_user_obstacle(const struct process_user *user, bool same_user)
 	};
 
 	if (same_user)
-		return "without CAP_SYS_PTRACE the memory of its process could not be read";
+		return xstrdup("without CAP_SYS_PTRACE the memory of its process could not be read");
 	for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
 		if (!privileges_has(required[i].capability))
-			return required[i].text;
+			return xstrdup(required[i].text);
 	int err = try_user(user);
-	return err ? strerror(-err) : NULL;
+	return err ? xasprintf("changing to it is refused: %s", strerror(-err)) : NULL;
 }
 
 /* Stays root where the default user is impossible. */
 static void
 fall_back(struct process_user *user, bool same_user)
 {
-	const char *obstacle = find_user_obstacle(user, same_user);
+	char *obstacle = find_user_obstacle(user, same_user);
 	char name[sizeof(user->name)];
 
 	if (!obstacle)
@@ -324,6 +325,7 @@ fall_back(struct process_user *user, bool same_user)
 	find_root(user);
 	snprintf(user->note, sizeof(user->note), "bitcoind runs as '%s', like tpcheck, and not as '%s': %s",
 		 user->name, name, obstacle);
+	free(obstacle);
 }
 
 int

@@ -458,7 +458,7 @@ be_refused(void)
 
 	REQUIRE(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	REQUIRE(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
-	lack = "Operation not permitted";
+	lack = "changing to it is refused: Operation not permitted";
 	be_same();
 }
 
