@@ -51,6 +51,8 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && grep -q '^ok  *attach:
 	if $user unshare --user --net true 2>/dev/null; then
 		run 0 $user --inh-caps=$two --ambient-caps=$two "$tpcheck" run --bitcoind="$bitcoind" --require
 		check "an ordinary user with two capabilities can run all" says ' passed, 0 failed, 0 skipped, 0 errors'
+		run 0 $user "$tpcheck" run --bitcoind="$bitcoind" --require
+		check "an ordinary user without any can run all" says ' passed, 0 failed, 0 skipped, 0 errors'
 	else
 		run 0 $user --inh-caps=$two --ambient-caps=$two "$tpcheck" run --bitcoind="$bitcoind"
 		check "an ordinary user with two capabilities can run all but one" says ' passed, 0 failed, 1 skipped, 0 errors'
