@@ -1,5 +1,5 @@
-/* The probes on specimens, with this machine's kernel and libbcc. Requires root or the capabilities that doctor
- * names, and is skipped without them. */
+/* The probes on specimens, with this machine's kernel and libbcc, and by ptrace. BPF requires root or the capabilities
+ * that doctor names; whatever does not work here is left out. */
 #include "base/xmem.h"
 #include "run/plan.h"
 #include "run/specimen.h"
@@ -31,8 +31,20 @@ struct fixture {
 };
 
 /* The methods that work on this machine: at least one, the quicker ones first. */
-static enum probe_method methods[3];
+static enum probe_method methods[4];
 static size_t methods_cnt;
+/* One of each backend: the first of BPF, and ptrace. */
+static enum probe_method backends[2];
+static size_t backends_cnt;
+
+static bool
+works(enum probe_method method)
+{
+	for (size_t m = 0; m < methods_cnt; m++)
+		if (methods[m] == method)
+			return true;
+	return false;
+}
 
 static void
 must(int err, const struct diag *diag)
@@ -42,17 +54,25 @@ must(int err, const struct diag *diag)
 }
 
 static void
-fixture_open(struct fixture *fixture, const char *program, enum probe_method method, uint64_t tracepoints,
-	     size_t ring_bytes)
+fixture_open_with(struct fixture *fixture, const char *program, const struct probe_opts *opts,
+		  uint64_t tracepoints)
 {
-	struct probe_opts opts = {.method = method, .ring_bytes = ring_bytes};
 	struct diag diag;
 
 	must(notes_open(&fixture->notes, program, &diag), &diag);
 	plan_make(&fixture->plan, fixture->notes, RELEASE_MASTER, tracepoints);
-	must(probe_set_new(&fixture->set, fixture->plan.points, fixture->plan.points_cnt, &opts, &diag),
+	must(probe_set_new(&fixture->set, fixture->plan.points, fixture->plan.points_cnt, opts, &diag),
 	     &diag);
-	assert_int_equal(probe_set_method(fixture->set), method);
+	assert_int_equal(probe_set_method(fixture->set), opts->method);
+}
+
+static void
+fixture_open(struct fixture *fixture, const char *program, enum probe_method method, uint64_t tracepoints,
+	     size_t ring_bytes)
+{
+	const struct probe_opts opts = {.method = method, .ring_bytes = ring_bytes, .owns_process = true};
+
+	fixture_open_with(fixture, program, &opts, tracepoints);
 }
 
 static void
@@ -135,15 +155,14 @@ assert_payloads(const struct event *events, size_t cnt, enum value_state state, 
 
 /* A payload that just fills its room is complete; one that is longer is marked as cut. */
 static void
-test_only_what_is_cut_is_marked(void **state)
+check_what_is_cut(enum probe_method method)
 {
 	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
 	struct fixture fixture;
 	char command[32];
 	size_t cnt;
 
-	(void)state;
-	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], UINT64_MAX, 0);
+	fixture_open(&fixture, BROKEN_SPECIMEN, method, UINT64_MAX, 0);
 	snprintf(command, sizeof(command), "round %d", (int)SPECIMEN_GREATEST);
 	struct event *events = record(&fixture, specimen, command, &cnt);
 	assert_payloads(events, cnt, VALUE_READ, false);
@@ -154,6 +173,14 @@ test_only_what_is_cut_is_marked(void **state)
 	free(events);
 	fixture_close(&fixture);
 	specimen_stop(specimen);
+}
+
+static void
+test_only_what_is_cut_is_marked(void **state)
+{
+	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		check_what_is_cut(backends[b]);
 }
 
 /* Every finding must be about that tracepoint and argument, and there must be cnt of them. */
@@ -216,13 +243,12 @@ test_specimen_of_another_linker(void **state)
 #endif
 
 static void
-test_each_wrong_value_is_named(void **state)
+break_each_value(enum probe_method method)
 {
 	struct fixture fixture;
 	char broken[32];
 
-	(void)state;
-	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], UINT64_MAX, 0);
+	fixture_open(&fixture, BROKEN_SPECIMEN, method, UINT64_MAX, 0);
 	for (unsigned id = 0; id < TRACEPOINTS_CNT; id++) {
 		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
 
@@ -252,13 +278,20 @@ test_each_wrong_value_is_named(void **state)
 }
 
 static void
-test_each_missing_and_doubled_event_is_named(void **state)
+test_each_wrong_value_is_named(void **state)
+{
+	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		break_each_value(backends[b]);
+}
+
+static void
+break_each_event(enum probe_method method)
 {
 	struct fixture fixture;
 	char broken[32];
 
-	(void)state;
-	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], UINT64_MAX, 0);
+	fixture_open(&fixture, BROKEN_SPECIMEN, method, UINT64_MAX, 0);
 	for (unsigned id = 0; id < TRACEPOINTS_CNT; id++) {
 		const char *name = contract_get((enum tracepoint_id)id)->full_name;
 
@@ -272,6 +305,14 @@ test_each_missing_and_doubled_event_is_named(void **state)
 		assert_named(&findings, broken, name, 0, 2);
 	}
 	fixture_close(&fixture);
+}
+
+static void
+test_each_missing_and_doubled_event_is_named(void **state)
+{
+	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		break_each_event(backends[b]);
 }
 
 /* A type of another width shows in the notes before anything is attached. */
@@ -336,15 +377,14 @@ test_only_the_given_process_is_seen(void **state)
 }
 
 static void
-test_mask_chooses_what_is_recorded(void **state)
+check_mask(enum probe_method method)
 {
 	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
 	struct record_list records;
 	struct fixture fixture;
 	struct diag diag;
 
-	(void)state;
-	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], UINT64_MAX, 0);
+	fixture_open(&fixture, BROKEN_SPECIMEN, method, UINT64_MAX, 0);
 	must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
 	must(specimen_command(specimen, "round 0", &diag), &diag);
 	must(probe_set_arm(fixture.set, TP_BIT(TP_MEMPOOL_REPLACED), &diag), &diag);
@@ -361,17 +401,25 @@ test_mask_chooses_what_is_recorded(void **state)
 }
 
 static void
-test_a_million_events_arrive_in_order(void **state)
+test_mask_chooses_what_is_recorded(void **state)
 {
-	enum { HITS = 1000000 };
+	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		check_mask(backends[b]);
+}
+
+static void
+check_order(enum probe_method method)
+{
+	size_t hits = method == PROBE_METHOD_PTRACE ? 200000 : 1000000, cnt;
 	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
 	struct fixture fixture;
-	size_t cnt;
+	char command[32];
 
-	(void)state;
-	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], TP_BIT(TP_UTXOCACHE_ADD), 0);
-	struct event *events = record(&fixture, specimen, "burst 1000000", &cnt);
-	assert_int_equal(cnt, HITS);
+	fixture_open(&fixture, BROKEN_SPECIMEN, method, TP_BIT(TP_UTXOCACHE_ADD), 0);
+	snprintf(command, sizeof(command), "burst %zu", hits);
+	struct event *events = record(&fixture, specimen, command, &cnt);
+	assert_int_equal(cnt, hits);
 	for (size_t i = 0; i < cnt; i++)
 		if (events[i].args[1].u != i)
 			fail_msg("event %zu has number %" PRIu64, i, events[i].args[1].u);
@@ -380,26 +428,58 @@ test_a_million_events_arrive_in_order(void **state)
 	specimen_stop(specimen);
 }
 
-/* With a ring that is much too small, the loss is an error with its figures, and does not carry over to the next
- * arming. */
 static void
-test_a_loss_is_an_error(void **state)
+test_many_events_arrive_in_order(void **state)
+{
+	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		check_order(backends[b]);
+}
+
+/* The specimen fires more than fits into a ring that is much too small. */
+static void
+overfill(struct specimen *specimen, enum probe_method method, unsigned hits)
+{
+	char command[32];
+	struct diag diag;
+
+	snprintf(command, sizeof(command), "burst %u", hits);
+	if (method != PROBE_METHOD_PTRACE) {
+		must(specimen_command(specimen, command, &diag), &diag);
+		return;
+	}
+	/* The reader is quicker than ptrace, so it is stopped meanwhile: this process, by another. */
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		int failed = kill(getppid(), SIGSTOP) || specimen_command(specimen, command, NULL);
+
+		_exit(kill(getppid(), SIGCONT) || failed);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* The loss is an error with its figures, and does not carry over to the next arming. */
+static void
+lose_events(enum probe_method method)
 {
 	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
+	unsigned hits = method == PROBE_METHOD_PTRACE ? 20000 : 500000;
 	struct record_list records;
 	struct probe_counts counts;
 	struct fixture fixture;
 	struct diag diag;
 
-	(void)state;
-	fixture_open(&fixture, BROKEN_SPECIMEN, methods[0], TP_BIT(TP_UTXOCACHE_ADD), 1);
+	fixture_open(&fixture, BROKEN_SPECIMEN, method, TP_BIT(TP_UTXOCACHE_ADD), 1);
 	must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
 	must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
-	must(specimen_command(specimen, "burst 500000", &diag), &diag);
+	overfill(specimen, method, hits);
 	assert_int_equal(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag),
 			 -EOVERFLOW);
 	assert_non_null(strstr(diag.text, "events were lost"));
-	assert_int_equal(counts.attempts, 500000);
+	assert_int_equal(counts.attempts, hits);
 	assert_true(counts.failed > 0);
 	assert_int_equal(counts.delivered, counts.attempts - counts.failed);
 	must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
@@ -408,6 +488,96 @@ test_a_loss_is_an_error(void **state)
 	assert_int_equal(records.cnt, 10);
 	fixture_close(&fixture);
 	specimen_stop(specimen);
+}
+
+static void
+test_a_loss_is_an_error(void **state)
+{
+	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		lose_events(backends[b]);
+}
+
+static void
+assert_same_value(const struct value *a, const struct value *b)
+{
+	assert_int_equal(a->type, b->type);
+	assert_int_equal(a->state, b->state);
+	assert_int_equal(a->error, b->error);
+	assert_int_equal(a->u, b->u);
+	assert_int_equal(a->i, b->i);
+	assert_int_equal(a->full_len, b->full_len);
+	assert_int_equal(a->len, b->len);
+	if (a->len)
+		assert_memory_equal(a->bytes, b->bytes, a->len);
+}
+
+/* Of a round: in all but the time and the number of the second thread. */
+static void
+assert_same_events(const struct event *a, size_t a_cnt, const struct event *b, size_t b_cnt, pid_t pid)
+{
+	assert_int_equal(a_cnt, b_cnt);
+	for (size_t i = 0; i < a_cnt; i++) {
+		assert_int_equal(a[i].tracepoint, b[i].tracepoint);
+		assert_int_equal(a[i].release, b[i].release);
+		assert_int_equal(a[i].site, b[i].site);
+		assert_int_equal(a[i].seq, b[i].seq);
+		assert_int_equal(a[i].tid == (uint32_t)pid, b[i].tid == (uint32_t)pid);
+		assert_int_equal(a[i].args_cnt, b[i].args_cnt);
+		for (unsigned n = 0; n < a[i].args_cnt; n++)
+			assert_same_value(&a[i].args[n], &b[i].args[n]);
+	}
+}
+
+/* The same acts of the same process, so that pointers are equal as well. By ptrace first: it refuses a process in which
+ * the kernel has yet to take out the traps of another method. */
+static void
+compare_round(struct fixture *fixtures, const char *broken, int round)
+{
+	struct specimen *specimen = start(BROKEN_SPECIMEN, broken);
+	struct event *first = NULL;
+	size_t first_cnt = 0, cnt;
+	char command[32];
+
+	snprintf(command, sizeof(command), "round %d", round);
+	for (size_t m = methods_cnt; m-- > 0;) {
+		struct event *events = record(&fixtures[m], specimen, command, &cnt);
+
+		probe_set_detach(fixtures[m].set);
+		assert_int_equal(cnt, 2 * TRACEPOINTS_CNT);
+		if (first) {
+			assert_same_events(first, first_cnt, events, cnt, specimen_pid(specimen));
+			free(events);
+		} else {
+			first = events;
+			first_cnt = cnt;
+		}
+	}
+	free(first);
+	specimen_stop(specimen);
+}
+
+static void
+test_all_methods_see_the_same(void **state)
+{
+	static const struct {
+		int id;
+		unsigned argument;
+	} pointers[] = {{TP_NET_INBOUND_MESSAGE, 6}, {TP_UTXOCACHE_ADD, 1}, {TP_MEMPOOL_REJECTED, 2}};
+	struct fixture fixtures[sizeof(methods) / sizeof(methods[0])];
+	char broken[32];
+
+	(void)state;
+	for (size_t m = 0; m < methods_cnt; m++)
+		fixture_open(&fixtures[m], BROKEN_SPECIMEN, methods[m], UINT64_MAX, 0);
+	for (int round = 0; round < SPECIMEN_ROUNDS; round++)
+		compare_round(fixtures, NULL, round);
+	for (size_t i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
+		snprintf(broken, sizeof(broken), "pointer:%d:%u", pointers[i].id, pointers[i].argument);
+		compare_round(fixtures, broken, SPECIMEN_TYPICAL);
+	}
+	for (size_t m = 0; m < methods_cnt; m++)
+		fixture_close(&fixtures[m]);
 }
 
 static uint16_t
@@ -451,7 +621,9 @@ test_semaphores_are_lowered_even_when_killed(void **state)
 		assert_true(pid >= 0);
 		if (!pid) {
 			/* In a process of its own, which will be killed. */
-			fixture_open(&fixture, BROKEN_SPECIMEN, methods[m], TP_BIT(TP_UTXOCACHE_ADD), 0);
+			const struct probe_opts opts = {.method = methods[m]};
+
+			fixture_open_with(&fixture, BROKEN_SPECIMEN, &opts, TP_BIT(TP_UTXOCACHE_ADD));
 			must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
 			if (write(fds[1], "x", 1) == 1)
 				pause();
@@ -508,7 +680,7 @@ test_definitions_in_tracefs_do_not_stay(void **state)
 	char byte;
 
 	(void)state;
-	if (methods[methods_cnt - 1] != PROBE_METHOD_TRACEFS) {
+	if (!works(PROBE_METHOD_TRACEFS)) {
 		specimen_stop(specimen);
 		skip();
 	}
@@ -570,6 +742,14 @@ test_processes_that_cannot_be_attached_to(void **state)
 	specimen_stop(specimen);
 }
 
+static void
+add_method(enum probe_method method)
+{
+	if (!methods_cnt || method == PROBE_METHOD_PTRACE)
+		backends[backends_cnt++] = method;
+	methods[methods_cnt++] = method;
+}
+
 int
 main(void)
 {
@@ -585,17 +765,18 @@ main(void)
 		cmocka_unit_test(test_each_wrong_width_is_named),
 		cmocka_unit_test(test_only_the_given_process_is_seen),
 		cmocka_unit_test(test_mask_chooses_what_is_recorded),
-		cmocka_unit_test(test_a_million_events_arrive_in_order),
+		cmocka_unit_test(test_many_events_arrive_in_order),
 		cmocka_unit_test(test_a_loss_is_an_error),
+		cmocka_unit_test(test_all_methods_see_the_same),
 		cmocka_unit_test(test_semaphores_are_lowered_even_when_killed),
 		cmocka_unit_test(test_definitions_in_tracefs_do_not_stay),
 		cmocka_unit_test(test_processes_that_cannot_be_attached_to),
 	};
 
-	for (enum probe_method method = PROBE_METHOD_MULTI; method <= PROBE_METHOD_TRACEFS; method++)
+	for (enum probe_method method = PROBE_METHOD_MULTI; method <= PROBE_METHOD_PTRACE; method++)
 		if (!probe_find_early_obstacle(method, reason, sizeof(reason)) &&
 		    !probe_find_obstacle(method, reason, sizeof(reason)))
-			methods[methods_cnt++] = method;
+			add_method(method);
 		else
 			printf("not tried, --attach=%s: %s\n", probe_method_name(method), reason);
 	if (!methods_cnt) {

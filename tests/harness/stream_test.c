@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -28,8 +30,11 @@ struct fixture {
 	struct specimen *specimen;
 };
 
-static enum probe_method methods[2];
+static enum probe_method methods[3];
 static size_t methods_cnt;
+/* One of each backend: the first of BPF, and ptrace. */
+static enum probe_method backends[2];
+static size_t backends_cnt;
 
 static void
 must(int err, const struct diag *diag)
@@ -141,23 +146,25 @@ finish(struct fixture *fixture, struct seen *seen)
 }
 
 static void
-test_a_million_events_of_four_threads_are_taken_in_order(void **state)
+test_many_events_of_four_threads_are_taken_in_order(void **state)
 {
-	enum { EACH = 250000, HITS = SPECIMEN_STORM_THREADS * EACH };
-
 	(void)state;
 	for (size_t m = 0; m < methods_cnt; m++) {
-		struct probe_opts opts = {.method = methods[m], .streams = true};
+		unsigned each = methods[m] == PROBE_METHOD_PTRACE ? 50000 : 250000;
+		unsigned hits = SPECIMEN_STORM_THREADS * each;
+		char command[32];
+		struct probe_opts opts = {.method = methods[m], .streams = true, .owns_process = true};
 		struct seen seen = {.by_thread = true};
 		struct errand errand;
 		struct fixture fixture;
 
 		begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
-		start_errand(&errand, fixture.specimen, "storm 250000");
+		snprintf(command, sizeof(command), "storm %u", each);
+		start_errand(&errand, fixture.specimen, command);
 		take_until_over(&fixture, &errand, &seen);
 		finish(&fixture, &seen);
-		assert_int_equal(seen.cnt, HITS);
-		assert_int_equal(seen.counts.attempts, HITS);
+		assert_int_equal(seen.cnt, hits);
+		assert_int_equal(seen.counts.attempts, hits);
 		assert_int_equal(probe_counts_lost(&seen.counts), 0);
 		/* They did not arrive all at once at the end. */
 		assert_true(seen.takes > 3);
@@ -173,15 +180,14 @@ test_a_million_events_of_four_threads_are_taken_in_order(void **state)
 
 /* A single event must arrive at once, although none follows that could push it out. */
 static void
-test_a_single_event_arrives_at_once(void **state)
+time_a_single_event(enum probe_method method)
 {
-	struct probe_opts opts = {.method = methods[0], .streams = true};
+	struct probe_opts opts = {.method = method, .streams = true, .owns_process = true};
 	struct record_list records = {0};
 	uint64_t quickest_ms = UINT64_MAX;
 	struct fixture fixture;
 	struct diag diag;
 
-	(void)state;
 	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
 	for (int i = 0; i < 20; i++) {
 		uint64_t before = clock_now_ns();
@@ -200,17 +206,24 @@ test_a_single_event_arrives_at_once(void **state)
 	end(&fixture);
 }
 
+static void
+test_a_single_event_arrives_at_once(void **state)
+{
+	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		time_a_single_event(backends[b]);
+}
+
 /* With rings that are much too small. */
 static void
-test_losses_are_reported_as_they_happen(void **state)
+lose_events_by_bpf(enum probe_method method)
 {
-	struct probe_opts opts = {.method = methods[0], .streams = true, .ring_bytes = 1};
+	struct probe_opts opts = {.method = method, .streams = true, .owns_process = true, .ring_bytes = 1};
 	struct seen seen = {0};
 	struct errand errand;
 	struct fixture fixture;
 	uint64_t reported = 0;
 
-	(void)state;
 	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
 	start_errand(&errand, fixture.specimen, "burst 1000000");
 	take_until_over(&fixture, &errand, &seen);
@@ -224,16 +237,75 @@ test_losses_are_reported_as_they_happen(void **state)
 	end(&fixture);
 }
 
-/* Nothing is taken, and there is room for a few records. */
+/* The reader is quicker than ptrace, so it is stopped meanwhile: this process, by another. */
 static void
-test_memory_is_bounded_and_drops_are_reported(void **state)
+fire_while_stopped(struct specimen *specimen, const char *command)
 {
-	struct probe_opts opts = {.method = methods[0], .streams = true, .store_bytes = 100000};
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		int failed = kill(getppid(), SIGSTOP) || specimen_command(specimen, command, NULL);
+
+		_exit(kill(getppid(), SIGCONT) || failed);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+lose_events_by_ptrace(void)
+{
+	struct probe_opts opts = {
+		.method = PROBE_METHOD_PTRACE, .streams = true, .owns_process = true, .ring_bytes = 1};
+	struct deadline patience = deadline_in_ms(PATIENCE_MS);
+	struct record_list records;
 	struct seen seen = {0};
 	struct fixture fixture;
 	struct diag diag;
 
+	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	for (uint64_t i = 1; i <= 2; i++) {
+		uint64_t before = seen.counts.failed;
+
+		fire_while_stopped(fixture.specimen, "burst 10000");
+		while (seen.counts.failed == before && !deadline_has_passed(patience)) {
+			must(probe_set_take(fixture.set, deadline_in_ms(50), &records, &seen.counts, &diag),
+			     &diag);
+			seen.cnt += records.cnt;
+		}
+		assert_true(seen.counts.failed > before);
+	}
+	must(probe_set_finish(fixture.set, deadline_in_ms(FINISH_MS), &records, &seen.counts, &diag), &diag);
+	seen.cnt += records.cnt;
+	assert_int_equal(seen.counts.attempts, 20000);
+	assert_int_equal(seen.cnt + seen.counts.failed, seen.counts.attempts);
+	assert_int_equal(probe_counts_lost(&seen.counts), seen.counts.failed);
+	end(&fixture);
+}
+
+static void
+test_losses_are_reported_as_they_happen(void **state)
+{
 	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		if (backends[b] == PROBE_METHOD_PTRACE)
+			lose_events_by_ptrace();
+		else
+			lose_events_by_bpf(backends[b]);
+}
+
+/* Nothing is taken, and there is room for a few records. */
+static void
+drop_events(enum probe_method method)
+{
+	struct probe_opts opts = {
+		.method = method, .streams = true, .owns_process = true, .store_bytes = 100000};
+	struct seen seen = {0};
+	struct fixture fixture;
+	struct diag diag;
+
 	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
 	must(specimen_command(fixture.specimen, "burst 50000", &diag), &diag);
 	finish(&fixture, &seen);
@@ -244,21 +316,28 @@ test_memory_is_bounded_and_drops_are_reported(void **state)
 	end(&fixture);
 }
 
+static void
+test_memory_is_bounded_and_drops_are_reported(void **state)
+{
+	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		drop_events(backends[b]);
+}
+
 /* Over time, many more threads than there is room for at once. */
 static void
-test_threads_come_and_go(void **state)
+see_threads_come_and_go(enum probe_method method)
 {
-	struct probe_opts opts = {.method = methods[0], .streams = true};
+	struct probe_opts opts = {.method = method, .streams = true, .owns_process = true};
 	struct record_list records;
 	struct seen seen = {0};
 	struct fixture fixture;
 	struct diag diag;
 	enum { ROUNDS = 12 };
 
-	(void)state;
-	if (!process_shows_threads()) {
-		printf("SKIP: in a PID namespace of our own, ended threads cannot be distinguished from others\n");
-		skip();
+	if (method != PROBE_METHOD_PTRACE && !process_shows_threads()) {
+		printf("BPF is left out: in a PID namespace of our own, ended threads cannot be distinguished from others\n");
+		return;
 	}
 	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
 	for (int i = 0; i < ROUNDS; i++) {
@@ -282,11 +361,19 @@ test_threads_come_and_go(void **state)
 }
 
 static void
+test_threads_come_and_go(void **state)
+{
+	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		see_threads_come_and_go(backends[b]);
+}
+
+static void
 test_the_counts_go_on_over_processes(void **state)
 {
 	(void)state;
 	for (size_t m = 0; m < methods_cnt; m++) {
-		struct probe_opts opts = {.method = methods[m], .streams = true};
+		struct probe_opts opts = {.method = methods[m], .streams = true, .owns_process = true};
 		struct seen seen = {0};
 		struct fixture fixture;
 		struct diag diag;
@@ -311,16 +398,15 @@ test_the_counts_go_on_over_processes(void **state)
 
 /* Killed in the middle of its hits: everything that was counted is there. */
 static void
-test_a_killed_process_leaves_nothing_open(void **state)
+see_a_process_killed(enum probe_method method)
 {
-	struct probe_opts opts = {.method = methods[0], .streams = true};
+	struct probe_opts opts = {.method = method, .streams = true, .owns_process = true};
 	struct seen seen = {.by_thread = true};
 	struct record_list records;
 	struct errand errand;
 	struct fixture fixture;
 	struct diag diag;
 
-	(void)state;
 	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
 	start_errand(&errand, fixture.specimen, "storm 100000000");
 	while (seen.cnt < 10000) {
@@ -335,12 +421,30 @@ test_a_killed_process_leaves_nothing_open(void **state)
 	end(&fixture);
 }
 
+static void
+test_a_killed_process_leaves_nothing_open(void **state)
+{
+	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		see_a_process_killed(backends[b]);
+}
+
+static void
+add_method(enum probe_method method)
+{
+	if (!methods_cnt || method == PROBE_METHOD_PTRACE)
+		backends[backends_cnt++] = method;
+	methods[methods_cnt++] = method;
+}
+
 int
 main(int argc, char **argv)
 {
+	static const enum probe_method candidates[] = {PROBE_METHOD_MULTI, PROBE_METHOD_PERF,
+						       PROBE_METHOD_PTRACE};
 	char reason[600];
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_million_events_of_four_threads_are_taken_in_order),
+		cmocka_unit_test(test_many_events_of_four_threads_are_taken_in_order),
 		cmocka_unit_test(test_a_single_event_arrives_at_once),
 		cmocka_unit_test(test_losses_are_reported_as_they_happen),
 		cmocka_unit_test(test_memory_is_bounded_and_drops_are_reported),
@@ -351,10 +455,12 @@ main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
-	for (enum probe_method method = PROBE_METHOD_MULTI; method <= PROBE_METHOD_PERF; method++)
-		if (!probe_find_early_obstacle(method, reason, sizeof(reason)) &&
-		    !probe_find_obstacle(method, reason, sizeof(reason)))
-			methods[methods_cnt++] = method;
+	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++)
+		if (!probe_find_early_obstacle(candidates[i], reason, sizeof(reason)) &&
+		    !probe_find_obstacle(candidates[i], reason, sizeof(reason)))
+			add_method(candidates[i]);
+		else
+			printf("not tried, --attach=%s: %s\n", probe_method_name(candidates[i]), reason);
 	if (!methods_cnt) {
 		printf("SKIP: %s\n", reason);
 		return 77;
