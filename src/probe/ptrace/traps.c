@@ -22,20 +22,24 @@ open_memory(pid_t pid, struct diag *diag)
 	return fd;
 }
 
+/* The kernel reads and writes nothing, without an error, when the memory is gone: the process has ended, or executed
+ * another program. */
+static int
+to_err(ssize_t n, size_t bytes)
+{
+	return n == (ssize_t)bytes ? 0 : n < 0 ? -errno : n ? -EIO : -ESRCH;
+}
+
 static int
 write_memory(int mem_fd, uint64_t address, const void *from, size_t bytes)
 {
-	ssize_t n = pwrite(mem_fd, from, bytes, (off_t)address);
-
-	return n == (ssize_t)bytes ? 0 : n < 0 ? -errno : -EIO;
+	return to_err(pwrite(mem_fd, from, bytes, (off_t)address), bytes);
 }
 
 static int
 read_memory(int mem_fd, uint64_t address, void *to, size_t bytes)
 {
-	ssize_t n = pread(mem_fd, to, bytes, (off_t)address);
-
-	return n == (ssize_t)bytes ? 0 : n < 0 ? -errno : -EIO;
+	return to_err(pread(mem_fd, to, bytes, (off_t)address), bytes);
 }
 
 static int
@@ -245,14 +249,29 @@ traps_clear_copy(const struct ptrace_area *area, int mem_fd, pid_t child)
 		close(child_fd);
 }
 
+static void
+forget_trap(struct ptrace_trap *trap)
+{
+	atomic_store(&trap->is_set, 0);
+	atomic_store(&trap->is_raised, 0);
+	atomic_store(&trap->moves, MOVES_NOT);
+}
+
 void
 traps_forget(struct ptrace_area *area)
 {
-	for (size_t i = 0; i < area->shared->points_cnt; i++) {
-		atomic_store(&area->traps[i].is_set, 0);
-		atomic_store(&area->traps[i].is_raised, 0);
-		atomic_store(&area->traps[i].moves, MOVES_NOT);
-	}
+	for (size_t i = 0; i < area->shared->points_cnt; i++)
+		forget_trap(&area->traps[i]);
+}
+
+/* Without it the semaphore is not raised either: the trap was not written yet, or already taken out, or this is the
+ * memory of another program that the process has executed. */
+static bool
+has_trap(int mem_fd, const struct ptrace_trap *trap)
+{
+	uint8_t byte;
+
+	return !read_memory(mem_fd, trap->address, &byte, 1) && byte == TRAP_BYTE;
 }
 
 int
@@ -266,7 +285,10 @@ traps_rescue(struct ptrace_area *area, struct diag *diag)
 	if (mem_fd < 0)
 		return process_start_time(pid) ? mem_fd : 0;
 	for (size_t i = 0; i < area->shared->points_cnt; i++)
-		settle_semaphore(mem_fd, &area->traps[i]);
+		if (has_trap(mem_fd, &area->traps[i]))
+			settle_semaphore(mem_fd, &area->traps[i]);
+		else
+			forget_trap(&area->traps[i]);
 	int err = traps_clear(area, mem_fd, diag);
 	close(mem_fd);
 	if (!err)
