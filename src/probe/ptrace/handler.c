@@ -175,7 +175,7 @@ handler_check_thread(pid_t pid, pid_t tid, struct diag *diag)
 
 		if (sscanf(line, "SigBlk: %" SCNx64, &blocked) == 1 && blocked >> (SIGTRAP - 1) & 1)
 			err = diag_fail(
-				diag, -EOPNOTSUPP,
+				diag, -EAGAIN,
 				"probe: thread %d blocks SIGTRAP, so a trap without a tracer would kill the process",
 				(int)tid);
 		if (!strncmp(line, "x86_Thread_features:", 20) && strstr(line, "shstk"))

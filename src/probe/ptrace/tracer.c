@@ -7,7 +7,8 @@
  * are recorded agrees with cause and effect, across threads as well.
  *
  * Threads. All threads are seized (PTRACE_SEIZE does not stop them); the kernel seizes those they make. A child
- * process has a copy of the memory, with its traps: these are taken out before it runs, and it is released.
+ * process has a copy of the memory, with its traps: these are taken out before it runs, and it is released. One that
+ * shares the memory is traced as a thread is.
  *
  * This process waits for two signals, which are blocked: SIGCHLD for stops, SIGIO for requests and the end of its
  * owner. What it does on its own end depends on whose process it is: one that tpcheck started dies with it
@@ -48,8 +49,10 @@ enum {
 	RELEASE_MS = 5000,
 	END_MS = 3000,
 	HANDLER_TRIES = 10,
+	CALM_MS = 1000,
 	CHILDREN_MAX = 1024,
 };
+#define NS_PER_MS UINT64_C(1000000)
 
 struct tracer {
 	struct ptrace_area area;
@@ -114,6 +117,15 @@ record_hit(struct tracer *tracer, struct tracee *tracee, size_t idx, const struc
 	ring_commit(&tracer->area, record->head.size);
 }
 
+/* A process sent it: its codes are not positive. The thread may be behind a trap nevertheless, one of an earlier hit. */
+static bool
+is_sent(pid_t tid)
+{
+	siginfo_t info;
+
+	return !do_ptrace(PTRACE_GETSIGINFO, tid, 0, (unsigned long)&info) && info.si_code <= 0;
+}
+
 /* Whether the thread has just run into a trap; if so, the hit is recorded and the thread put behind the nop. Traps that
  * were taken out count too: the thread may have run into one before. */
 static bool
@@ -124,6 +136,8 @@ take_hit(struct tracer *tracer, struct tracee *tracee)
 
 	if (do_ptrace(PTRACE_GETREGS, tracee->tid, 0, (unsigned long)&regs))
 		return true; /* it has died */
+	if (is_sent(tracee->tid))
+		return false;
 	for (size_t i = 0; i < tracer->area.shared->points_cnt; i++) {
 		const struct ptrace_trap *trap = &tracer->area.traps[i];
 
@@ -152,7 +166,6 @@ is_thread(const struct tracer *tracer, pid_t tid)
 	return !access(path, F_OK);
 }
 
-/* A process that shares the memory (vfork) needs the traps as its parent does; it will execute another program. */
 static bool
 shares_memory(const struct tracer *tracer, pid_t child, int event)
 {
@@ -161,12 +174,18 @@ shares_memory(const struct tracer *tracer, pid_t child, int event)
 	return rc < 0 ? event != PTRACE_EVENT_FORK : rc == 0;
 }
 
-/* The child is in its first stop. */
+static void go_on(struct tracer *tracer, pid_t tid, int signo);
+
+/* The child is in its first stop. One that shares the memory (vfork) runs into the same traps, so it is traced as a
+ * thread is, until it executes a program. */
 static void
-release_child(struct tracer *tracer, pid_t child, int event)
+on_child(struct tracer *tracer, pid_t child, int event)
 {
-	if (!shares_memory(tracer, child, event))
-		traps_clear_copy(&tracer->area, tracer->mem_fd, child);
+	if (shares_memory(tracer, child, event) && tracees_add(&tracer->tracees, child)) {
+		go_on(tracer, child, 0);
+		return;
+	}
+	traps_clear_copy(&tracer->area, tracer->mem_fd, child);
 	do_ptrace(PTRACE_DETACH, child, 0, 0);
 }
 
@@ -192,7 +211,7 @@ on_new(struct tracer *tracer, pid_t tid, int event)
 		return;
 	if (take_early_child(tracer, (pid_t)made) ||
 	    (waitpid((pid_t)made, &status, __WALL) == (pid_t)made && WIFSTOPPED(status)))
-		release_child(tracer, (pid_t)made, event);
+		on_child(tracer, (pid_t)made, event);
 }
 
 static void
@@ -333,7 +352,7 @@ on_stop(struct tracer *tracer, pid_t tid, int status)
 
 	switch (event) {
 	case 0:
-		if (signo == SIGTRAP && is_at_exit(tracer, tid)) {
+		if (signo == SIGTRAP && is_at_exit(tracer, tid) && !is_sent(tid)) {
 			step_aside(tracer, tid);
 			break;
 		}
@@ -349,7 +368,9 @@ on_stop(struct tracer *tracer, pid_t tid, int status)
 		go_on(tracer, tid, 0);
 		break;
 	case PTRACE_EVENT_EXEC: /* the only thread that is left, with other memory */
-		forget_process(tracer);
+		tracees_remove(&tracer->tracees, tid);
+		if (tid == tracer->pid)
+			forget_process(tracer);
 		do_ptrace(PTRACE_DETACH, tid, 0, 0);
 		break;
 	case PTRACE_EVENT_STOP:
@@ -460,6 +481,41 @@ change_handler(struct tracer *tracer,
 	return err;
 }
 
+/* Waits until a thread stops or ends, or for the deadline. */
+static void
+wait_for_child(uint64_t deadline_ns)
+{
+	uint64_t now = now_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
+	struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000),
+				   .tv_nsec = (long)(left % 1000000000)};
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigtimedwait(&child, NULL, &timeout);
+}
+
+/* A thread that begins or ends blocks all signals for a moment. */
+static int
+check_threads(struct tracer *tracer, struct diag *diag)
+{
+	uint64_t deadline_ns = now_ns() + CALM_MS * NS_PER_MS;
+	int err, status;
+	pid_t tid;
+
+	do {
+		err = 0;
+		for (size_t i = 0; i < tracer->tracees.cap && !err; i++)
+			if (tracer->tracees.items[i].tid)
+				err = handler_check_thread(tracer->pid, tracer->tracees.items[i].tid, diag);
+		while (err == -EAGAIN && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
+			on_status(tracer, tid, status);
+		if (err == -EAGAIN)
+			wait_for_child(now_ns() + NS_PER_MS);
+	} while (err == -EAGAIN && now_ns() < deadline_ns);
+	return err == -EAGAIN ? -EOPNOTSUPP : err;
+}
+
 /* See handler.c. */
 static int
 protect(struct tracer *tracer, struct diag *diag)
@@ -473,39 +529,21 @@ protect(struct tracer *tracer, struct diag *diag)
 				diag, -EOPNOTSUPP,
 				"probe: the probes of process %d are nops of %d bytes: by ptrace, only a process that tpcheck started can be traced",
 				(int)tracer->pid, LONG_NOP_BYTES);
-	for (size_t i = 0; i < tracer->tracees.cap; i++) {
-		pid_t tid = tracer->tracees.items[i].tid;
-		int err = tid ? handler_check_thread(tracer->pid, tid, diag) : 0;
-
-		if (err)
-			return err;
-	}
+	int err = check_threads(tracer, diag);
+	if (err)
+		return err;
 	tracer->handler = (struct handler){0};
 	return change_handler(tracer, handler_set, diag);
-}
-
-/* Waits for a signal or the deadline. */
-static void
-wait_for_signal(const sigset_t *signals, uint64_t deadline_ns)
-{
-	uint64_t now = now_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
-	struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000),
-				   .tv_nsec = (long)(left % 1000000000)};
-
-	sigtimedwait(signals, NULL, deadline_ns ? &timeout : NULL);
 }
 
 /* Takes the traps out, then stops each thread and lets it go, so that none is left with a trap's signal. */
 static void
 release(struct tracer *tracer)
 {
-	uint64_t deadline_ns = now_ns() + RELEASE_MS * UINT64_C(1000000);
-	sigset_t child;
+	uint64_t deadline_ns = now_ns() + RELEASE_MS * NS_PER_MS;
 	int status;
 	pid_t tid;
 
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
 	if (!tracer->pid)
 		return;
 	tracer->mask = 0;
@@ -523,7 +561,7 @@ release(struct tracer *tracer)
 		if (tid < 0 && errno == ECHILD)
 			break;
 		if (tracer->tracees.cnt)
-			wait_for_signal(&child, deadline_ns);
+			wait_for_child(deadline_ns);
 	}
 	tracer->is_releasing = false;
 	if (tracer->pid)
@@ -563,9 +601,9 @@ record(struct tracer *tracer, const struct ptrace_request *request, struct diag 
 	tracer->generation = request->generation;
 	if (tracer->pid)
 		err = traps_set(&tracer->area, tracer->mem_fd, request->mask, diag);
-	/* The process may have ended meanwhile, which whoever waits for its events will see. */
-	if (err == -ESRCH || err == -EIO)
-		err = process_start_time(tracer->pid) == tracer->area.shared->start_time ? err : 0;
+	/* The memory is gone: the process has ended meanwhile, which whoever waits for its events will see. */
+	if (err == -ESRCH)
+		err = 0;
 	tracer->mask = err ? 0 : request->mask;
 	return err;
 }
@@ -590,16 +628,18 @@ serve(struct tracer *tracer, const struct ptrace_request *request)
 		errno = 0; /* the end of the owner is seen by the next look */
 }
 
-/* Serves a request if there is one; false when the owner has ended. */
+/* Serves all requests that are there, as one signal may stand for several; false when the owner has ended. */
 static bool
-look_for_request(struct tracer *tracer)
+look_for_requests(struct tracer *tracer)
 {
 	struct ptrace_request request;
-	ssize_t n = recv(tracer->socket_fd, &request, sizeof(request), MSG_DONTWAIT);
+	ssize_t n;
 
-	if (n == sizeof(request))
-		serve(tracer, &request);
-	return n == sizeof(request) || (n < 0 && (errno == EAGAIN || errno == EINTR));
+	while ((n = recv(tracer->socket_fd, &request, sizeof(request), MSG_DONTWAIT)) == sizeof(request) ||
+	       (n < 0 && errno == EINTR))
+		if (n > 0)
+			serve(tracer, &request);
+	return n < 0 && errno == EAGAIN;
 }
 
 static void
@@ -617,7 +657,7 @@ run(struct tracer *tracer, const sigset_t *signals)
 		}
 		if (stops < STOPS_AT_ONCE && sigwaitinfo(signals, NULL) == SIGCHLD)
 			continue;
-		has_owner = look_for_request(tracer);
+		has_owner = look_for_requests(tracer);
 	}
 }
 
@@ -644,7 +684,7 @@ become_tracer(struct ptrace_area *area, int socket_fd)
 	    fcntl(tracer.socket_fd, F_SETOWN, getpid()) || fcntl(tracer.socket_fd, F_SETFL, flags | O_ASYNC))
 		_exit(1);
 	/* What came before SIGIO was asked for. */
-	if (look_for_request(&tracer))
+	if (look_for_requests(&tracer))
 		run(&tracer, &signals);
 	if (!area->shared->is_owned)
 		release(&tracer);
@@ -685,7 +725,7 @@ static int
 end_deed(void *state, struct diag *diag)
 {
 	struct deed *deed = state;
-	uint64_t deadline_ns = now_ns() + END_MS * UINT64_C(1000000);
+	uint64_t deadline_ns = now_ns() + END_MS * NS_PER_MS;
 	int fd = (int)syscall(SYS_pidfd_open, deed->pid, 0);
 	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 
