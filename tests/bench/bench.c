@@ -1,6 +1,6 @@
-/* Measures the figures that tpcheck promises: bench [BITCOIND]. Prints a table with the promised limits; exit code 1
- * if one is missed, 77 if they cannot be measured here. Where a person would wait for a whole process, so does this:
- * it runs itself as "bench --arm PID BINARY". */
+/* Measures the figures that tpcheck promises: bench [BITCOIND]. Prints a table with the promised limits, by BPF and by
+ * ptrace; exit code 1 if one is missed, 77 if they cannot be measured here. bench --ptrace-hits is only a part of it. Where
+ * a person would wait for a whole process, so does this: it runs itself as "bench --arm METHOD PID BINARY". */
 #include "base/text.h"
 #include "base/xmem.h"
 #include "node/chain.h"
@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RUNS = 5, HITS = 300000, MILLION = 1000000 };
+enum { RUNS = 5, HITS = 300000, MILLION = 1000000, PTRACE_HITS = 50000, COLLECT_MS = 20000 };
 
 static bool missed;
 
@@ -60,10 +60,21 @@ report(const char *what, double *figures, double limit, const char *unit)
 	fflush(stdout);
 }
 
-/* bench --arm PID BINARY: arms all tracepoints, writes a byte to stdout, and records until stdin ends. */
-static int
-arm(pid_t pid, const char *binary)
+static enum probe_method
+parse_method(const char *name)
 {
+	for (enum probe_method method = PROBE_METHOD_AUTO; method <= PROBE_METHOD_PTRACE; method++)
+		if (!strcmp(name, probe_method_name(method)))
+			return method;
+	die("no such method");
+	return PROBE_METHOD_AUTO;
+}
+
+/* bench --arm METHOD PID BINARY: arms all tracepoints, writes a byte to stdout, and records until stdin ends. */
+static int
+arm(const char *method, pid_t pid, const char *binary)
+{
+	const struct probe_opts opts = {.method = parse_method(method)};
 	struct record_list records;
 	struct probe_set *set;
 	struct notes *notes;
@@ -74,7 +85,7 @@ arm(pid_t pid, const char *binary)
 
 	must(notes_open(&notes, binary, &diag), &diag);
 	plan_make(&plan, notes, RELEASE_MASTER, UINT64_MAX);
-	must(probe_set_new(&set, plan.points, plan.points_cnt, NULL, &diag), &diag);
+	must(probe_set_new(&set, plan.points, plan.points_cnt, &opts, &diag), &diag);
 	must(probe_set_attach(set, pid, &diag), &diag);
 	must(probe_set_arm(set, UINT64_MAX, &diag), &diag);
 	if (write(STDOUT_FILENO, "x", 1) != 1 || read(STDIN_FILENO, &byte, 1) < 0)
@@ -90,63 +101,74 @@ arm(pid_t pid, const char *binary)
 	return 0;
 }
 
+/* One run of bench --arm on a node. */
+static void
+arm_once(struct node *node, const char *method, const char *bitcoind, double *armed_s, double *ended_s)
+{
+	char pid_text[16], byte;
+	int in[2], out[2], status;
+	struct diag diag;
+
+	snprintf(pid_text, sizeof(pid_text), "%d", (int)node_pid(node));
+	if (pipe(in) || pipe(out))
+		die("no pipe");
+	uint64_t began = clock_now_ns();
+	pid_t pid = fork();
+	if (!pid) {
+		dup2(in[0], 0);
+		dup2(out[1], 1);
+		close(in[1]);
+		execl("/proc/self/exe", "bench", "--arm", method, pid_text, bitcoind, (char *)NULL);
+		_exit(99);
+	}
+	close(in[0]);
+	close(out[1]);
+	if (read(out[0], &byte, 1) != 1)
+		die("the armed process ended");
+	*armed_s = (double)(clock_now_ns() - began) / 1e9;
+	must(chain_generate(node, deadline_in_ms(5000), 10, script_p2wsh_op_true,
+			    sizeof(script_p2wsh_op_true), &diag),
+	     &diag);
+	began = clock_now_ns();
+	close(in[1]);
+	if (waitpid(pid, &status, 0) != pid || status)
+		die("the armed process failed");
+	*ended_s = (double)(clock_now_ns() - began) / 1e9;
+	close(out[0]);
+}
+
 static void
 measure_start_and_end(const char *bitcoind)
 {
 	struct node_opts opts = {.bitcoind = bitcoind};
-	double armed_s[RUNS], ended_s[RUNS];
+	double armed_s[RUNS], ended_s[RUNS], ptrace_armed_s[RUNS], ptrace_ended_s[RUNS];
 	struct node *node;
 	struct diag diag;
 
 	must(node_start(&node, &opts, &diag), &diag);
 	must(node_wait_ready(node, deadline_in_ms(30000), &diag), &diag);
 	for (int i = 0; i < RUNS; i++) {
-		int in[2], out[2], status;
-		char pid_text[16], byte;
-
-		snprintf(pid_text, sizeof(pid_text), "%d", (int)node_pid(node));
-		if (pipe(in) || pipe(out))
-			die("no pipe");
-		uint64_t began = clock_now_ns();
-		pid_t pid = fork();
-		if (!pid) {
-			dup2(in[0], 0);
-			dup2(out[1], 1);
-			close(in[1]);
-			execl("/proc/self/exe", "bench", "--arm", pid_text, bitcoind, (char *)NULL);
-			_exit(99);
-		}
-		close(in[0]);
-		close(out[1]);
-		if (read(out[0], &byte, 1) != 1)
-			die("the armed process ended");
-		armed_s[i] = (double)(clock_now_ns() - began) / 1e9;
-		must(chain_generate(node, deadline_in_ms(5000), 10, script_p2wsh_op_true,
-				    sizeof(script_p2wsh_op_true), &diag),
-		     &diag);
-		began = clock_now_ns();
-		close(in[1]);
-		if (waitpid(pid, &status, 0) != pid || status)
-			die("the armed process failed");
-		ended_s[i] = (double)(clock_now_ns() - began) / 1e9;
-		close(out[0]);
+		arm_once(node, "multi", bitcoind, &armed_s[i], &ended_s[i]);
+		arm_once(node, "ptrace", bitcoind, &ptrace_armed_s[i], &ptrace_ended_s[i]);
 	}
 	report("from command to all 20 tracepoints armed on a running node", armed_s, 0.4, "s");
+	report("  by ptrace", ptrace_armed_s, 0.05, "s");
 	report("from the last event to the end of the program", ended_s, 0.2, "s");
+	report("  by ptrace", ptrace_ended_s, 0.2, "s");
 	node_free(node);
 }
 
 /* What a hit of utxocache:add costs the specimen. */
 static double
-hit_ns(struct specimen *specimen)
+hit_ns(struct specimen *specimen, int hits)
 {
 	char command[32];
 	struct diag diag;
 
-	snprintf(command, sizeof(command), "burst %d", HITS);
+	snprintf(command, sizeof(command), "burst %d", hits);
 	uint64_t began = clock_now_ns();
 	must(specimen_command(specimen, command, &diag), &diag);
-	return (double)(clock_now_ns() - began) / HITS;
+	return (double)(clock_now_ns() - began) / hits;
 }
 
 /* With a program that does nothing: what a trap costs. */
@@ -167,7 +189,7 @@ empty_hit_ns(struct specimen *specimen, const struct plan *plan)
 					    specimen_pid(specimen));
 	if (link_fd < 0)
 		die("no uprobe_multi link here: the cost of a hit cannot be compared");
-	double ns = hit_ns(specimen);
+	double ns = hit_ns(specimen, HITS);
 	close(link_fd);
 	close(prog_fd);
 	return ns;
@@ -190,11 +212,11 @@ measure_hits(void)
 	must(probe_set_new(&set, plan.points, plan.points_cnt, NULL, &diag), &diag);
 	must(specimen_start(&specimen, NULL, &diag), &diag);
 	for (int i = 0; i < RUNS; i++) {
-		idle[i] = hit_ns(specimen);
+		idle[i] = hit_ns(specimen, HITS);
 		empty[i] = empty_hit_ns(specimen, &plan);
 		must(probe_set_attach(set, specimen_pid(specimen), &diag), &diag);
 		must(probe_set_arm(set, UINT64_MAX, &diag), &diag);
-		recorded[i] = hit_ns(specimen);
+		recorded[i] = hit_ns(specimen, HITS);
 		must(probe_set_collect(set, deadline_in_ms(5000), &records, NULL, &diag), &diag);
 		if (records.cnt != HITS)
 			die("not all events arrived");
@@ -222,28 +244,142 @@ measure_hits(void)
 }
 
 static void
+measure_ptrace_hits(void)
+{
+	const struct probe_opts opts = {.method = PROBE_METHOD_PTRACE, .owns_process = true};
+	double recorded_us[RUNS];
+	struct record_list records;
+	struct specimen *specimen;
+	struct probe_set *set;
+	struct notes *notes;
+	struct plan plan;
+	struct diag diag;
+
+	must(notes_open(&notes, "/proc/self/exe", &diag), &diag);
+	plan_make(&plan, notes, RELEASE_MASTER, TP_BIT(TP_UTXOCACHE_ADD));
+	must(probe_set_new(&set, plan.points, plan.points_cnt, &opts, &diag), &diag);
+	must(specimen_start(&specimen, NULL, &diag), &diag);
+	must(probe_set_attach(set, specimen_pid(specimen), &diag), &diag);
+	for (int i = 0; i < RUNS; i++) {
+		must(probe_set_arm(set, UINT64_MAX, &diag), &diag);
+		recorded_us[i] = hit_ns(specimen, PTRACE_HITS) / 1000;
+		must(probe_set_collect(set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
+		if (records.cnt != PTRACE_HITS)
+			die("not all events arrived");
+	}
+	report("a hit of utxocache:add, recorded by ptrace", recorded_us, 12, "us");
+	specimen_stop(specimen);
+	probe_set_free(set);
+	plan_fini(&plan);
+	notes_free(notes);
+}
+
+/* A whole process; its resident memory is the greatest that it or one of its children had. */
+static double
+time_command(char *const args[], double *resident_mib)
+{
+	struct rusage usage;
+	int status;
+
+	uint64_t began = clock_now_ns();
+	pid_t pid = fork();
+	if (!pid) {
+		if (!freopen("/dev/null", "w", stdout))
+			_exit(99);
+		execv(args[0], args);
+		_exit(99);
+	}
+	if (wait4(pid, &status, 0, &usage) != pid || status)
+		die("tpcheck did not pass");
+	*resident_mib = (double)usage.ru_maxrss / 1024;
+	return (double)(clock_now_ns() - began) / 1e9;
+}
+
+static void
 measure_run(const char *tpcheck, const char *bitcoind)
 {
-	double seconds[RUNS];
+	double seconds[RUNS], memory[RUNS];
 	char *option = xasprintf("--bitcoind=%s", bitcoind);
+	char *args[] = {(char *)(uintptr_t)tpcheck,
+			(char *)(uintptr_t) "run",
+			(char *)(uintptr_t) "--require",
+			option,
+			(char *)(uintptr_t) "validation.*",
+			(char *)(uintptr_t) "utxocache.*",
+			NULL};
+
+	for (int i = 0; i < RUNS; i++)
+		seconds[i] = time_command(args, &memory[i]);
+	report("tpcheck run 'validation.*' 'utxocache.*'", seconds, 3, "s");
+	free(option);
+}
+
+/* All scenarios, by BPF and by ptrace in turn. */
+static void
+measure_all_scenarios(const char *tpcheck, const char *bitcoind)
+{
+	double bpf_s[RUNS], ptrace_s[RUNS], ratio[RUNS], memory[RUNS];
+	char *option = xasprintf("--bitcoind=%s", bitcoind);
+	char *args[] = {(char *)(uintptr_t)tpcheck, (char *)(uintptr_t) "run", option, NULL, NULL};
 
 	for (int i = 0; i < RUNS; i++) {
-		uint64_t began = clock_now_ns();
-		int status;
+		args[3] = (char *)(uintptr_t) "--attach=multi";
+		bpf_s[i] = time_command(args, &memory[i]);
+		args[3] = (char *)(uintptr_t) "--attach=ptrace";
+		ptrace_s[i] = time_command(args, &memory[i]);
+		ratio[i] = ptrace_s[i] / bpf_s[i];
+	}
+	report("tpcheck run, all scenarios, by BPF", bpf_s, 0, "s");
+	report("  by ptrace", ptrace_s, 0, "s");
+	report("  that divided by the time by BPF, run by run", ratio, 2, "  ");
+	free(option);
+}
+
+static size_t
+resident_kib(pid_t pid)
+{
+	char path[64], line[256];
+	size_t kib = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *file = fopen(path, "re");
+	while (file && !kib && fgets(line, sizeof(line), file))
+		if (sscanf(line, "VmHWM: %zu kB", &kib) != 1)
+			kib = 0;
+	if (file)
+		fclose(file);
+	return kib;
+}
+
+/* The greatest that it had, looked at while it runs: what wait4 reports includes its bitcoinds. */
+static void
+measure_memory(const char *tpcheck, const char *bitcoind)
+{
+	char *option = xasprintf("--bitcoind=%s", bitcoind);
+	double mib[RUNS];
+
+	for (int i = 0; i < RUNS; i++) {
+		size_t kib = 0;
 		pid_t pid = fork();
 
 		if (!pid) {
 			if (!freopen("/dev/null", "w", stdout))
 				_exit(99);
-			execl(tpcheck, "tpcheck", "run", "--require", option, "validation.*", "utxocache.*",
-			      (char *)NULL);
+			execl(tpcheck, "tpcheck", "run", "--attach=ptrace", option, (char *)NULL);
 			_exit(99);
 		}
-		if (waitpid(pid, &status, 0) != pid || status)
-			die("tpcheck run did not pass");
-		seconds[i] = (double)(clock_now_ns() - began) / 1e9;
+		for (;;) {
+			int status;
+			size_t now = resident_kib(pid);
+
+			kib = now > kib ? now : kib;
+			if (waitpid(pid, &status, WNOHANG) == pid)
+				break;
+			clock_pause_ms(5, deadline_in_ms(5));
+		}
+		mib[i] = (double)kib / 1024;
 	}
-	report("tpcheck run 'validation.*' 'utxocache.*'", seconds, 3, "s");
+	report("tpcheck run --attach=ptrace, resident memory", mib, 30, "MiB");
 	free(option);
 }
 
@@ -284,8 +420,12 @@ main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
 	uint64_t pid;
-	if (argc == 4 && !strcmp(argv[1], "--arm") && parse_u64(argv[2], &pid))
-		return arm((pid_t)pid, argv[3]);
+	if (argc == 5 && !strcmp(argv[1], "--arm") && parse_u64(argv[3], &pid))
+		return arm(argv[2], (pid_t)pid, argv[4]);
+	if (argc == 2 && !strcmp(argv[1], "--ptrace-hits")) {
+		measure_ptrace_hits();
+		return missed;
+	}
 	if (probe_find_obstacle(PROBE_METHOD_MULTI, reason, sizeof(reason))) {
 		printf("SKIP: %s\n", reason);
 		return 77;
@@ -295,6 +435,7 @@ main(int argc, char **argv)
 					   .path_env = getenv("PATH")};
 	printf("medians of %d (least to greatest)\n", RUNS);
 	measure_hits();
+	measure_ptrace_hits();
 	if (node_find_bitcoind(&search, &bitcoind, &diag)) {
 		printf("SKIP: the rest: %s\n", diag.text);
 		return 77;
@@ -302,6 +443,8 @@ main(int argc, char **argv)
 	measure_abi(TPCHECK, bitcoind);
 	measure_start_and_end(bitcoind);
 	measure_run(TPCHECK, bitcoind);
+	measure_all_scenarios(TPCHECK, bitcoind);
+	measure_memory(TPCHECK, bitcoind);
 	free(bitcoind);
 	return missed;
 }
