@@ -47,6 +47,68 @@ read_memory(const struct source *source, uint64_t address, void *to, size_t byte
 	return n > 0 ? (size_t)n : 0;
 }
 
+/* Reads that are done by one call. */
+struct batch {
+	struct iovec local[2 * SITE_ARGS_MAX], remote[2 * SITE_ARGS_MAX];
+	struct record_arg *args[2 * SITE_ARGS_MAX];
+	bool is_pointer[2 * SITE_ARGS_MAX];
+	size_t cnt, bytes;
+};
+
+static void
+batch_add(struct batch *batch, struct record_arg *arg, bool is_pointer, uint64_t address, void *to,
+	  size_t bytes)
+{
+	size_t at = batch->cnt++;
+
+	batch->local[at] = (struct iovec){.iov_base = to, .iov_len = bytes};
+	batch->remote[at] = (struct iovec){.iov_base = (void *)(uintptr_t)address, .iov_len = bytes};
+	batch->args[at] = arg;
+	batch->is_pointer[at] = is_pointer;
+	batch->bytes += bytes;
+}
+
+static void
+fail_operand(struct record_arg *arg)
+{
+	arg->value = 0;
+	arg->error = -EFAULT;
+	arg->flags = RECORD_OPERAND_FAILED;
+}
+
+static void
+fail_pointer(struct record_arg *arg)
+{
+	arg->error = -EFAULT;
+	arg->flags = RECORD_POINTER_FAILED;
+}
+
+static void
+batch_read(const struct source *source, struct batch *batch)
+{
+	ssize_t n = batch->cnt ? process_vm_readv(source->tid, batch->local, batch->cnt, batch->remote,
+						  batch->cnt, 0)
+			       : 0;
+	bool has_all = n == (ssize_t)batch->bytes;
+
+	for (size_t i = 0; i < batch->cnt; i++) {
+		struct record_arg *arg = batch->args[i];
+		size_t bytes = batch->local[i].iov_len;
+
+		/* It stops at the first that cannot be read; those behind it may be readable. */
+		if (!has_all && read_memory(source, (uint64_t)(uintptr_t)batch->remote[i].iov_base,
+					    batch->local[i].iov_base, bytes) != bytes) {
+			if (batch->is_pointer[i])
+				fail_pointer(arg);
+			else
+				fail_operand(arg);
+		} else if (batch->is_pointer[i]) {
+			arg->len = (uint32_t)bytes;
+		}
+	}
+	batch->cnt = batch->bytes = 0;
+}
+
 static uint64_t
 cut_to_width(uint64_t value, uint8_t width_bytes)
 {
@@ -54,7 +116,8 @@ cut_to_width(uint64_t value, uint8_t width_bytes)
 }
 
 static void
-read_operand(const struct source *source, const struct ptrace_operand *operand, struct record_arg *arg)
+read_operand(const struct source *source, const struct ptrace_operand *operand, struct record_arg *arg,
+	     struct batch *batch)
 {
 	uint64_t address;
 
@@ -76,32 +139,9 @@ read_operand(const struct source *source, const struct ptrace_operand *operand, 
 		address = register_value(source, operand->base) +
 			  register_value(source, operand->index) * operand->scale +
 			  (uint64_t)operand->displacement;
-		if (read_memory(source, address, &arg->value, operand->width_bytes) == operand->width_bytes)
-			break;
-		arg->value = 0;
-		arg->error = -EFAULT;
-		arg->flags = RECORD_OPERAND_FAILED;
+		batch_add(batch, arg, false, address, &arg->value, operand->width_bytes);
 		break;
 	}
-}
-
-static void
-fail_pointer(struct record_arg *arg)
-{
-	arg->error = -EFAULT;
-	arg->flags = RECORD_POINTER_FAILED;
-}
-
-static void
-read_block(const struct source *source, const struct record_slot *slot, struct record *record,
-	   struct record_arg *arg)
-{
-	char *to = (char *)record + slot->slot_offset;
-
-	if (read_memory(source, arg->value, to, slot->slot_bytes) != slot->slot_bytes)
-		fail_pointer(arg);
-	else
-		arg->len = slot->slot_bytes;
 }
 
 /* The length of the string with its NUL, or how much of it was read; 0: it cannot be read. Page by page: most strings
@@ -164,6 +204,21 @@ read_payload(const struct source *source, const struct record_slot *slot, struct
 	return bytes;
 }
 
+/* Those whose pointer is, or is not, in memory. */
+static void
+add_blocks(const struct ptrace_point *point, struct record *record, struct batch *batch, bool is_in_memory)
+{
+	for (unsigned n = 0; n < point->args_cnt; n++) {
+		const struct record_slot *slot = &point->slots[n];
+		struct record_arg *arg = &record->args[n];
+
+		if (slot->reader == READER_BLOCK && !arg->flags &&
+		    (point->operands[n].kind == OPERAND_MEMORY) == is_in_memory)
+			batch_add(batch, arg, true, arg->value, (char *)record + slot->slot_offset,
+				  slot->slot_bytes);
+	}
+}
+
 uint32_t
 reader_fill(struct record *record, const struct ptrace_point *point, pid_t tid, uint64_t trap_address,
 	    const struct user_regs_struct *regs)
@@ -171,27 +226,25 @@ reader_fill(struct record *record, const struct ptrace_point *point, pid_t tid, 
 	const struct source source = {.tid = tid, .trap_address = trap_address, .regs = regs};
 	uint32_t payload = 0;
 
+	struct batch batch = {.cnt = 0};
+
+	/* Most often all is read by one call: the operands, and what pointers in registers point to. */
 	for (unsigned n = 0; n < point->args_cnt; n++)
-		read_operand(&source, &point->operands[n], &record->args[n]);
+		read_operand(&source, &point->operands[n], &record->args[n], &batch);
+	add_blocks(point, record, &batch, false);
+	batch_read(&source, &batch);
+	add_blocks(point, record, &batch, true);
+	batch_read(&source, &batch);
 	for (unsigned n = 0; n < point->args_cnt; n++) {
 		const struct record_slot *slot = &point->slots[n];
 		struct record_arg *arg = &record->args[n];
 
 		if (arg->flags)
 			continue; /* its own error counts */
-		switch (slot->reader) {
-		case READER_INTEGER:
-			break;
-		case READER_BLOCK:
-			read_block(&source, slot, record, arg);
-			break;
-		case READER_STRING:
+		if (slot->reader == READER_STRING)
 			read_string(&source, slot, record, arg);
-			break;
-		case READER_PAYLOAD:
+		else if (slot->reader == READER_PAYLOAD)
 			payload = read_payload(&source, slot, record, arg);
-			break;
-		}
 	}
 	return point->fixed_bytes + payload;
 }

@@ -10,8 +10,7 @@
  * process has a copy of the memory, with its traps: these are taken out before it runs, and it is released. One that
  * shares the memory is traced as a thread is.
  *
- * This process waits for two signals, which are blocked: SIGCHLD for stops, SIGIO for requests and the end of its
- * owner. What it does on its own end depends on whose process it is: one that tpcheck started dies with it
+ * This process waits for stops; SIGIO interrupts it for requests and for the end of its owner. What it does on its own end depends on whose process it is: one that tpcheck started dies with it
  * (EXITKILL); any other is released unharmed. */
 #include "probe/ptrace/tracer.h"
 
@@ -38,6 +37,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,7 +45,6 @@
 #define TRACER_NAME "usdt-tracer"
 
 enum {
-	STOPS_AT_ONCE = 64, /* before requests are looked for */
 	RELEASE_MS = 5000,
 	END_MS = 3000,
 	HANDLER_TRIES = 10,
@@ -200,6 +199,17 @@ take_early_child(struct tracer *tracer, pid_t child)
 	return false;
 }
 
+static bool
+wait_for(pid_t tid, int *status)
+{
+	pid_t found;
+
+	do
+		found = waitpid(tid, status, __WALL);
+	while (found < 0 && errno == EINTR);
+	return found == tid;
+}
+
 /* tid has made a process or a thread. The first stop of a thread is a stop like others. */
 static void
 on_new(struct tracer *tracer, pid_t tid, int event)
@@ -209,8 +219,7 @@ on_new(struct tracer *tracer, pid_t tid, int event)
 
 	if (do_ptrace(PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&made) || is_thread(tracer, (pid_t)made))
 		return;
-	if (take_early_child(tracer, (pid_t)made) ||
-	    (waitpid((pid_t)made, &status, __WALL) == (pid_t)made && WIFSTOPPED(status)))
+	if (take_early_child(tracer, (pid_t)made) || (wait_for((pid_t)made, &status) && WIFSTOPPED(status)))
 		on_child(tracer, (pid_t)made, event);
 }
 
@@ -481,7 +490,7 @@ change_handler(struct tracer *tracer,
 	return err;
 }
 
-/* Waits until a thread stops or ends, or for the deadline. */
+/* Waits until a thread stops or ends, for the deadline, or for a request. */
 static void
 wait_for_child(uint64_t deadline_ns)
 {
@@ -624,8 +633,8 @@ serve(struct tracer *tracer, const struct ptrace_request *request)
 		answer.err = record(tracer, request, &answer.diag);
 		break;
 	}
-	if (send(tracer->socket_fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
-		errno = 0; /* the end of the owner is seen by the next look */
+	while (send(tracer->socket_fd, &answer, sizeof(answer), MSG_NOSIGNAL) < 0 && errno == EINTR)
+		; /* the end of the owner is seen by the next look */
 }
 
 /* Serves all requests that are there, as one signal may stand for several; false when the owner has ended. */
@@ -642,37 +651,65 @@ look_for_requests(struct tracer *tracer)
 	return n < 0 && errno == EAGAIN;
 }
 
+static volatile sig_atomic_t has_request;
+
+/* A signal that comes just before waitpid begins does not interrupt it. So it is repeated until it was seen. */
 static void
-run(struct tracer *tracer, const sigset_t *signals)
+on_request(int signo)
+{
+	const struct itimerval again = {.it_interval.tv_usec = 1000, .it_value.tv_usec = 1000};
+	int saved_errno = errno;
+
+	if (signo == SIGIO) {
+		has_request = 1;
+		setitimer(ITIMER_REAL, &again, NULL);
+	}
+	errno = saved_errno;
+}
+
+static void
+run(struct tracer *tracer)
 {
 	bool has_owner = true;
 
 	while (has_owner) {
-		int status, stops = 0;
-		pid_t tid = 0;
+		int status;
+		pid_t tid = has_request ? 0 : waitpid(-1, &status, __WALL);
 
-		while (stops < STOPS_AT_ONCE && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
+		if (tid > 0)
 			on_status(tracer, tid, status);
-			stops++;
-		}
-		if (stops < STOPS_AT_ONCE && sigwaitinfo(signals, NULL) == SIGCHLD)
+		else if (tid < 0 && errno == ECHILD && !has_request)
+			pause();
+		if (!has_request)
 			continue;
+		has_request = 0;
+		setitimer(ITIMER_REAL, &(const struct itimerval){0}, NULL);
 		has_owner = look_for_requests(tracer);
 	}
+}
+
+/* All signals are blocked but those that say that there is a request. */
+static void
+set_signals(void)
+{
+	const struct sigaction action = {.sa_handler = on_request};
+	sigset_t blocked;
+
+	sigfillset(&blocked);
+	sigdelset(&blocked, SIGIO);
+	sigdelset(&blocked, SIGALRM);
+	signal(SIGCHLD, SIG_DFL);
+	sigaction(SIGIO, &action, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
 static _Noreturn void
 become_tracer(struct ptrace_area *area, int socket_fd)
 {
 	struct tracer tracer = {.area = *area, .socket_fd = socket_fd, .mem_fd = -1};
-	sigset_t all, signals;
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGCHLD);
-	sigaddset(&signals, SIGIO);
-	signal(SIGCHLD, SIG_DFL);
+	set_signals();
 	if (tracer.socket_fd < 3)
 		tracer.socket_fd = fcntl(tracer.socket_fd, F_DUPFD_CLOEXEC, 3);
 	keeper_close_all_but(tracer.socket_fd);
@@ -685,7 +722,7 @@ become_tracer(struct ptrace_area *area, int socket_fd)
 		_exit(1);
 	/* What came before SIGIO was asked for. */
 	if (look_for_requests(&tracer))
-		run(&tracer, &signals);
+		run(&tracer);
 	if (!area->shared->is_owned)
 		release(&tracer);
 	_exit(0);
