@@ -1,0 +1,507 @@
+/* Traps and semaphores in the memory of another process, and the memory that is shared with whoever must undo them. The
+ * other process is a copy of this one, so its addresses are known. */
+#include "base/clock.h"
+#include "probe/process.h"
+#include "probe/ptrace/traps.h"
+#include "probe_ptrace_area.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { POINTS = 3, RING = 4096 };
+
+/* What traps are set into; never executed. */
+__asm__(".pushsection .text\n"
+	"traps_test_nops:\n"
+	"nop\nnop\nint3\nret\n"
+	".byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n"
+	".popsection\n");
+extern const unsigned char traps_test_nops[];
+enum { AT_NOP, AT_OTHER_NOP, AT_TRAP, AT_NO_NOP, AT_LONG_NOP };
+/* Not 0, or they would not be in the file. */
+static volatile uint16_t semaphores[2] = {7, 7};
+
+struct fixture {
+	struct site sites[POINTS];
+	struct probe_point points[POINTS];
+	struct ptrace_area area;
+	pid_t child;
+	int mem_fd;
+};
+
+static void
+must(int err, const struct diag *diag)
+{
+	if (err)
+		fail_msg("%s", diag->text);
+}
+
+/* The offset in this program's file of what is at an address. */
+static uint64_t
+file_offset(const volatile void *at)
+{
+	uint64_t start, end, offset, found = 0, address = (uintptr_t)at;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64, &start, &end, &offset) == 3 &&
+		    address >= start && address < end)
+			found = address - start + offset;
+	fclose(maps);
+	return found;
+}
+
+static pid_t
+start_child(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void
+end_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* Points 0 and 1, of tracepoint 3, have the first semaphore, point 2, of tracepoint 5, the second; each at that place
+ * of the code. */
+static struct fixture *
+prepare(int first, int second, int third)
+{
+	static struct fixture fixture;
+	const int at[POINTS] = {first, second, third};
+
+	fixture = (struct fixture){.mem_fd = -1};
+	for (int i = 0; i < POINTS; i++) {
+		fixture.sites[i].file_offset = file_offset(traps_test_nops + at[i]);
+		fixture.sites[i].semaphore_file_offset = file_offset(&semaphores[i / 2]);
+		assert_true(fixture.sites[i].file_offset && fixture.sites[i].semaphore_file_offset);
+		fixture.points[i] =
+			(struct probe_point){.site = &fixture.sites[i], .tracepoint = i < 2 ? 3 : 5};
+	}
+	fixture.area = area_with(fixture.points, POINTS, RING);
+	fixture.child = start_child();
+	return &fixture;
+}
+
+static struct fixture *
+begin(void)
+{
+	struct fixture *fixture = prepare(AT_NOP, AT_OTHER_NOP, AT_LONG_NOP);
+	struct diag diag;
+
+	must(traps_open(&fixture->area, fixture->child, &fixture->mem_fd, &diag), &diag);
+	fixture->area.shared->start_time = process_start_time(fixture->child);
+	atomic_store(&fixture->area.shared->pid, fixture->child);
+	return fixture;
+}
+
+static void
+end(struct fixture *fixture)
+{
+	if (fixture->child)
+		end_child(fixture->child);
+	if (fixture->mem_fd >= 0)
+		close(fixture->mem_fd);
+	ptrace_area_unmap(&fixture->area);
+}
+
+static int
+open_memory(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void
+assert_memory(pid_t pid, const uint8_t code[POINTS], uint16_t first, uint16_t second)
+{
+	int fd = open_memory(pid);
+	const int at[POINTS] = {AT_NOP, AT_OTHER_NOP, AT_LONG_NOP};
+	uint16_t found[2];
+
+	for (int i = 0; i < POINTS; i++) {
+		uint8_t byte;
+
+		assert_int_equal(pread(fd, &byte, 1, (off_t)(uintptr_t)(traps_test_nops + at[i])), 1);
+		assert_int_equal(byte, code[i]);
+	}
+	assert_int_equal(pread(fd, found, sizeof(found), (off_t)(uintptr_t)semaphores), sizeof(found));
+	assert_int_equal(found[0], first);
+	assert_int_equal(found[1], second);
+	close(fd);
+}
+
+static const uint8_t clean[POINTS] = {NOP_BYTE, NOP_BYTE, LONG_NOP_BYTE};
+static const uint8_t trapped[POINTS] = {TRAP_BYTE, TRAP_BYTE, TRAP_BYTE};
+
+static void
+poke(pid_t pid, const volatile void *at, const void *from, size_t bytes)
+{
+	int fd = open_memory(pid);
+
+	assert_int_equal(pwrite(fd, from, bytes, (off_t)(uintptr_t)at), bytes);
+	close(fd);
+}
+
+static void
+poke_semaphore(pid_t pid, int idx, uint16_t value)
+{
+	poke(pid, &semaphores[idx], &value, sizeof(value));
+}
+
+static void
+test_traps_are_set_and_removed(void **state)
+{
+	struct fixture *fixture = begin();
+	struct diag diag;
+
+	(void)state;
+	assert_memory(fixture->child, clean, 7, 7);
+	for (int i = 0; i < 3; i++) {
+		must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
+		assert_memory(fixture->child, trapped, 9, 8);
+		must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
+		assert_memory(fixture->child, trapped, 9, 8);
+		must(traps_clear(&fixture->area, fixture->mem_fd, &diag), &diag);
+		assert_memory(fixture->child, clean, 7, 7);
+		must(traps_clear(&fixture->area, fixture->mem_fd, &diag), &diag);
+		assert_memory(fixture->child, clean, 7, 7);
+	}
+	/* Others may change the semaphore meanwhile. */
+	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
+	poke_semaphore(fixture->child, 0, 20);
+	poke_semaphore(fixture->child, 1, 0);
+	must(traps_clear(&fixture->area, fixture->mem_fd, &diag), &diag);
+	assert_memory(fixture->child, clean, 18, 0);
+	/* Nothing happened here. */
+	assert_memory(getpid(), clean, 7, 7);
+	end(fixture);
+}
+
+static void
+test_only_what_is_wanted_is_trapped(void **state)
+{
+	static const uint8_t third[POINTS] = {NOP_BYTE, NOP_BYTE, TRAP_BYTE};
+	static const uint8_t others[POINTS] = {TRAP_BYTE, TRAP_BYTE, LONG_NOP_BYTE};
+	struct fixture *fixture = begin();
+	struct diag diag;
+
+	(void)state;
+	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_C(1) << 5, &diag), &diag);
+	assert_memory(fixture->child, third, 7, 8);
+	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_C(1) << 3, &diag), &diag);
+	assert_memory(fixture->child, others, 9, 7);
+	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_C(1) << 4, &diag), &diag);
+	assert_memory(fixture->child, clean, 7, 7);
+	end(fixture);
+}
+
+static void
+refuse(int third, int want_err, const char *want_text)
+{
+	struct fixture *fixture = prepare(AT_NOP, AT_OTHER_NOP, third);
+	struct diag diag;
+	int mem_fd = 5;
+
+	assert_int_equal(traps_open(&fixture->area, fixture->child, &mem_fd, &diag), want_err);
+	assert_non_null(strstr(diag.text, want_text));
+	assert_int_equal(mem_fd, -1);
+	assert_memory(fixture->child, clean, 7, 7);
+	end(fixture);
+}
+
+static void
+test_what_is_no_nop_is_refused(void **state)
+{
+	(void)state;
+	refuse(AT_TRAP, -EBUSY, "another tracer has set a trap");
+	refuse(AT_NO_NOP, -ENXIO, "has no nop at offset");
+}
+
+static void
+test_what_is_not_mapped_is_refused(void **state)
+{
+	struct fixture *fixture = prepare(AT_NOP, AT_OTHER_NOP, AT_LONG_NOP);
+	struct diag diag;
+	int mem_fd;
+
+	(void)state;
+	fixture->area.points[1].file_offset = UINT64_C(1) << 40;
+	assert_int_equal(traps_open(&fixture->area, fixture->child, &mem_fd, &diag), -ENOENT);
+	assert_non_null(strstr(diag.text, "0x10000000000"));
+	fixture->area.points[1].file_offset = fixture->sites[1].file_offset;
+	/* A semaphore must be where data is. */
+	fixture->area.points[1].semaphore_file_offset = fixture->sites[0].file_offset;
+	assert_int_equal(traps_open(&fixture->area, fixture->child, &mem_fd, &diag), -ENOENT);
+	end(fixture);
+}
+
+static void
+test_a_process_that_has_ended(void **state)
+{
+	struct fixture *fixture = begin();
+	struct diag diag;
+
+	(void)state;
+	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
+	end_child(fixture->child);
+	assert_int_equal(traps_clear(&fixture->area, fixture->mem_fd, &diag), -ESRCH);
+	must(traps_rescue(&fixture->area, &diag), &diag);
+	fixture->child = 0;
+	end(fixture);
+}
+
+/* A child process has what its parent had when it was made. */
+static void
+test_a_copy_is_cleaned(void **state)
+{
+	static const uint8_t trap = TRAP_BYTE;
+	struct fixture *fixture = begin();
+	pid_t copy = start_child();
+	struct diag diag;
+
+	(void)state;
+	/* The copy was made when only the third trap was set and the semaphores were at 7 and 8, of which 1 is ours. */
+	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
+	poke(copy, traps_test_nops + AT_LONG_NOP, &trap, 1);
+	poke_semaphore(copy, 1, 8);
+	traps_clear_copy(&fixture->area, fixture->mem_fd, copy);
+	assert_memory(copy, clean, 7, 7);
+	assert_memory(fixture->child, trapped, 9, 8);
+	must(traps_clear(&fixture->area, fixture->mem_fd, &diag), &diag);
+	assert_memory(fixture->child, clean, 7, 7);
+	end_child(copy);
+	end(fixture);
+}
+
+/* The tracer process was killed; whoever has the area undoes what it did. */
+static void
+test_a_rescue(void **state)
+{
+	struct fixture *fixture = begin();
+	struct diag diag;
+
+	(void)state;
+	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
+	/* Not of another process that got the same number. */
+	fixture->area.shared->start_time++;
+	must(traps_rescue(&fixture->area, &diag), &diag);
+	assert_memory(fixture->child, trapped, 9, 8);
+	fixture->area.shared->start_time--;
+	must(traps_rescue(&fixture->area, &diag), &diag);
+	assert_memory(fixture->child, clean, 7, 7);
+	assert_int_equal(atomic_load(&fixture->area.shared->pid), 0);
+	/* Once is enough. */
+	must(traps_rescue(&fixture->area, &diag), &diag);
+	assert_memory(fixture->child, clean, 7, 7);
+	end(fixture);
+}
+
+/* The process has executed another program since: where a trap was, there is none, and its data is not a semaphore. */
+static void
+test_a_rescue_of_another_program(void **state)
+{
+	static const uint8_t changed[POINTS] = {NOP_BYTE, 0x42, TRAP_BYTE};
+	static const uint8_t left[POINTS] = {NOP_BYTE, 0x42, LONG_NOP_BYTE};
+	struct fixture *fixture = begin();
+	struct diag diag;
+
+	(void)state;
+	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
+	poke(fixture->child, traps_test_nops + AT_NOP, &changed[0], 1);
+	poke(fixture->child, traps_test_nops + AT_OTHER_NOP, &changed[1], 1);
+	poke_semaphore(fixture->child, 0, 1000);
+	must(traps_rescue(&fixture->area, &diag), &diag);
+	assert_memory(fixture->child, left, 1000, 7);
+	end(fixture);
+}
+
+/* Killed while the semaphore of the third point moves. */
+static void
+rescue_within(enum trap_move move, uint16_t before, uint16_t after, bool is_written)
+{
+	struct fixture *fixture = begin();
+	struct ptrace_trap *trap = &fixture->area.traps[2];
+	struct diag diag;
+
+	poke_semaphore(fixture->child, 1, move == MOVES_UP ? before : after);
+	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
+	atomic_store(&trap->is_raised, move == MOVES_DOWN);
+	trap->moves_to = after;
+	atomic_store(&trap->moves, move);
+	poke_semaphore(fixture->child, 1, is_written ? after : before);
+	must(traps_rescue(&fixture->area, &diag), &diag);
+	assert_memory(fixture->child, clean, 7, move == MOVES_UP ? before : after);
+	end(fixture);
+}
+
+static void
+test_a_rescue_while_a_semaphore_moves(void **state)
+{
+	(void)state;
+	for (uint16_t others = 0; others < 3; others++)
+		for (int is_written = 0; is_written < 2; is_written++) {
+			rescue_within(MOVES_UP, others, others + 1, is_written);
+			rescue_within(MOVES_DOWN, others + 1, others, is_written);
+		}
+}
+
+/* Killed between the note that a trap will be set and the trap, or between its removal and the note of that. */
+static void
+test_a_rescue_beside_a_trap(void **state)
+{
+	struct fixture *fixture = begin();
+	struct diag diag;
+
+	(void)state;
+	for (int i = 0; i < POINTS; i++)
+		atomic_store(&fixture->area.traps[i].is_set, 1);
+	must(traps_rescue(&fixture->area, &diag), &diag);
+	assert_memory(fixture->child, clean, 7, 7);
+	end(fixture);
+}
+
+/* The shared memory */
+
+static void
+test_another_process_finds_the_same(void **state)
+{
+	struct fixture *fixture = prepare(AT_NOP, AT_OTHER_NOP, AT_LONG_NOP);
+	struct ptrace_area made, mapped;
+	struct diag diag;
+	int fd;
+
+	(void)state;
+	fixture->sites[1].args_cnt = 1;
+	fixture->sites[1].args[0] =
+		(struct operand){.kind = OPERAND_CONSTANT, .width_bytes = 2, .constant = -1};
+	must(ptrace_area_make(&made, &fd, fixture->points, POINTS, RING, NULL, &diag), &diag);
+	must(ptrace_area_map(&mapped, fd, &diag), &diag);
+	close(fd);
+	assert_ptr_not_equal(made.shared, mapped.shared);
+	assert_int_equal(mapped.shared->points_cnt, POINTS);
+	assert_int_equal(mapped.shared->ring_bytes, RING);
+	assert_int_equal(mapped.points[2].file_offset, fixture->sites[2].file_offset);
+	assert_int_equal(mapped.points[2].semaphore_file_offset, fixture->sites[2].semaphore_file_offset);
+	assert_int_equal(mapped.points[2].tracepoint, 5);
+	assert_int_equal(mapped.points[1].args_cnt, 1);
+	assert_int_equal(mapped.points[1].operands[0].constant, 0xffff);
+	made.traps[2].moves_to = 77;
+	assert_int_equal(mapped.traps[2].moves_to, 77);
+	/* Each part to its end, without a part of another. */
+	memset(made.ring, 0xaa, RING);
+	memset(made.traps, 0xbb, POINTS * sizeof(*made.traps));
+	assert_int_equal(mapped.ring[0], 0xaa);
+	assert_int_equal(mapped.ring[RING - 1], 0xaa);
+	assert_int_equal(mapped.points[2].tracepoint, 5);
+	assert_true(mapped.ring + RING <= (unsigned char *)mapped.shared + mapped.shared->bytes);
+	ptrace_area_unmap(&made);
+	ptrace_area_unmap(&mapped);
+	ptrace_area_unmap(&mapped);
+	end(fixture);
+}
+
+static void
+refuse_memfd(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {.len = 4, .filter = filter};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		_exit(77);
+}
+
+/* In a child process, which can make no memfd: whether an area could be made all the same. */
+static int
+make_without_memfd(const char *tmpdir)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct ptrace_area area, mapped;
+		struct diag diag;
+		int fd;
+
+		refuse_memfd();
+		if (ptrace_area_make(&area, &fd, NULL, 0, RING, tmpdir, &diag))
+			_exit(strstr(diag.text, "failed to make a file for records") && fd < 0 ? 1 : 2);
+		area.ring[RING - 1] = 0x77;
+		_exit(ptrace_area_map(&mapped, fd, &diag) || mapped.ring[RING - 1] != 0x77 ? 3 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+test_where_memfd_create_is_refused(void **state)
+{
+	char dir[] = "/tmp/traps-test-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	int code = make_without_memfd(dir);
+	if (code == 77) {
+		rmdir(dir);
+		skip();
+	}
+	assert_int_equal(code, 0);
+	assert_int_equal(rmdir(dir), 0); /* nothing is in it */
+	assert_int_equal(make_without_memfd(dir), 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_traps_are_set_and_removed),
+		cmocka_unit_test(test_only_what_is_wanted_is_trapped),
+		cmocka_unit_test(test_what_is_no_nop_is_refused),
+		cmocka_unit_test(test_what_is_not_mapped_is_refused),
+		cmocka_unit_test(test_a_process_that_has_ended),
+		cmocka_unit_test(test_a_copy_is_cleaned),
+		cmocka_unit_test(test_a_rescue),
+		cmocka_unit_test(test_a_rescue_of_another_program),
+		cmocka_unit_test(test_a_rescue_while_a_semaphore_moves),
+		cmocka_unit_test(test_a_rescue_beside_a_trap),
+		cmocka_unit_test(test_another_process_finds_the_same),
+		cmocka_unit_test(test_where_memfd_create_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
