@@ -1,6 +1,6 @@
 /* Measures the figures that tpcheck promises: bench [BITCOIND]. Prints a table with the promised limits, by BPF and by
- * ptrace; exit code 1 if one is missed, 77 if they cannot be measured here. bench --ptrace-hits is only a part of it. Where
- * a person would wait for a whole process, so does this: it runs itself as "bench --arm METHOD PID BINARY". */
+ * ptrace; exit code 1 if one is missed, 77 if they cannot be measured here. bench --ptrace-hits is only a part of it.
+ * Where a person would wait for a whole process, so does this: it runs itself as "bench --arm METHOD PID BINARY". */
 #include "base/text.h"
 #include "base/xmem.h"
 #include "node/chain.h"

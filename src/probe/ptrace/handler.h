@@ -28,8 +28,8 @@ struct handler_thread {
 	void *cookie;
 };
 
-/* The thread would not survive a trap in spite of a handler. -EAGAIN: it blocks SIGTRAP at the moment; -EOPNOTSUPP: it has
- * a shadow stack. */
+/* The thread would not survive a trap in spite of a handler. -EAGAIN: it blocks SIGTRAP at the moment; -EOPNOTSUPP: it
+ * has a shadow stack. */
 int handler_check_thread(pid_t pid, pid_t tid, struct diag *diag);
 /* -EAGAIN: not with this thread; another one may do. Other errors: not in this process. */
 int handler_set(struct handler *handler, const struct handler_thread *thread, struct diag *diag);

@@ -10,8 +10,9 @@
  * process has a copy of the memory, with its traps: these are taken out before it runs, and it is released. One that
  * shares the memory is traced as a thread is.
  *
- * This process waits for stops; SIGIO interrupts it for requests and for the end of its owner. What it does on its own end depends on whose process it is: one that tpcheck started dies with it
- * (EXITKILL); any other is released unharmed. */
+ * This process waits for stops; SIGIO interrupts it for requests and for the end of its owner. What it does on its own
+ * end depends on whose process it is: one that tpcheck started dies with it (EXITKILL); any other is released
+ * unharmed. */
 #include "probe/ptrace/tracer.h"
 
 #include "base/text.h"
@@ -116,7 +117,8 @@ record_hit(struct tracer *tracer, struct tracee *tracee, size_t idx, const struc
 	ring_commit(&tracer->area, record->head.size);
 }
 
-/* A process sent it: its codes are not positive. The thread may be behind a trap nevertheless, one of an earlier hit. */
+/* Whether a process sent the signal (then its code is not positive). The thread may stand behind a trap all the same,
+ * that of an earlier hit. */
 static bool
 is_sent(pid_t tid)
 {
