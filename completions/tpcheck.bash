@@ -33,6 +33,10 @@ _tpcheck_value() {
 		PATH | FILE) _filedir ;;
 		DIR) _filedir -d ;;
 		NAME) COMPREPLY+=($(compgen -u -- "$cur")) ;;
+		NAME=VALUE)
+			_tpcheck_offer < <(printf '%s=\n' {A,L,T,UB}SAN_OPTIONS LD_LIBRARY_PATH)
+			compopt -o nospace
+			;;
 		PID) _tpcheck_offer < <(ls /proc | grep '^[0-9]') ;;
 		RELEASE) _tpcheck_offer < <(_tpcheck_query list history | sed -n 's/^v\([0-9]*\)$/\1/p; s/^master$/&/p') ;;
 		PATTERN...)

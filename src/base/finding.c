@@ -49,5 +49,9 @@ findings_fini(struct findings *findings)
 const char *
 finding_kind_name(enum finding_kind kind)
 {
-	return kind == FINDING_CONTRACT ? "contract" : "detail";
+	static const char *const names[] = {[FINDING_CONTRACT] = "contract",
+					    [FINDING_DETAIL] = "detail",
+					    [FINDING_SANITIZER] = "sanitizer"};
+
+	return names[kind];
 }

@@ -7,6 +7,7 @@
 enum finding_kind {
 	FINDING_CONTRACT, /* not as doc/tracing.md says (or the code, where the contract notes a difference) */
 	FINDING_DETAIL,   /* not as a scenario expects of an implementation detail */
+	FINDING_SANITIZER, /* a sanitizer that is built into the node reported a fault of the node */
 };
 
 struct finding {
@@ -17,7 +18,7 @@ struct finding {
 	char *want, *got;    /* NULL if there is nothing to compare */
 	char *source;        /* where want comes from; may be NULL */
 	char *message;       /* one line, complete by itself */
-	char *context;       /* the events around it, one per line; may be NULL */
+	char *context; /* the events around it, or the first lines of the sanitizer's report; may be NULL */
 };
 
 struct findings {

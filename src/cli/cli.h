@@ -46,6 +46,11 @@ const char *cli_user(const struct argp_state *state, const char *value);
 #define CLI_USER_HELP                                                                                        \
 	"User to run bitcoind as when tpcheck is root (default: the caller of sudo, else nobody)"
 
+/* Appends a variable for bitcoind's environment to an array as cli_append does, and ends it with NULL. */
+void cli_append_env(const struct argp_state *state, const char ***env, size_t *cnt, const char *variable);
+#define CLI_ENV_HELP                                                                                         \
+	"Variable for bitcoind's environment, which is otherwise empty but for PATH, HOME and the like; may be repeated"
+
 /* A release of Bitcoin Core that has tracepoints, see release_parse. */
 unsigned cli_release(const struct argp_state *state, const char *value);
 

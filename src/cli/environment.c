@@ -6,6 +6,7 @@
  * its variables (LD_PRELOAD); it ignores them if the file has capabilities, and sudo removes them. */
 #include "cli/environment.h"
 
+#include "base/buf.h"
 #include "base/privileges.h"
 #include "base/text.h"
 #include "base/xmem.h"
@@ -63,15 +64,41 @@ is_allowed(const char *variable)
 		is_among(allowed_unless_raised, COUNT(allowed_unless_raised), variable));
 }
 
+static bool
+ends_with(const char *text, size_t len, const char *suffix)
+{
+	size_t suffix_len = strlen(suffix);
+
+	return len >= suffix_len && !strncmp(text + len - suffix_len, suffix, suffix_len);
+}
+
+/* Whether people set it for a bitcoind: to find its libraries, or for a sanitizer. */
+static bool
+is_for_node(const char *variable)
+{
+	static const char *const names[] = {"LD_LIBRARY_PATH", "LD_PRELOAD"};
+	size_t len = strcspn(variable, "=");
+
+	return is_among(names, COUNT(names), variable) || ends_with(variable, len, "SAN_OPTIONS") ||
+	       ends_with(variable, len, "SAN_SYMBOLIZER_PATH");
+}
+
+/* Those that were set for a bitcoind. */
+static const char *for_node[8];
+static size_t for_node_cnt;
+
 void
 environment_reduce(void)
 {
 	char **to = environ;
 
 	/* unsetenv would miss entries without a name ("=x") and duplicates. */
-	for (char **from = environ; from && *from; from++)
+	for (char **from = environ; from && *from; from++) {
+		if (is_for_node(*from) && for_node_cnt < COUNT(for_node))
+			for_node[for_node_cnt++] = *from;
 		if (is_allowed(*from))
 			*to++ = *from;
+	}
 	if (to)
 		*to = NULL;
 }
@@ -86,6 +113,37 @@ environment_read(void)
 		.home = getenv("HOME"),
 		.sudo_uid = getenv("SUDO_UID"),
 	};
+}
+
+static bool
+is_given(const char *const *env, const char *variable)
+{
+	size_t name_len = strcspn(variable, "=") + 1;
+
+	for (; env && *env; env++)
+		if (!strncmp(*env, variable, name_len))
+			return true;
+	return false;
+}
+
+char *
+environment_hint(const char *const *env)
+{
+	struct buf hint;
+	size_t cnt = 0;
+
+	buf_init(&hint, 1024);
+	for (size_t i = 0; i < for_node_cnt; i++) {
+		int len = (int)strcspn(for_node[i], "=");
+
+		if (!is_given(env, for_node[i]))
+			buf_printf(&hint, "%s%.*s is not passed on to bitcoind, use --env=%.*s=...",
+				   cnt++ ? "; " : "", len, for_node[i], len, for_node[i]);
+	}
+	if (cnt)
+		return buf_take(&hint);
+	buf_fini(&hint);
+	return NULL;
 }
 
 void

@@ -21,6 +21,9 @@ struct environment {
 	const char *sudo_uid; /* $SUDO_UID */
 };
 struct environment environment_read(void);
+/* Which of the caller's variables, of those that people set for a bitcoind, are neither passed on to it nor in env,
+ * which is NULL-terminated or NULL; and how to pass them on. NULL if there are none; the caller frees it. */
+char *environment_hint(const char *const *env);
 /* Sets what the probes take from the environment: tmpdir and kernel_source. */
 void environment_fill_probe_opts(struct probe_opts *opts);
 

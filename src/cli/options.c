@@ -163,6 +163,43 @@ cli_user(const struct argp_state *state, const char *value)
 	return value;
 }
 
+/* Reports that go to files of their own would not become part of the result. */
+static bool
+hides_reports(const char *name, size_t name_len, const char *value)
+{
+	static const char suffix[] = "SAN_OPTIONS", option[] = "log_path=";
+	size_t suffix_len = strlen(suffix);
+
+	if (name_len < suffix_len || strncmp(name + name_len - suffix_len, suffix, suffix_len) != 0)
+		return false;
+	const char *path = strstr(value, option);
+	if (!path)
+		return false;
+	path += strlen(option);
+	return strncmp(path, "stderr", 6) != 0 && strncmp(path, "stdout", 6) != 0;
+}
+
+void
+cli_append_env(const struct argp_state *state, const char ***env, size_t *cnt, const char *variable)
+{
+	const char *equals = strchr(variable, '=');
+	size_t name_len = equals ? (size_t)(equals - variable) : 0;
+
+	if (!equals || !name_len)
+		argp_error(state, "--env=%s is not of the form NAME=VALUE", variable);
+	if (name_len == 4 && !strncmp(variable, "HOME", 4))
+		argp_error(state,
+			   "--env cannot set HOME: bitcoind's is chosen by tpcheck, which finds it by that");
+	if (hides_reports(variable, name_len, equals + 1))
+		argp_error(
+			state,
+			"--env=%s: log_path would hide the sanitizer's reports from tpcheck, which reads them on standard error; remove it",
+			variable);
+	*env = xreallocarray(*env, *cnt + 2, sizeof(**env));
+	(*env)[(*cnt)++] = variable;
+	(*env)[*cnt] = NULL;
+}
+
 unsigned
 cli_release(const struct argp_state *state, const char *value)
 {

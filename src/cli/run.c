@@ -71,6 +71,8 @@ repeat_prefix(const struct run_options *options, const char *bitcoind)
 		buf_printf(&command, " --release=%u", options->release);
 	if (options->user)
 		add_option(&command, "user", options->user);
+	for (size_t i = 0; i < options->env_cnt; i++)
+		add_option(&command, "env", options->env[i]);
 	if (options->details_warn)
 		buf_puts(&command, " --details=warn");
 	if (options->timeout_s != RUN_DEFAULT_TIMEOUT_S)
@@ -138,6 +140,7 @@ run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifa
 {
 	unsigned release = binary_find_release(bitcoind, options->release);
 	char *prefix = repeat_prefix(options, bitcoind), name[16];
+	char *env_hint = environment_hint(options->env);
 	char *notice = make_notice(options, bitcoind, release);
 	struct environment environment = environment_read();
 	struct runner_opts opts = {
@@ -147,6 +150,8 @@ run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifa
 		.sudo_uid = environment.sudo_uid,
 		.same_user = bitcoind_needs_same_user(),
 		.tmpdir = environment.tmpdir,
+		.env = options->env,
+		.env_hint = env_hint,
 		.scenarios = options->chosen,
 		.probe = options->probe,
 		.timeout_ms = 1000 * options->timeout_s,
@@ -171,6 +176,7 @@ run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifa
 		code = EXIT_ERROR;
 	run->release = NULL;
 	free(notice);
+	free(env_hint);
 	free(prefix);
 	return code;
 }

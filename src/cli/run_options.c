@@ -17,6 +17,7 @@ enum {
 	OPTION_ARTIFACTS,
 	OPTION_RELEASE,
 	OPTION_USER,
+	OPTION_ENV,
 };
 
 static const char *const details_names[] = {"fail", "warn", NULL};
@@ -70,6 +71,9 @@ parse(int key, char *arg, struct argp_state *state)
 	case OPTION_USER:
 		options->user = cli_user(state, arg);
 		return 0;
+	case OPTION_ENV:
+		cli_append_env(state, &options->env, &options->env_cnt, arg);
+		return 0;
 	case ARGP_KEY_ARG:
 		check_pattern(state, arg);
 		cli_append(&options->patterns, &options->patterns_cnt, arg);
@@ -116,6 +120,7 @@ static const struct argp_option known[] = {
 	 "The release of Bitcoin Core to check against: 23 to 31, or master (default: found in the binary)",
 	 0},
 	{"user", OPTION_USER, "NAME", 0, CLI_USER_HELP, 0},
+	{"env", OPTION_ENV, "NAME=VALUE", 0, CLI_ENV_HELP, 0},
 	{0},
 };
 static const struct argp_child children[] = {{.argp = &reporting_argp}, {.argp = &cli_probe_argp}, {0}};
@@ -140,6 +145,7 @@ run_options_parse(struct run_options *options, int argc, char **argv)
 void
 run_options_fini(struct run_options *options)
 {
+	free(options->env);
 	free(options->patterns);
 	free(options->chosen);
 }

@@ -13,6 +13,8 @@ enum { RUN_DEFAULT_TIMEOUT_S = 60 };
 
 struct run_options {
 	const char *bitcoind, *artifacts, *user; /* NULL: not given */
+	const char **env;                        /* "NAME=VALUE", NULL-terminated; NULL: none */
+	size_t env_cnt;
 	bool list, details_warn;
 	unsigned timeout_s;
 	unsigned release; /* 0: not given */

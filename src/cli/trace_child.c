@@ -5,11 +5,22 @@
 #include "cli/environment.h"
 #include "node/node.h"
 #include "node/program.h"
+#include "run/sanitizer.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { OUTPUT_TAIL = 1500 };
+
+static void
+on_output(void *cookie, const char *text, size_t len)
+{
+	struct trace_child *child = cookie;
+
+	sanitizer_scan_feed(child->scan, text, len, &child->reports);
+}
 
 int
 trace_child_start(struct trace_child *child, const char *bitcoind, const struct trace_options *options,
@@ -18,12 +29,16 @@ trace_child_start(struct trace_child *child, const char *bitcoind, const struct 
 	struct environment environment = environment_read();
 	struct program_opts program_opts = {.bitcoind = bitcoind,
 					    .args = options->node_args,
+					    .env = options->env,
 					    .user = options->user,
 					    .sudo_uid = environment.sudo_uid,
 					    .same_user = bitcoind_needs_same_user(),
+					    .on_output = on_output,
+					    .cookie = child,
 					    .home = environment.home};
 	struct node_opts node_opts = {.bitcoind = bitcoind,
 				      .parent_dir = environment.tmpdir,
+				      .env = options->env,
 				      .user = options->user,
 				      .sudo_uid = environment.sudo_uid,
 				      .same_user = bitcoind_needs_same_user(),
@@ -34,6 +49,8 @@ trace_child_start(struct trace_child *child, const char *bitcoind, const struct 
 	if (note)
 		fprintf(stderr, "tpcheck trace: note: %s\n", note);
 	free(note);
+	child->scan = sanitizer_scan_new();
+	child->env_hint = environment_hint(options->env);
 	if (options->node_args_cnt)
 		return program_start(&child->program, &program_opts, diag);
 	return node_start(&child->node, &node_opts, diag);
@@ -45,6 +62,9 @@ trace_child_fini(struct trace_child *child)
 	program_free(child->program);
 	int err = node_free(child->node);
 
+	sanitizer_scan_free(child->scan);
+	findings_fini(&child->reports);
+	free(child->env_hint);
 	*child = (struct trace_child){0};
 	return err;
 }
@@ -92,16 +112,56 @@ has_ended_well(struct trace_child *child)
 	return status && !strcmp(status, " 0");
 }
 
+/* The last OUTPUT_TAIL bytes of what a node printed. */
+static void
+read_tail(struct node *node, char *tail)
+{
+	char text[OUTPUT_TAIL];
+	uint64_t from = 0;
+	size_t n, len = 0;
+
+	while ((n = node_read_output(node, from, text, sizeof(text)))) {
+		size_t kept = n < OUTPUT_TAIL - len ? len : OUTPUT_TAIL - n;
+
+		memmove(tail, tail + len - kept, kept);
+		memcpy(tail + kept, text, n);
+		len = kept + n;
+		from += n;
+	}
+	tail[len] = '\0';
+}
+
+const struct findings *
+trace_child_reports(struct trace_child *child)
+{
+	char text[4096];
+	uint64_t from = 0;
+	size_t n;
+
+	if (child->program)
+		program_output(child->program);
+	while (child->node && (n = node_read_output(child->node, from, text, sizeof(text)))) {
+		sanitizer_scan_feed(child->scan, text, n, &child->reports);
+		from += n;
+	}
+	sanitizer_scan_flush(child->scan, &child->reports);
+	return &child->reports;
+}
+
 int
 trace_child_end(struct trace_child *child, struct diag *diag)
 {
 	const char *text = child->program ? program_end_text(child->program) : node_end_text(child->node);
-	const char *output = child->program ? program_output(child->program) : "";
+	char node_output[OUTPUT_TAIL + 1] = "";
+	const char *output = child->program ? program_output(child->program) : node_output;
 
 	if (has_ended_well(child)) {
 		snprintf(diag->text, sizeof(diag->text), "%s", text);
 		return 0;
 	}
-	diag_fail(diag, -ECHILD, "%s%s%s", text, *output ? "; its last output:\n" : "", output);
+	if (child->node)
+		read_tail(child->node, node_output);
+	diag_fail(diag, -ECHILD, "%s%s%s%s%s", text, child->env_hint ? "; " : "",
+		  child->env_hint ? child->env_hint : "", *output ? "; its last output:\n" : "", output);
 	return -ECHILD;
 }

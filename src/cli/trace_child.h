@@ -3,6 +3,7 @@
 #define TPCHECK_CLI_TRACE_CHILD_H
 
 #include "base/diag.h"
+#include "base/finding.h"
 #include "cli/trace_options.h"
 
 #include <signal.h>
@@ -11,11 +12,15 @@
 
 struct node;
 struct program;
+struct sanitizer_scan;
 
 /* Begin with {0}. One of the two, once started. */
 struct trace_child {
 	struct node *node;       /* on a private regtest */
 	struct program *program; /* with the caller's arguments */
+	struct sanitizer_scan *scan;
+	struct findings reports; /* of sanitizers; the program's reader's while it runs */
+	char *env_hint;          /* environment_hint */
 };
 
 int trace_child_start(struct trace_child *child, const char *bitcoind, const struct trace_options *options,
@@ -32,5 +37,7 @@ bool trace_child_stop(struct trace_child *child);
 /* How it ended, if it ended by itself: 0, with a text like "bitcoind (pid 17) exited with status 0" in diag; or
  * -ECHILD, with its last output. */
 int trace_child_end(struct trace_child *child, struct diag *diag);
+/* Only once it has ended: what sanitizers reported of it. Lent until trace_child_fini. */
+const struct findings *trace_child_reports(struct trace_child *child);
 
 #endif

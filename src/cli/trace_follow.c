@@ -6,6 +6,7 @@
 #include "cli/trace_child.h"
 #include "node/node.h"
 #include "node/pid_file.h"
+#include "run/sanitizer.h"
 #include "run/tracer.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 enum {
 	POLL_MS = 100,       /* how often a PID file is read */
 	DIFFERENCES_MAX = 3, /* how many are printed in full */
+	REPORTS_MAX = 5,     /* likewise */
 };
 
 bool
@@ -222,6 +224,29 @@ follow_child(struct trace_session *session, struct trace_child *child, struct di
 	return err;
 }
 
+/* Prints what sanitizers reported of a child that has ended. */
+static int
+print_reports(struct trace_session *session, struct trace_child *child, int err, struct diag *diag)
+{
+	const struct findings *reports = trace_child_reports(child);
+
+	for (size_t i = 0; i < reports->cnt && i < REPORTS_MAX; i++) {
+		const struct finding *report = &reports->items[i];
+
+		trace_display_say(&session->display, "%s\n%s", report->message,
+				  report->context ? report->context : "");
+	}
+	if (reports->cnt > REPORTS_MAX)
+		trace_display_say(&session->display, "and %zu more reports of sanitizers",
+				  reports->cnt - REPORTS_MAX);
+	const char *obstacle = sanitizer_scan_take_obstacle(child->scan);
+	if (obstacle)
+		trace_display_say(&session->display, "%s", obstacle);
+	return err || !reports->cnt
+		       ? err
+		       : diag_fail(diag, -ECHILD, "a sanitizer reported a fault of bitcoind: see above");
+}
+
 /* Stops the child, or reports how it ended by itself. If it failed, that explains any earlier error. */
 static int
 end_child(struct trace_session *session, struct trace_child *child, int err, struct diag *diag)
@@ -262,6 +287,8 @@ follow_bitcoind(struct trace_session *session, struct diag *diag)
 	if (!err) {
 		err = follow_child(session, &child, diag);
 		err = end_child(session, &child, err, diag);
+		if (!trace_child_is_alive(&child))
+			err = print_reports(session, &child, err, diag);
 	}
 	int remains_err = trace_child_fini(&child);
 	if (!err && remains_err)

@@ -20,6 +20,7 @@ enum {
 	OPTION_PAYLOAD,
 	OPTION_RELEASE,
 	OPTION_USER,
+	OPTION_ENV,
 	OPTION_RING,
 };
 
@@ -80,6 +81,8 @@ check_combination(const struct argp_state *state, const struct trace_options *op
 	check_node_args(state, options);
 	if (options->user && !options->bitcoind)
 		argp_error(state, "--user needs --bitcoind");
+	if (options->env && !options->bitcoind)
+		argp_error(state, "--env needs --bitcoind");
 	if (!options->stats &&
 	    (options->stats_opts.by_cnt || options->stats_opts.of_cnt || options->interval_ns))
 		argp_error(state, "--by, --of and --interval need --stats");
@@ -142,6 +145,9 @@ parse(int key, char *arg, struct argp_state *state)
 	case OPTION_USER:
 		options->user = cli_user(state, arg);
 		return 0;
+	case OPTION_ENV:
+		cli_append_env(state, &options->env, &options->env_cnt, arg);
+		return 0;
 	case OPTION_RELEASE:
 		options->release = cli_release(state, arg);
 		return 0;
@@ -187,6 +193,7 @@ static const struct argp_option known[] = {
 	 "Start this bitcoind, with the arguments after -- or else on a private regtest, and stop it when the trace ends",
 	 1},
 	{"user", OPTION_USER, "NAME", 0, CLI_USER_HELP, 1},
+	{"env", OPTION_ENV, "NAME=VALUE", 0, CLI_ENV_HELP, 1},
 	{"format", OPTION_FORMAT, "text|json", 0, "Print text lines (default), or one JSON object per event",
 	 2},
 	{"payload", OPTION_PAYLOAD, "BYTES", 0, "Print the first bytes of messages, up to 32768, as hex", 2},
@@ -227,6 +234,7 @@ trace_options_parse(struct trace_options *options, int argc, char **argv)
 void
 trace_options_fini(struct trace_options *options)
 {
+	free(options->env);
 	free(options->patterns);
 	free(options->node_args);
 }

@@ -15,7 +15,9 @@ struct trace_options {
 	/* Exactly one of these three is given. */
 	pid_t pid;
 	const char *pid_file, *bitcoind;
-	const char *user;       /* NULL: not given */
+	const char *user; /* NULL: not given */
+	const char **env; /* "NAME=VALUE", ended by NULL; NULL: none */
+	size_t env_cnt;
 	const char **node_args; /* ended by NULL */
 	size_t node_args_cnt;
 	const char **patterns;

@@ -67,6 +67,8 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 	network_init(&node->network);
 	node->args = node_copy_args(opts->args);
 	node->args_if_known = node_copy_args(opts->args_if_known);
+	node->env = node_copy_args(opts->env);
+	node->start_hint = xstrdup(opts->start_hint ? opts->start_hint : "");
 	node->listen = opts->listen;
 	node->finds_peers = opts->finds_peers;
 	node->interrupted = opts->interrupted;
@@ -172,6 +174,8 @@ node_free(struct node *node)
 	network_fini(&node->network);
 	node_free_args(node->args);
 	node_free_args(node->args_if_known);
+	node_free_args(node->env);
+	free(node->start_hint);
 	free(node->binary);
 	free(node->subversion);
 	free(node);

@@ -33,6 +33,10 @@ struct node_opts {
 	const char *const *args; /* more arguments, NULL-terminated; may be NULL. They override all others */
 	/* The same, but those that this bitcoind does not know are left out: see node_has_arg. */
 	const char *const *args_if_known;
+	/* More variables for bitcoind's environment, "NAME=VALUE", NULL-terminated; may be NULL. They override ours; of
+	 * two with one name the last counts. HOME is not allowed: a node is found by it. */
+	const char *const *env;
+	const char *start_hint; /* added to the error when bitcoind ends before it is ready; may be NULL */
 	/* The user to run bitcoind as when we are root: a name or a uid; "root" is allowed. NULL: who called sudo,
 	 * else nobody. When we are not root it has to be NULL or ourselves. */
 	const char *user;
@@ -158,5 +162,10 @@ int node_log_read(struct node *node, uint64_t from, struct buf *out, struct diag
 int node_write_file(struct node *node, const char *name, const void *bytes, size_t len, struct diag *diag);
 /* Copies debug.log to dest_path, which is made or overwritten. */
 int node_save_log(struct node *node, const char *dest_path, struct diag *diag);
+/* Reads what bitcoind printed, from byte from on: at most sz bytes; 0 at the end or when there is none. Everything
+ * since node_start stays there, over all restarts. */
+size_t node_read_output(struct node *node, uint64_t from, char *text, size_t sz);
+/* The same as node_save_log, for what bitcoind printed. */
+int node_save_output(struct node *node, const char *dest_path, struct diag *diag);
 
 #endif

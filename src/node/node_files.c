@@ -78,7 +78,7 @@ add_lines(const char *title, const char *text, struct buf *out)
 void
 node_add_tails(struct node *node, struct buf *out)
 {
-	char *output = read_tail(open_output(node), 0, OUTPUT_TAIL);
+	char *output = read_tail(open_output(node), node->output_start, OUTPUT_TAIL);
 	char *log = read_tail(open_log(node), node->log_start, LOG_TAIL);
 
 	add_lines(NODE_OUTPUT_FILE, output, out);
@@ -90,7 +90,7 @@ node_add_tails(struct node *node, struct buf *out)
 bool
 node_wrote(struct node *node, const char *phrase)
 {
-	char *output = read_tail(open_output(node), 0, SEARCHED_TAIL);
+	char *output = read_tail(open_output(node), node->output_start, SEARCHED_TAIL);
 	char *log = read_tail(open_log(node), node->log_start, SEARCHED_TAIL);
 	bool found = strstr(output, phrase) || strstr(log, phrase);
 
@@ -184,15 +184,25 @@ node_write_file(struct node *node, const char *name, const void *bytes, size_t l
 		   : 0;
 }
 
-int
-node_save_log(struct node *node, const char *dest_path, struct diag *diag)
+size_t
+node_read_output(struct node *node, uint64_t from, char *text, size_t sz)
+{
+	int fd = open_output(node);
+	ssize_t n = fd < 0 ? -1 : pread(fd, text, sz, (off_t)from);
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* Closes from. */
+static int
+save(int from, const char *name, const char *dest_path, struct diag *diag)
 {
 	char chunk[16384];
 	ssize_t n;
-	int from = open_log_or_fail(node, diag), err = 0;
+	int err = 0;
 
-	if (from < 0)
-		return from;
 	int to = open(dest_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (to < 0)
 		err = -errno;
@@ -201,7 +211,26 @@ node_save_log(struct node *node, const char *dest_path, struct diag *diag)
 	if (to >= 0 && close(to) && !err)
 		err = -errno;
 	close(from);
-	return err ? diag_fail(diag, err, "node: failed to save debug.log as '%s': %s", dest_path,
+	return err ? diag_fail(diag, err, "node: failed to save %s as '%s': %s", name, dest_path,
 			       strerror(-err))
 		   : 0;
+}
+
+int
+node_save_log(struct node *node, const char *dest_path, struct diag *diag)
+{
+	int from = open_log_or_fail(node, diag);
+
+	return from < 0 ? from : save(from, NODE_LOG_FILE, dest_path, diag);
+}
+
+int
+node_save_output(struct node *node, const char *dest_path, struct diag *diag)
+{
+	int from = open_output(node);
+
+	if (from < 0)
+		return diag_fail(diag, from, "node: failed to read '%s/" NODE_OUTPUT_FILE "': %s",
+				 node->datadir.path, strerror(-from));
+	return save(from, NODE_OUTPUT_FILE, dest_path, diag);
 }

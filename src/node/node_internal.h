@@ -45,6 +45,8 @@ struct node {
 	char *binary;
 	char **args,
 		**args_if_known; /* of the options, NULL-terminated; args_if_known without the unknown ones */
+	char **env;              /* of the options, NULL-terminated */
+	char *start_hint;        /* or "" */
 	bool listen, finds_peers;
 	const volatile sig_atomic_t *interrupted;
 	struct process_user user;
@@ -54,8 +56,9 @@ struct node {
 	struct process process;
 	struct rpc *rpc; /* NULL until there is a cookie */
 	uint16_t ports[PORT_CNT];
-	uint64_t log_start; /* the size of debug.log when bitcoind was started */
-	unsigned starts;    /* since node_start or node_restart */
+	uint64_t log_start,
+		output_start; /* the sizes of debug.log and of its output when bitcoind was started */
+	unsigned starts;      /* since node_start or node_restart */
 	int version;
 	char *subversion;
 	int rpc_code;

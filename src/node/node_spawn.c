@@ -1,6 +1,7 @@
 #include "node/node_internal.h"
 
 #include "base/xmem.h"
+#include "node/env.h"
 #include "node/stand_in.h"
 
 #include <arpa/inet.h>
@@ -207,22 +208,10 @@ make_argv(const struct node *node)
 	return argv.items;
 }
 
-static char **
-make_env(const struct node *node)
-{
-	struct strings env = {0};
-
-	add_string(&env, "PATH=/usr/local/bin:/usr/bin:/bin");
-	add_string(&env, "LC_ALL=C");
-	add_string(&env, "HOME=%s", node->datadir.path);
-	add_string(&env, "TMPDIR=%s", node->datadir.path);
-	return env.items;
-}
-
 /* Starting. */
 
-/* Makes an empty bitcoin.conf, and an empty file for bitcoind's output, whose descriptor is returned; or a negative
- * errno value. */
+/* Makes an empty bitcoin.conf and, unless it is there, the file for bitcoind's output, whose descriptor is returned; or
+ * a negative errno value. */
 static int
 make_files(struct node *node, struct diag *diag)
 {
@@ -230,8 +219,11 @@ make_files(struct node *node, struct diag *diag)
 	int output_fd = conf_fd < 0 ? conf_fd : node_open_file(node, NODE_OUTPUT_FILE);
 	int err = output_fd < 0 ? output_fd : 0;
 
-	if (!err && ftruncate(output_fd, 0))
-		err = -errno;
+	if (!err) {
+		off_t end = lseek(output_fd, 0, SEEK_END);
+
+		node->output_start = end > 0 ? (uint64_t)end : 0;
+	}
 	if (conf_fd >= 0)
 		close(conf_fd);
 	if (!err)
@@ -258,12 +250,16 @@ node_spawn(struct node *node, struct diag *diag)
 	int output_fd = make_files(node, diag);
 	if (output_fd < 0)
 		return output_fd;
-	char **argv = make_argv(node), **env = make_env(node);
+	char **argv = make_argv(node);
+	char *home = xasprintf("HOME=%s", node->datadir.path);
+	char *tmpdir = xasprintf("TMPDIR=%s", node->datadir.path);
+	const char *const ours[] = {ENV_PATH, ENV_LOCALE, home, tmpdir, NULL};
+	const char **env = env_merge(ours, (const char *const *)node->env);
 	err = process_start(&node->process,
 			    &(struct process_opts){
 				    .program = node->binary,
 				    .argv = argv,
-				    .envp = env,
+				    .envp = (char *const *)(uintptr_t)env,
 				    .dir = node->datadir.path,
 				    .output_fd = output_fd,
 				    .network_fd = node->network.fd,
@@ -272,7 +268,9 @@ node_spawn(struct node *node, struct diag *diag)
 			    },
 			    diag);
 	node_free_args(argv);
-	node_free_args(env);
+	free(env);
+	free(home);
+	free(tmpdir);
 	close(output_fd);
 	return err;
 }

@@ -30,20 +30,36 @@ node_end_text(struct node *node)
 	return node->end_text;
 }
 
+/* What would help a bitcoind that ended before it was ready. */
+static void
+add_start_hint(struct node *node, struct buf *text)
+{
+	if (node->start_hint[0])
+		buf_printf(text, "; %s", node->start_hint);
+	else if (node_wrote(node, "error while loading shared libraries"))
+		buf_puts(text,
+			 "; if its libraries are in a folder of their own, use --env=LD_LIBRARY_PATH=...");
+}
+
 int
 node_fail_ended(struct node *node, const char *doing, struct diag *diag)
 {
-	struct buf text;
+	struct buf text, tails;
 
+	buf_init(&tails, sizeof(diag->text) - 1);
+	node_add_tails(node, &tails);
+	bool has_output = tails.len > 0;
+	buf_fini(&tails);
 	buf_init(&text, sizeof(diag->text) - 1);
-	buf_printf(&text, "node: failed to %s: %s", doing, node_end_text(node));
+	buf_printf(&text, "node: failed to %s: %s%s", doing, node_end_text(node),
+		   has_output ? "" : " and left no output");
 	if (node_wrote(node, "Disk space is too low"))
 		buf_printf(&text, "; make room in '%s', or set TMPDIR to another directory",
 			   node->datadir.path);
-	size_t len = text.len;
+	if (!node->version)
+		add_start_hint(node, &text);
+	/* Last: of these, as many lines as there is room for. */
 	node_add_tails(node, &text);
-	if (text.len == len)
-		buf_puts(&text, " and left no output");
 	diag_fail(diag, -ECHILD, "%s", text.data);
 	buf_fini(&text);
 	return -ECHILD;

@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "base/xmem.h"
+#include "node/env.h"
 #include "node/process.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@ struct program {
 	struct process process;
 	struct process_user user;
 	int output_fd, stop_fd, stop_write_fd; /* the reading end of its output; both ends of a pipe */
+	void (*on_output)(void *cookie, const char *text, size_t len);
+	void *cookie;
 	pthread_t reader;
 	bool reader_runs;
 	char tail[2 * TAIL_BYTES + 1]; /* the reader's while it runs */
@@ -53,6 +56,8 @@ read_output(void *arg)
 			continue;
 		if (n <= 0)
 			break;
+		if (program->on_output)
+			program->on_output(program->cookie, program->tail + program->tail_len, (size_t)n);
 		program->tail_len += (size_t)n;
 		if (fds[1].revents)
 			left -= (size_t)n < left ? (size_t)n : left;
@@ -112,7 +117,8 @@ start_process(struct program *program, const struct program_opts *opts, int outp
 	const char **argv = xcalloc(args_cnt + 2, sizeof(*argv));
 	argv[0] = opts->bitcoind;
 	memcpy(argv + 1, opts->args, args_cnt * sizeof(*argv));
-	const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", home_env, NULL};
+	const char *const ours[] = {ENV_PATH, ENV_LOCALE, home_env, NULL};
+	const char **env = env_merge(ours, opts->env);
 	int err = process_start(&program->process,
 				&(struct process_opts){
 					.program = opts->bitcoind,
@@ -125,6 +131,7 @@ start_process(struct program *program, const struct program_opts *opts, int outp
 				},
 				diag);
 	free(argv);
+	free(env);
 	free(home_env);
 	free(home);
 	return err;
@@ -137,6 +144,8 @@ program_start(struct program **out, const struct program_opts *opts, struct diag
 	int write_fd = -1;
 
 	*out = NULL;
+	program->on_output = opts->on_output;
+	program->cookie = opts->cookie;
 	program->process.fd = program->output_fd = program->stop_fd = program->stop_write_fd = -1;
 	int err = process_find_user(&program->user,
 				    &(struct process_user_opts){.name = opts->user,

@@ -7,6 +7,7 @@
 #include "base/diag.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 struct program;
@@ -16,6 +17,10 @@ struct program_opts {
 	const char *const *args;     /* NULL-terminated */
 	const char *user, *sudo_uid; /* as in struct node_opts */
 	bool same_user;              /* the same */
+	const char *const *env;      /* more variables, as in struct node_opts */
+	/* Gets all that it prints, on a thread of its own, until program_output or program_free; may be NULL. */
+	void (*on_output)(void *cookie, const char *text, size_t len);
+	void *cookie;
 	const char *home; /* $HOME, for a bitcoind that runs as ourselves; NULL: from the user database */
 };
 

@@ -81,7 +81,9 @@ report_print_finding(FILE *out, const struct finding *finding, bool brief,
 	print_field(out, "      from: ", finding->source, print);
 	print_field(out, "      got:  ", finding->got, print);
 	if (finding->context && *finding->context) {
-		fputs("      events around it, in order:\n", out);
+		fputs(finding->kind == FINDING_SANITIZER ? "      the report begins:\n"
+							 : "      events around it, in order:\n",
+		      out);
 		print_indented(out, "        ", finding->context);
 	}
 }

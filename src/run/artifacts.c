@@ -253,15 +253,16 @@ write_events(const struct artifacts *artifacts, const char *dir, const struct ev
 }
 
 static void
-save_node_log(const struct artifacts *artifacts, const char *dir, struct node *node)
+save_node_file(const struct artifacts *artifacts, const char *dir, const char *name, struct node *node,
+	       int (*save)(struct node *node, const char *dest_path, struct diag *diag))
 {
-	char *path = xasprintf("%s/debug.log", dir);
+	char *path = xasprintf("%s/%s", dir, name);
 	struct diag diag;
-	int err = node_save_log(node, path, &diag);
+	int err = save(node, path, &diag);
 
 	if (!err)
 		give_away(artifacts, path);
-	else if (err != -ENOENT) /* the node ended before it had a log */
+	else if (err != -ENOENT) /* the node ended before it had one */
 		fprintf(stderr, "tpcheck: %s\n", diag.text);
 	free(path);
 }
@@ -308,8 +309,10 @@ artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node,
 	if (probes_text)
 		write_text(artifacts, dir, "probes.c", probes_text);
 	write_events(artifacts, dir, events, events_cnt);
-	if (node)
-		save_node_log(artifacts, dir, node);
+	if (node) {
+		save_node_file(artifacts, dir, "debug.log", node, node_save_log);
+		save_node_file(artifacts, dir, "output.txt", node, node_save_output);
+	}
 	free(findings);
 	free(command);
 	return dir;

@@ -1,5 +1,6 @@
-/* The folder that a failed run leaves behind: a folder for each scenario that did not pass, with the node's debug.log,
- * the events as JSON lines, the findings, the text of the probes and the command that repeats it. */
+/* The folder that a failed run leaves behind: a folder for each scenario that did not pass, with the node's debug.log
+ * and what it printed (output.txt), the events as JSON lines, the findings, the text of the probes and the command that
+ * repeats it. */
 #ifndef TPCHECK_RUN_ARTIFACTS_H
 #define TPCHECK_RUN_ARTIFACTS_H
 

@@ -16,13 +16,18 @@
  * whose notes are wrong, is left out of the comparison: its own scenarios report that.
  *
  * The node is killed, not stopped, when its scenarios are over: its datadir is thrown away. After an error or a
- * failure the next scenario gets a new node, as the old one may be in any state. */
+ * failure the next scenario gets a new node, as the old one may be in any state.
+ *
+ * A bitcoind with sanitizers is stopped instead, after the probes were detached, because leaks are reported when it
+ * exits. That is part of its last scenario, which gets what is reported then. Any other report belongs to the scenario
+ * during which it came. */
 #include "run/runner.h"
 
 #include "base/xmem.h"
 #include "contract/expect.h"
 #include "run/checks.h"
 #include "run/plan.h"
+#include "run/sanitizer.h"
 #include "run/shared_node.h"
 
 #include <errno.h>
@@ -43,6 +48,8 @@ struct runner {
 	struct shared_node *next; /* started ahead, while the scenarios before it run */
 	pid_t attached_pid;       /* of the current one; 0: none */
 	bool has_attached;        /* to any */
+	bool has_sanitizer;       /* nodes are stopped, not killed */
+	unsigned scenarios_cnt;   /* that used the current node */
 	char *subversion;
 	int remains_err;                                           /* a node or its datadir is still there */
 	enum { WALLET_UNKNOWN, WALLET_THERE, WALLET_NONE } wallet; /* in this bitcoind */
@@ -78,6 +85,8 @@ start_node(struct runner *runner, struct shared_node **out, const struct profile
 		.sudo_uid = runner->opts->sudo_uid,
 		.same_user = runner->opts->same_user,
 		.tmpdir = runner->opts->tmpdir,
+		.env = runner->opts->env,
+		.env_hint = runner->opts->env_hint,
 		.keeper = runner->opts->probe.keeper,
 		.timeout_ms = runner->opts->timeout_ms,
 		.interrupted = runner->opts->interrupted,
@@ -95,13 +104,20 @@ note_remains(struct runner *runner, int err)
 }
 
 static void
-end_current_node(struct runner *runner)
+detach(struct runner *runner)
 {
 	if (runner->attached_pid && runner->set)
 		probe_set_detach(runner->set);
 	runner->attached_pid = 0;
+}
+
+static void
+end_current_node(struct runner *runner)
+{
+	detach(runner);
 	note_remains(runner, shared_node_end(runner->current));
 	runner->current = NULL;
+	runner->scenarios_cnt = 0;
 }
 
 static void
@@ -323,15 +339,66 @@ copy_findings(struct findings *to, const struct findings *from)
 static void
 decide_by_findings(const struct runner *runner, struct report_result *result)
 {
-	size_t contract = 0, details = 0;
+	size_t others = 0, details = 0;
 
 	for (size_t i = 0; i < result->findings.cnt; i++) {
-		if (result->findings.items[i].kind == FINDING_CONTRACT)
-			contract++;
-		else
+		if (result->findings.items[i].kind == FINDING_DETAIL)
 			details++;
+		else
+			others++;
 	}
-	result->outcome = contract || (details && !runner->opts->details_warn) ? OUTCOME_FAIL : OUTCOME_PASS;
+	result->outcome = others || (details && !runner->opts->details_warn) ? OUTCOME_FAIL : OUTCOME_PASS;
+}
+
+static bool
+has_sanitizer_finding(const struct findings *findings)
+{
+	for (size_t i = 0; i < findings->cnt; i++)
+		if (findings->items[i].kind == FINDING_SANITIZER)
+			return true;
+	return false;
+}
+
+/* What came when the node exited may be due to any scenario that used it. */
+static void
+mark_as_late(const struct runner *runner, const struct findings *findings, size_t first)
+{
+	for (size_t i = first; i < findings->cnt && runner->scenarios_cnt > 1; i++) {
+		struct finding *finding = &findings->items[i];
+		char *message = xasprintf("%s; reported when the node exited, after %u scenarios",
+					  finding->message, runner->scenarios_cnt);
+
+		free(finding->message);
+		finding->message = message;
+	}
+}
+
+/* Adds what sanitizers report. The scenario's node is stopped if it will not be used again. */
+static void
+find_reports(struct runner *runner, struct scene *scene, bool is_last_of_node, struct report_result *result)
+{
+	struct deadline deadline = deadline_in_ms(runner->opts->timeout_ms);
+	struct diag diag;
+
+	if (!runner->current)
+		return;
+	shared_node_find_reports(runner->current, deadline, &result->findings);
+	decide_by_findings(runner, result);
+	bool ends = is_last_of_node || (scene->node && (scene->err || result->outcome == OUTCOME_FAIL));
+	size_t cnt = result->findings.cnt;
+	int err = 0;
+	if (ends && runner->has_sanitizer && !is_interrupted(runner)) {
+		detach(runner);
+		err = shared_node_stop(runner->current, deadline, &result->findings, &diag);
+		mark_as_late(runner, &result->findings, cnt);
+	}
+	/* A scenario that was skipped has no node; what is found is kept all the same. */
+	if (err || has_sanitizer_finding(&result->findings))
+		scene->node = shared_node_node(runner->current);
+	if (err && (!scene->err || scene_is_skipped(scene))) {
+		scene->err = err;
+		scene->diag = diag;
+	}
 }
 
 static void
@@ -340,6 +407,8 @@ decide(struct runner *runner, const struct scene *scene, struct report_result *r
 	bool is_skip = scene_is_skipped(scene);
 
 	decide_by_findings(runner, result);
+	if (has_sanitizer_finding(&result->findings) && runner->opts->env_hint && !scene->err)
+		result->reason = xstrdup(runner->opts->env_hint);
 	if (!scene->err)
 		return;
 	/* What the notes show to be wrong is wrong whether or not the rest could be tried. */
@@ -395,7 +464,8 @@ check_is_due(struct runner *runner, const struct scenario *scenario, struct scen
 }
 
 static void
-run_scenario(struct runner *runner, const struct scenario *scenario, struct report_result *result)
+run_scenario(struct runner *runner, const struct scenario *scenario, bool is_last_of_node,
+	     struct report_result *result)
 {
 	uint64_t start_ns = clock_now_ns();
 	struct scene scene = {
@@ -413,9 +483,12 @@ run_scenario(struct runner *runner, const struct scenario *scenario, struct repo
 		copy_findings(&result->findings, &runner->plan.findings[scenario->subject]);
 	if (!(runner->plan.missing & TP_BIT(scenario->subject))) {
 		use_node(runner, scenario->profile, &scene);
-		if (!scene.err)
+		if (!scene.err) {
+			runner->scenarios_cnt++;
 			run_steps(runner, scenario, &scene, &events, &result->findings);
+		}
 	}
+	find_reports(runner, &scene, is_last_of_node, result);
 	decide(runner, &scene, result);
 	count_timeouts(runner, scenario, scene.err);
 	result->duration_ms = (clock_now_ns() - start_ns) / 1000000;
@@ -461,6 +534,16 @@ check_binary(struct runner *runner)
 	return !runner->obstacle;
 }
 
+/* A runtime may come by LD_PRELOAD. */
+static bool
+has_sanitizer_options(const char *const *env)
+{
+	for (; env && *env; env++)
+		if (strstr(*env, "SAN_OPTIONS=") || strstr(*env, "san.so"))
+			return true;
+	return false;
+}
+
 static void
 prepare(struct runner *runner)
 {
@@ -470,6 +553,7 @@ prepare(struct runner *runner)
 
 	if (!check_binary(runner))
 		return;
+	runner->has_sanitizer = sanitizer_is_in(opts->bitcoind) || has_sanitizer_options(opts->env);
 	plan_make(&runner->plan, runner->notes, opts->release ? opts->release : RELEASE_MASTER,
 		  all_tracepoints(opts->scenarios));
 	if (!runner->plan.points_cnt)
@@ -511,7 +595,7 @@ run_one(struct runner *runner, const struct scenario *const *rest, struct report
 	} else {
 		if (runner->current)
 			look_ahead(runner, rest);
-		run_scenario(runner, rest[0], result);
+		run_scenario(runner, rest[0], !rest[1] || rest[1]->profile != rest[0]->profile, result);
 	}
 }
 

@@ -11,12 +11,14 @@
 #include <signal.h>
 
 struct runner_opts {
-	const char *bitcoind; /* absolute path */
-	unsigned release;     /* whose contract it is checked against; 0: master's */
-	const char *user;     /* who bitcoind runs as when we are root; NULL: see struct node_opts */
-	const char *sudo_uid; /* $SUDO_UID, see struct node_opts */
-	bool same_user;       /* see struct node_opts */
-	const char *tmpdir;   /* where the nodes' datadirs are made; NULL or "": /tmp */
+	const char *bitcoind;   /* absolute path */
+	unsigned release;       /* whose contract it is checked against; 0: master's */
+	const char *user;       /* who bitcoind runs as when we are root; NULL: see struct node_opts */
+	const char *sudo_uid;   /* $SUDO_UID, see struct node_opts */
+	bool same_user;         /* see struct node_opts */
+	const char *tmpdir;     /* where the nodes' datadirs are made; NULL or "": /tmp */
+	const char *const *env; /* more variables for the nodes, see struct node_opts; NULL: none */
+	const char *env_hint;   /* which of the caller's variables they are not given; NULL: nothing to say */
 	const struct scenario *const *scenarios; /* in the order in which they run; NULL-terminated */
 	struct probe_opts probe;
 	unsigned timeout_ms;           /* of one scenario, its node's start included */

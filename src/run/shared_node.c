@@ -1,6 +1,7 @@
 #include "run/shared_node.h"
 
 #include "base/xmem.h"
+#include "run/sanitizer.h"
 #include "scene/coins.h"
 
 #include <errno.h>
@@ -9,11 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { REPORT_POLL_MS = 20 };
+
 struct shared_node {
 	const struct profile *profile;
 	struct node *node;
 	struct coin_pool coins;
 	struct wallet_pool wallets;
+	struct sanitizer_scan *scan;
+	uint64_t scanned; /* bytes of the node's output */
+	const volatile sig_atomic_t *interrupted;
 	/* The thread lives until the end: a bitcoind that it had to start again is killed when it ends. */
 	pthread_t thread;
 	sem_t warm, leave;
@@ -81,6 +87,8 @@ shared_node_start(struct shared_node **out, const struct profile *profile,
 		.user = opts->user,
 		.sudo_uid = opts->sudo_uid,
 		.same_user = opts->same_user,
+		.env = opts->env,
+		.start_hint = opts->env_hint,
 		.parent_dir = opts->tmpdir,
 		.keeper = opts->keeper,
 		.interrupted = opts->interrupted,
@@ -94,12 +102,15 @@ shared_node_start(struct shared_node **out, const struct profile *profile,
 	struct shared_node *shared = xcalloc(1, sizeof(*shared));
 	shared->profile = profile;
 	shared->node = node;
+	shared->scan = sanitizer_scan_new();
+	shared->interrupted = opts->interrupted;
 	shared->deadline = deadline_in_ms(opts->timeout_ms);
 	sem_init(&shared->warm, 0, 0);
 	sem_init(&shared->leave, 0, 0);
 	err = start_thread(&shared->thread, warm_up, shared);
 	if (err) {
 		node_free(node);
+		sanitizer_scan_free(shared->scan);
 		free(shared);
 		return diag_fail(diag, err, "runner: failed to start a thread: %s", strerror(-err));
 	}
@@ -147,6 +158,52 @@ shared_node_enter(struct shared_node *shared, struct scene *scene)
 	scene->wallets = &shared->wallets;
 }
 
+static void
+scan_output(struct shared_node *shared, struct findings *findings)
+{
+	char text[16384];
+	size_t len;
+
+	while ((len = node_read_output(shared->node, shared->scanned, text, sizeof(text)))) {
+		sanitizer_scan_feed(shared->scan, text, len, findings);
+		shared->scanned += len;
+	}
+}
+
+void
+shared_node_find_reports(struct shared_node *shared, struct deadline deadline, struct findings *findings)
+{
+	bool is_over;
+
+	do {
+		is_over = !node_is_alive(shared->node) || deadline_has_passed(deadline) ||
+			  (shared->interrupted && *shared->interrupted);
+		scan_output(shared, findings);
+		is_over |= !sanitizer_scan_is_reporting(shared->scan);
+		if (!is_over)
+			clock_pause_ms(REPORT_POLL_MS, deadline);
+	} while (!is_over);
+	sanitizer_scan_flush(shared->scan, findings);
+}
+
+int
+shared_node_stop(struct shared_node *shared, struct deadline deadline, struct findings *findings,
+		 struct diag *diag)
+{
+	size_t cnt = findings->cnt;
+	int err = 0;
+
+	shared_node_find_reports(shared, deadline, findings);
+	if (node_is_alive(shared->node))
+		err = node_stop(shared->node, deadline, diag);
+	shared_node_find_reports(shared, deadline_in_ms(0), findings);
+	const char *obstacle = sanitizer_scan_take_obstacle(shared->scan);
+	if (obstacle)
+		return diag_fail(diag, -EPERM, "%s", obstacle);
+	/* A node that a sanitizer ended, or made exit with its own code, is explained by the report. */
+	return findings->cnt > cnt && err != -ETIMEDOUT && err != -EINTR ? 0 : err;
+}
+
 int
 shared_node_end(struct shared_node *shared)
 {
@@ -158,6 +215,7 @@ shared_node_end(struct shared_node *shared)
 	pthread_join(shared->thread, NULL);
 	sem_destroy(&shared->warm);
 	sem_destroy(&shared->leave);
+	sanitizer_scan_free(shared->scan);
 	free(shared);
 	return err;
 }

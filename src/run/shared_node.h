@@ -18,6 +18,8 @@ struct shared_node_opts {
 	/* See struct runner_opts: */
 	const char *user, *sudo_uid, *tmpdir;
 	bool same_user;
+	const char *const *env;
+	const char *env_hint;
 	struct keeper *keeper; /* of the probes */
 	unsigned timeout_ms;   /* for start and warm-up together */
 	const volatile sig_atomic_t *interrupted;
@@ -37,6 +39,13 @@ const struct profile *shared_node_profile(const struct shared_node *shared);
 struct node *shared_node_node(const struct shared_node *shared); /* lent */
 /* Gives a scene what belongs to the node: node, coins, wallets. */
 void shared_node_enter(struct shared_node *shared, struct scene *scene);
+/* Adds what sanitizers have reported since the last call. A report that has begun, and ends the node, is waited for. */
+void shared_node_find_reports(struct shared_node *shared, struct deadline deadline,
+			      struct findings *findings);
+/* Stops bitcoind, which is when leaks are reported, if it runs, and adds what sanitizers report. What keeps a sanitizer
+ * from its work, or bitcoind from ending well for another reason, is an error. */
+int shared_node_stop(struct shared_node *shared, struct deadline deadline, struct findings *findings,
+		     struct diag *diag);
 /* Kills the node and frees all; NULL is fine. Errors as node_free. */
 int shared_node_end(struct shared_node *shared);
 

@@ -53,6 +53,26 @@ run 2 "$tpcheck" run --timeout=1x
 check "no number" complains 'timeout=1x'
 run 2 "$tpcheck" run --details=maybe
 check "unknown details" complains 'details=maybe'
+for command in run 'trace --bitcoind=x'; do
+	for variable in NAME '' =VALUE =; do
+		run 2 "$tpcheck" $command --env="$variable"
+		check "$command: no variable: '$variable'" complains "env=$variable is not of the form NAME=VALUE"
+		check "$command: one line" one_line_complaint
+	done
+	run 2 "$tpcheck" $command --env=A=1 --env=HOME=/tmp
+	check "$command: HOME" complains 'env cannot set HOME'
+	for variable in ASAN UBSAN HWASAN; do
+		run 2 "$tpcheck" $command --env=${variable}_OPTIONS=halt_on_error=1:log_path=/tmp/x
+		check "$command: reports that go elsewhere" complains 'log_path would hide'
+	done
+	run 2 "$tpcheck" $command --env
+	check "$command: no value at all" complains 'requires an argument'
+done
+run 2 "$tpcheck" trace --pid=1 --env=A=1
+check "a variable for a process that runs already" complains 'env needs --bitcoind'
+for variable in A= HOMER=x XHOME=x A=B=C ASAN_OPTIONS=log_path=stderr SAN=log_path=x; do
+	run 0 "$tpcheck" run --list --env=$variable
+done
 run 2 "$tpcheck" run 'nothing.*'
 check "a pattern without a match" complains "no scenario matches 'nothing"
 run 2 "$tpcheck" run --artifacts=

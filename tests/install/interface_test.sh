@@ -108,6 +108,7 @@ try() {
 			*=DIR) want=sub ;;
 			*=RELEASE) want=$(sorted $releases) ;;
 			*=NAME) want=root ;;
+			*=NAME=VALUE) want=$(sorted ASAN_OPTIONS LD_LIBRARY_PATH LSAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS) ;;
 			*=PID) want=1 ;;
 			*=SECONDS | *=COUNT | *=BYTES | *=ARGUMENTS | *=KIB) want= ;;
 			*=*)

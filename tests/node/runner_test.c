@@ -28,6 +28,9 @@ static char *bitcoind;
 /* For one test: */
 static const struct machine *machine; /* NULL: the real one */
 static char *copied;                  /* the bitcoind to run instead; NULL: bitcoind itself */
+static const char *const *env;        /* of the nodes */
+static const char *env_hint;
+static unsigned release; /* to check against; 0: master */
 
 #define ADD_AND_BLOCK (TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED))
 
@@ -128,8 +131,8 @@ is_there(const char *dir, const char *name)
 static void
 remove_dir(const char *dir)
 {
-	static const char *const files[] = {"debug.log", "events.jsonl", "findings.json",
-					    "probes.c",  "command",      "reason"};
+	static const char *const files[] = {"debug.log", "events.jsonl", "findings.json", "probes.c",
+					    "command",   "reason",       "output.txt"};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		char *path = xasprintf("%s/%s", dir, files[i]);
@@ -152,6 +155,9 @@ run_until(const struct scenario *const *list, bool details_warn, unsigned timeou
 	struct runner_opts opts = {
 		.bitcoind = copied ? copied : bitcoind,
 		.tmpdir = test_tmp(),
+		.release = release,
+		.env = env,
+		.env_hint = env_hint,
 		.scenarios = list,
 		.timeout_ms = timeout_ms,
 		.details_warn = details_warn,
@@ -396,6 +402,202 @@ test_a_node_that_hangs_is_an_error_in_time(void **state)
 	end_run(&run, artifacts);
 }
 
+/* Nodes that have sanitizers, or behave like that */
+
+static char *preload; /* LD_PRELOAD=... */
+
+/* Lets the node print something. */
+static void
+say(struct scene *scene, const char *text)
+{
+	struct deadline deadline = deadline_in_ms(10000);
+
+	if (!scene_ok(scene))
+		return;
+	char *written = xasprintf("%s/words", node_datadir(scene->node));
+	char *path = xasprintf("%s/say", node_datadir(scene->node));
+	assert_int_equal(node_write_file(scene->node, "words", text, strlen(text), NULL), 0);
+	assert_int_equal(rename(written, path), 0);
+	while (!access(path, F_OK) && !deadline_has_passed(deadline))
+		clock_pause_ms(2, deadline);
+	assert_true(access(path, F_OK) != 0);
+	free(written);
+	free(path);
+}
+
+#define OVERFLOW "coins.cpp:97:5: runtime error: unsigned integer overflow"
+
+static void
+overflow(struct scene *scene)
+{
+	submit(scene);
+	say(scene, "some words\n" OVERFLOW ": 1\n" OVERFLOW ": 2\n");
+}
+
+static void
+use_after_free(struct scene *scene)
+{
+	submit(scene);
+	say(scene,
+	    "==9==ERROR: AddressSanitizer: heap-use-after-free on address 0x1\n    #0 0x1 in Coin::Use() coins.cpp:4:1\n");
+}
+
+static bool
+is_in_output(const char *dir, const char *words)
+{
+	char *path = xasprintf("%s/output.txt", dir), text[4096];
+	FILE *file = fopen(path, "r");
+	size_t n = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+
+	if (file)
+		fclose(file);
+	free(path);
+	text[n] = '\0';
+	return strstr(text, words) != NULL;
+}
+
+static void
+assert_finding(const struct report_result *result, size_t idx, const char *message)
+{
+	assert_true(idx < result->findings.cnt);
+	assert_int_equal(result->findings.items[idx].kind, FINDING_SANITIZER);
+	assert_string_equal(result->findings.items[idx].message, message);
+}
+
+static void
+test_a_report_fails_the_scenario_in_which_it_comes(void **state)
+{
+	static const struct scenario overflows = BROKEN(act, overflow);
+	static const struct scenario *const list[] = {&under_test, &overflows, &under_test, NULL};
+	const char *const variables[] = {preload, NULL};
+	char *artifacts;
+
+	(void)state;
+	mistake = NO_MISTAKE;
+	env = variables;
+	env_hint = "UBSAN_OPTIONS is not passed on";
+	struct report_run run = run_them(list, true, 60000, &artifacts);
+	assert_int_equal(run.results[0].outcome, OUTCOME_PASS);
+	assert_int_equal(run.results[1].outcome, OUTCOME_FAIL);
+	assert_int_equal(run.results[1].findings.cnt, 2);
+	assert_finding(&run.results[1], 0, "UndefinedBehaviorSanitizer: " OVERFLOW ": 1");
+	assert_finding(&run.results[1], 1, "and 1 more reports of sanitizers, of these faults or of others");
+	assert_string_equal(run.results[1].reason, "UBSAN_OPTIONS is not passed on");
+	assert_true(is_in_output(run.results[1].artifacts, "some words\n" OVERFLOW ": 1\n" OVERFLOW ": 2\n"));
+	assert_int_equal(run.results[2].outcome, OUTCOME_PASS);
+	assert_int_equal(report_exit_code(&run, false), EXIT_FAILED);
+	end_run(&run, artifacts);
+}
+
+static void
+test_a_node_may_finish_its_report(void **state)
+{
+	static const struct scenario uses = BROKEN(act, use_after_free);
+	static const struct scenario *const list[] = {&uses, &under_test, NULL};
+	const char *const variables[] = {
+		preload, "INJECT_REST=SUMMARY: AddressSanitizer: heap-use-after-free\n==9==ABORTING\n", NULL};
+	char *artifacts;
+
+	(void)state;
+	mistake = NO_MISTAKE;
+	env = variables;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	assert_int_equal(run.results[0].outcome, OUTCOME_FAIL);
+	assert_int_equal(run.results[0].findings.cnt, 1);
+	assert_finding(&run.results[0], 0,
+		       "AddressSanitizer: heap-use-after-free in Coin::Use() coins.cpp:4:1");
+	assert_true(is_in_output(run.results[0].artifacts, "ABORTING"));
+	assert_int_equal(run.results[1].outcome, OUTCOME_PASS);
+	end_run(&run, artifacts);
+}
+
+#define LEAKED "303 byte(s) leaked in 3 allocation(s)"
+
+/* Runs two scenarios on a node that prints something when it exits. */
+static struct report_run
+run_until_exit(const char *text, const char *more, const struct scenario *second, char **artifacts)
+{
+	const struct scenario *const list[] = {&under_test, second, NULL};
+	char *at_exit = xasprintf("INJECT_EXIT=%s", text);
+	const char *const variables[] = {preload, at_exit, more, NULL};
+
+	mistake = NO_MISTAKE;
+	env = variables;
+	struct report_run run = run_them(list, false, 60000, artifacts);
+	env = NULL;
+	free(at_exit);
+	return run;
+}
+
+static void
+test_leaks_fail_the_last_scenario_of_a_node(void **state)
+{
+	static const char leaks[] =
+		"==9==ERROR: LeakSanitizer: detected memory leaks\n    #0 0x1 in f() coins.cpp:4:1\nSUMMARY: AddressSanitizer: " LEAKED
+		".\n";
+	static const struct scenario skipped = {
+		.name = "utxocache.add.skipped",
+		.subject = TP_UTXOCACHE_ADD,
+		.tracepoints = ADD_AND_BLOCK,
+		.profile = &profile_default,
+		.prepare = skip_it,
+		.act = submit,
+		.expect = expect_wrongly,
+	};
+	/* Skipped without a node. */
+	static const struct scenario later = {
+		.name = "net.closed_connection.later",
+		.subject = TP_NET_CLOSED_CONNECTION,
+		.tracepoints = TP_BIT(TP_NET_CLOSED_CONNECTION),
+		.profile = &profile_default,
+		.act = submit,
+		.expect = expect_wrongly,
+	};
+	static const struct scenario *const seconds[] = {&under_test, &skipped, &later};
+	static const char message[] = "LeakSanitizer: " LEAKED ", the first in f() coins.cpp:4:1";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+		bool is_later = seconds[i] == &later;
+		char *artifacts,
+			*late = xasprintf("%s; reported when the node exited, after 2 scenarios", message);
+
+		release = is_later ? 28 : 0;
+		struct report_run run = run_until_exit(
+			leaks, seconds[i] == &skipped ? "ANY=libasan.so.8" : "LSAN_OPTIONS=verbosity=0",
+			seconds[i], &artifacts);
+		assert_int_equal(run.results[0].outcome, OUTCOME_PASS);
+		assert_int_equal(run.results[1].outcome, OUTCOME_FAIL);
+		assert_int_equal(run.results[1].findings.cnt, 1);
+		assert_finding(&run.results[1], 0, is_later ? message : late);
+		assert_true(is_in_output(run.results[1].artifacts, LEAKED));
+		assert_int_equal(report_exit_code(&run, false), EXIT_FAILED);
+		end_run(&run, artifacts);
+		free(late);
+	}
+}
+
+static void
+test_a_sanitizer_that_cannot_work_is_an_error(void **state)
+{
+	static const char *const texts[] = {"==9==LeakSanitizer has encountered a fatal error.\n", "words\n"};
+	static const char *const reasons[] = {"LeakSanitizer could not look for leaks",
+					      "exited with status 23"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		char *artifacts;
+		struct report_run run =
+			run_until_exit(texts[i], "ASAN_OPTIONS=verbosity=0", &under_test, &artifacts);
+
+		assert_int_equal(run.results[0].outcome, OUTCOME_PASS);
+		assert_int_equal(run.results[1].outcome, OUTCOME_ERROR);
+		if (!strstr(run.results[1].reason, reasons[i]))
+			fail_msg("'%s' does not say '%s'", run.results[1].reason, reasons[i]);
+		end_run(&run, artifacts);
+	}
+}
+
 /* What the machine spoils */
 
 static int64_t
@@ -565,6 +767,9 @@ end_test(void **state)
 {
 	(void)state;
 	machine = NULL;
+	env = NULL;
+	env_hint = NULL;
+	release = 0;
 	if (copied)
 		unlink(copied);
 	free(copied);
@@ -809,6 +1014,10 @@ main(void)
 		cmocka_unit_test(test_a_broken_node_is_an_error_and_the_next_scenario_gets_a_new_one),
 		cmocka_unit_test(test_without_a_wallet_those_that_need_it_are_skipped),
 		cmocka_unit_test(test_a_node_that_hangs_is_an_error_in_time),
+		cmocka_unit_test_teardown(test_a_report_fails_the_scenario_in_which_it_comes, end_test),
+		cmocka_unit_test_teardown(test_a_node_may_finish_its_report, end_test),
+		cmocka_unit_test_teardown(test_leaks_fail_the_last_scenario_of_a_node, end_test),
+		cmocka_unit_test_teardown(test_a_sanitizer_that_cannot_work_is_an_error, end_test),
 		cmocka_unit_test_teardown(test_a_clock_that_is_set_is_an_error, end_test),
 		cmocka_unit_test_teardown(test_a_page_that_was_not_resident_is_an_error, end_test),
 		cmocka_unit_test_teardown(test_a_companion_with_wrong_notes_is_left_out, end_test),
@@ -832,13 +1041,18 @@ main(void)
 		return 77;
 	}
 	char *dir = test_make_dir(), *copy = dir ? test_copy_program(bitcoind, dir) : NULL;
-	if (!copy)
+	char *inject = copy ? test_copy_program(INJECT, dir) : NULL;
+	if (!inject)
 		return 99;
+	preload = xasprintf("LD_PRELOAD=%s", inject);
 	free(bitcoind);
 	bitcoind = copy;
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(bitcoind);
+	unlink(inject);
 	rmdir(dir);
+	free(inject);
+	free(preload);
 	free(dir);
 	free(bitcoind);
 	return failed;

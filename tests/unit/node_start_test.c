@@ -1,4 +1,5 @@
 /* Starting and ending, with scripts in place of bitcoind. */
+#include "base/buf.h"
 #include "base/folder.h"
 #include "base/xmem.h"
 #include "node/node.h"
@@ -778,6 +779,144 @@ test_parent_dir(void **state)
 	free(old);
 }
 
+/* All that a node printed; the caller frees it. */
+static char *
+output_of(struct node *node)
+{
+	char *text = xcalloc(65536, 1);
+	uint64_t from = 0;
+	size_t n;
+
+	while ((n = node_read_output(node, from, text + from, 1000)) && from + n < 60000)
+		from += n;
+	return text;
+}
+
+static int
+cnt_of(const char *text, const char *word)
+{
+	int cnt = 0;
+
+	for (; (text = strstr(text, word)); text++)
+		cnt++;
+	return cnt;
+}
+
+static void
+test_environment(void **state)
+{
+	static const char *const env[] = {"A=1", "TMPDIR=/elsewhere", "A=2=3", "EMPTY=", "AA=4", NULL};
+	char *script = make_script(
+		"prints", "#!/bin/sh\nprintf '%s\\n' ---; tr '\\0' '\\n' </proc/$$/environ; exit 1\n", 0755);
+	struct node_opts opts = {.bitcoind = script, .parent_dir = work, .env = env};
+	struct diag diag;
+	struct node *node;
+
+	(void)state;
+	setenv("OURS", "secret", 1);
+	assert_int_equal(node_start(&node, &opts, &diag), 0);
+	unsetenv("OURS");
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	char *text = output_of(node), *home = xasprintf("\nHOME=%s\n", node_datadir(node));
+	assert_int_equal(cnt_of(text, "\nA="), 1);
+	assert_non_null(strstr(text, "\nA=2=3\n"));
+	assert_non_null(strstr(text, "\nAA=4\n"));
+	assert_non_null(strstr(text, "\nEMPTY=\n"));
+	assert_int_equal(cnt_of(text, "\nTMPDIR="), 1);
+	assert_non_null(strstr(text, "\nTMPDIR=/elsewhere\n"));
+	assert_non_null(strstr(text, home));
+	assert_non_null(strstr(text, "\nPATH=/usr/local/bin:"));
+	assert_non_null(strstr(text, "\nLC_ALL=C\n"));
+	assert_null(strstr(text, "secret"));
+	free(text);
+
+	/* What it printed stays over a restart, but an error is about the last start. */
+	assert_int_equal(node_restart(node, NULL, &diag), 0);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_int_equal(cnt_of(diag.text, "---"), 1);
+	text = output_of(node);
+	assert_int_equal(cnt_of(text, "---"), 2);
+	assert_int_equal(cnt_of(text, "\nA=2=3\n"), 2);
+	char *saved = in_work("saved"), *copy = xcalloc(65536, 1);
+	assert_int_equal(node_save_output(node, saved, &diag), 0);
+	FILE *file = fopen(saved, "r");
+	assert_non_null(file);
+	assert_int_equal(fread(copy, 1, 65535, file), strlen(text));
+	assert_string_equal(copy, text);
+	fclose(file);
+	assert_int_equal(node_save_output(node, work, &diag), -EISDIR);
+	assert_says(&diag, "output.txt");
+	node_free(node);
+	unlink(saved);
+	free(saved);
+	free(copy);
+	free(text);
+	free(home);
+	free(script);
+}
+
+static void
+test_start_hint(void **state)
+{
+	char *script = make_script("fails", "#!/bin/sh\necho words\nexit 1\n", 0755);
+	char *unlinked = make_script(
+		"unlinked", "#!/bin/sh\necho 'error while loading shared libraries: libx.so'\nexit 127\n",
+		0755);
+	struct node_opts opts = {.bitcoind = script, .parent_dir = work, .start_hint = "use more of it"};
+	struct diag diag;
+	struct node *node;
+
+	(void)state;
+	assert_int_equal(node_start(&node, &opts, &diag), 0);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_says(&diag, "exited with status 1; use more of it\n");
+	assert_says(&diag, "words");
+	node_free(node);
+	assert_int_equal(start(&node, script, &diag), 0);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_says(&diag, "exited with status 1\n");
+	node_free(node);
+	assert_int_equal(start(&node, unlinked, &diag), 0);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
+	assert_says(&diag, "use --env=LD_LIBRARY_PATH=...\n");
+	node_free(node);
+	free(script);
+	free(unlinked);
+}
+
+static void
+add_output(void *cookie, const char *text, size_t len)
+{
+	buf_add(cookie, text, len);
+}
+
+static void
+test_program_environment_and_output(void **state)
+{
+	static const char *const env[] = {"PATH=/usr/bin:/bin:/x", "A=1", NULL}, *const args[] = {NULL};
+	char *script = make_script("prints2", "#!/bin/sh\nenv\nhead -c 20000 /dev/zero | tr '\\0' x\n", 0755);
+	struct buf all;
+	struct program_opts opts = {
+		.bitcoind = script, .args = args, .env = env, .on_output = add_output, .cookie = &all};
+	struct deadline deadline = deadline_in_ms(10000);
+	struct program *program;
+	struct diag diag;
+
+	(void)state;
+	buf_init(&all, 100000);
+	assert_int_equal(program_start(&program, &opts, &diag), 0);
+	while (program_is_alive(program) && !deadline_has_passed(deadline))
+		clock_pause_ms(1, deadline);
+	assert_true(strlen(program_output(program)) < 2000);
+	assert_true(all.len > 20000);
+	assert_non_null(strstr(all.data, "PATH=/usr/bin:/bin:/x\n"));
+	assert_null(strstr(all.data, "/usr/local/bin"));
+	assert_non_null(strstr(all.data, "A=1\n"));
+	program_free(program);
+	buf_fini(&all);
+	free(script);
+}
+
 static void
 assert_printed(const struct program_opts *opts, const char *want)
 {
@@ -918,6 +1057,9 @@ main(void)
 		cmocka_unit_test(test_only_its_own_files),
 		cmocka_unit_test(test_another_in_its_place),
 		cmocka_unit_test(test_parent_dir),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_start_hint),
+		cmocka_unit_test(test_program_environment_and_output),
 		cmocka_unit_test(test_program_home),
 		cmocka_unit_test(test_nul_in_output),
 		cmocka_unit_test(test_ends_with_us),

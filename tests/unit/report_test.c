@@ -504,6 +504,27 @@ test_text_of_bare_findings(void **state)
 }
 
 static void
+test_text_of_a_sanitizers_report(void **state)
+{
+	struct report_result result = result_of("a.b.c", OUTCOME_FAIL, NULL, 5);
+	struct screen screen;
+
+	(void)state;
+	findings_add(&result.findings, FINDING_SANITIZER, NULL, 0, NULL, NULL, NULL, NULL,
+		     "it is used after free")
+		->context = dup_or_null("==9==ERROR\n    #0\n");
+	screen_open(&screen, false);
+	report_text_result(&screen.text, &result, false);
+	assert_screen(&screen, "FAIL  a.b.c (0.005 s)\n"
+			       "    [sanitizer] it is used after free\n"
+			       "      the report begins:\n"
+			       "        ==9==ERROR\n"
+			       "            #0\n");
+	screen_close(&screen);
+	report_result_fini(&result);
+}
+
+static void
 test_text_of_other_outcomes(void **state)
 {
 	struct report_result pass = result_of("a.b.pass", OUTCOME_PASS, NULL, 0);
@@ -696,6 +717,7 @@ main(void)
 		cmocka_unit_test(test_text_hostile),
 		cmocka_unit_test(test_text_of_a_failure),
 		cmocka_unit_test(test_text_of_bare_findings),
+		cmocka_unit_test(test_text_of_a_sanitizers_report),
 		cmocka_unit_test(test_text_of_other_outcomes),
 		cmocka_unit_test(test_text_of_many_findings),
 		cmocka_unit_test(test_live_line),

@@ -1,0 +1,13 @@
+/* The environment that a bitcoind is started with. */
+#ifndef TPCHECK_NODE_ENV_H
+#define TPCHECK_NODE_ENV_H
+
+/* What every bitcoind gets unless it is overridden. */
+#define ENV_PATH   "PATH=/usr/local/bin:/usr/bin:/bin"
+#define ENV_LOCALE "LC_ALL=C"
+
+/* All of ours and of theirs, which are NULL-terminated; of several with one name only the last. theirs may be NULL. The
+ * caller frees the array, whose strings are borrowed. */
+const char **env_merge(const char *const *ours, const char *const *theirs);
+
+#endif

@@ -1,0 +1,6 @@
+/* Built with a sanitizer. */
+int
+main(int argc, char **argv)
+{
+	return argv[0][argc];
+}
