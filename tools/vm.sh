@@ -244,8 +244,8 @@ make_rest() {
 			export HOME=/home/user USER=user
 			become="setpriv --reuid=user --regid=user --init-groups --inh-caps=-all"
 		fi
-		# Through a pipe, because the console is a terminal.
-		{ $become sh /command </dev/null 2>&1; echo "vm.sh: exit code $?"; } | cat
+		# Through a pipe, because the console is a terminal; what the command left running may hold it open.
+		{ $become sh /command </dev/null 2>&1; echo "vm.sh: exit code $?"; } | sed -u '/vm\.sh: exit code/q'
 		stty sane # returns once everything is printed
 		echo b >/proc/sysrq-trigger
 	END

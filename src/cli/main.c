@@ -2,8 +2,10 @@
 
 #include "base/folder.h"
 #include "base/keeper.h"
+#include "base/limits.h"
 #include "base/privileges.h"
 #include "cli/environment.h"
+#include "probe/probe.h"
 #include "report/report.h"
 #include "run/specimen.h"
 
@@ -178,6 +180,9 @@ main(int argc, char **argv)
 	/* First: nothing can be undone for what is done before. */
 	if (leaves_traces(chosen.command) && start_keeper(chosen.command, argv, &diag))
 		return complain(&diag, EXIT_ERROR);
+	/* Raising it takes a capability that is given up. */
+	if (traces(chosen.command) && probe_lacks_memory())
+		limits_raise_memory();
 	if (keep_capabilities(chosen.command, &diag))
 		return complain(&diag, EXIT_ERROR);
 	if (traces(chosen.command))

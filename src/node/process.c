@@ -3,6 +3,7 @@
  * pipe, which the exec closes. */
 #include "node/process.h"
 
+#include "base/limits.h"
 #include "base/privileges.h"
 #include "base/text.h"
 #include "base/xmem.h"
@@ -241,6 +242,7 @@ run_child(const struct plan *plan)
 	umask(077);
 	if (dup2(plan->null_fd, 0) < 0 || dup2(plan->output_fd, 1) < 0 || dup2(plan->output_fd, 2) < 0)
 		fail_child(plan, STEP_OUTPUT);
+	limits_restore_memory();
 	if (change_user_and_network(plan, &step))
 		fail_child(plan, step);
 	if (privileges_drop())

@@ -97,6 +97,12 @@ probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char
 }
 
 bool
+probe_lacks_memory(void)
+{
+	return bpf_backend.lacks_memory();
+}
+
+bool
 probe_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
 	char ignored[REASON_BYTES];

@@ -124,9 +124,12 @@ struct probe_feature {
 	bool needed;      /* nothing works without it; false for the ways to attach, of which one is enough */
 	char detail[512]; /* what was found; if not ok, the reason and the remedy */
 };
-enum { PROBE_FEATURES_MAX = 20 };
+enum { PROBE_FEATURES_MAX = 24 };
 /* Fills features; returns how many. kernel_source as in struct probe_opts. */
 size_t probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source);
+/* Whether the limit of locked memory (RLIMIT_MEMLOCK) is too low for what probes need. To be called before the
+ * capability to raise it is given up. */
+bool probe_lacks_memory(void);
 /* The first reason why trials would be harmful or pointless (no /proc, another machine, valgrind, lockdown, no
  * capability, no tracefs for that method), in one line; false when there is none. Tries nothing in the kernel; to be
  * called before anything is started, and before probe_find_obstacle. */

@@ -1,5 +1,6 @@
 #include "run/specimen.h"
 
+#include "base/limits.h"
 #include "base/privileges.h"
 #include "base/xmem.h"
 #include "run/specimen_values.h"
@@ -26,6 +27,7 @@ static void __attribute__((noreturn)) become_specimen(int fd, const char *progra
 {
 	char *const args[] = {(char *)(uintptr_t) "tpcheck", (char *)(uintptr_t) "__specimen", NULL};
 
+	limits_restore_memory();
 	if (privileges_drop())
 		_exit(126);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -184,7 +184,7 @@ empty_hit_ns(struct specimen *specimen, const struct plan *plan)
 		semaphores[cnt] = plan->points[i].site->semaphore_file_offset;
 	}
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)specimen_pid(specimen));
-	int prog_fd = bpf_try_program(MULTI_ATTACH_TYPE);
+	int prog_fd = bpf_try_program(MULTI_ATTACH_TYPE, 0);
 	int link_fd = bpf_link_uprobe_multi(prog_fd, path, offsets, semaphores, cookies, cnt,
 					    specimen_pid(specimen));
 	if (link_fd < 0)

@@ -199,6 +199,7 @@ const struct probe_backend bpf_backend = {
 	.forget_threads = forget_threads,
 	.has_thread_ended = has_thread_ended,
 	.try_features = bpf_try_features,
+	.lacks_memory = bpf_lacks_memory,
 	.find_early_obstacle = bpf_find_early_obstacle,
 	.find_obstacle = bpf_find_obstacle,
 };

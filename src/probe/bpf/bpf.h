@@ -59,7 +59,10 @@ void bpf_close_events(struct bpf_source *source);
 
 /* features.c: see probe.h. */
 size_t bpf_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source);
+bool bpf_lacks_memory(void);
 bool bpf_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz);
 bool bpf_find_obstacle(enum probe_method method, char *reason, size_t reason_sz);
+/* Whether this kernel runs a program at each hit; reason, of a feature's detail, says why, or why not. */
+bool bpf_sees_each_hit(char *reason, size_t reason_sz);
 
 #endif

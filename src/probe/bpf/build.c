@@ -192,8 +192,12 @@ build(struct bpf_source *source, const struct probe_opts *opts, struct diag *dia
 int
 bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag)
 {
+	char reason[512];
+
 	/* Whatever the method of this one: what a killed one left keeps a file system busy. */
 	tracefs_sweep();
+	if (!bpf_sees_each_hit(reason, sizeof(reason)))
+		return diag_fail(diag, -EOPNOTSUPP, "probe: %s", reason);
 	int err = bcc_loader_load(diag);
 	if (!err)
 		err = build(source, opts, diag);

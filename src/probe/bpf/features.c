@@ -6,6 +6,7 @@
 #include "probe/bpf/bcc_shim.h"
 #include "probe/bpf/bpf.h"
 #include "probe/bpf/multi.h"
+#include "probe/bpf/program_text.h"
 #include "probe/bpf/sys.h"
 #include "probe/bpf/tracefs.h"
 
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,12 +177,24 @@ describe_result(struct probe_feature *feature, int fd, const char *good, const c
 		DESCRIBE(feature, "%s; %s", strerror(-fd), remedy);
 }
 
+static int
+try_small_map(void)
+{
+	return bpf_try_map(8, 1);
+}
+
+static int
+try_large_map(void)
+{
+	return bpf_try_map(PROGRAM_TEXT_VALUE_BYTES_MAX, PROGRAM_TEXT_VALUES_MIN);
+}
+
 static void
 try_map(struct probe_feature *feature)
 {
 	char line[64];
 
-	int fd = bpf_try_map();
+	int fd = try_small_map();
 
 	feature->ok = fd >= 0;
 	if (fd >= 0) {
@@ -196,10 +210,76 @@ try_map(struct probe_feature *feature)
 		strerror(-fd), read_line("/proc/sys/kernel/unprivileged_bpf_disabled", line, sizeof(line)));
 }
 
+/* Only the limit allows small maps and forbids large ones. */
+static bool
+lacks_memory(void)
+{
+	int small_fd = try_small_map();
+	int large_fd = small_fd < 0 ? small_fd : try_large_map();
+
+	if (small_fd >= 0)
+		close(small_fd);
+	if (large_fd >= 0)
+		close(large_fd);
+	return small_fd >= 0 && large_fd == -EPERM;
+}
+
+bool
+bpf_lacks_memory(void)
+{
+	return tracing_capabilities() && lacks_memory();
+}
+
+static void
+try_memory(struct probe_feature *feature)
+{
+	struct rlimit limit = {0};
+
+	feature->ok = !lacks_memory();
+	getrlimit(RLIMIT_MEMLOCK, &limit);
+	if (feature->ok)
+		DESCRIBE(feature, "enough can be locked");
+	else
+		DESCRIBE(
+			feature,
+			"before Linux 5.11 maps count as locked memory, of which %d KiB are required, and the limit is %llu KiB: raise it (as root: ulimit -l unlimited, RLIMIT_MEMLOCK), or give tpcheck CAP_SYS_RESOURCE",
+			PROGRAM_TEXT_VALUES_MIN * (PROGRAM_TEXT_VALUE_BYTES_MAX >> 10),
+			(unsigned long long)limit.rlim_cur >> 10);
+}
+
+/* Before Linux 6.0 the kernel runs no program at a hit on a CPU that is busy with BPF already. It is so with preemption
+ * disabled, when nothing can hit, or, from 5.11 on, in a bpf() call on a map, which is preempted only in kernels built
+ * for that. Since 6.0 the programs of uprobes may sleep, and always run. */
+bool
+bpf_sees_each_hit(char *reason, size_t reason_sz)
+{
+	int fd = bpf_try_program(0, BPF_F_SLEEPABLE);
+	struct utsname un;
+
+	if (fd >= 0)
+		close(fd);
+	uname(&un);
+	/* Any other error has another cause, which is reported where it matters. */
+	bool is_old = fd == -EINVAL, is_preemptible = strstr(un.version, "PREEMPT");
+	snprintf(
+		reason, reason_sz, "%s",
+		!is_old ? "no probe misses one"
+		: !is_preemptible
+			? "no probe misses one, because this kernel is not preemptible"
+			: "this kernel is older than 6.0 and preemptible (uname -v): probes may miss hits while other programs use BPF; use a newer kernel, or one that is not preemptible");
+	return !is_old || !is_preemptible;
+}
+
+static void
+try_hits(struct probe_feature *feature)
+{
+	feature->ok = bpf_sees_each_hit(feature->detail, sizeof(feature->detail));
+}
+
 static void
 try_program(struct probe_feature *feature)
 {
-	describe_result(feature, bpf_try_program(0), "tracing programs can be loaded",
+	describe_result(feature, bpf_try_program(0, 0), "tracing programs can be loaded",
 			"run as root or with CAP_BPF and CAP_PERFMON");
 }
 
@@ -221,7 +301,7 @@ try_multi(struct probe_feature *feature)
 {
 	uint64_t offset, zero = 0;
 	char path[64];
-	int prog_fd = bpf_try_program(MULTI_ATTACH_TYPE);
+	int prog_fd = bpf_try_program(MULTI_ATTACH_TYPE, 0);
 	int link_fd = prog_fd;
 
 	if (prog_fd >= 0) {
@@ -353,7 +433,9 @@ static const struct {
 	{"libbcc", true, try_libbcc},
 	{"kernel headers", true, try_headers},
 	{"bpf maps", true, try_map},
+	{"locked memory", true, try_memory},
 	{"bpf programs", true, try_program},
+	{"hits", true, try_hits},
 	{"perf rings", true, try_ring},
 	{"attach: multi", false, try_multi},
 	{"attach: perf", false, try_perf},

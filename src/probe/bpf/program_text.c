@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Threads of one process that are counted separately: as many as fit into THREADS_BYTES, within these bounds. */
-enum { THREADS_MIN = 128, THREADS_MAX = 1024, THREADS_BYTES = 4 << 20 };
+enum { THREADS_MIN = PROGRAM_TEXT_VALUES_MIN, THREADS_MAX = 1024, THREADS_BYTES = 4 << 20 };
 
 static const char *const register_names[] = {
 	[REGISTER_AX] = "ax",   [REGISTER_BX] = "bx",   [REGISTER_CX] = "cx",   [REGISTER_DX] = "dx",

@@ -19,6 +19,8 @@ void program_text_function_name(const struct probe_point *point, size_t idx, cha
 uint64_t program_text_cookie(const struct probe_point *point, size_t idx);
 /* The largest record, rounded up to 8. */
 uint32_t program_text_record_bytes(const struct probe_point *points, size_t points_cnt);
+/* What the largest map takes at most, as that many values of that size. */
+enum { PROGRAM_TEXT_VALUES_MIN = 128, PROGRAM_TEXT_VALUE_BYTES_MAX = 40 << 10 };
 /* How many threads there is room for; each needs memory for a record. */
 size_t program_text_threads(uint32_t record_bytes);
 

@@ -126,20 +126,21 @@ bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets,
 }
 
 int
-bpf_try_map(void)
+bpf_try_map(uint32_t value_bytes, uint32_t entries)
 {
 	union bpf_attr attr;
 
 	memset(&attr, 0, sizeof(attr));
-	attr.map_type = BPF_MAP_TYPE_ARRAY;
+	attr.map_type = BPF_MAP_TYPE_HASH;
 	attr.key_size = 4;
-	attr.value_size = 8;
-	attr.max_entries = 1;
+	attr.value_size = value_bytes;
+	attr.max_entries = entries;
+	attr.map_flags = BPF_F_NO_PREALLOC; /* counts for the limit, but takes no memory */
 	return bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
 }
 
 int
-bpf_try_program(int expected_attach_type)
+bpf_try_program(int expected_attach_type, uint32_t flags)
 {
 	/* "return 0" */
 	static const struct bpf_insn program[] = {
@@ -153,6 +154,7 @@ bpf_try_program(int expected_attach_type)
 	attr.insns = pointer(program);
 	attr.insn_cnt = sizeof(program) / sizeof(*program);
 	attr.license = pointer("GPL");
+	attr.prog_flags = flags;
 	attr.expected_attach_type = (uint32_t)expected_attach_type;
 	return bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 }

@@ -23,8 +23,8 @@ int bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets
 int perf_attach_tracepoint(int prog_fd, uint64_t event_id, pid_t pid);
 
 /* Trials, for features.c: a descriptor or a negative errno value. */
-int bpf_try_map(void);
-int bpf_try_program(int expected_attach_type);
+int bpf_try_map(uint32_t value_bytes, uint32_t entries);
+int bpf_try_program(int expected_attach_type, uint32_t flags);
 int perf_try_ring(void);
 /* On tpcheck's own code at that offset of the file. -ENOENT: the kernel has no uprobe PMU. */
 int perf_try_uprobe(const char *path, uint64_t file_offset);

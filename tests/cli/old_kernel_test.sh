@@ -1,0 +1,85 @@
+#!/bin/sh
+# On kernels on_kernel 5.11, where maps count as locked memory, and before 6.0, where probes may miss hits: a module shows
+# tpcheck what bpf() answers there. With real ones: tools/vm.sh.
+module=$2
+. "$(dirname "$0")/lib.sh"
+full=$(readlink -f "$(dirname "$tpcheck")/tpcheck-full")
+module=$(readlink -f "$module")
+copy_bitcoind
+mkdir -m 1777 "$scratch/tmp"
+export TMPDIR="$scratch/tmp"
+unset BITCOIND
+if [ "$(id -u)" != 0 ]; then
+	echo "SKIP: not root, who can trace everywhere"
+	exit 77
+fi
+if ! can_trace; then
+	echo "SKIP: the specimen cannot be traced: $(sed -n 's/^    //p' "$scratch/out" | head -n 1)"
+	exit 77
+fi
+# on_kernel RELEASE COMMAND...: as on a kernel of that release. (tpcheck removes LD_PRELOAD before it starts tpcheck-full.)
+on_kernel() {
+	release=$1
+	shift
+	env OLD_KERNEL="$release" LD_PRELOAD="$module" "$@"
+}
+says_once() { [ "$(grep -c -e "$1" "$scratch/out")" = 1 ]; }
+says_not() { ! grep -q -e "$1" "$scratch/out" "$scratch/err"; }
+# limit_of PID: its limits of locked memory, soft and hard.
+limit_of() { awk '/^Max locked memory/ { print $4, $5 }' "/proc/$1/limits"; }
+
+may_raise() { setpriv --dump | grep -q '^Capability bounding set:.*sys_resource'; }
+hard=$(limit_of $$ | cut -d ' ' -f 2)
+if [ "$hard" != unlimited ] && [ "$hard" -lt 8388608 ] && may_raise; then
+	prlimit --pid=$$ --memlock=:8388608
+	hard=8388608
+fi
+# With little memory to lock, and without the capability to raise that limit.
+limited="prlimit --memlock=65536:65536 setpriv --bounding-set=-sys_resource"
+
+# shellcheck disable=SC2086
+run 77 on_kernel 5.10 $limited "$full" doctor
+check "doctor: the limit" says_once '^FAIL  locked memory   .* and the limit is 64 KiB: raise it (as root: ulimit -l unlimited'
+check "doctor: the same is needed" says_once '^Needed: locked memory: .*CAP_SYS_RESOURCE'
+check "doctor: and the verdict" says_once '^tpcheck cannot run here. locked memory: '
+check "doctor: no system call is blamed" says_not 'seccomp'
+# shellcheck disable=SC2086
+run 77 on_kernel 5.10 $limited "$full" selftest
+check "selftest: skipped because of the limit" says_once '^    locked memory: '
+run 0 on_kernel 5.10 prlimit --memlock=65536: setpriv --bounding-set=-sys_resource "$full" selftest
+check "the limit is raised to the hard one" says '^5 passed'
+if may_raise; then
+	run 0 on_kernel 5.10 prlimit --memlock=65536:65536 "$full" selftest
+	check "with CAP_SYS_RESOURCE the limit is lifted" says '^5 passed'
+fi
+# shellcheck disable=SC2086
+run 77 $limited "$full" doctor
+check "newer kernels do not count maps" says '^ok    locked memory'
+
+run 77 on_kernel 5.19 "$full" doctor
+check "doctor: hits may be missed" says_once '^FAIL  hits  .*older than 6.0 and preemptible'
+check "doctor: the same is needed" says_once '^Needed: hits: '
+for method in auto multi perf; do
+	run 77 on_kernel 5.19 "$full" selftest --attach=$method
+	check "selftest, $method: skipped" says_once '^    hits: this kernel is older'
+done
+run 77 on_kernel 5.10 "$full" doctor
+check "doctor: no hit is missed where nothing is preempted" says '^ok    hits .*not preemptible'
+
+if ! can_check_bitcoind; then
+	skip_part "what bitcoind inherits: no bitcoind; set BITCOIND, or put one into PATH"
+	finish
+fi
+# has_node: sets node to a bitcoind of our tpcheck's.
+has_node() { node=$(pgrep -P $pid -x bitcoind) && [ "$(readlink "/proc/$node/exe")" = "$bitcoind" ]; }
+mkdir -m 700 "$scratch/datadir"
+chown nobody "$scratch/datadir"
+env OLD_KERNEL=5.10 LD_PRELOAD="$module" prlimit --memlock=65536: \
+	"$full" trace --bitcoind="$bitcoind" --user=nobody -- -regtest -datadir="$scratch/datadir" -listen=0 -connect=0 -server=0 >"$scratch/out" 2>&1 &
+pid=$!
+trap 'kill $pid 2>/dev/null; wait $pid; rm -rf "$scratch"' EXIT
+await has_node
+check "bitcoind's limit is what it was" [ "$(limit_of "$node")" = "65536 $hard" ]
+! may_raise || hard=unlimited
+check "tpcheck's own limit is raised" [ "$(limit_of $pid)" = "$hard $hard" ]
+finish
