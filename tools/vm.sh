@@ -80,7 +80,7 @@ case $arch in
 amd64)
 	qemu="qemu-system-x86_64 -machine q35 -cpu max"
 	qemu_package='qemu-system-x86'
-	console=ttyS0
+	append="console=ttyS0 no_timer_check" # the check fails on busy machines
 	;;
 *) fail "machines of the architecture '$arch' are not supported" ;;
 esac
@@ -264,7 +264,7 @@ make_rest
 cat "$base" "$work/rest.cpio" >"$work/initrd"
 # shellcheck disable=SC2086
 timeout --foreground "$timeout" $qemu -accel $accel -smp 2 -m 3072 -display none -monitor none -serial stdio -nic none -no-reboot \
-	-kernel "$vmlinuz" -initrd "$work/initrd" -append "console=$console quiet panic=-1 rdinit=/init" </dev/null |
+	-kernel "$vmlinuz" -initrd "$work/initrd" -append "$append quiet panic=-1 rdinit=/init" </dev/null |
 	perl -e '
 		$| = 1;
 		while (<STDIN>) {
