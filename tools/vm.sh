@@ -86,12 +86,10 @@ amd64)
 esac
 
 [ -n "$kernel" ] || fail "which kernel? for example: tools/vm.sh --kernel=bookworm; see --help"
-for tool in "${qemu%% *}:$qemu_package" apt-get:apt dpkg-deb:dpkg cpio:cpio perl:perl-base timeout:coreutils; do
+for tool in "${qemu%% *}:$qemu_package" apt-get:apt dpkg-deb:dpkg cpio:cpio cmake:cmake perl:perl-base timeout:coreutils; do
 	command -v "${tool%:*}" >/dev/null || fail "there is no ${tool%:*}; install the package ${tool#*:}"
 done
-for program in tpcheck tpcheck-full; do
-	[ -x "$build/$program" ] || fail "there is no $program in '$build'; build tpcheck, or name the folder by --build"
-done
+[ -x "$build/tpcheck" ] || fail "there is no tpcheck in '$build'; build it, or name the folder by --build"
 [ -z "$bitcoind" ] || [ -x "$bitcoind" ] || fail "'$bitcoind' cannot be executed"
 [ -n "$suite" ] || suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 # shellcheck disable=SC2016
@@ -100,6 +98,7 @@ here=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/tpcheck-vm-XXXXXX")
+rest=$work/rest
 trap 'rm -rf "$work"' EXIT
 trap 'exit 99' INT TERM HUP
 
@@ -171,11 +170,9 @@ pack() {
 	(cd "$1" && find . | cpio --quiet -o -H newc -R 0:0) >"$2"
 }
 
-# The packages that have the libraries of programs here.
+# The packages that have the libraries of what is copied.
 library_packages() {
-	for file in "$build/tpcheck-full" ${bitcoind:+"$bitcoind"} $(echo "$copies" | xargs -r -I{} find {} -type f -perm -100); do
-		ldd "$file" 2>/dev/null || true
-	done >"$work/libraries"
+	find "$rest" -type f \( -perm -100 -o -name '*.so' \) -exec ldd {} \; >"$work/libraries" 2>/dev/null || true
 	if grep 'not found' "$work/libraries" >&2; then
 		fail "install these libraries here first"
 	fi
@@ -209,13 +206,11 @@ find_base() {
 	rm -rf "$work/base" "$dir/archives"/*.deb
 }
 
-# The files that are not from packages.
+# Makes the rest: the files that are not from packages.
 make_rest() {
-	rest=$work/rest
-	mkdir -p "$rest/usr/local/bin" "$rest/etc" "$rest/home/user" "$rest/root" "$rest/tmp"
-	cp -L "$build/tpcheck" "$build/tpcheck-full" ${bitcoind:+"$bitcoind"} "$rest/usr/local/bin/"
-	[ -z "$bitcoind" ] || [ "${bitcoind##*/}" = bitcoind ] ||
-		mv "$rest/usr/local/bin/${bitcoind##*/}" "$rest/usr/local/bin/bitcoind"
+	mkdir -p "$rest/etc" "$rest/home/user" "$rest/root" "$rest/tmp"
+	quietly cmake --install "$build" --prefix "$rest/usr/local"
+	[ -z "$bitcoind" ] || cp -L "$bitcoind" "$rest/usr/local/bin/bitcoind"
 	echo "$copies" | while read -r path; do
 		[ -z "$path" ] || tar -c -C / "${path#/}" | tar -x -C "$rest"
 	done
@@ -251,7 +246,6 @@ make_rest() {
 	END
 	chmod 755 "$rest/init"
 	[ -z "$user" ] || : >"$rest/user"
-	pack "$rest" "$work/rest.cpio"
 }
 
 command=$*
@@ -259,8 +253,9 @@ if [ -z "$command" ]; then
 	command="uname -srvm && tpcheck doctor && tpcheck selftest${bitcoind:+ && tpcheck run --require}"
 fi
 find_kernel
-find_base
 make_rest
+find_base
+pack "$rest" "$work/rest.cpio"
 cat "$base" "$work/rest.cpio" >"$work/initrd"
 # shellcheck disable=SC2086
 timeout --foreground "$timeout" $qemu -accel $accel -smp 2 -m 3072 -display none -monitor none -serial stdio -nic none -no-reboot \

@@ -2,9 +2,11 @@
 # On kernels on_kernel 5.11, where maps count as locked memory, and before 6.0, where probes may miss hits: a module shows
 # tpcheck what bpf() answers there. With real ones: tools/vm.sh.
 module=$2
+refuse=$3
 . "$(dirname "$0")/lib.sh"
 full=$(readlink -f "$(dirname "$tpcheck")/tpcheck-full")
 module=$(readlink -f "$module")
+refuse=$(readlink -f "$refuse")
 copy_bitcoind
 mkdir -m 1777 "$scratch/tmp"
 export TMPDIR="$scratch/tmp"
@@ -13,8 +15,8 @@ if [ "$(id -u)" != 0 ]; then
 	echo "SKIP: not root, who can trace everywhere"
 	exit 77
 fi
-if ! can_trace; then
-	echo "SKIP: the specimen cannot be traced: $(sed -n 's/^    //p' "$scratch/out" | head -n 1)"
+if ! can "$tpcheck" selftest --attach=perf; then
+	echo "SKIP: the specimen cannot be traced by BPF: $(sed -n 's/^    //p' "$scratch/out" | head -n 1)"
 	exit 77
 fi
 # on_kernel RELEASE COMMAND...: as on a kernel of that release. (tpcheck removes LD_PRELOAD before it starts tpcheck-full.)
@@ -38,31 +40,37 @@ fi
 limited="prlimit --memlock=65536:65536 setpriv --bounding-set=-sys_resource"
 
 # shellcheck disable=SC2086
-run 77 on_kernel 5.10 $limited "$full" doctor
-check "doctor: the limit" says_once '^FAIL  locked memory   .* and the limit is 64 KiB: raise it (as root: ulimit -l unlimited'
+run 77 on_kernel 5.10 $limited "$full" selftest --attach=perf
+check "selftest by BPF: skipped because of the limit" says_once '^    locked memory: .*, and the limit is 64 KiB: raise it (as root: ulimit -l unlimited'
+# shellcheck disable=SC2086
+run 0 on_kernel 5.10 $limited "$full" selftest
+check "selftest: by ptrace, because of the limit" says_once '^observed by ptrace, .*: locked memory: '
+# Where ptrace (101) is refused too.
+# shellcheck disable=SC2086
+run 77 on_kernel 5.10 $limited "$refuse" 101 1 "$full" doctor
+check "doctor: the limit" says_once '^FAIL  locked memory   .* and the limit is 64 KiB: raise it'
 check "doctor: the same is needed" says_once '^Needed: locked memory: .*CAP_SYS_RESOURCE'
 check "doctor: and the verdict" says_once '^tpcheck cannot run here. locked memory: '
-check "doctor: no system call is blamed" says_not 'seccomp'
-# shellcheck disable=SC2086
-run 77 on_kernel 5.10 $limited "$full" selftest
-check "selftest: skipped because of the limit" says_once '^    locked memory: '
-run 0 on_kernel 5.10 prlimit --memlock=65536: setpriv --bounding-set=-sys_resource "$full" selftest
+check "doctor: no system call is blamed" says_not 'system calls that something forbids'
+run 0 on_kernel 5.10 prlimit --memlock=65536: setpriv --bounding-set=-sys_resource "$full" selftest --attach=perf
 check "the limit is raised to the hard one" says '^5 passed'
 if may_raise; then
-	run 0 on_kernel 5.10 prlimit --memlock=65536:65536 "$full" selftest
+	run 0 on_kernel 5.10 prlimit --memlock=65536:65536 "$full" selftest --attach=perf
 	check "with CAP_SYS_RESOURCE the limit is lifted" says '^5 passed'
 fi
 # shellcheck disable=SC2086
-run 77 $limited "$full" doctor
-check "newer kernels do not count maps" says '^ok    locked memory'
+run 0 $limited "$full" selftest --attach=perf
+check "newer kernels do not count maps" says '^5 passed'
 
-run 77 on_kernel 5.19 "$full" doctor
+for method in multi perf; do
+	run 77 on_kernel 5.19 "$full" selftest --attach=$method
+	check "selftest, $method: skipped" says_once '^    hits: this kernel is older than 6.0 and preemptible'
+done
+run 0 on_kernel 5.19 "$full" selftest
+check "selftest: by ptrace, because hits may be missed" says_once '^observed by ptrace, .*: hits: this kernel is older'
+run 77 on_kernel 5.19 "$refuse" 101 1 "$full" doctor
 check "doctor: hits may be missed" says_once '^FAIL  hits  .*older than 6.0 and preemptible'
 check "doctor: the same is needed" says_once '^Needed: hits: '
-for method in auto multi perf; do
-	run 77 on_kernel 5.19 "$full" selftest --attach=$method
-	check "selftest, $method: skipped" says_once '^    hits: this kernel is older'
-done
 run 77 on_kernel 5.10 "$full" doctor
 check "doctor: no hit is missed where nothing is preempted" says '^ok    hits .*not preemptible'
 
@@ -75,7 +83,7 @@ has_node() { node=$(pgrep -P $pid -x bitcoind) && [ "$(readlink "/proc/$node/exe
 mkdir -m 700 "$scratch/datadir"
 chown nobody "$scratch/datadir"
 env OLD_KERNEL=5.10 LD_PRELOAD="$module" prlimit --memlock=65536: \
-	"$full" trace --bitcoind="$bitcoind" --user=nobody -- -regtest -datadir="$scratch/datadir" -listen=0 -connect=0 -server=0 >"$scratch/out" 2>&1 &
+	"$full" trace --attach=perf --bitcoind="$bitcoind" --user=nobody -- -regtest -datadir="$scratch/datadir" -listen=0 -connect=0 -server=0 >"$scratch/out" 2>&1 &
 pid=$!
 trap 'kill $pid 2>/dev/null; wait $pid; rm -rf "$scratch"' EXIT
 await has_node
