@@ -52,6 +52,7 @@ expect_free(struct expect *x)
 	}
 	for (size_t i = 0; i < x->sources_cnt; i++)
 		free(x->sources[i]);
+	findings_fini(&x->details);
 	free(x->sources);
 	free(x->items);
 	free(x->lanes);
@@ -143,6 +144,19 @@ void
 expect_extra_kind(struct expect *x, enum finding_kind kind)
 {
 	x->lanes[x->lane].extra_kind = kind;
+}
+
+void
+expect_detail(struct expect *x, enum tracepoint_id tracepoint, const char *message, ...)
+{
+	va_list ap;
+
+	va_start(ap, message);
+	char *text = xvasprintf(message, ap);
+	va_end(ap);
+	findings_add(&x->details, FINDING_DETAIL, contract_get(tracepoint)->full_name, 0, NULL, NULL, NULL,
+		     expect_current_source(x), text);
+	free(text);
 }
 
 void

@@ -81,6 +81,11 @@ void expect_main_lane(struct expect *x);
 /* The kind of a finding about an unexpected event in the current lane; initially FINDING_CONTRACT. */
 void expect_extra_kind(struct expect *x, enum finding_kind kind);
 
+/* A finding about a detail that is no event: the node does not do what the scenario needs for a part of itself. The
+ * rest is compared all the same. message is one line, complete by itself. */
+void expect_detail(struct expect *x, enum tracepoint_id tracepoint, const char *message, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Drops what was expected of these tracepoints, which the binary does not have. */
 void expect_drop(struct expect *x, uint64_t tracepoints);
 

@@ -58,8 +58,9 @@ struct expect {
 	char **sources; /* all of them: wants point at them */
 	size_t sources_cnt;
 	unsigned release;
-	uint64_t dropped; /* tracepoints, bits 1 << id */
-	char *broken;     /* the first mistake in building it */
+	uint64_t dropped;        /* tracepoints, bits 1 << id */
+	struct findings details; /* see expect_detail */
+	char *broken;            /* the first mistake in building it */
 };
 
 /* The events that belong to one lane. */

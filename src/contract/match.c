@@ -329,6 +329,11 @@ expect_match(const struct expect *x, enum tracepoint_id subject, const struct ev
 		if (x->lanes[lane].order != LANE_IGNORED)
 			match_lane(&x->lanes[lane], wants, wants_cnt, &of_lane, findings);
 	}
+	for (size_t i = 0; i < x->details.cnt; i++) {
+		const struct finding *f = &x->details.items[i];
+
+		findings_add(findings, f->kind, f->tracepoint, 0, NULL, NULL, NULL, f->source, f->message);
+	}
 	free(lane_of);
 	free(wants);
 	free(of_lane.items);

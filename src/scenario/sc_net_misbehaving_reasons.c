@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	REASONS_LEAST = 15,     /* how many of them every release notices */
+	UNNOTICED_MOST = 4,     /* how many of the causes a release may not notice */
 	HARD_BITS = 0x1d00ffff, /* a target that no hash here meets */
 	SCRIPT_SIG_MAX = 100,   /* bytes, of a coinbase */
 };
@@ -83,22 +83,65 @@ misbehave_in_headers(struct scene *scene)
 		  "invalid header via cmpctblock");
 }
 
+/* The peer offers compact blocks (BIP152) and is the first with a new block, so the node chooses it as one that may
+ * announce blocks by cmpctblock unasked. Since v32 it ignores that from any other. */
+static void
+become_high_bandwidth(struct scene *scene)
+{
+	static const uint8_t offer[9] = {0, 2};
+	struct misbehaviour_state *state = scene->state;
+	struct peer *peer = &state->peers[0];
+	struct block *first = blocks_begin(scene, 0);
+
+	blocks_finish(scene, first);
+	peer_send(scene, peer, "sendcmpct", offer, sizeof(offer));
+	/* The node does not announce to a peer what that peer announced. */
+	peer_send_buf(scene, peer, "headers", message_header(scene, first));
+	peer_send_buf(scene, peer, "block", message_block(scene, first));
+	peer_sync(scene, peer);
+	state->block = blocks_begin(scene, 0);
+	blocks_finish(scene, state->block);
+}
+
+/* Whether the node asks for a transaction of the compact block that it lacks. */
+static bool
+asks_for_transaction(struct scene *scene)
+{
+	const struct misbehaviour_state *state = scene->state;
+
+	return peer_gets_answer(scene, &state->peers[0], "cmpctblock",
+				compact_block(scene, state->block, true, 1), "getblocktxn");
+}
+
+static void
+leave_out(struct scene *scene, const char *causes)
+{
+	if (scene_ok(scene))
+		expect_detail(
+			scene->expect, TP_NET_MISBEHAVING_CONNECTION,
+			"the node did not ask for what was missing in a 'cmpctblock' of a peer of high bandwidth; not tried: %s",
+			causes);
+}
+
 /* The node asks for the transaction that it lacks, and gets none or a wrong one. */
 static void
 misbehave_in_compact_blocks(struct scene *scene)
 {
+	static const char no_match[] = "invalid compact block/non-matching block transactions";
+	static const char second[] = "previous compact block reconstruction attempt failed";
 	const struct misbehaviour_state *state = scene->state;
 	const struct block *block = state->block;
-	struct peer *peer = &state->peers[0];
 
 	misbehave(scene, 0, "cmpctblock", compact_block(scene, block, false, 0), "invalid compact block");
-	peer_ask_buf(scene, peer, "cmpctblock", compact_block(scene, block, true, 1), "getblocktxn");
-	misbehave(scene, 0, "blocktxn", block_transactions(scene, block, 0),
-		  "invalid compact block/non-matching block transactions");
-	peer_ask_buf(scene, peer, "cmpctblock", compact_block(scene, block, true, 1), "getblocktxn");
-	peer_ask_buf(scene, peer, "blocktxn", block_transactions(scene, block, 1), "getdata");
-	misbehave(scene, 0, "blocktxn", block_transactions(scene, block, 1),
-		  "previous compact block reconstruction attempt failed");
+	if (asks_for_transaction(scene))
+		misbehave(scene, 0, "blocktxn", block_transactions(scene, block, 0), no_match);
+	else
+		leave_out(scene, no_match);
+	if (asks_for_transaction(scene) && peer_gets_answer(scene, &state->peers[0], "blocktxn",
+							    block_transactions(scene, block, 1), "getdata"))
+		misbehave(scene, 0, "blocktxn", block_transactions(scene, block, 1), second);
+	else
+		leave_out(scene, second);
 }
 
 static void
@@ -146,10 +189,10 @@ reasons_prepare(struct scene *scene)
 {
 	struct misbehaviour_state *state = scene->state;
 
-	state->block = blocks_begin(scene, 0);
-	blocks_finish(scene, state->block);
 	misbehaviour_begin(scene);
 	peer_join(scene, &state->peers[0], PEER_NOBAN_ADDRESS, NULL);
+	become_high_bandwidth(scene);
+	peers_begin(scene);
 	peers_learn(scene, state->peers, 1);
 	peers_mark(state->peers, 1);
 	misbehaviour_log(scene);
@@ -181,7 +224,7 @@ reasons_expect(struct scene *scene)
 		if (state->compared < state->done_cnt && state->done[state->compared].at == i)
 			misbehaviour_expect_next(scene);
 	}
-	misbehaviour_end(scene, REASONS_LEAST);
+	misbehaviour_end(scene, state->done_cnt - UNNOTICED_MOST);
 }
 
 MISBEHAVIOUR_SCENARIO(reasons,

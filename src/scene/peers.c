@@ -157,6 +157,23 @@ peer_ask_buf(struct scene *scene, struct peer *peer, const char *type, const str
 	return peer_ask(scene, peer, type, payload->data, payload->len, answer);
 }
 
+bool
+peer_gets_answer(struct scene *scene, struct peer *peer, const char *type, const struct buf *payload,
+		 const char *answer)
+{
+	size_t from = peer_message_cnt(peer);
+
+	peer_send_buf(scene, peer, type, payload);
+	peer_sync(scene, peer);
+	for (size_t i = from; scene_ok(scene) && i < peer_message_cnt(peer); i++) {
+		struct p2p_message message = p2p_at(peer->p2p, i);
+
+		if (message.direction == P2P_RECEIVED && !strcmp(message.type, answer))
+			return true;
+	}
+	return false;
+}
+
 void
 peer_send_bytes(struct scene *scene, struct peer *peer, const void *bytes, size_t len)
 {

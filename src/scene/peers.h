@@ -70,6 +70,9 @@ struct p2p_message peer_ask(struct scene *scene, struct peer *peer, const char *
 void peer_send_buf(struct scene *scene, struct peer *peer, const char *type, const struct buf *payload);
 struct p2p_message peer_ask_buf(struct scene *scene, struct peer *peer, const char *type,
 				const struct buf *payload, const char *answer);
+/* The same where the node answers at once, or not at all: peer_send_buf, then peer_sync. Whether the answer came. */
+bool peer_gets_answer(struct scene *scene, struct peer *peer, const char *type, const struct buf *payload,
+		      const char *answer);
 /* Sends bytes that need not be a message; they are not in the transcript. */
 void peer_send_bytes(struct scene *scene, struct peer *peer, const void *bytes, size_t len);
 /* Sends a message that has no answer, so that the node does at once what it has to do of its own accord. */

@@ -1753,10 +1753,34 @@ test_any_order_takes_the_most_similar(void **state)
 	}
 }
 
+static void
+test_a_detail_that_is_no_event(void **state)
+{
+	struct expect *x = expect_new();
+	struct findings findings = {0};
+	struct event event = add_event(1);
+	struct diag diag;
+
+	(void)state;
+	expect_add(x, 1);
+	expect_source(x, "the peer");
+	expect_detail(x, TP_UTXOCACHE_ADD, "the node did not %s %d", "do", 7);
+	assert_int_equal(expect_match(x, TP_UTXOCACHE_ADD, &event, 1, &findings, &diag), 0);
+	assert_int_equal(findings.cnt, 1);
+	assert_int_equal(findings.items[0].kind, FINDING_DETAIL);
+	assert_string_equal(findings.items[0].tracepoint, "utxocache:add");
+	assert_int_equal(findings.items[0].argument, 0);
+	assert_string_equal(findings.items[0].source, "the peer");
+	assert_string_equal(findings.items[0].message, "the node did not do 7");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_detail_that_is_no_event),
 		cmocka_unit_test(test_an_argument_that_came_later),
 		cmocka_unit_test(test_a_unit_that_was_another),
 		cmocka_unit_test(test_a_tracepoint_that_came_later),
