@@ -83,11 +83,10 @@ binary_open(struct binary *binary, const char *path, unsigned release)
 	if (err)
 		goto out;
 	fill_report(binary);
-	if (!notes_cnt(binary->notes) && !notes_problems_cnt(binary->notes)) {
-		binary->outcome = OUTCOME_SKIP;
-		binary->reason = xasprintf(
-			"'%s' has no tracepoints: it was built without USDT; build it with -DWITH_USDT=ON (before v29: --enable-usdt), with <sys/sdt.h> installed (package systemtap-sdt-dev on Debian and Ubuntu)",
-			path);
+	binary->absence = notes_find_absence(binary->notes, path, &diag);
+	if (binary->absence != ABSENCE_NONE) {
+		binary->outcome = absence_is_blind(binary->absence) ? OUTCOME_ERROR : OUTCOME_SKIP;
+		binary->reason = xstrdup(diag.text);
 		goto out;
 	}
 	err = find_release(binary, fd, release, &diag);

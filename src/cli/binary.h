@@ -3,6 +3,7 @@
 #define TPCHECK_CLI_BINARY_H
 
 #include "contract/release.h"
+#include "notes/absence.h"
 #include "notes/notes.h"
 #include "report/abi.h"
 
@@ -10,6 +11,7 @@ struct binary {
 	enum outcome outcome; /* OUTCOME_PASS: it has tracepoints; else reason says why it cannot be used */
 	char *reason;
 	struct notes *notes;
+	enum absence absence; /* why it has no tracepoints */
 	struct release_traces traces;
 	struct release_guess guess;
 	char release_name[16];

@@ -8,6 +8,7 @@
 #include "contract/contract.h"
 #include "node/network.h"
 #include "node/process.h"
+#include "notes/absence.h"
 #include "notes/notes.h"
 #include "report/report.h"
 
@@ -91,9 +92,8 @@ print_bitcoind(const char *given)
 		print_line(WORD_FAILED, "tracepoints", diag.text);
 	else if (!notes_is_native(notes))
 		print_line(WORD_FAILED, "tracepoints", "this bitcoind is built for another architecture");
-	else if (!notes_cnt(notes))
-		print_line(WORD_FAILED, "tracepoints",
-			   "none: this bitcoind was built without USDT; build it with -DWITH_USDT=ON");
+	else if (notes_find_absence(notes, path, &diag))
+		print_line(WORD_FAILED, "tracepoints", diag.text);
 	else
 		ok = print_tracepoints(notes);
 	notes_free(notes);

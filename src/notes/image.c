@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <gelf.h>
 #include <libelf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -326,6 +327,69 @@ read_section_names(struct image *image, struct diag *diag)
 	return 0;
 }
 
+/* " 'bitcoind'" for the debug file "bitcoind.dbg" or "bitcoind.debug" if there is such a program; else "". */
+static void
+find_companion(const char *label, char *text, size_t text_sz)
+{
+	static const char *const endings[] = {".dbg", ".debug"};
+	size_t len = strlen(label);
+
+	*text = '\0';
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]) && !*text; i++) {
+		size_t ending_len = strlen(endings[i]);
+
+		if (len <= ending_len || strcmp(label + len - ending_len, endings[i]) != 0)
+			continue;
+		char *path = xasprintf("%.*s", (int)(len - ending_len), label);
+		if (!access(path, X_OK))
+			snprintf(text, text_sz, ", which may be '%s'", path);
+		free(path);
+	}
+}
+
+static int
+fail_debug_file(const struct image *image, struct diag *diag)
+{
+	char companion[512];
+
+	find_companion(image->label, companion, sizeof(companion));
+	return fail(image, -ENOEXEC, diag,
+		    "it has only the debug information of a program, not its code; give the program itself%s",
+		    companion);
+}
+
+/* What a linker made may have been emptied since: objcopy --only-keep-debug leaves a program's headers and notes, but
+ * none of its code; an incomplete copy may have holes, also in the section table. */
+static int
+check_content(struct image *image, struct diag *diag)
+{
+	size_t cnt = 0, used = 0, codes = 0, empty_codes = 0;
+
+	if (image->names_idx == 0)
+		return 0;
+	if (elf_getshdrnum(image->elf, &cnt))
+		return fail(image, -EBADMSG, diag, "%s", elf_errmsg(-1));
+	for (size_t i = 1; i < cnt; i++) {
+		GElf_Shdr header;
+		Elf_Scn *scn;
+
+		int err = section_header(image, i, &scn, &header, diag);
+		if (err)
+			return err;
+		used += header.sh_type != SHT_NULL;
+		if (!(header.sh_flags & SHF_EXECINSTR) || !header.sh_size)
+			continue;
+		codes++;
+		empty_codes += header.sh_type == SHT_NOBITS;
+	}
+	if (cnt > 1 && !used)
+		return fail(image, -EBADMSG, diag,
+			    "its section table is blank; it may be an incomplete copy");
+	if (codes && codes == empty_codes)
+		return fail_debug_file(image, diag);
+	return 0;
+}
+
 /* Reading anything but a regular file could block forever. */
 static int
 check_kind(struct image *image, int fd, struct diag *diag)
@@ -377,6 +441,8 @@ image_open(struct image **out, int fd, const char *label, struct diag *diag)
 	err = read_segments(image, diag);
 	if (!err)
 		err = read_section_names(image, diag);
+	if (!err)
+		err = check_content(image, diag);
 	if (err)
 		goto out;
 	*out = image;
@@ -394,6 +460,12 @@ image_free(struct image *image)
 	elf_end(image->elf);
 	free(image->segments);
 	free(image);
+}
+
+bool
+image_has_sections(const struct image *image)
+{
+	return image->names_idx != 0;
 }
 
 bool

@@ -20,11 +20,14 @@ struct image_section {
 };
 
 /* fd and label are borrowed until image_free; the position of fd is neither used nor changed.
- * -EISDIR, -EINVAL: not a regular file; -ENOEXEC: not an ELF program or shared library; -EBADMSG: damaged; -EFBIG: a
+ * -EISDIR, -EINVAL: not a regular file; -ENOEXEC: not an ELF program or shared library, or only the debug information
+ * of one; -EBADMSG: damaged; -EFBIG: a
  * table is larger than any linker makes it; others from the system. */
 int image_open(struct image **out, int fd, const char *label, struct diag *diag);
 void image_free(struct image *image);
 
+/* Not in a file that was stripped of its section table. */
+bool image_has_sections(const struct image *image);
 bool image_is_position_independent(const struct image *image);
 /* 4 or 8. */
 unsigned image_address_bytes(const struct image *image);

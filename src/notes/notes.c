@@ -52,6 +52,7 @@ enum {
 	SITES_MAX = 16384,
 	PROBLEMS_MAX = 64,
 	NOTE_TYPE = 3,
+	HOLE_BYTES = 64,
 };
 
 static const char section_name[] = ".note.stapsdt";
@@ -73,6 +74,8 @@ struct notes {
 	char machine[32];
 	unsigned address_bytes;
 	bool is_native, is_big_endian, is_position_independent, has_bcc;
+	bool has_sections,
+		has_base; /* has_base: .stapsdt.base, which every file with tracepoints is linked with */
 	struct image_part *parts;
 	size_t parts_cnt;
 };
@@ -502,9 +505,20 @@ is_nop(const struct reader *reader, const struct site *site)
 	return !is_known;
 }
 
+/* Whether nothing but zeros is there: no compiler's code. */
+static bool
+is_hole(const struct reader *reader, const struct site *site)
+{
+	static const unsigned char zeros[HOLE_BYTES];
+	unsigned char bytes[HOLE_BYTES];
+
+	return !image_read(reader->image, site->file_offset, bytes, sizeof(bytes), NULL) &&
+	       !memcmp(bytes, zeros, sizeof(bytes));
+}
+
 /* Finds the offsets in the file. */
-static void
-place_sites(const struct reader *reader)
+static int
+place_sites(const struct reader *reader, struct diag *why)
 {
 	struct notes *notes = reader->notes;
 	struct diag diag;
@@ -518,6 +532,11 @@ place_sites(const struct reader *reader)
 				    "notes: failed to locate tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
 				    ": %s",
 				    site->provider, site->name, reader->label, site->address, diag.text);
+		else if (!is_nop(reader, site) && is_hole(reader, site))
+			return diag_fail(
+				why, -EBADMSG,
+				"notes: failed to read '%s': the code at tracepoint '%s:%s' is missing, there are only zeros; it may be an incomplete copy",
+				reader->label, site->provider, site->name);
 		else if (!is_nop(reader, site))
 			add_problem(notes, site,
 				    "notes: failed to locate tracepoint '%s:%s' of '%s' at address 0x%" PRIx64
@@ -543,6 +562,7 @@ place_sites(const struct reader *reader)
 				site->provider, site->name, reader->label, site->semaphore_address,
 				diag.text);
 	}
+	return 0;
 }
 
 static void
@@ -643,6 +663,8 @@ notes_open_fd(struct notes **out, int fd, const char *label, struct diag *diag)
 		goto out;
 	if (!err)
 		reader.base_address = base.address;
+	reader.notes->has_sections = image_has_sections(reader.image);
+	reader.notes->has_base = !err;
 	err = image_find_section(reader.image, semaphores_section_name, 0, &reader.semaphores, diag);
 	if (err && err != -ENOENT)
 		goto out;
@@ -650,7 +672,9 @@ notes_open_fd(struct notes **out, int fd, const char *label, struct diag *diag)
 	if (err)
 		goto out;
 	drop_duplicates(&reader);
-	place_sites(&reader);
+	err = place_sites(&reader, diag);
+	if (err)
+		goto out;
 	*out = reader.notes;
 	reader.notes = NULL;
 out:
@@ -772,6 +796,18 @@ bool
 notes_is_position_independent(const struct notes *notes)
 {
 	return notes->is_position_independent;
+}
+
+bool
+notes_has_sections(const struct notes *notes)
+{
+	return notes->has_sections;
+}
+
+bool
+notes_has_base(const struct notes *notes)
+{
+	return notes->has_base;
 }
 
 bool

@@ -25,7 +25,7 @@ struct notes;
 
 /* Reads the notes of the file at path; notes_free frees *out. Never blocks, not even on a FIFO. A file without notes is
  * not an error: notes_cnt is 0. On failure *out is NULL and the result is:
- *   -ENOEXEC  not ELF, empty, or neither a program nor a shared library
+ *   -ENOEXEC  not ELF, empty, neither a program nor a shared library, or only the debug information of one
  *   -EISDIR, -EINVAL  a directory; something else that is not a regular file
  *   -EBADMSG  damaged or truncated
  *   -EFBIG    more than any real file has (16384 tracepoints, 8 MiB of notes, and the limits in image.c)
@@ -66,6 +66,10 @@ const char *notes_machine(const struct notes *notes);
 unsigned notes_address_bytes(const struct notes *notes);
 bool notes_is_big_endian(const struct notes *notes);
 bool notes_is_position_independent(const struct notes *notes);
+/* Whether it has a section table; without one, tracepoints cannot be found. */
+bool notes_has_sections(const struct notes *notes);
+/* Whether it was linked with tracepoints, even if the notes have been removed since. */
+bool notes_has_base(const struct notes *notes);
 /* Whether libbcc can read arguments on that machine. */
 bool notes_has_bcc(const struct notes *notes);
 /* Whether the file is for the machine that this program runs on. */

@@ -22,9 +22,11 @@
  * exits. That is part of its last scenario, which gets what is reported then. Any other report belongs to the scenario
  * during which it came. */
 #include "run/runner.h"
+#include "notes/absence.h"
 
 #include "base/xmem.h"
 #include "contract/expect.h"
+#include "notes/absence.h"
 #include "run/checks.h"
 #include "run/plan.h"
 #include "run/sanitizer.h"
@@ -517,6 +519,7 @@ all_tracepoints(const struct scenario *const *list)
 static bool
 check_binary(struct runner *runner)
 {
+	enum absence absence;
 	struct diag diag;
 	char reason[600];
 
@@ -526,11 +529,8 @@ check_binary(struct runner *runner)
 		set_obstacle(runner, true, reason);
 	else if (!notes_is_native(runner->notes))
 		set_obstacle(runner, true, "the bitcoind is for another machine than this one");
-	else if (!notes_cnt(runner->notes))
-		set_obstacle(
-			runner, true,
-			"the bitcoind has no tracepoints at all: it was built without USDT support; "
-			"build it with -DWITH_USDT=ON (before v29: ./configure --enable-usdt), with sys/sdt.h installed (Debian, Ubuntu: systemtap-sdt-dev)");
+	else if ((absence = notes_find_absence(runner->notes, runner->opts->bitcoind, &diag)))
+		set_obstacle(runner, !absence_is_blind(absence), diag.text);
 	return !runner->obstacle;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/xmem.h"
 #include "node/pid_file.h"
+#include "notes/absence.h"
 #include "notes/notes.h"
 
 #include <errno.h>
@@ -66,6 +67,7 @@ tracer_load(struct tracer *tracer, const char *path, unsigned release, struct di
 		.payload_bytes = tracer->opts.payload_bytes,
 	};
 	char reason[600];
+	struct diag absence;
 
 	unload(tracer);
 	int err = notes_open(&tracer->notes, path, diag);
@@ -76,11 +78,8 @@ tracer_load(struct tracer *tracer, const char *path, unsigned release, struct di
 				 notes_machine(tracer->notes));
 	err = selection_make(&tracer->selection, notes_sites(tracer->notes), notes_cnt(tracer->notes), &opts,
 			     diag);
-	if (err == -ENODATA)
-		diag_fail(
-			diag, err,
-			"'%s' has no tracepoints: it was built without USDT; build it with -DWITH_USDT=ON (before v29 with --enable-usdt)",
-			path);
+	if (err == -ENODATA && notes_find_absence(tracer->notes, path, &absence))
+		diag_fail(diag, err, "%s", absence.text);
 	if (err)
 		return err;
 	if (probe_find_early_obstacle(tracer->opts.probe.method, reason, sizeof(reason)))

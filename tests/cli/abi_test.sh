@@ -6,6 +6,7 @@ specimens=$(cd "$(dirname "$0")/../specimens/foreign" && pwd)
 copy_bitcoind
 unset BITCOIND
 native=$specimens/x86-64-gcc
+pretenders=$2
 
 # Every specimen is clean, whatever its architecture, compiler and kind.
 for path in "$specimens"/*-*; do
@@ -115,7 +116,19 @@ if command -v objcopy >/dev/null; then
 	check "no tracepoints: the remedy" says '^SKIP .*WITH_USDT=ON.*systemtap-sdt-dev'
 	run 77 "$tpcheck" abi --format=json "$scratch/bare"
 	check "JSON of a skip" json '.outcome == "skip" and (.reason | test("WITH_USDT"))' "$scratch/out"
+	check "that they were removed" says "it was built with them, but its section .note.stapsdt was removed"
 	run 77 "$tpcheck" diff "$native" "$scratch/bare"
+	# Debug information only.
+	for path in "$native" ${bitcoind:+"$bitcoind"}; do
+		cp "$path" "$scratch/program"
+		chmod 755 "$scratch/program"
+		objcopy --only-keep-debug "$path" "$scratch/program.dbg"
+		run 99 "$tpcheck" abi "$scratch/program.dbg"
+		check "debug information only" complains "it has only the debug information of a program, not its code; give the program itself, which may be '$scratch/program'\$"
+		run 99 "$tpcheck" diff "$scratch/program" "$scratch/program.dbg"
+		objcopy --compress-debug-sections "$path" "$scratch/compressed"
+		run 0 "$tpcheck" abi "$scratch/compressed"
+	done
 	# A million notes, by doubling them.
 	objcopy -O binary --only-section=.note.stapsdt --set-section-flags .note.stapsdt=alloc "$native" "$scratch/notes"
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
@@ -128,6 +141,24 @@ if command -v objcopy >/dev/null; then
 	check "a million notes" complains 'claims to have'
 	rm "$scratch/million"
 fi
+# Programs without tracepoints.
+run 77 "$tpcheck" abi "$pretenders/old_node_specimen"
+check "a node without tracepoints" says 'has no tracepoints: it was built without USDT; build it with -DWITH_USDT=ON'
+run 77 "$tpcheck" abi "$pretenders/rpc_client_specimen"
+check "another program of Bitcoin Core" says 'has no tracepoints: it is bitcoin-cli, not a node; give the path of a bitcoind$'
+run 77 "$tpcheck" abi "$pretenders/launcher_specimen"
+check "the launcher" says "has no tracepoints: it is the launcher 'bitcoin'; give the bitcoind or bitcoin-node that it starts"
+run 77 "$tpcheck" abi /bin/ls
+check "a stranger" says "'/bin/ls' has no tracepoints: it is not Bitcoin Core; give the path of a bitcoind\$"
+# No section table: e_shoff, e_shnum and e_shstrndx are 0. UPX leaves its name as well.
+cp "$native" "$scratch/bald"
+head -c 8 /dev/zero | dd of="$scratch/bald" bs=1 seek=40 conv=notrunc 2>/dev/null
+head -c 4 /dev/zero | dd of="$scratch/bald" bs=1 seek=60 conv=notrunc 2>/dev/null
+run 99 "$tpcheck" abi "$scratch/bald"
+check "no section table" complains 'has no section table, so its tracepoints cannot be found; give the file from before'
+printf 'UPX!' | dd of="$scratch/bald" bs=1 seek=600 conv=notrunc 2>/dev/null
+run 99 "$tpcheck" abi "$scratch/bald"
+check "packed" complains 'is packed by UPX, so its tracepoints cannot be found, nor traced; unpack it (upx -d)$'
 # Other programs with tracepoints.
 libc=$(ldd "$tpcheck" | sed -n 's/.*libc\.so\.6 => \([^ ]*\).*/\1/p')
 if [ -n "$libc" ] && readelf -n "$libc" 2>/dev/null | grep -q stapsdt; then

@@ -187,6 +187,19 @@ if command -v objcopy >/dev/null; then
 	run 77 "$tpcheck" run --bitcoind="$scratch/bare"
 	check "no tracepoints at all: the remedy" says 'WITH_USDT=ON'
 	run 99 "$tpcheck" run --bitcoind="$scratch/bare" --require
+	# The debug information alone is no verdict; what debuggers and packagers leave behind is.
+	objcopy --only-keep-debug "$bitcoind" "$scratch/bitcoind.dbg"
+	chmod 755 "$scratch/bitcoind.dbg"
+	only_debug='it has only the debug information of a program, not its code'
+	run 99 "$tpcheck" run --bitcoind="$scratch/bitcoind.dbg" validation.block_connected.generate
+	check "debug information only: run" says "$only_debug"
+	run 77 "$tpcheck" doctor --bitcoind="$scratch/bitcoind.dbg"
+	check "debug information only: doctor" says "$only_debug"
+	run 99 "$tpcheck" trace --bitcoind="$scratch/bitcoind.dbg" --duration=1
+	check "debug information only: trace" complains "$only_debug"
+	strip -o "$scratch/stripped" "$bitcoind"
+	chmod 755 "$scratch/stripped"
+	run 0 "$tpcheck" run --bitcoind="$scratch/stripped" validation.block_connected.generate
 fi
 head -c 1000000 "$bitcoind" >"$scratch/cut"
 chmod 755 "$scratch/cut"

@@ -1375,6 +1375,15 @@ headers_that_lie(void **state)
 	     SET_SECTION(&image, SECTION_NAMES, sh_size, 0));
 	CASE(-EBADMSG, "the name of section 1 lies outside the table of names",
 	     SET_SECTION(&image, SECTION_TEXT, sh_name, 128));
+	CASE(-EBADMSG, "its section table is blank; it may be an incomplete copy",
+	     memset(image.bytes.data + image.sections_at, 0, SECTION_CNT * SZ(&image, Shdr)));
+	CASE(-ENOEXEC,
+	     "it has only the debug information of a program, not its code; give the program itself",
+	     SET_SECTION(&image, SECTION_TEXT, sh_flags, SHF_ALLOC | SHF_EXECINSTR);
+	     SET_SECTION(&image, SECTION_TEXT, sh_type, SHT_NOBITS));
+	CASE(-EBADMSG,
+	     "the code at tracepoint 'net:inbound_message' is missing, there are only zeros; it may be an incomplete copy",
+	     memset(image.bytes.data + TEXT_AT, 0, BASE_AT + BASE_SZ - TEXT_AT));
 	CASE(-EBADMSG, ".note.stapsdt has no content; is this a file of debug information?",
 	     SET_SECTION(&image, SECTION_NOTE, sh_type, SHT_NOBITS));
 	CASE(-EBADMSG, ".note.stapsdt is compressed",

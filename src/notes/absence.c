@@ -1,0 +1,148 @@
+#include "notes/absence.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Found in what the file loads into memory. Releases before v30 have two blanks in the usage. */
+enum mark {
+	MARK_LAUNCHER,
+	MARK_NODE,
+	MARK_QT,
+	MARK_CLI,
+	MARK_TX,
+	MARK_UTIL,
+	MARK_WALLET,
+	MARK_BITCOIN,
+	MARKS_CNT,
+};
+static const struct {
+	const char *text;
+	const char *tool; /* the program whose usage it is; NULL */
+} marks[MARKS_CNT] = {
+	[MARK_LAUNCHER] = {"equivalent to running 'bitcoind [ARGS]'", NULL},
+	[MARK_NODE] = {" bitcoind [options]", NULL},
+	[MARK_QT] = {" bitcoin-qt [", NULL},
+	[MARK_CLI] = {" bitcoin-cli [options]", "bitcoin-cli"},
+	[MARK_TX] = {" bitcoin-tx [options]", "bitcoin-tx"},
+	[MARK_UTIL] = {" bitcoin-util [options]", "bitcoin-util"},
+	[MARK_WALLET] = {" bitcoin-wallet [options]", "bitcoin-wallet"},
+	[MARK_BITCOIN] = {"bitcoin", NULL},
+};
+
+static bool
+on_chunk(void *cookie, const struct chunk *chunk)
+{
+	unsigned *found = cookie;
+
+	for (int i = 0; i < MARKS_CNT; i++)
+		if (!(*found & 1u << i) &&
+		    memmem(chunk->bytes, chunk->sz, marks[i].text, strlen(marks[i].text)))
+			*found |= 1u << i;
+	return true;
+}
+
+/* UPX leaves its name in the first bytes. */
+static bool
+is_packed(int fd)
+{
+	char head[1024];
+	ssize_t n = pread(fd, head, sizeof(head), 0);
+
+	return n > 0 && memmem(head, (size_t)n, "UPX!", 4);
+}
+
+static enum absence
+classify(const struct notes *notes, int fd, const char **tool)
+{
+	unsigned found = 0;
+
+	if (!notes_has_sections(notes))
+		return is_packed(fd) ? ABSENCE_PACKED : ABSENCE_NO_SECTIONS;
+	if (notes_has_base(notes))
+		return ABSENCE_REMOVED;
+	notes_scan_fd(notes, fd, false, on_chunk, &found, NULL);
+	notes_scan_fd(notes, fd, true, on_chunk, &found, NULL);
+	if (found & 1u << MARK_LAUNCHER)
+		return ABSENCE_LAUNCHER;
+	for (int i = 0; i < MARKS_CNT && !(found & (1u << MARK_NODE | 1u << MARK_QT)); i++)
+		if (marks[i].tool && found & 1u << i) {
+			*tool = marks[i].tool;
+			return ABSENCE_OTHER_TOOL;
+		}
+	return found ? ABSENCE_BUILD : ABSENCE_STRANGER;
+}
+
+static void
+describe(enum absence absence, const char *path, const char *tool, struct diag *diag)
+{
+	static const char build_it[] =
+		"with -DWITH_USDT=ON (before v29: ./configure --enable-usdt), with <sys/sdt.h> installed (Debian, Ubuntu: systemtap-sdt-dev; Fedora: systemtap-sdt-devel)";
+
+	switch (absence) {
+	case ABSENCE_NONE:
+		break;
+	case ABSENCE_BUILD:
+		diag_fail(diag, -ENODATA, "'%s' has no tracepoints: it was built without USDT; build it %s",
+			  path, build_it);
+		break;
+	case ABSENCE_REMOVED:
+		diag_fail(
+			diag, -ENODATA,
+			"'%s' has no tracepoints: it was built with them, but its section .note.stapsdt was removed; keep that section (strip does, --remove-section does not), or build it %s",
+			path, build_it);
+		break;
+	case ABSENCE_NO_SECTIONS:
+		diag_fail(
+			diag, -ENODATA,
+			"'%s' has no section table, so its tracepoints cannot be found; give the file from before it was stripped of it",
+			path);
+		break;
+	case ABSENCE_PACKED:
+		diag_fail(
+			diag, -ENODATA,
+			"'%s' is packed by UPX, so its tracepoints cannot be found, nor traced; unpack it (upx -d)",
+			path);
+		break;
+	case ABSENCE_LAUNCHER:
+		diag_fail(
+			diag, -ENODATA,
+			"'%s' has no tracepoints: it is the launcher 'bitcoin'; give the bitcoind or bitcoin-node that it starts",
+			path);
+		break;
+	case ABSENCE_OTHER_TOOL:
+		diag_fail(diag, -ENODATA,
+			  "'%s' has no tracepoints: it is %s, not a node; give the path of a bitcoind", path,
+			  tool);
+		break;
+	case ABSENCE_STRANGER:
+		diag_fail(diag, -ENODATA,
+			  "'%s' has no tracepoints: it is not Bitcoin Core; give the path of a bitcoind",
+			  path);
+		break;
+	}
+}
+
+enum absence
+notes_find_absence(const struct notes *notes, const char *path, struct diag *diag)
+{
+	const char *tool = NULL;
+	enum absence absence = ABSENCE_BUILD;
+
+	diag->text[0] = '\0';
+	if (notes_cnt(notes) || notes_problems_cnt(notes))
+		return ABSENCE_NONE;
+	int fd = notes_open_file(path, diag);
+	if (fd >= 0) {
+		absence = classify(notes, fd, &tool);
+		close(fd);
+	}
+	describe(absence, path, tool, diag);
+	return absence;
+}
+
+bool
+absence_is_blind(enum absence absence)
+{
+	return absence == ABSENCE_NO_SECTIONS || absence == ABSENCE_PACKED;
+}
