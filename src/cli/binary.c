@@ -83,7 +83,7 @@ binary_open(struct binary *binary, const char *path, unsigned release)
 	if (err)
 		goto out;
 	fill_report(binary);
-	binary->absence = notes_find_absence(binary->notes, path, &diag);
+	binary->absence = notes_find_absence(binary->notes, path, NULL, &diag);
 	if (binary->absence != ABSENCE_NONE) {
 		binary->outcome = absence_is_blind(binary->absence) ? OUTCOME_ERROR : OUTCOME_SKIP;
 		binary->reason = xstrdup(diag.text);

@@ -92,7 +92,7 @@ print_bitcoind(const char *given)
 		print_line(WORD_FAILED, "tracepoints", diag.text);
 	else if (!notes_is_native(notes))
 		print_line(WORD_FAILED, "tracepoints", "this bitcoind is built for another architecture");
-	else if (notes_find_absence(notes, path, &diag))
+	else if (notes_find_absence(notes, path, NULL, &diag))
 		print_line(WORD_FAILED, "tracepoints", diag.text);
 	else
 		ok = print_tracepoints(notes);

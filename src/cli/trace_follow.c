@@ -4,6 +4,7 @@
 #include "cli/binary.h"
 #include "cli/bitcoind.h"
 #include "cli/trace_child.h"
+#include "cli/trace_target.h"
 #include "node/node.h"
 #include "node/pid_file.h"
 #include "run/sanitizer.h"
@@ -113,17 +114,57 @@ follow_process(struct trace_session *session, pid_t pid, int pidfd, enum tracer_
 	return err;
 }
 
+/* Opens the process that was meant by a number. */
+static int
+open_given(struct trace_session *session, pid_t *pid, int *pidfd, struct diag *diag)
+{
+	pid_t given = session->options->pid;
+	int err = trace_target_find(given, pid, diag);
+
+	if (!err)
+		err = pid_open(*pid, pidfd, diag);
+	session->is_usage_error = err != 0;
+	if (!err && *pid != given)
+		trace_display_say(&session->display, "%d is a thread of process %d", (int)given, (int)*pid);
+	return err;
+}
+
+/* Follows the process or, if its program has no tracepoints, the one that it started: a shell's, an init's or a
+ * wrapper's child. *pid and *pidfd become its. */
+static int
+follow_family(struct trace_session *session, pid_t *pid, int *pidfd, enum tracer_end *end, struct diag *diag)
+{
+	int err = follow_process(session, *pid, *pidfd, end, diag), child_pidfd;
+
+	if ((err != -ENODATA && err != -ENOENT && err != -ENOEXEC) || pidfd_has_ended(*pidfd))
+		return err;
+	bool is_pattern = session->is_usage_error;
+	struct diag first = *diag;
+	pid_t child = trace_target_explain(*pid, err, diag);
+	if (err == -ENOENT && !is_pattern)
+		err = -ENODATA; /* there is no program */
+	if (is_pattern && !child)
+		*diag = first;
+	if (!child || pid_open(child, &child_pidfd, NULL))
+		return err;
+	trace_display_say(&session->display, "%s", diag->text);
+	session->is_usage_error = false;
+	close(*pidfd);
+	*pid = child;
+	*pidfd = child_pidfd;
+	return follow_process(session, child, child_pidfd, end, diag);
+}
+
 static int
 follow_pid(struct trace_session *session, struct diag *diag)
 {
 	enum tracer_end end = TRACER_TIME_OVER;
-	pid_t pid = session->options->pid;
-	int pidfd, err = pid_open(pid, &pidfd, diag);
+	pid_t pid;
+	int pidfd, err = open_given(session, &pid, &pidfd, diag);
 
-	session->is_usage_error = err != 0;
 	if (err)
 		return err;
-	err = follow_process(session, pid, pidfd, &end, diag);
+	err = follow_family(session, &pid, &pidfd, &end, diag);
 	if (err && !session->display.started_ns && pidfd_has_ended(pidfd))
 		diag_fail(diag, err, "process %d ended before it could be traced", (int)pid);
 	close(pidfd);
@@ -174,7 +215,7 @@ follow_pid_file(struct trace_session *session, struct diag *diag)
 
 		if (err)
 			return err == -EINTR ? 0 : err;
-		err = follow_process(session, pid, pidfd, &end, diag);
+		err = follow_family(session, &pid, &pidfd, &end, diag);
 		/* That a process ended before tpcheck could attach is not a failure. */
 		if (err && (session->is_attached || !pidfd_has_ended(pidfd))) {
 			if (!session->display.started_ns) {

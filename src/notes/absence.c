@@ -124,7 +124,7 @@ describe(enum absence absence, const char *path, const char *tool, struct diag *
 }
 
 enum absence
-notes_find_absence(const struct notes *notes, const char *path, struct diag *diag)
+notes_find_absence(const struct notes *notes, const char *path, const char *label, struct diag *diag)
 {
 	const char *tool = NULL;
 	enum absence absence = ABSENCE_BUILD;
@@ -137,7 +137,7 @@ notes_find_absence(const struct notes *notes, const char *path, struct diag *dia
 		absence = classify(notes, fd, &tool);
 		close(fd);
 	}
-	describe(absence, path, tool, diag);
+	describe(absence, label ? label : path, tool, diag);
 	return absence;
 }
 

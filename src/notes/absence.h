@@ -16,8 +16,10 @@ enum absence {
 	ABSENCE_STRANGER,    /* not Bitcoin Core */
 };
 
-/* path is the file that notes was read from. diag gets a complete message, "" with ABSENCE_NONE. */
-enum absence notes_find_absence(const struct notes *notes, const char *path, struct diag *diag);
+/* path is the file that notes was read from, label names it in the text (NULL: path). diag gets a complete message, ""
+ * with ABSENCE_NONE. */
+enum absence notes_find_absence(const struct notes *notes, const char *path, const char *label,
+				struct diag *diag);
 /* Whether the file may have tracepoints that cannot be seen. */
 bool absence_is_blind(enum absence absence);
 

@@ -186,6 +186,29 @@ fail_script(const struct image *image, int fd, struct diag *diag)
 		    program);
 }
 
+/* What people download or build instead. */
+static const char *
+other_format(const unsigned char *ident)
+{
+	static const struct {
+		const char *start;
+		unsigned char len;
+		const char *what;
+	} formats[] = {
+		{"\x1f\x8b", 2, ", but a gzip archive; unpack it (tar xzf) and give the bitcoind in it"},
+		{"\xfd" "7zXZ", 5, ", but an xz archive; unpack it (tar xJf) and give the bitcoind in it"},
+		{"PK\3\4", 4, ", but a zip archive; unpack it and give the bitcoind in it"},
+		{"MZ", 2, ", but a program for Windows"},
+		{"\xcf\xfa\xed\xfe", 4, ", but a program for macOS"},
+		{"\xca\xfe\xba\xbe", 4, ", but a program for macOS"},
+	};
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (!memcmp(ident, formats[i].start, formats[i].len))
+			return formats[i].what;
+	return "";
+}
+
 /* Checks what libelf would believe. */
 static int
 check_header(struct image *image, int fd, struct diag *diag)
@@ -202,7 +225,7 @@ check_header(struct image *image, int fd, struct diag *diag)
 	if (!memcmp(ident, "#!", 2))
 		return fail_script(image, fd, diag);
 	if (memcmp(ident, ELFMAG, SELFMAG) != 0)
-		return fail(image, -ENOEXEC, diag, "it is not an ELF file");
+		return fail(image, -ENOEXEC, diag, "it is not an ELF file%s", other_format(ident));
 	if (ident_sz < EI_NIDENT)
 		return fail(image, -EBADMSG, diag, "the file ends within the ELF header");
 	if ((ident[EI_CLASS] != ELFCLASS32 && ident[EI_CLASS] != ELFCLASS64) ||

@@ -515,6 +515,19 @@ all_tracepoints(const struct scenario *const *list)
 	return tracepoints;
 }
 
+/* Whether it has any of Bitcoin Core's tracepoints, or notes that cannot be used. */
+static bool
+is_bitcoin(const struct notes *notes)
+{
+	for (size_t i = 0; i < notes_cnt(notes); i++) {
+		const struct site *site = notes_site(notes, i);
+
+		if (contract_find(site->provider, site->name))
+			return true;
+	}
+	return notes_problems_cnt(notes) > 0;
+}
+
 /* Whether the binary can be run and traced here at all; says why not by an obstacle. */
 static bool
 check_binary(struct runner *runner)
@@ -529,8 +542,12 @@ check_binary(struct runner *runner)
 		set_obstacle(runner, true, reason);
 	else if (!notes_is_native(runner->notes))
 		set_obstacle(runner, true, "the bitcoind is for another machine than this one");
-	else if ((absence = notes_find_absence(runner->notes, runner->opts->bitcoind, &diag)))
+	else if ((absence = notes_find_absence(runner->notes, runner->opts->bitcoind, NULL, &diag)))
 		set_obstacle(runner, !absence_is_blind(absence), diag.text);
+	else if (!is_bitcoin(runner->notes))
+		set_obstacle(
+			runner, false,
+			"none of the tracepoints in this program is Bitcoin Core's; give the path of a bitcoind");
 	return !runner->obstacle;
 }
 

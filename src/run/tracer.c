@@ -78,7 +78,7 @@ tracer_load(struct tracer *tracer, const char *path, unsigned release, struct di
 				 notes_machine(tracer->notes));
 	err = selection_make(&tracer->selection, notes_sites(tracer->notes), notes_cnt(tracer->notes), &opts,
 			     diag);
-	if (err == -ENODATA && notes_find_absence(tracer->notes, path, &absence))
+	if (err == -ENODATA && notes_find_absence(tracer->notes, path, NULL, &absence))
 		diag_fail(diag, err, "%s", absence.text);
 	if (err)
 		return err;

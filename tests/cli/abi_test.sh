@@ -100,6 +100,17 @@ head -c 3000 "$native" >"$scratch/cut"
 cp "$native" "$scratch/sparse"
 truncate -s 20G "$scratch/sparse"
 truncate -s 20G "$scratch/hole"
+while read -r bytes name; do
+	printf "$bytes" >"$scratch/other"
+	run 99 "$tpcheck" abi "$scratch/other"
+	check "the format of other files" complains "it is not an ELF file, but $name"
+done <<'END'
+\037\213 a gzip archive; unpack it
+\3757zXZ an xz archive; unpack it
+PK\003\004 a zip archive; unpack it
+MZ a program for Windows
+\317\372\355\376 a program for macOS
+END
 for file in empty text fifo folder cut hole nowhere; do
 	run 99 timeout 5 "$tpcheck" abi "$scratch/$file"
 	check "$file: the file is named" complains "ERROR .*$scratch/$file"

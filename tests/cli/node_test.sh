@@ -172,6 +172,11 @@ run 1 "$tpcheck" run --bitcoind="$scratch/nowhere" --artifacts="$scratch/kept" v
 check "a probe outside the code is named" says 'validation:block_connected'
 check "other scenarios pass" says '^PASS  utxocache.add.outputs'
 check "each run keeps its own folder" [ -s "$scratch/kept/validation.block_connected.generate.2/findings.json" ]
+# A program with tracepoints of others.
+LC_ALL=C sed 's/misbehaving_connection/misbehavingXconnection/g; s/utxocache\x00flush/utxocache\x00flusX/g' "$2/strange_specimen" >"$scratch/strange"
+chmod 755 "$scratch/strange"
+run 99 "$tpcheck" run --bitcoind="$scratch/strange" validation.block_connected.generate
+check "another program" says "none of the tracepoints in this program is Bitcoin Core's; give the path of a bitcoind"
 # Nothing is written through symbolic links, because tpcheck may be root.
 mkdir "$scratch/linked"
 echo precious >"$scratch/precious"

@@ -100,6 +100,87 @@ ends() {
 begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
 send 'burst 0'
 
+end_specimen
+
+# A PID that is not the node's: what it is, and the node below it.
+cp "$(dirname "$tpcheck")/tpcheck-full" "$scratch/node"
+begin_specimen sh -c '"$0" __specimen; :' "$scratch/node"
+send 'burst 0'
+trace --pid=$specimen --count=1
+node=$(sed -n "s/^tpcheck trace: process $specimen runs '.*', which is not Bitcoin Core and has no tracepoints; tracing process \([0-9]*\) ('.*\/node'), which it started\$/\1/p" "$scratch/err")
+check "a shell, whose child is traced" [ -n "$node" ]
+check "the child is attached to" complains "attached to 20 tracepoints of process $node\$"
+send 'round 0'
+ends 0
+# The number of a thread; the kernel gives the next process another one.
+trace --pid=$node
+threaded=$tracer
+thread=$(ls /proc/$threaded/task | sed -n '$p')
+check "tpcheck trace has several threads" [ "$thread" != $threaded ]
+trace --pid="$thread"
+check "a thread" complains "trace: $thread is a thread of process $threaded\$"
+check "its process is attached to" complains "attached to 20 tracepoints of process $threaded\$"
+kill -INT $tracer
+ends 0
+tracer=$threaded
+kill -INT $tracer
+ends 0
+run 2 timeout 60 "$tpcheck" trace --pid=$specimen 'nonsense:*'
+check "a pattern that the child's tracepoints do not match" complains "no tracepoint of the binary matches 'nonsense:\*'; it has .*utxocache:spent"
+end_specimen
+# Two nodes: which one is for the caller to say.
+begin_specimen sh -c 'exec 4<&0; "$0" __specimen <&4 & "$0" __specimen; :' "$scratch/node"
+await sh -c "[ \$(pgrep -f -c '^$scratch/node __specimen') = 2 ]"
+run 77 timeout 20 "$tpcheck" trace --pid=$specimen
+check "two children" complains "; use the PID of one of those that it started: process [0-9]* ('$scratch/node'), [0-9]* ('$scratch/node')\$"
+end_specimen
+await sh -c "! pgrep -f '^$scratch/node __specimen'"
+# The loader, told to run a program; valgrind.
+loader=$(ldd "$tpcheck" | sed -n 's/^[[:space:]]*\(\/[^ ]*\/ld[^ ]*\) .*/\1/p')
+"$loader" /bin/sleep 60 &
+held=$!
+await sh -c "readlink /proc/$held/exe | grep -q '/ld'"
+run 77 timeout 20 "$tpcheck" trace --pid=$held
+check "the loader" complains "process $held is the loader '/.*', told to run '/bin/sleep'"
+kill $held
+if command -v valgrind >/dev/null; then
+	valgrind --quiet --log-file=/dev/null /bin/sleep 60 &
+	held=$!
+	await sh -c "readlink /proc/$held/exe | grep -q valgrind/"
+	run 77 timeout 20 "$tpcheck" trace --pid=$held
+	check "valgrind" complains "process $held runs '/bin/sleep' under valgrind"
+	kill $held
+fi
+# A process that has ended, whose parent does not wait for it.
+mkfifo "$scratch/end"
+sh -c 'cat "$1" & echo $! >"$0"; exec sleep 60' "$scratch/ended" "$scratch/end" &
+held=$!
+await grep -q sleep /proc/$held/comm
+: >"$scratch/end"
+await sh -c "grep -q '^State:.Z' /proc/\$(cat '$scratch/ended')/status"
+run 2 timeout 20 "$tpcheck" trace --pid="$(cat "$scratch/ended")"
+check "a process that has ended" complains "process $(cat "$scratch/ended") has ended ('.*'); only its parent, process $held, has not noticed yet"
+kill $held
+if [ "$(cat /proc/2/comm 2>/dev/null)" = kthreadd ]; then
+	run 77 timeout 20 "$tpcheck" trace --pid=2
+	check "a thread of the kernel" complains "process 2 is a thread of the kernel ('kthreadd')"
+fi
+# The number in a container.
+number=$(($(cat /proc/sys/kernel/pid_max) - 10))
+if [ "$(id -u)" = 0 ] && [ ! -e /proc/$number ] &&
+	[ "$(unshare --pid --fork --kill-child sh -c 'echo $(($0 - 1)) >/proc/sys/kernel/ns_last_pid && sh -c "echo \$\$"; :' $number 2>/dev/null)" = $number ]; then
+	begin_specimen unshare --pid --fork --kill-child sh -c 'echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid; "$0" __specimen; :' "$scratch/node" $number
+	send 'burst 0'
+	run 2 timeout 20 "$tpcheck" trace --pid=$number
+	check "the number in a container" complains "there is no process $number; in a container, $number is the number of process \([0-9]*\) ('$scratch/node'): use --pid=\1\$"
+	end_specimen
+else
+	echo "not tried: the number of a process in a container"
+fi
+
+begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
+send 'burst 0'
+
 # Lines: each argument with its unit.
 trace --pid=$specimen --count=20 --payload=4
 send 'round 0'
