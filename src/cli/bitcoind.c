@@ -4,6 +4,10 @@
 #include "base/xmem.h"
 #include "cli/environment.h"
 #include "node/node.h"
+#include "notes/absence.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 #include <unistd.h>
 
@@ -13,8 +17,19 @@ bitcoind_find(const char *given, char **path, struct diag *diag)
 	struct environment environment = environment_read();
 	struct node_search search = {
 		.given = given, .bitcoind_env = environment.bitcoind, .path_env = environment.path};
+	int err = node_find_bitcoind(&search, path, diag);
 
-	return node_find_bitcoind(&search, path, diag);
+	if (err || !launcher_is_it(*path))
+		return err;
+	char *node = launcher_find_node(*path);
+	if (!node)
+		err = diag_fail(
+			diag, -ENOENT,
+			"'%s' is the launcher 'bitcoin', and neither bitcoind nor bitcoin-node is beside it or in ../libexec; give the path of a bitcoind",
+			*path);
+	free(*path);
+	*path = node;
+	return err;
 }
 
 bool

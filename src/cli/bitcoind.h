@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/* given is the value of --bitcoind, or NULL; see node_find_bitcoind. */
+/* given is the value of --bitcoind, or NULL; see node_find_bitcoind. For the launcher "bitcoin", the node that it
+ * starts. */
 int bitcoind_find(const char *given, char **path, struct diag *diag);
 
 /* Whether a bitcoind that we start has to run as our own user, because we could not look into another's process: we are

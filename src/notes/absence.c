@@ -1,6 +1,10 @@
 #include "notes/absence.h"
 
+#include "base/xmem.h"
+
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,6 +77,58 @@ classify(const struct notes *notes, int fd, const char **tool)
 	return found ? ABSENCE_BUILD : ABSENCE_STRANGER;
 }
 
+/* As the launcher looks, without PATH. */
+static char *
+find_program(const char *folder, const char *name)
+{
+	static const char *const places[] = {"../libexec/", ""};
+	size_t len = strlen(folder);
+	bool is_bin = len >= 4 && !strcmp(folder + len - 4, "/bin");
+
+	for (size_t i = is_bin ? 0 : 1; i < sizeof(places) / sizeof(places[0]); i++) {
+		char *path = xasprintf("%s/%s%s", folder, places[i], name), *real = realpath(path, NULL);
+		bool is_there = real && !access(real, X_OK);
+
+		free(path);
+		if (is_there)
+			return real;
+		free(real);
+	}
+	return NULL;
+}
+
+static char *
+find_node(const char *launcher)
+{
+	char *folder = realpath(launcher, NULL), *slash = folder ? strrchr(folder, '/') : NULL, *found = NULL;
+
+	if (slash) {
+		*slash = '\0';
+		found = find_program(folder, "bitcoind");
+		if (!found)
+			found = find_program(folder, "bitcoin-node");
+	}
+	free(folder);
+	return found;
+}
+
+static void
+describe_launcher(const char *path, const char *label, struct diag *diag)
+{
+	char *node = find_node(path);
+
+	if (node)
+		diag_fail(diag, -ENODATA,
+			  "'%s' has no tracepoints: it is the launcher 'bitcoin'; give what it starts: '%s'",
+			  label, node);
+	else
+		diag_fail(
+			diag, -ENODATA,
+			"'%s' has no tracepoints: it is the launcher 'bitcoin'; give the bitcoind or bitcoin-node that it starts",
+			label);
+	free(node);
+}
+
 static void
 describe(enum absence absence, const char *path, const char *tool, struct diag *diag)
 {
@@ -105,11 +161,7 @@ describe(enum absence absence, const char *path, const char *tool, struct diag *
 			path);
 		break;
 	case ABSENCE_LAUNCHER:
-		diag_fail(
-			diag, -ENODATA,
-			"'%s' has no tracepoints: it is the launcher 'bitcoin'; give the bitcoind or bitcoin-node that it starts",
-			path);
-		break;
+		break; /* describe_launcher */
 	case ABSENCE_OTHER_TOOL:
 		diag_fail(diag, -ENODATA,
 			  "'%s' has no tracepoints: it is %s, not a node; give the path of a bitcoind", path,
@@ -137,8 +189,29 @@ notes_find_absence(const struct notes *notes, const char *path, const char *labe
 		absence = classify(notes, fd, &tool);
 		close(fd);
 	}
-	describe(absence, label ? label : path, tool, diag);
+	if (absence == ABSENCE_LAUNCHER)
+		describe_launcher(path, label ? label : path, diag);
+	else
+		describe(absence, label ? label : path, tool, diag);
 	return absence;
+}
+
+bool
+launcher_is_it(const char *path)
+{
+	struct notes *notes = NULL;
+	struct diag diag;
+	bool is_it = !notes_open(&notes, path, NULL) &&
+		     notes_find_absence(notes, path, NULL, &diag) == ABSENCE_LAUNCHER;
+
+	notes_free(notes);
+	return is_it;
+}
+
+char *
+launcher_find_node(const char *path)
+{
+	return launcher_is_it(path) ? find_node(path) : NULL;
 }
 
 bool

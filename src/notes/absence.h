@@ -20,6 +20,11 @@ enum absence {
  * with ABSENCE_NONE. */
 enum absence notes_find_absence(const struct notes *notes, const char *path, const char *label,
 				struct diag *diag);
+/* The node that the launcher "bitcoin" at that path starts: bitcoind, else bitcoin-node; the caller frees it. NULL: there
+ * is none where it looks (beside it, or in libexec), or the file is not the launcher. */
+char *launcher_find_node(const char *path);
+/* Whether the file is the launcher. */
+bool launcher_is_it(const char *path);
 /* Whether the file may have tracepoints that cannot be seen. */
 bool absence_is_blind(enum absence absence);
 

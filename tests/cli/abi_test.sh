@@ -159,6 +159,18 @@ run 77 "$tpcheck" abi "$pretenders/rpc_client_specimen"
 check "another program of Bitcoin Core" says 'has no tracepoints: it is bitcoin-cli, not a node; give the path of a bitcoind$'
 run 77 "$tpcheck" abi "$pretenders/launcher_specimen"
 check "the launcher" says "has no tracepoints: it is the launcher 'bitcoin'; give the bitcoind or bitcoin-node that it starts"
+mkdir -p "$scratch/core/bin" "$scratch/core/libexec"
+cp "$pretenders/launcher_specimen" "$scratch/core/bin/bitcoin"
+touch "$scratch/core/bin/bitcoind" "$scratch/core/libexec/bitcoin-node"
+chmod 755 "$scratch/core/libexec/bitcoin-node"
+run 77 "$tpcheck" abi "$scratch/core/bin/bitcoin"
+check "the launcher, with what it starts" says "it is the launcher 'bitcoin'; give what it starts: '$scratch/core/libexec/bitcoin-node'\$"
+chmod 755 "$scratch/core/bin/bitcoind"
+run 77 "$tpcheck" abi "$scratch/core/bin/bitcoin"
+check "a bitcoind is preferred" says "give what it starts: '$scratch/core/bin/bitcoind'\$"
+cp "$scratch/core/bin/bitcoind" "$scratch/core/libexec"
+run 77 "$tpcheck" abi "$scratch/core/bin/bitcoin"
+check "that in libexec first" says "give what it starts: '$scratch/core/libexec/bitcoind'\$"
 run 77 "$tpcheck" abi /bin/ls
 check "a stranger" says "'/bin/ls' has no tracepoints: it is not Bitcoin Core; give the path of a bitcoind\$"
 # No section table: e_shoff, e_shnum and e_shstrndx are 0. UPX leaves its name as well.

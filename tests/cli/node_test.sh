@@ -172,6 +172,20 @@ run 1 "$tpcheck" run --bitcoind="$scratch/nowhere" --artifacts="$scratch/kept" v
 check "a probe outside the code is named" says 'validation:block_connected'
 check "other scenarios pass" says '^PASS  utxocache.add.outputs'
 check "each run keeps its own folder" [ -s "$scratch/kept/validation.block_connected.generate.2/findings.json" ]
+# The launcher of v30 and later.
+mkdir -p "$scratch/core/bin"
+cp "$2/launcher_specimen" "$scratch/core/bin/bitcoin"
+run 2 "$tpcheck" run --bitcoind="$scratch/core/bin/bitcoin"
+check "a launcher without a node" complains "'$scratch/core/bin/bitcoin' is the launcher 'bitcoin', and neither bitcoind nor bitcoin-node is beside it"
+run 77 "$tpcheck" doctor --bitcoind="$scratch/core/bin/bitcoin"
+check "the same from doctor" says "^FAIL  bitcoind .* is the launcher 'bitcoin'"
+cp "$bitcoind" "$scratch/core/bin/bitcoind"
+run 0 "$tpcheck" run --bitcoind="$scratch/core/bin/bitcoin" validation.block_connected.generate
+check "the node that the launcher starts is checked" says "^checking $scratch/core/bin/bitcoind"
+run 0 "$tpcheck" doctor --bitcoind="$scratch/core/bin/bitcoin"
+check "and named by doctor" says "^ok    bitcoind  *$scratch/core/bin/bitcoind\$"
+run 0 "$tpcheck" trace --bitcoind="$scratch/core/bin/bitcoin" --duration=0.1
+check "and traced" complains "attached to [0-9]* tracepoints"
 # A program with tracepoints of others.
 LC_ALL=C sed 's/misbehaving_connection/misbehavingXconnection/g; s/utxocache\x00flush/utxocache\x00flusX/g' "$2/strange_specimen" >"$scratch/strange"
 chmod 755 "$scratch/strange"
