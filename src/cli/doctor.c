@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 #include "cli/advice.h"
 #include "cli/bitcoind.h"
+#include "cli/doctor_start.h"
 #include "cli/environment.h"
 #include "contract/contract.h"
 #include "node/network.h"
@@ -16,16 +17,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPTION_BITCOIND = 256 };
+enum { OPTION_BITCOIND = 256, OPTION_USER };
+
+struct doctor_options {
+	const char *bitcoind, *user; /* NULL: not given */
+};
 
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
-	const char **bitcoind = state->input;
+	struct doctor_options *given = state->input;
 
 	switch (key) {
 	case OPTION_BITCOIND:
-		*bitcoind = arg;
+		given->bitcoind = arg;
+		return 0;
+	case OPTION_USER:
+		given->user = cli_user(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		cli_extra_argument(state, arg);
@@ -74,16 +82,26 @@ print_tracepoints(const struct notes *notes)
 	return found > 0;
 }
 
-/* Prints which bitcoind would be checked, and its tracepoints. True if there is something to check. */
 static bool
-print_bitcoind(const char *given)
+print_start(const char *path, const char *user)
+{
+	struct diag diag;
+	bool ok = !doctor_start(path, user, &diag);
+
+	print_line(ok ? WORD_OK : WORD_FAILED, "start", diag.text);
+	return ok;
+}
+
+/* Prints which bitcoind would be checked, its tracepoints, and whether it starts. True if it can be checked. */
+static bool
+print_bitcoind(const struct doctor_options *given)
 {
 	struct notes *notes = NULL;
 	struct diag diag;
 	char *path = NULL;
 	bool ok = false;
 
-	if (bitcoind_find(given, &path, &diag)) {
+	if (bitcoind_find(given->bitcoind, &path, &diag)) {
 		print_line(WORD_FAILED, "bitcoind", diag.text);
 		return false;
 	}
@@ -95,7 +113,7 @@ print_bitcoind(const char *given)
 	else if (notes_find_absence(notes, path, NULL, &diag))
 		print_line(WORD_FAILED, "tracepoints", diag.text);
 	else
-		ok = print_tracepoints(notes);
+		ok = print_tracepoints(notes) & print_start(path, given->user);
 	notes_free(notes);
 	free(path);
 	return ok;
@@ -151,6 +169,7 @@ print_network(void)
 static const struct argp_option options[] = {
 	{"bitcoind", OPTION_BITCOIND, "PATH", 0,
 	 "The bitcoind to check (default: $BITCOIND, else the one in PATH)", 0},
+	{"user", OPTION_USER, "NAME", 0, CLI_USER_HELP, 0},
 	{0},
 };
 static const struct argp argp = {
@@ -165,16 +184,16 @@ run(int argc, char **argv)
 {
 	struct probe_feature features[PROBE_FEATURES_MAX];
 	struct probe_opts probe = {0};
-	const char *bitcoind = NULL;
+	struct doctor_options given = {NULL, NULL};
 	char reason[600];
 
-	argp_parse(&argp, argc, argv, 0, NULL, &bitcoind);
+	argp_parse(&argp, argc, argv, 0, NULL, &given);
 	environment_fill_probe_opts(&probe);
 	size_t cnt = probe_try_features(features, probe.kernel_source);
 	print_features(features, cnt);
 	bool can_probe = !probe_find_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason));
 	bool can_reach = print_loopback(), can_isolate = print_network();
-	bool can_check = print_bitcoind(bitcoind);
+	bool can_check = print_bitcoind(&given);
 
 	puts("");
 	advice_print(features, cnt, can_isolate, stdout);
@@ -184,7 +203,7 @@ run(int argc, char **argv)
 	else if (!can_reach)
 		puts("This machine can run 'tpcheck selftest' and trace running processes, but no bitcoind can be reached: see above.");
 	else if (!can_check)
-		puts("This machine can run tpcheck ('tpcheck selftest' confirms that), but there is no bitcoind to check.");
+		puts("This machine can run tpcheck ('tpcheck selftest' confirms that), but there is no bitcoind to check: see above.");
 	else
 		puts("This machine can check that bitcoind: tpcheck run");
 	return can_probe && can_reach && can_check ? EXIT_PASSED : EXIT_SKIPPED;

@@ -186,6 +186,27 @@ run 0 "$tpcheck" doctor --bitcoind="$scratch/core/bin/bitcoin"
 check "and named by doctor" says "^ok    bitcoind  *$scratch/core/bin/bitcoind\$"
 run 0 "$tpcheck" trace --bitcoind="$scratch/core/bin/bitcoin" --duration=0.1
 check "and traced" complains "attached to [0-9]* tracepoints"
+# One that cannot start: doctor reports what run would trip over.
+run 0 "$tpcheck" doctor --bitcoind="$bitcoind"
+check "it starts" says '^ok    start  .*version v'
+if [ "$(id -u)" = 0 ]; then
+	cp "$bitcoind" "$scratch/private"
+	chmod 700 "$scratch/private"
+	run 77 "$tpcheck" doctor --bitcoind="$scratch/private"
+	check "a file of mode 700" says "^FAIL  start .*failed to start '$scratch/private' as user 'nobody': execve: Permission denied; the user must be able to execute it (chmod a+rx"
+	check "the end" says 'but there is no bitcoind to check: see above'
+	ls -A / "$HOME" >"$scratch/before"
+	run 0 "$tpcheck" doctor --bitcoind="$scratch/private" --user=root
+	ls -A / "$HOME" >"$scratch/after"
+	check "nothing is created" cmp "$scratch/before" "$scratch/after"
+fi
+# The same needed library under a name of the same length that does not exist.
+LC_ALL=C sed 's/libstdc++\.so\.6/libstdc++.so.0/g' "$bitcoind" >"$scratch/lacking"
+chmod 755 "$scratch/lacking"
+if ! cmp -s "$bitcoind" "$scratch/lacking"; then
+	run 77 "$tpcheck" doctor --bitcoind="$scratch/lacking"
+	check "a missing library" says "^FAIL  start .* cannot run: .*status 127: .*libstdc++.so.0: cannot open shared object file.*; install that library"
+fi
 # A program with tracepoints of others.
 LC_ALL=C sed 's/misbehaving_connection/misbehavingXconnection/g; s/utxocache\x00flush/utxocache\x00flusX/g' "$2/strange_specimen" >"$scratch/strange"
 chmod 755 "$scratch/strange"
