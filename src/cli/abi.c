@@ -60,6 +60,7 @@ static const struct argp_option options[] = {
 	{"release", FILES_RELEASE, "RELEASE", 0,
 	 "Compare with this release: 23 to 31, or master (default: found in the file)", 0},
 	{"format", FILES_FORMAT, "text|json", 0, "Report format (default: text)", 0},
+	{"require", FILES_REQUIRE, NULL, 0, "Count a skip as an error; use this in CI", 0},
 	{0},
 };
 static const struct argp argp = {
@@ -69,7 +70,7 @@ static const struct argp argp = {
 	.doc = "Compare the tracepoints in a file's ELF notes with the documentation of its release: which tracepoints there are, with how many arguments, of which width and sign; whether consumers can read them; whether they have semaphores. "
 	       "Runs nothing, needs no privileges, and also reads files built for other architectures.\v"
 	       "Where Bitcoin Core's documentation and code are known to differ, the report has a note.\n"
-	       "Exit codes: 0 the file matches its release, 1 it does not, 2 wrong usage, 77 the file has no tracepoints, 99 it could not be read as ELF.",
+	       "Exit codes: 0 the file matches its release, 1 it does not, 2 wrong usage, 77 the file has no tracepoints (with --require: 99), 99 it cannot be judged.",
 };
 
 static int
@@ -99,7 +100,7 @@ run(int argc, char **argv)
 		report_abi_text(abi.outcome == OUTCOME_ERROR ? stderr : stdout, &abi);
 	binary_findings_fini(&findings);
 	binary_close(&binary);
-	return report_outcome_code(abi.outcome);
+	return files_args_code(&args, abi.outcome);
 }
 
 const struct command command_abi = {"abi", "compare a binary's tracepoints with its release's documentation",

@@ -59,6 +59,14 @@ find_release(struct binary *binary, int fd, unsigned release, struct diag *diag)
 	return 0;
 }
 
+/* A build of Bitcoin Core, with a release of its own, although it has no tracepoints. */
+static bool
+is_build(const struct binary *binary)
+{
+	return binary->absence == ABSENCE_NONE || binary->absence == ABSENCE_BUILD ||
+	       binary->absence == ABSENCE_REMOVED;
+}
+
 static void
 fill_report(struct binary *binary)
 {
@@ -87,21 +95,32 @@ binary_open(struct binary *binary, const char *path, unsigned release)
 	if (binary->absence != ABSENCE_NONE) {
 		binary->outcome = absence_is_blind(binary->absence) ? OUTCOME_ERROR : OUTCOME_SKIP;
 		binary->reason = xstrdup(diag.text);
-		goto out;
 	}
+	if (!is_build(binary))
+		goto out;
 	err = find_release(binary, fd, release, &diag);
 	if (err)
 		goto out;
-	binary->outcome = OUTCOME_PASS;
+	if (binary->absence == ABSENCE_NONE)
+		binary->outcome = OUTCOME_PASS;
 	binary->report.release = release_name(binary->guess.release, binary->release_name);
 	binary->report.why = binary->guess.why;
 	if (binary->traces.version[0])
 		binary->report.version = binary->traces.version;
 out:
-	if (err)
+	if (err) {
+		binary->outcome = OUTCOME_ERROR;
+		free(binary->reason);
 		binary->reason = xstrdup(diag.text);
+	}
 	if (fd >= 0)
 		close(fd);
+}
+
+bool
+binary_lost_tracepoints(const struct binary *binary)
+{
+	return binary->absence != ABSENCE_NONE && is_build(binary);
 }
 
 void

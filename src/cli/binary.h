@@ -25,6 +25,8 @@ struct binary {
 /* release 0: find it in the file. */
 void binary_open(struct binary *binary, const char *path, unsigned release);
 void binary_close(struct binary *binary);
+/* Whether it is a build of Bitcoin Core without tracepoints; then it has a release all the same. */
+bool binary_lost_tracepoints(const struct binary *binary);
 
 /* The release of a file that is about to be run or traced: the given one unless it is 0, else the one found in the
  * file, else master. If the file cannot be used, whoever runs or traces it reports that. */

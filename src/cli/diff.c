@@ -20,8 +20,11 @@ parse(int key, char *arg, struct argp_state *state)
 static struct diff_side
 side_of(const struct binary *binary)
 {
+	static const struct site none;
+	const struct site *sites = notes_sites(binary->notes);
+
 	return (struct diff_side){
-		.sites = notes_sites(binary->notes),
+		.sites = sites ? sites : &none,
 		.sites_cnt = notes_cnt(binary->notes),
 		.pointer_bytes = notes_address_bytes(binary->notes),
 		.release = binary->guess.release,
@@ -34,9 +37,20 @@ is_usable(const struct binary *binary, struct report_diff *diff)
 {
 	if (binary->outcome == OUTCOME_PASS && notes_cnt(binary->notes))
 		return true;
-	diff->outcome = binary->outcome == OUTCOME_PASS ? OUTCOME_ERROR : binary->outcome;
+	/* What is no build of Bitcoin Core was given by mistake. */
+	diff->outcome = binary_lost_tracepoints(binary) ? OUTCOME_SKIP : OUTCOME_ERROR;
 	diff->reason = binary->outcome == OUTCOME_PASS ? notes_problem(binary->notes, 0) : binary->reason;
 	return false;
+}
+
+/* The same for NEW: if a build has lost its tracepoints, that is the change. */
+static bool
+is_new_usable(const struct binary *after, struct report_diff *diff)
+{
+	if (!binary_lost_tracepoints(after))
+		return is_usable(after, diff);
+	diff->loss = after->reason;
+	return true;
 }
 
 static void
@@ -63,7 +77,7 @@ compare_files(const struct binary *before, const struct binary *after, struct re
 	struct diff_side old_side, new_side;
 
 	diff->before = before->report;
-	if (!is_usable(before, diff) || !is_usable(after, diff))
+	if (!is_usable(before, diff) || !is_new_usable(after, diff))
 		return;
 	old_side = side_of(before);
 	new_side = side_of(after);
@@ -76,7 +90,7 @@ compare_release(unsigned release, const char *name, const struct binary *after, 
 		struct changes *changes)
 {
 	diff->before = (struct report_binary){.release = name, .why = BINARY_WHY_OPTION};
-	if (!is_usable(after, diff))
+	if (!is_new_usable(after, diff))
 		return;
 	struct diff_side new_side = side_of(after);
 	struct diff_side old_side = {.release = release, .pointer_bytes = new_side.pointer_bytes};
@@ -88,6 +102,7 @@ static const struct argp_option options[] = {
 	 "Compare NEW with the documentation of this release (23 to 31, or master) instead of OLD", 0},
 	{"format", FILES_FORMAT, "text|json", 0,
 	 "Report format (default: text, which is Markdown, ready to paste)", 0},
+	{"require", FILES_REQUIRE, NULL, 0, "Count a skip as an error; use this in CI", 0},
 	{0},
 };
 static const struct argp argp = {
@@ -96,7 +111,7 @@ static const struct argp argp = {
 	.args_doc = "OLD NEW\n--release=RELEASE NEW",
 	.doc = "Report what changed between the tracepoints of two binaries, from their ELF notes and from what is known about their releases, and whether it breaks consumers. "
 	       "Runs nothing, and needs no privileges.\v"
-	       "Exit codes: 0 nothing breaks, 1 something does, 2 wrong usage, 77 one of the files has no tracepoints, 99 one of them could not be read as ELF.",
+	       "Exit codes: 0 nothing breaks, 1 something does, 2 wrong usage, 77 OLD has no tracepoints (with --require: 99), 99 one of the files cannot be compared.",
 };
 
 static int
@@ -123,7 +138,7 @@ run(int argc, char **argv)
 	changes_fini(&changes);
 	for (unsigned i = 0; i < args.paths_cnt; i++)
 		binary_close(&binaries[i]);
-	return report_outcome_code(diff.outcome);
+	return files_args_code(&args, diff.outcome);
 }
 
 const struct command command_diff = {"diff", "report what changed between two binaries, and what breaks",

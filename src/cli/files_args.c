@@ -12,6 +12,9 @@ files_args_parse(int key, char *arg, struct argp_state *state)
 	case FILES_FORMAT:
 		args->format = (enum cli_format)cli_choice(state, "format", arg, cli_format_names);
 		return 0;
+	case FILES_REQUIRE:
+		args->require = true;
+		return 0;
 	case ARGP_KEY_ARG:
 		if (args->paths_cnt == args->paths_max)
 			cli_extra_argument(state, arg);
@@ -20,4 +23,10 @@ files_args_parse(int key, char *arg, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
+}
+
+enum exit_code
+files_args_code(const struct files_args *args, enum outcome outcome)
+{
+	return args->require && outcome == OUTCOME_SKIP ? EXIT_ERROR : report_outcome_code(outcome);
 }

@@ -196,7 +196,9 @@ other_format(const unsigned char *ident)
 		const char *what;
 	} formats[] = {
 		{"\x1f\x8b", 2, ", but a gzip archive; unpack it (tar xzf) and give the bitcoind in it"},
-		{"\xfd" "7zXZ", 5, ", but an xz archive; unpack it (tar xJf) and give the bitcoind in it"},
+		{"\xfd"
+		 "7zXZ",
+		 5, ", but an xz archive; unpack it (tar xJf) and give the bitcoind in it"},
 		{"PK\3\4", 4, ", but a zip archive; unpack it and give the bitcoind in it"},
 		{"MZ", 2, ", but a program for Windows"},
 		{"\xcf\xfa\xed\xfe", 4, ", but a program for macOS"},

@@ -242,6 +242,8 @@ report_diff_text(FILE *out, const struct report_diff *diff)
 	fputs(":\n", out);
 	if (!diff->changes->cnt)
 		fputs("\nNo change.\n", out);
+	if (diff->loss)
+		fprintf(out, "\n%s.\n", diff->loss);
 	if (breaking) {
 		fputs("\nBreaking for consumers:\n\n", out);
 		print_changes(out, diff->changes, true);
@@ -292,7 +294,7 @@ report_diff_json(const struct report_diff *diff)
 	size_t cnt = diff->changes ? diff->changes->cnt : 0;
 
 	json_writer_begin_object(w);
-	report_write_outcome(w, diff->outcome, diff->reason);
+	report_write_outcome(w, diff->outcome, diff->reason ? diff->reason : diff->loss);
 	write_binary(w, "old", &diff->before);
 	write_binary(w, "new", &diff->after);
 	json_member_u64(w, "breaking", breaking);

@@ -40,6 +40,7 @@ char *report_abi_json(const struct report_abi *abi);
 struct report_diff {
 	enum outcome outcome; /* OUTCOME_FAIL: something breaks */
 	const char *reason;   /* of a skip or an error; NULL */
+	const char *loss;     /* why the new file has no tracepoints; NULL */
 	struct report_binary before, after;
 	const struct changes *changes;
 };

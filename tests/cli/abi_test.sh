@@ -128,7 +128,19 @@ if command -v objcopy >/dev/null; then
 	run 77 "$tpcheck" abi --format=json "$scratch/bare"
 	check "JSON of a skip" json '.outcome == "skip" and (.reason | test("WITH_USDT"))' "$scratch/out"
 	check "that they were removed" says "it was built with them, but its section .note.stapsdt was removed"
-	run 77 "$tpcheck" diff "$native" "$scratch/bare"
+	run 99 "$tpcheck" abi --require "$scratch/bare"
+	check "required, the reason is the same" says '^SKIP .*WITH_USDT=ON'
+	# A build that lost all its tracepoints breaks every consumer.
+	run 1 "$tpcheck" diff "$native" "$scratch/bare"
+	check "20 removed tracepoints" [ "$(grep -c '^- `[a-z_]*:[a-z_]*`: removed, with' "$scratch/out")" = 20 ]
+	check "and why" says "^'$scratch/bare' has no tracepoints: .*WITH_USDT=ON.*\.\$"
+	run 1 "$tpcheck" diff --format=json "$native" "$scratch/bare"
+	check "the same in JSON" json '.outcome == "fail" and .breaking == 20 and (.reason | test("WITH_USDT")) and .new.version == "v31.99.0" and .new.release == "master"' "$scratch/out"
+	run 1 "$tpcheck" diff --release=31 "$scratch/bare"
+	run 77 "$tpcheck" diff "$scratch/bare" "$native"
+	run 99 "$tpcheck" diff --require "$scratch/bare" "$native"
+	run 99 "$tpcheck" diff "$native" /bin/ls
+	check "a stranger is no new build" complains 'is not Bitcoin Core'
 	# Debug information only.
 	for path in "$native" ${bitcoind:+"$bitcoind"}; do
 		cp "$path" "$scratch/program"
@@ -171,6 +183,9 @@ check "a bitcoind is preferred" says "give what it starts: '$scratch/core/bin/bi
 cp "$scratch/core/bin/bitcoind" "$scratch/core/libexec"
 run 77 "$tpcheck" abi "$scratch/core/bin/bitcoin"
 check "that in libexec first" says "give what it starts: '$scratch/core/libexec/bitcoind'\$"
+run 1 "$tpcheck" diff "$native" "$pretenders/old_node_specimen"
+check "a build without tracepoints" says "^'.*' has no tracepoints: it was built without USDT"
+run 99 "$tpcheck" abi --require /bin/ls
 run 77 "$tpcheck" abi /bin/ls
 check "a stranger" says "'/bin/ls' has no tracepoints: it is not Bitcoin Core; give the path of a bitcoind\$"
 # No section table: e_shoff, e_shnum and e_shstrndx are 0. UPX leaves its name as well.
