@@ -140,6 +140,34 @@ state_of(pid_t pid)
 	return state;
 }
 
+static void
+trap_only_what_is_armed(bool owns)
+{
+	struct fixture fixture;
+	struct diag diag;
+
+	begin(&fixture, owns);
+	command(&fixture, "burst", 7);
+	assert_int_equal(collect(&fixture), 7);
+	/* It is attached, but not recording. */
+	command(&fixture, "check", 0);
+	must(probe_set_arm(fixture.set, UINT64_MAX & ~TP_BIT(TP_UTXOCACHE_ADD), &diag), &diag);
+	command(&fixture, "check", 0);
+	command(&fixture, "burst", 7);
+	assert_int_equal(collect(&fixture), 0);
+	must(probe_set_arm(fixture.set, TP_BIT(TP_UTXOCACHE_ADD), &diag), &diag);
+	command(&fixture, "burst", 7);
+	assert_int_equal(collect(&fixture), 7);
+	end(&fixture);
+}
+
+static void
+test_traps_are_there_only_for_what_is_armed(void **state)
+{
+	(void)state;
+	for_both(trap_only_what_is_armed);
+}
+
 /* Children: their memory is clean, and nothing of them is seen, but for one that shares the memory. */
 
 static void
@@ -669,6 +697,7 @@ main(int argc, char **argv)
 {
 	char reason[600];
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_traps_are_there_only_for_what_is_armed),
 		cmocka_unit_test(test_children_run_without_traps),
 		cmocka_unit_test(test_a_child_that_shares_the_memory_is_traced_until_it_executes),
 		cmocka_unit_test(test_another_program_is_left_alone),

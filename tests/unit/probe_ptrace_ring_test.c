@@ -27,6 +27,7 @@ write_one(struct ptrace_area *area, uint64_t number)
 
 	if (!record)
 		return false;
+	assert_int_equal((uintptr_t)record % 8, 0);
 	memcpy(record, &number, sizeof(number));
 	memset(record + 8, (int)(number & 0xff), bytes - 8);
 	ring_commit(area, bytes);

@@ -33,6 +33,7 @@ struct ptrace_source {
 	int socket_fd;
 	bool is_dead; /* the tracer process, without having been asked to end */
 	uint32_t generation;
+	uint32_t requests_cnt;
 };
 
 static struct ptrace_source *
@@ -132,34 +133,43 @@ on_death(struct ptrace_source *source, struct diag *diag)
 			 (int)source->tracer_pid);
 }
 
+/* -ETIMEDOUT, or an error of poll. */
 static int
-ask(struct ptrace_source *source, const struct ptrace_request *request, struct diag *diag)
+wait_for_answer(const struct ptrace_source *source)
 {
 	struct pollfd pollfd = {.fd = source->socket_fd, .events = POLLIN};
-	struct ptrace_answer answer;
-	ssize_t n;
 	int rc;
 
-	if (source->is_dead || send(source->socket_fd, request, sizeof(*request), MSG_NOSIGNAL) < 0)
-		return on_death(source, diag);
 	do
 		rc = poll(&pollfd, 1, ANSWER_MS);
 	while (rc < 0 && errno == EINTR);
-	if (!rc)
-		return diag_fail(
-			diag, -ETIMEDOUT,
-			"probe: the process %d (usdt-tracer), which traces by ptrace, does not answer within %d s",
-			(int)source->tracer_pid, ANSWER_MS / 1000);
-	n = recv(source->socket_fd, &answer, sizeof(answer), 0);
-	if (n != sizeof(answer))
+	return rc > 0 ? 0 : rc ? -errno : -ETIMEDOUT;
+}
+
+static int
+ask(struct ptrace_source *source, struct ptrace_request *request, struct diag *diag)
+{
+	struct ptrace_answer answer;
+
+	request->number = ++source->requests_cnt;
+	if (source->is_dead || send(source->socket_fd, request, sizeof(*request), MSG_NOSIGNAL) < 0)
 		return on_death(source, diag);
+	do {
+		if (wait_for_answer(source))
+			return diag_fail(
+				diag, -ETIMEDOUT,
+				"probe: the process %d (usdt-tracer), which traces by ptrace, does not answer within %d s",
+				(int)source->tracer_pid, ANSWER_MS / 1000);
+		if (recv(source->socket_fd, &answer, sizeof(answer), 0) != sizeof(answer))
+			return on_death(source, diag);
+	} while (answer.number != request->number); /* else that of one that was given up */
 	return answer.err ? diag_fail(diag, answer.err, "%s", answer.diag.text) : 0;
 }
 
 static int
 attach(struct probe_source *base, pid_t pid, struct diag *diag)
 {
-	const struct ptrace_request request = {.verb = PTRACE_DO_ATTACH, .pid = pid};
+	struct ptrace_request request = {.verb = PTRACE_DO_ATTACH, .pid = pid};
 
 	return ask(ptrace_of(base), &request, diag);
 }
@@ -167,7 +177,7 @@ attach(struct probe_source *base, pid_t pid, struct diag *diag)
 static void
 detach(struct probe_source *base)
 {
-	const struct ptrace_request request = {.verb = PTRACE_DO_DETACH};
+	struct ptrace_request request = {.verb = PTRACE_DO_DETACH};
 
 	ask(ptrace_of(base), &request, NULL);
 }
@@ -175,8 +185,7 @@ detach(struct probe_source *base)
 static int
 arm(struct probe_source *base, uint64_t mask, uint32_t generation, struct diag *diag)
 {
-	const struct ptrace_request request = {
-		.verb = PTRACE_DO_RECORD, .mask = mask, .generation = generation};
+	struct ptrace_request request = {.verb = PTRACE_DO_RECORD, .mask = mask, .generation = generation};
 
 	ptrace_of(base)->generation = generation;
 	return ask(ptrace_of(base), &request, diag);

@@ -95,8 +95,10 @@ struct ptrace_request {
 	pid_t pid;     /* attach */
 	uint64_t mask; /* record: of tracepoints; 0: none, and no trap stays */
 	uint32_t generation;
+	uint32_t number;
 };
 struct ptrace_answer {
+	uint32_t number; /* that of the request */
 	int err;
 	struct diag diag;
 };

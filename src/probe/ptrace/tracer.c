@@ -622,7 +622,7 @@ record(struct tracer *tracer, const struct ptrace_request *request, struct diag 
 static void
 serve(struct tracer *tracer, const struct ptrace_request *request)
 {
-	struct ptrace_answer answer = {0};
+	struct ptrace_answer answer = {.number = request->number};
 
 	switch (request->verb) {
 	case PTRACE_DO_ATTACH:
