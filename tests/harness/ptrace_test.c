@@ -249,13 +249,14 @@ come_and_go(bool owns)
 	command(&fixture, "stop", 0);
 	assert_true(collect(&fixture) > 2000);
 	detach_and_check(&fixture);
-	/* Attached while threads come and go. */
-	command(&fixture, "start", 4);
-	for (int i = 0; i < 10; i++) {
+	/* Attached and let go while threads come and go. */
+	command(&fixture, "churn", 4);
+	for (int i = 0; i < 50; i++) {
 		attach(&fixture);
-		command(&fixture, "threads", 20);
-		assert_true(collect(&fixture) >= 20);
+		command(&fixture, "threads", 5);
+		assert_true(collect(&fixture) >= 5);
 		probe_set_detach(fixture.set);
+		command(&fixture, "check", 0);
 	}
 	command(&fixture, "stop", 0);
 	detach_and_check(&fixture);

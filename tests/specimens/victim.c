@@ -8,6 +8,7 @@
  *   trap N    N times SIGTRAP, likewise
  *   many N    eight threads fire N times each; value is the number of the thread
  *   start N   starts N threads that fire until stop
+ *   churn N   starts N threads that start and end threads, some of which fire once, until stop
  *   stop 0    ends them; each must have gone on since its start
  *   check 0   compares its code with its file, and its semaphores with 0
  *   die N     exits while threads fire
@@ -192,13 +193,28 @@ fire_until_stop(void *arg)
 	return NULL;
 }
 
+static void *
+churn_until_stop(void *arg)
+{
+	struct firing *me = arg;
+	struct storm storm = {0, 0, me - firing};
+	pthread_t thread;
+
+	while (!stops && !pthread_create(&thread, NULL, fire_storm, &storm)) {
+		storm.cnt = me->hits % 16 == 0;
+		pthread_join(thread, NULL);
+		me->hits++;
+	}
+	return NULL;
+}
+
 static int
-start_threads(uint64_t n)
+start_threads(uint64_t n, void *(*run)(void *))
 {
 	stops = false;
 	for (firing_cnt = 0; firing_cnt < n && firing_cnt < THREADS; firing_cnt++) {
 		firing[firing_cnt].hits = 0;
-		if (pthread_create(&firing[firing_cnt].thread, NULL, fire_until_stop, &firing[firing_cnt]))
+		if (pthread_create(&firing[firing_cnt].thread, NULL, run, &firing[firing_cnt]))
 			return complain("no thread");
 	}
 	return 0;
@@ -255,7 +271,8 @@ get_signals(int signo, uint64_t cnt)
 	handled = 0;
 	sigemptyset(&set);
 	sigaddset(&set, signo);
-	if (sigaction(signo, &action, &before) || start_threads(2) || pthread_sigmask(SIG_BLOCK, &set, NULL))
+	if (sigaction(signo, &action, &before) || start_threads(2, fire_until_stop) ||
+	    pthread_sigmask(SIG_BLOCK, &set, NULL))
 		return complain("no signals");
 	for (uint64_t i = 0; i < cnt; i++) {
 		kill(getpid(), signo);
@@ -286,13 +303,15 @@ obey_here(const char *verb, uint64_t n)
 	if (!strcmp(verb, "many"))
 		return fire_many(n);
 	if (!strcmp(verb, "start"))
-		return start_threads(n);
+		return start_threads(n, fire_until_stop);
+	if (!strcmp(verb, "churn"))
+		return start_threads(n, churn_until_stop);
 	if (!strcmp(verb, "stop"))
 		return stop_threads();
 	if (!strcmp(verb, "check"))
 		return check();
 	if (!strcmp(verb, "die"))
-		exit(start_threads(n));
+		exit(start_threads(n, fire_until_stop));
 	return obey(verb, n);
 }
 

@@ -58,6 +58,7 @@ test_more_threads_than_have_room_for_counts(void **state)
 	assert_null(tracees_find(&fixture->tracees, 1000 + THREADS));
 	/* Room for counts is found again once one was taken. */
 	struct ptrace_thread *counts = tracees_find(&fixture->tracees, 1500)->counts;
+	atomic_store(&counts->attempts, 1);
 	tracees_remove(&fixture->tracees, 1500);
 	assert_int_equal(atomic_load(&counts->state), THREAD_ENDED);
 	assert_null(tracees_add(&fixture->tracees, 7)->counts);
@@ -143,16 +144,29 @@ test_all_are_removed(void **state)
 
 	(void)state;
 	for (int i = 1; i <= 1000; i++)
-		tracees_add(&fixture->tracees, i);
+		atomic_store(&tracees_add(&fixture->tracees, i)->counts->attempts, (uint64_t)i % 2);
 	tracees_remove_all(&fixture->tracees);
 	assert_int_equal(fixture->tracees.cnt, 0);
 	for (int i = 1; i <= 1000; i++)
 		assert_null(tracees_find(&fixture->tracees, i));
 	for (size_t i = 0; i < PTRACE_THREADS_MAX; i++)
 		assert_int_equal(atomic_load(&fixture->area.shared->threads[i].state),
-				 i < 1000 ? THREAD_ENDED : THREAD_FREE);
+				 i < 1000 && i % 2 == 0 ? THREAD_ENDED : THREAD_FREE);
 	tracees_remove(&fixture->tracees, 1);
 	assert_int_equal(fixture->tracees.cnt, 0);
+	end(fixture);
+}
+
+static void
+test_threads_that_never_hit_take_no_room(void **state)
+{
+	struct fixture *fixture = begin();
+
+	(void)state;
+	for (int i = 1; i <= 3 * PTRACE_THREADS_MAX; i++) {
+		assert_non_null(tracees_add(&fixture->tracees, i)->counts);
+		tracees_remove(&fixture->tracees, i);
+	}
 	end(fixture);
 }
 
@@ -164,6 +178,7 @@ main(void)
 		cmocka_unit_test(test_removal_in_the_middle),
 		cmocka_unit_test(test_a_number_that_is_used_again),
 		cmocka_unit_test(test_all_are_removed),
+		cmocka_unit_test(test_threads_that_never_hit_take_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,11 +91,14 @@ tracees_add(struct tracees *tracees, pid_t tid)
 	return tracee;
 }
 
+/* One that never hit leaves its place to others. */
 static void
 end(const struct tracee *tracee)
 {
-	if (tracee->counts)
-		atomic_store(&tracee->counts->state, THREAD_ENDED);
+	struct ptrace_thread *counts = tracee->counts;
+
+	if (counts)
+		atomic_store(&counts->state, atomic_load(&counts->attempts) ? THREAD_ENDED : THREAD_FREE);
 }
 
 void
