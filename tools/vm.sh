@@ -200,7 +200,9 @@ find_base() {
 		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$work/base" --keep-directory-symlink --no-same-owner \
 			--exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*'
 	done
+	# Else made when packages are configured.
 	[ -e "$work/base/usr/bin/sh" ] || ln -s dash "$work/base/usr/bin/sh"
+	ln -s gawk "$work/base/usr/bin/awk"
 	pack "$work/base" "$work/base.cpio"
 	mv "$work/base.cpio" "$base"
 	rm -rf "$work/base" "$dir/archives"/*.deb
