@@ -210,18 +210,25 @@ try_map(struct probe_feature *feature)
 		strerror(-fd), read_line("/proc/sys/kernel/unprivileged_bpf_disabled", line, sizeof(line)));
 }
 
+static bool
+can_make_maps(void)
+{
+	int fd = try_small_map();
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* Only the limit allows small maps and forbids large ones. */
 static bool
 lacks_memory(void)
 {
-	int small_fd = try_small_map();
-	int large_fd = small_fd < 0 ? small_fd : try_large_map();
+	int fd = can_make_maps() ? try_large_map() : 0;
 
-	if (small_fd >= 0)
-		close(small_fd);
-	if (large_fd >= 0)
-		close(large_fd);
-	return small_fd >= 0 && large_fd == -EPERM;
+	if (fd > 0)
+		close(fd);
+	return fd == -EPERM;
 }
 
 bool
@@ -238,7 +245,8 @@ try_memory(struct probe_feature *feature)
 	feature->ok = !lacks_memory();
 	getrlimit(RLIMIT_MEMLOCK, &limit);
 	if (feature->ok)
-		DESCRIBE(feature, "enough can be locked");
+		DESCRIBE(feature, "%s",
+			 can_make_maps() ? "enough can be locked" : "not tried, as no maps can be made");
 	else
 		DESCRIBE(
 			feature,
@@ -263,7 +271,8 @@ bpf_sees_each_hit(char *reason, size_t reason_sz)
 	bool is_old = fd == -EINVAL, is_preemptible = strstr(un.version, "PREEMPT");
 	snprintf(
 		reason, reason_sz, "%s",
-		!is_old ? "no probe misses one"
+		fd >= 0   ? "no probe misses one"
+		: !is_old ? "not tried, as no programs can be loaded"
 		: !is_preemptible
 			? "no probe misses one, because this kernel is not preemptible"
 			: "this kernel is older than 6.0 and preemptible (uname -v): probes may miss hits while other programs use BPF; use a newer kernel, or one that is not preemptible");
