@@ -37,7 +37,7 @@ my %signal_number;
 my @catchable = qw(HUP INT QUIT USR1 USR2 PIPE ALRM TERM XCPU VTALRM PROF IO PWR WINCH URG CHLD CONT TSTP TTIN TTOU);
 # By these they die.
 my @crashes = qw(ILL TRAP ABRT BUS FPE SEGV SYS XFSZ STKFLT);
-my @methods = qw(auto multi perf tracefs);
+my @methods = qw(auto multi perf tracefs ptrace);
 my %documented = map { $_ => 1 } 0, 1, 2, 77, 99;
 
 my ($work, $tpcheck, $bitcoind, %victims, @burners, %known_mounts, %table);
@@ -62,15 +62,28 @@ sub spit {
 
 sub must_run { system(@_) == 0 or fail("failed: @_") }
 
-# Processes that run a program of our folder, but for those that are meant to.
+# Processes that run a program of our folder or were started with a variable that names it, except those that are meant
+# to run.
 sub processes {
 	my %meant = map { $_->{pid} => 1 } values %victims;
 	my @found;
 	for my $pid (map { m{/proc/(\d+)} ? $1 : () } glob '/proc/[0-9]*') {
 		my $exe = readlink("/proc/$pid/exe") // next;
-		push @found, $pid if !$meant{$pid} && $exe =~ /^\Q$work\E\//;
+		push @found, $pid
+			if !$meant{$pid} && ($exe =~ /^\Q$work\E\// || slurp("/proc/$pid/environ") =~ /=\Q$work\E\//);
 	}
 	return @found;
+}
+
+# Network namespaces other than ours that these processes, the victims or we are in or have open. Those that are mounted
+# somewhere count as mounts. Without any of these, the kernel ends a namespace.
+sub networks {
+	my $home = readlink('/proc/self/ns/net') // '';
+	my %found;
+	for my $pid ($$, processes(), map { $_->{pid} } values %victims) {
+		$found{$_} = 1 for grep { /^net:/ && $_ ne $home } map { readlink // '' } "/proc/$pid/ns/net", glob "/proc/$pid/fd/*";
+	}
+	return sort keys %found;
 }
 
 sub events {
@@ -167,6 +180,7 @@ sub left {
 	my %now = mounts();
 	my %left = (
 		processes => [processes()],
+		networks => [networks()],
 		folders => [files()],
 		mounts => [grep { !$known_mounts{$_} } keys %now],
 		events => [events()],
@@ -425,6 +439,8 @@ sub prepare {
 	my $full = (grep { -x } "$given_tpcheck-full", $given_tpcheck =~ s{bin/tpcheck$}{libexec/tpcheck/tpcheck-full}r)[0]
 		or fail("no tpcheck-full beside $given_tpcheck");
 	must_run('cp', $full, "$work/bin/tpcheck-full");
+	# What uses libbcc is in a module beside it.
+	must_run('cp', $full =~ s{[^/]*$}{tpcheck-bcc.so}r, "$work/bin/tpcheck-bcc.so");
 	must_run('cp', $given_bitcoind, "$work/bin/bitcoind");
 	($tpcheck, $bitcoind) = ("$work/bin/tpcheck", "$work/bin/bitcoind");
 	for (reverse split /\n/, slurp('/proc/self/mounts')) {
@@ -481,7 +497,7 @@ sub add {
 
 sub print_table {
 	my ($seconds, $leak_cnt) = @_;
-	my @what = qw(processes folders mounts events traps others);
+	my @what = qw(processes networks folders mounts events traps others);
 	printf "\n%-20s %6s %6s | tries after which something was left: %s\n", 'kind', 'tries', 'bad', 'codes seen';
 	printf "%-20s %6s %6s | %s |\n", '', '', '', join ' ', map { sprintf '%9s', $_ } @what;
 	for my $kind (sort keys %table) {
@@ -532,7 +548,7 @@ sub main {
 	print_table(time - $begin, $leak_cnt);
 	my ($bad, $bad_sudden) = (0, 0);
 	$_ =~ /sudden/ ? $bad_sudden += $table{$_}{bad} // 0 : $bad += $table{$_}{bad} // 0 for keys %table;
-	print "$bad bad; besides, $bad_sudden where tpcheck died suddenly\n";
+	print "$bad bad tries where tpcheck ended by itself, $bad_sudden where it was killed or crashed\n";
 	return $bad || $bad_sudden || $leak_cnt ? 1 : 0;
 }
 
