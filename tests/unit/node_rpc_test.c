@@ -25,6 +25,7 @@ struct server {
 	uint16_t port;
 	pthread_t thread;
 	const char *status, *body; /* status NULL: hangs up */
+	size_t body_sz;
 	char request[4096];
 };
 
@@ -52,9 +53,11 @@ serve(void *arg)
 
 	while ((fd = accept(server->fd, NULL, NULL)) >= 0) {
 		read_request(server, fd);
-		if (server->status)
-			dprintf(fd, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-				server->status, strlen(server->body), server->body);
+		if (server->status) {
+			dprintf(fd, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+				server->status, server->body_sz);
+			assert_int_equal(write(fd, server->body, server->body_sz), server->body_sz);
+		}
 		close(fd);
 	}
 	return NULL;
@@ -92,7 +95,7 @@ struct outcome {
 
 /* The first call of a new rpc, therefore with id 1. */
 static struct outcome
-call(struct server *server, const char *status, const char *body, const char *wallet)
+call_for(struct server *server, const char *status, const char *body, size_t body_sz, const char *wallet)
 {
 	struct diag diag = {0};
 	struct outcome outcome = {0};
@@ -100,6 +103,7 @@ call(struct server *server, const char *status, const char *body, const char *wa
 
 	server->status = status;
 	server->body = body;
+	server->body_sz = body_sz;
 	network_init(&network);
 	struct rpc *rpc = rpc_new(&(struct rpc_opts){
 		.port = server->port, .cookie = "__cookie__:abc", .network = &network, .ended_fd = -1});
@@ -110,6 +114,12 @@ call(struct server *server, const char *status, const char *body, const char *wa
 	rpc_free(rpc);
 	network_fini(&network);
 	return outcome;
+}
+
+static struct outcome
+call(struct server *server, const char *status, const char *body, const char *wallet)
+{
+	return call_for(server, status, body, body ? strlen(body) : 0, wallet);
 }
 
 static void
@@ -193,6 +203,26 @@ test_rpc_errors(void **state)
 	server_stop(&server);
 }
 
+/* What stands behind a NUL is shown, too. */
+static void
+test_nul(void **state)
+{
+	static const char
+		body[] = "one\0two\r\nthree",
+		message[] =
+			"{\"result\":null,\"error\":{\"code\":-8,\"message\":\"one\\u0000two\"},\"id\":1}";
+	struct server server;
+
+	(void)state;
+	server_start(&server);
+	assert_string_equal(call_for(&server, "503 Busy", body, sizeof(body) - 1, NULL).text,
+			    "node: rpc 'stop' failed: HTTP status 503 and no JSON: 'one\\x00two'");
+	struct outcome outcome = call(&server, "200 OK", message, NULL);
+	assert_string_equal(outcome.text, "node: rpc 'stop' failed: one\\x00two (code -8)");
+	assert_string_equal(outcome.message, "one\\x00two");
+	server_stop(&server);
+}
+
 static void
 test_no_answer(void **state)
 {
@@ -209,9 +239,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_answers),
-		cmocka_unit_test(test_wrong_answers),
-		cmocka_unit_test(test_rpc_errors),
+		cmocka_unit_test(test_good_answers), cmocka_unit_test(test_wrong_answers),
+		cmocka_unit_test(test_rpc_errors),   cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_no_answer),
 	};
 
