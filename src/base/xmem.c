@@ -1,16 +1,49 @@
 #include "base/xmem.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+static struct {
+	void (*call)(void *cookie);
+	void *cookie;
+	void *reserve;
+} hook;
+
+_Noreturn void
+xmem_run_out(void)
+{
+	static pid_t thread;
+	pid_t first = 0, self = gettid();
+	bool is_first =
+		__atomic_compare_exchange_n(&thread, &first, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+
+	while (!is_first && first != self)
+		pause();
+	if (is_first && hook.call) {
+		free(hook.reserve);
+		hook.call(hook.cookie);
+	}
+	fputs("tpcheck: out of memory\n", stderr);
+	_Exit(99);
+}
+
+void
+xmem_set_hook(void (*call)(void *cookie), void *cookie, size_t reserve_bytes)
+{
+	free(hook.reserve);
+	hook.reserve = call ? malloc(reserve_bytes) : NULL;
+	hook.cookie = cookie;
+	hook.call = call;
+}
 
 static void *
 check(void *ptr)
 {
-	if (!ptr) {
-		fputs("tpcheck: out of memory\n", stderr);
-		_Exit(99);
-	}
+	if (!ptr)
+		xmem_run_out();
 	return ptr;
 }
 

@@ -87,7 +87,10 @@ close_output(void)
 	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return;
-	fprintf(stderr, "tpcheck: failed to write to standard output: %s\n", strerror(errno ? errno : EIO));
+	/* An earlier flush met the error; the next write meets it again. */
+	if (!errno && write(STDOUT_FILENO, "\n", 1) >= 0)
+		errno = EIO;
+	fprintf(stderr, "tpcheck: failed to write to standard output: %s\n", strerror(errno));
 	fflush(stderr);
 	_exit(EXIT_ERROR);
 }

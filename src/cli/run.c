@@ -97,6 +97,13 @@ skip_all(struct run_options *options, struct report_run *run, const char *reason
 	}
 }
 
+static void
+expect_chosen(struct run_options *options)
+{
+	for (size_t i = 0; i < options->chosen_cnt; i++)
+		reporting_expect(&options->reporting, options->chosen[i]->name);
+}
+
 /* Without a bitcoind: the specimen shows whether tpcheck could run here. That is never a pass. */
 static enum exit_code
 run_on_specimen(struct run_options *options, const char *why, const volatile sig_atomic_t *interrupted,
@@ -111,10 +118,13 @@ run_on_specimen(struct run_options *options, const char *why, const volatile sig
 		"%s\nNo bitcoind is checked. Running the built-in specimen instead, to show whether this machine can run tpcheck:",
 		why);
 
-	reporting_begin(&options->reporting, notice, selftest_results_cnt() + options->chosen_cnt);
+	for (const char *const *name = selftest_names(); *name; name++)
+		reporting_expect(&options->reporting, *name);
+	expect_chosen(options);
+	reporting_begin(&options->reporting, notice, run);
 	selftest_run(&opts, run);
 	skip_all(options, run, why);
-	enum exit_code code = reporting_end(&options->reporting, run);
+	enum exit_code code = reporting_end(&options->reporting);
 	free(notice);
 	if (code == EXIT_PASSED)
 		return options->reporting.require ? EXIT_ERROR : EXIT_SKIPPED;
@@ -165,10 +175,11 @@ run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifa
 	};
 
 	run->release = release_name(release, name);
-	reporting_begin(&options->reporting, notice, options->chosen_cnt);
+	expect_chosen(options);
+	reporting_begin(&options->reporting, notice, run);
 	struct runner *runner = runner_run(&opts, run);
 	/* The verdict comes before what takes long to take down. */
-	enum exit_code code = reporting_end(&options->reporting, run);
+	enum exit_code code = reporting_end(&options->reporting);
 	if (runner_finishes_slowly(runner))
 		fputs("tpcheck run: the reports are complete; taking out the perf events, for which the kernel needs 0.1 s each\n",
 		      stderr);

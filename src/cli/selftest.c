@@ -52,9 +52,11 @@ run(int argc, char **argv)
 					     .on_end = reporting_on_end,
 					     .cookie = &arguments.reporting};
 
-		reporting_begin(&arguments.reporting, NULL, selftest_results_cnt());
+		for (const char *const *name = selftest_names(); *name; name++)
+			reporting_expect(&arguments.reporting, *name);
+		reporting_begin(&arguments.reporting, NULL, &report);
 		selftest_run(&opts, &report);
-		code = reporting_end(&arguments.reporting, &report);
+		code = reporting_end(&arguments.reporting);
 	}
 	reporting_fini(&arguments.reporting, &report);
 	return code;

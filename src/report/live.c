@@ -44,14 +44,16 @@ columns(int fd)
 static void
 draw(struct live *live)
 {
-	char *time = xasprintf(" %.1f s", (double)(clock_now_ns() - live->since_ns) / 1e9);
+	/* Without the heap: if this thread ran out of memory, nobody could finish the report. */
+	char time[32];
+
+	snprintf(time, sizeof(time), " %.1f s", (double)(clock_now_ns() - live->since_ns) / 1e9);
 	int room = columns(live->fd) - (int)strlen(time);
 
 	/* The time comes first if not everything fits. */
 	if (room >= 0)
 		fprintf(live->screen, "%.*s%s", room, live->what, time);
 	fflush(live->screen);
-	free(time);
 }
 
 static void *

@@ -37,8 +37,10 @@ struct report {
 	char *path;  /* NULL: standard output */
 	int fd;      /* of out */
 	FILE *out;
-	bool is_new; /* the file did not exist */
-	int error;   /* errno of the first write that failed; 0 */
+	bool is_new;        /* the file did not exist */
+	int error;          /* errno of the first write that failed; 0 */
+	bool is_busy;       /* within a call of the format */
+	size_t results_cnt; /* that were written */
 	struct report_head head;
 };
 
@@ -192,28 +194,45 @@ reports_begin(struct reports *reports, const struct report_head *head)
 		report->head.terminal_fd = isatty(report->fd) ? report->fd : -1;
 		report->head.interrupted = reports->interrupted;
 		errno = 0;
+		report->is_busy = true;
 		report->state = report->format->begin(report->out, &report->head);
 		flush(report);
+		report->is_busy = false;
 	}
 }
 
 void
 reports_start(struct reports *reports, const char *name, size_t number, size_t total)
 {
-	for (size_t i = 0; i < reports->cnt; i++)
-		if (reports->items[i].format->start)
-			reports->items[i].format->start(reports->items[i].state, name, number, total);
+	for (size_t i = 0; i < reports->cnt; i++) {
+		struct report *report = &reports->items[i];
+
+		report->is_busy = true;
+		if (report->format->start)
+			report->format->start(report->state, name, number, total);
+		report->is_busy = false;
+	}
+}
+
+static void
+write_result(struct report *report, const struct report_result *result)
+{
+	errno = 0;
+	report->is_busy = true;
+	if (report->format->result) {
+		report->format->result(report->state, result);
+		flush(report);
+	}
+	report->results_cnt++;
+	report->is_busy = false;
 }
 
 void
 reports_result(struct reports *reports, const struct report_result *result)
 {
 	for (size_t i = 0; i < reports->cnt; i++)
-		if (reports->items[i].format->result) {
-			errno = 0;
-			reports->items[i].format->result(reports->items[i].state, result);
-			flush(&reports->items[i]);
-		}
+		if (reports->items[i].state)
+			write_result(&reports->items[i], result);
 }
 
 static int
@@ -237,7 +256,12 @@ reports_end(struct reports *reports, const struct report_run *run, struct diag *
 	for (size_t i = 0; i < reports->cnt; i++) {
 		struct report *report = &reports->items[i];
 
+		if (report->is_busy || !report->state)
+			continue;
+		while (report->results_cnt < run->results_cnt)
+			write_result(report, &run->results[report->results_cnt]);
 		errno = 0;
+		report->is_busy = true;
 		report->format->end(report->state, run);
 		report->state = NULL;
 		flush(report);

@@ -44,7 +44,9 @@ void reports_begin(struct reports *reports, const struct report_head *head);
 void reports_start(struct reports *reports, const char *name, size_t number, size_t total);
 /* The result's texts must live until reports_end. */
 void reports_result(struct reports *reports, const struct report_result *result);
-/* Completes and closes all reports. The error is that of the first one that could not be written. */
+/* Completes and closes all reports, after writing the run's results that are not in them yet. The error is that of the
+ * first one that could not be written. May be called within another call of the same thread, for example when memory
+ * runs out there; the report that this other call is writing is left as it is. */
 int reports_end(struct reports *reports, const struct report_run *run, struct diag *diag);
 void reports_free(struct reports *reports);
 

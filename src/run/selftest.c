@@ -14,17 +14,11 @@ enum {
 	BURST_HITS = 20000,
 };
 
-static const struct {
-	const char *name;
-	enum specimen_round round;
-} rounds[] = {
-	{"selftest.typical", SPECIMEN_TYPICAL},
-	{"selftest.least", SPECIMEN_LEAST},
-	{"selftest.greatest", SPECIMEN_GREATEST},
-	{"selftest.beyond", SPECIMEN_BEYOND},
-};
-static const char burst_name[] = "selftest.burst";
-enum { RESULTS = sizeof(rounds) / sizeof(*rounds) + 1 };
+enum { RESULTS = 5 };
+static const char *const names[RESULTS + 1] = {"selftest.typical", "selftest.least", "selftest.greatest",
+					       "selftest.beyond", "selftest.burst"};
+static const enum specimen_round rounds[RESULTS - 1] = {SPECIMEN_TYPICAL, SPECIMEN_LEAST, SPECIMEN_GREATEST,
+							SPECIMEN_BEYOND};
 
 static struct report_result *
 add_result(struct report_run *run, const char *name)
@@ -83,7 +77,7 @@ run_one(size_t idx, struct specimen *specimen, struct probe_set *set, const stru
 	if (is_burst)
 		snprintf(command, sizeof(command), "burst %d", BURST_HITS);
 	else
-		snprintf(command, sizeof(command), "round %d", (int)rounds[idx].round);
+		snprintf(command, sizeof(command), "round %d", (int)rounds[idx]);
 	int err = probe_set_arm(set, UINT64_MAX, &diag);
 	if (!err)
 		err = specimen_command(specimen, command, &diag);
@@ -97,7 +91,7 @@ run_one(size_t idx, struct specimen *specimen, struct probe_set *set, const stru
 	} else if (is_burst) {
 		check_burst(events, records.cnt, result);
 	} else {
-		check_round(rounds[idx].round, events, records.cnt, result);
+		check_round(rounds[idx], events, records.cnt, result);
 	}
 	free(events);
 }
@@ -132,10 +126,10 @@ prepare(const struct selftest_opts *opts, struct notes **notes, struct plan *pla
 	return err;
 }
 
-size_t
-selftest_results_cnt(void)
+const char *const *
+selftest_names(void)
 {
-	return RESULTS;
+	return names;
 }
 
 void
@@ -159,12 +153,11 @@ selftest_run(const struct selftest_opts *opts, struct report_run *run)
 	if (set)
 		run->attach_why = xstrdup_or_null(probe_set_why(set));
 	for (size_t i = 0; i < RESULTS; i++) {
-		const char *name = i == RESULTS - 1 ? burst_name : rounds[i].name;
-		struct report_result *result = add_result(run, name);
+		struct report_result *result = add_result(run, names[i]);
 		uint64_t result_start_ns = clock_now_ns();
 
 		if (opts->on_begin)
-			opts->on_begin(opts->cookie, name, i + 1, RESULTS);
+			opts->on_begin(opts->cookie, names[i], i + 1, RESULTS);
 		if (opts->interrupted && *opts->interrupted) {
 			run->interrupted = true;
 			result->outcome = OUTCOME_ERROR;

@@ -17,8 +17,8 @@ struct selftest_opts {
 	void *cookie;
 };
 
-/* How many results selftest_run appends, whatever happens. */
-size_t selftest_results_cnt(void);
+/* The names of the results that selftest_run appends, whatever happens; NULL-terminated. */
+const char *const *selftest_names(void);
 /* Appends to run->results, and sets run->attach and the duration. */
 void selftest_run(const struct selftest_opts *opts, struct report_run *run);
 

@@ -2,6 +2,7 @@
  * terminal of the test. */
 #include "base/clock.h"
 #include "base/xmem.h"
+#include "report/format.h"
 #include "report/live.h"
 #include "report/reports.h"
 #include "surroundings.h"
@@ -363,6 +364,82 @@ test_fifo_with_late_reader(void **state)
 	assert_string_equal(got.text, "0 passed, 0 failed, 0 skipped, 0 errors in 0.0 s\n");
 }
 
+/* Memory that runs out while a report is written: a format that ends the reports within its second result. */
+
+static struct {
+	struct reports *reports;
+	const struct report_run *run;
+	unsigned results, ends;
+} interrupted_format;
+
+static void *
+interrupted_begin(FILE *out, const struct report_head *head)
+{
+	(void)head;
+	return out;
+}
+
+static void
+interrupted_result(void *state, const struct report_result *result)
+{
+	struct diag diag;
+
+	(void)state;
+	(void)result;
+	if (++interrupted_format.results == 2)
+		assert_int_equal(reports_end(interrupted_format.reports, interrupted_format.run, &diag), 0);
+}
+
+static void
+interrupted_end(void *state, const struct report_run *run)
+{
+	(void)state;
+	(void)run;
+	interrupted_format.ends++;
+}
+
+static void
+test_end_within_call(void **state)
+{
+	static const struct report_format format = {.name = "interrupted",
+						    .begin = interrupted_begin,
+						    .result = interrupted_result,
+						    .end = interrupted_end};
+	struct report_result results[] = {
+		{.name = "one"}, {.name = "two"}, {.name = "three"}, {.name = "four"}};
+	struct report_run run = {.results = results, .results_cnt = 4, .interrupted = true};
+	struct report_head head = {.results_cnt = 4};
+	struct reports *reports = reports_new(NULL);
+	struct diag diag;
+
+	(void)state;
+	interrupted_format.reports = reports;
+	interrupted_format.run = &run;
+	assert_int_equal(add(reports, "tap", "tap", &diag), 0);
+	assert_int_equal(reports_add(reports, &format, path_of("txt"), &diag), 0);
+	assert_int_equal(add(reports, "tap", "xml", &diag), 0);
+	assert_int_equal(add(reports, "json", "good", &diag), 0);
+	reports_begin(reports, &head);
+	reports_result(reports, &results[0]);
+	reports_result(reports, &results[1]);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const places[] = {"tap", "xml"};
+
+		/* Each result once, whether the report had the second or not. */
+		for (size_t k = 0; k < 2; k++) {
+			char *line = xasprintf("\nok %zu - %s\n", i + 1, results[i].name);
+			const char *found = strstr(text_of(places[k]), line);
+
+			assert_non_null(found);
+			assert_null(strstr(found + 1, line));
+			free(line);
+		}
+	}
+	assert_non_null(strstr(text_of("good"), "\"passed\": 4"));
+	assert_int_equal(interrupted_format.ends, 0);
+	reports_free(reports);
+}
+
 /* The live line */
 
 struct terminal {
@@ -554,6 +631,7 @@ main(void)
 		cmocka_unit_test(test_several_at_once),
 		cmocka_unit_test(test_writes_that_fail),
 		cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_end_within_call),
 		cmocka_unit_test(test_stuck_reader),
 		cmocka_unit_test(test_fifo_without_reader),
 		cmocka_unit_test(test_fifo_with_late_reader),
