@@ -63,7 +63,7 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 	struct node *node = xcalloc(1, sizeof(*node));
 
 	*out = NULL;
-	node->process.fd = node->datadir.fd = -1;
+	node->process.fd = node->datadir.fd = node->gate_fd = -1;
 	network_init(&node->network);
 	node->args = node_copy_args(opts->args);
 	node->args_if_known = node_copy_args(opts->args_if_known);
@@ -153,6 +153,7 @@ node_kill(struct node *node, struct diag *diag)
 	int err = process_kill(&node->process, diag);
 
 	node_close_rpc(node);
+	node_release(node);
 	return err;
 }
 

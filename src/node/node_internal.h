@@ -25,7 +25,8 @@
 #include <stdint.h>
 
 #define NODE_CHAIN_DIR   "regtest"
-#define NODE_LOG_FILE    "debug.log"  /* in NODE_CHAIN_DIR */
+#define NODE_LOG_FILE    "debug.log" /* in NODE_CHAIN_DIR */
+#define NODE_GATE_FILE   "gate"
 #define NODE_OUTPUT_FILE "output.txt" /* stdout and stderr of bitcoind */
 
 enum node_port {
@@ -56,9 +57,11 @@ struct node {
 	struct process process;
 	struct rpc *rpc; /* NULL until there is a cookie */
 	uint16_t ports[PORT_CNT];
-	uint64_t log_start,
-		output_start; /* the sizes of debug.log and of its output when bitcoind was started */
-	unsigned starts;      /* since node_start or node_restart */
+	bool held;   /* bitcoind is started so that it waits at the gate; see node_gate.c */
+	int gate_fd; /* our end of it; -1: not open */
+	/* The sizes of debug.log and of its output when bitcoind was started. */
+	uint64_t log_start, output_start;
+	unsigned starts; /* since node_start or node_restart */
 	int version;
 	char *subversion;
 	int rpc_code;
@@ -87,6 +90,12 @@ void node_free_args(char **args);               /* NULL is fine */
 int node_spawn(struct node *node, struct diag *diag);
 /* Starts the stand-ins that opts ask for. */
 int node_start_servers(struct node *node, const struct node_opts *opts, struct diag *diag);
+
+/* node_ready.c */
+/* bitcoind ended while it was started: starts it again if that is worth trying, else fails with -ECHILD. */
+int node_start_after_end(struct node *node, struct diag *diag);
+/* Fails with -ETIMEDOUT; missing is what it was waited for. */
+int node_fail_timeout(struct node *node, const struct diag *missing, struct diag *diag);
 
 /* node_find.c */
 /* The absolute path of a bitcoind, without symbolic links. from is added to messages: " (from $BITCOIND)". */

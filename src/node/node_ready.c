@@ -166,17 +166,16 @@ start_on_other_ports(struct node *node, struct diag *diag)
 	return node_spawn(node, diag);
 }
 
-/* bitcoind ended: starts it again if that is worth trying. */
-static int
-start_after_end(struct node *node, struct diag *diag)
+int
+node_start_after_end(struct node *node, struct diag *diag)
 {
 	if (!ended_for_arg(node) && (node->starts >= STARTS_MAX || !ended_for_port(node)))
 		return node_fail_ended(node, "start bitcoind", diag);
 	return start_on_other_ports(node, diag);
 }
 
-static int
-fail_timeout(struct node *node, const struct diag *missing, struct diag *diag)
+int
+node_fail_timeout(struct node *node, const struct diag *missing, struct diag *diag)
 {
 	struct buf tails;
 
@@ -198,13 +197,13 @@ wait_round(struct node *node, struct deadline deadline, struct diag *missing, bo
 
 	*is_over = true;
 	if (!node_is_alive(node))
-		err = start_after_end(node, diag);
+		err = node_start_after_end(node, diag);
 	if (err)
 		return err;
 	if (node_is_interrupted(node))
 		return diag_fail(diag, -EINTR, "node: failed to wait for bitcoind: interrupted");
 	if (deadline_has_passed(deadline))
-		return fail_timeout(node, missing, diag);
+		return node_fail_timeout(node, missing, diag);
 	err = look(node, deadline, missing);
 	if (!err && runs_without_p2p_port(node)) {
 		if (node->starts >= STARTS_MAX)

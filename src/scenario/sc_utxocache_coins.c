@@ -264,7 +264,8 @@ disconnect_expect(struct scene *scene)
 {
 	const struct state *state = scene->state;
 
-	blocks_expect_disconnected_coins(scene, blocks_get(scene, state->hash_hex));
+	blocks_expect_disconnected_coins(scene, blocks_get(scene, state->hash_hex), FINDING_CONTRACT,
+					 "disconnecting the block");
 	/* So that the next scenario finds the mempool empty. */
 	blocks_call(scene, "reconsiderblock", state->block);
 }

@@ -86,7 +86,8 @@ expect_blocks_and_coins(struct scene *scene)
 	const struct state *state = scene->state;
 
 	if (state->disconnected_hex[0])
-		blocks_expect_disconnected_coins(scene, blocks_get(scene, state->disconnected_hex));
+		blocks_expect_disconnected_coins(scene, blocks_get(scene, state->disconnected_hex),
+						 FINDING_CONTRACT, "disconnecting the block");
 	for (size_t i = 0; i < state->connected_cnt; i++)
 		blocks_expect_block(scene, blocks_get(scene, state->connected_hex[i]));
 }

@@ -78,10 +78,13 @@ void blocks_expect_coin(struct scene *scene, enum tracepoint_id id, enum finding
  * cause. */
 void blocks_expect_connected_coins(struct scene *scene, const struct json *block, enum finding_kind kind,
 				   const char *what);
-/* spent and add of disconnecting it. */
-void blocks_expect_disconnected_coins(struct scene *scene, const struct json *block);
+/* spent and add of disconnecting it, likewise. */
+void blocks_expect_disconnected_coins(struct scene *scene, const struct json *block, enum finding_kind kind,
+				      const char *what);
 /* block_connected. */
 void blocks_expect_block_connected(struct scene *scene, const struct json *block);
+/* The same where the block did not become the tip: it was the nth (from 0) that was connected since scene->log_mark. */
+void blocks_expect_nth_connected(struct scene *scene, const struct json *block, size_t nth);
 /* The same for a block with nothing but a coinbase without signature operations, as it was submitted: for one that is
  * too large for getblock. */
 void blocks_expect_coinbase_connected(struct scene *scene, const char *hash_hex, uint32_t height);

@@ -23,9 +23,8 @@ struct block_facts {
 
 /* The duration is bounded by the node's own measurements in its log. */
 static void
-expect_facts(struct scene *scene, const struct block_facts *facts)
+expect_facts(struct scene *scene, const struct block_facts *facts, const struct block_timing *timing)
 {
-	struct block_timing timing = log_block_timing(scene, facts->hash_hex);
 	uint8_t hash_wire[32] = {0};
 
 	parse_hash(facts->hash_hex, hash_wire);
@@ -41,42 +40,65 @@ expect_facts(struct scene *scene, const struct block_facts *facts)
 	expect_source(scene->expect, "%s %s: cost of the signature operations, including the coinbase's",
 		      facts->source, facts->hash_hex);
 	want_uint(e, "sigops", (uint64_t)facts->sigops);
-	expect_source(scene->expect, "%s", timing.source);
-	want_range(e, "duration", timing.least_ns, timing.most_ns);
+	expect_source(scene->expect, "%s", timing->source);
+	want_range(e, "duration", timing->least_ns, timing->most_ns);
 }
 
-void
-blocks_expect_block_connected(struct scene *scene, const struct json *block)
+/* False: bitcoind's answer lacks something. */
+static bool
+read_facts(struct scene *scene, const struct json *block, struct block_facts *facts)
 {
 	const struct json *txs = json_get(block, "tx");
-	struct block_facts facts = {
+	uint8_t hash_wire[32];
+
+	*facts = (struct block_facts){
 		.hash_hex = json_string(json_get(block, "hash")),
 		.source = "getblock, verbosity 3, of",
 		.transactions = json_cnt(txs),
 		.sigops = blocks_sigop_cost(block),
 	};
-	uint8_t hash_wire[32];
-
-	if (!facts.hash_hex || !parse_hash(facts.hash_hex, hash_wire) ||
-	    !json_i64(json_get(block, "height"), &facts.height) || !facts.transactions) {
+	if (!facts->hash_hex || !parse_hash(facts->hash_hex, hash_wire) ||
+	    !json_i64(json_get(block, "height"), &facts->height) || !facts->transactions) {
 		fail_missing(scene, "the hash, height or transactions of a block");
-		return;
+		return false;
 	}
 	for (size_t t = 0; t < json_cnt(txs); t++)
-		facts.inputs += (int64_t)json_cnt(json_get(json_at(txs, t), "vin"));
-	expect_facts(scene, &facts);
+		facts->inputs += (int64_t)json_cnt(json_get(json_at(txs, t), "vin"));
+	return true;
+}
+
+void
+blocks_expect_block_connected(struct scene *scene, const struct json *block)
+{
+	struct block_facts facts;
+
+	if (!read_facts(scene, block, &facts))
+		return;
+	struct block_timing timing = log_block_timing(scene, facts.hash_hex);
+	expect_facts(scene, &facts, &timing);
+}
+
+void
+blocks_expect_nth_connected(struct scene *scene, const struct json *block, size_t nth)
+{
+	struct block_timing timing = log_nth_timing(scene, nth);
+	struct block_facts facts;
+
+	if (read_facts(scene, block, &facts))
+		expect_facts(scene, &facts, &timing);
 }
 
 void
 blocks_expect_coinbase_connected(struct scene *scene, const char *hash_hex, uint32_t height)
 {
+	struct block_timing timing = log_block_timing(scene, hash_hex);
 	struct block_facts facts = {.hash_hex = hash_hex,
 				    .source = "the block as it was submitted,",
 				    .height = height,
 				    .transactions = 1,
 				    .inputs = 1};
 
-	expect_facts(scene, &facts);
+	expect_facts(scene, &facts, &timing);
 }
 
 void
@@ -194,9 +216,9 @@ blocks_expect_connected_coins(struct scene *scene, const struct json *block, enu
 }
 
 void
-blocks_expect_disconnected_coins(struct scene *scene, const struct json *block)
+blocks_expect_disconnected_coins(struct scene *scene, const struct json *block, enum finding_kind kind,
+				 const char *what)
 {
-	static const char what[] = "disconnecting the block";
 	const struct json *txs = json_get(block, "tx");
 
 	set_source(scene, block);
@@ -204,9 +226,9 @@ blocks_expect_disconnected_coins(struct scene *scene, const struct json *block)
 		const struct json *tx = json_at(txs, t);
 
 		for (size_t o = 0; o < json_cnt(json_get(tx, "vout")); o++)
-			expect_output(scene, TP_UTXOCACHE_SPENT, FINDING_CONTRACT, block, what, t, o);
+			expect_output(scene, TP_UTXOCACHE_SPENT, kind, block, what, t, o);
 		for (size_t i = json_cnt(json_get(tx, "vin")); t > 0 && i-- > 0;)
-			expect_input(scene, TP_UTXOCACHE_ADD, FINDING_CONTRACT, block, what, t, i);
+			expect_input(scene, TP_UTXOCACHE_ADD, kind, block, what, t, i);
 	}
 }
 

@@ -99,6 +99,20 @@ read_parts(const char *line, size_t len, int64_t part_us[PARTS])
 		part_us[UNDO] = us;
 }
 
+/* How many of the parts are known; *sum_us is their sum. */
+static int
+add_parts(const int64_t part_us[PARTS], int64_t *sum_us)
+{
+	int present = 0;
+
+	*sum_us = 0;
+	for (int i = 0; i < PARTS; i++) {
+		present += part_us[i] >= 0;
+		*sum_us += part_us[i];
+	}
+	return present;
+}
+
 int
 log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us)
 {
@@ -110,21 +124,40 @@ log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us)
 	*sum_us = 0;
 	forget_parts(part_us);
 	while (next_line(&log, &line, &len)) {
-		int present = 0;
+		int64_t us;
 
 		read_parts(line, len, part_us);
 		if (!find_in(line, len, "UpdateTip: new best="))
 			continue;
-		for (int i = 0; i < PARTS; i++)
-			present += part_us[i] >= 0;
+		int present = add_parts(part_us, &us);
 		/* A block also becomes the tip when the one above it is disconnected; then there are no parts. */
 		if (present && find_in(line, len, hash_hex)) {
 			err = present == PARTS ? 0 : -ENOENT;
-			*sum_us = part_us[SANITY] + part_us[FORK] + part_us[VERIFY] + part_us[UNDO];
+			*sum_us = us;
 		}
 		forget_parts(part_us);
 	}
 	return err;
+}
+
+int
+log_parse_nth_timing(const char *log, size_t nth, int64_t *sum_us)
+{
+	int64_t part_us[PARTS];
+	const char *line;
+	size_t len;
+
+	forget_parts(part_us);
+	while (next_line(&log, &line, &len)) {
+		read_parts(line, len, part_us);
+		if (add_parts(part_us, sum_us) < PARTS)
+			continue;
+		if (!nth--)
+			return 0;
+		forget_parts(part_us);
+	}
+	*sum_us = 0;
+	return -ENOENT;
 }
 
 /* "2026-11-23T14:07:35.041480Z": microseconds of the day; -1 when there is no such stamp. */
@@ -291,10 +324,25 @@ read_log(struct scene *scene, uint64_t from, struct buf *log)
 	return !scene->err;
 }
 
+static struct block_timing
+bound_timing(int64_t sum_us)
+{
+	struct block_timing timing = {
+		.least_ns = sum_us > TIMING_SLACK_US ? (sum_us - TIMING_SLACK_US) * 1000 : 1,
+		.most_ns = (sum_us + TIMING_SLACK_US) * 1000,
+	};
+
+	snprintf(
+		timing.source, sizeof(timing.source),
+		"bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo data; in v23 index writing) add up to %" PRId64
+		" us",
+		sum_us);
+	return timing;
+}
+
 struct block_timing
 log_block_timing(struct scene *scene, const char *hash_hex)
 {
-	struct block_timing timing = {.least_ns = 0};
 	struct buf log;
 	int64_t sum_us = 0;
 
@@ -302,17 +350,23 @@ log_block_timing(struct scene *scene, const char *hash_hex)
 		scene_fail(scene, -ENOENT,
 			   "log: bitcoind's debug.log does not show how long it took to connect %s",
 			   hash_hex);
-	if (scene_ok(scene)) {
-		timing.least_ns = sum_us > TIMING_SLACK_US ? (sum_us - TIMING_SLACK_US) * 1000 : 1;
-		timing.most_ns = (sum_us + TIMING_SLACK_US) * 1000;
-		snprintf(
-			timing.source, sizeof(timing.source),
-			"bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo data; in v23 index writing) add up to %" PRId64
-			" us",
-			sum_us);
-	}
 	buf_fini(&log);
-	return timing;
+	return scene_ok(scene) ? bound_timing(sum_us) : (struct block_timing){.least_ns = 0};
+}
+
+struct block_timing
+log_nth_timing(struct scene *scene, size_t nth)
+{
+	struct buf log;
+	int64_t sum_us = 0;
+
+	if (read_log(scene, scene->log_mark, &log) && log_parse_nth_timing(log.data, nth, &sum_us))
+		scene_fail(
+			scene, -ENOENT,
+			"log: bitcoind's debug.log does not show how long it took to connect block number %zu",
+			nth + 1);
+	buf_fini(&log);
+	return scene_ok(scene) ? bound_timing(sum_us) : (struct block_timing){.least_ns = 0};
 }
 
 struct cache_state

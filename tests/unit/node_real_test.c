@@ -283,6 +283,41 @@ restart(struct node *node, const struct chain_tip *tip)
 	assert_memory_equal(again.hash_wire, tip->hash_wire, 32);
 }
 
+/* Held, it has indexed its blocks, but does not connect them before it is released. */
+static void
+restart_held(struct node *node, const struct chain_tip *tip)
+{
+	static const char *const args[] = {"-reindex", NULL};
+	struct diag diag = {0};
+	struct chain_tip again;
+
+	assert_int_equal(node_restart_held(node, args, soon(), &diag), -EBUSY);
+	check(node_stop(node, soon(), &diag), diag);
+	check(node_restart_held(node, args, soon(), &diag), diag);
+	pid_t pid = node_pid(node);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(300), &diag), -ETIMEDOUT);
+	if (!chain_tip(node, soon(), &again, &diag))
+		assert_int_equal(again.height, 0);
+	node_release(node);
+	check(node_wait_ready(node, soon(), &diag), diag);
+	assert_int_equal(node_pid(node), pid);
+	check(chain_tip(node, soon(), &again, &diag), diag);
+	assert_memory_equal(again.hash_wire, tip->hash_wire, 32);
+	node_release(node); /* does nothing */
+
+	/* The next one is not held; one that is held can be ended. */
+	check(node_stop(node, soon(), &diag), diag);
+	check(node_restart(node, NULL, &diag), diag);
+	check(node_wait_ready(node, soon(), &diag), diag);
+	check(node_stop(node, soon(), &diag), diag);
+	check(node_restart_held(node, NULL, soon(), &diag), diag);
+	check(node_kill(node, &diag), diag);
+	assert_int_equal(node_restart_held(node, (const char *const[]){"-nonsense", NULL}, soon(), &diag),
+			 -ECHILD);
+	check(node_restart(node, (const char *const[]){NULL}, &diag), diag);
+	check(node_wait_ready(node, soon(), &diag), diag);
+}
+
 static void
 assert_log_can_be_saved(struct node *node, uint64_t least_size)
 {
@@ -335,6 +370,7 @@ test_life(void **state)
 	tx_fini(&tx);
 	assert_log_since(node, mark);
 	restart(node, &tip);
+	restart_held(node, &tip);
 	assert_log_can_be_saved(node, mark);
 
 	char *datadir = strdup(node_datadir(node));

@@ -705,10 +705,30 @@ test_misbehaviours(void **state)
 	log_texts_fini(&reasons);
 }
 
+/* By number, in the order in which they were connected. What is only checked does not count. */
+static void
+test_nth_timing(void **state)
+{
+	const char *log = LOG(BLOCK_108, BLOCK_109, SANITY_108, FORK_108, VERIFY_108, UNDO_108);
+	int64_t sum_us = -77;
+
+	(void)state;
+	assert_int_equal(log_parse_nth_timing(log, 0, &sum_us), 0);
+	assert_int_equal(sum_us, SUM_108_US);
+	assert_int_equal(log_parse_nth_timing(log, 1, &sum_us), 0);
+	assert_int_equal(sum_us, SUM_109_US);
+	assert_int_equal(log_parse_nth_timing(log, 2, &sum_us), 0);
+	assert_int_equal(sum_us, SUM_108_US);
+	assert_int_equal(log_parse_nth_timing(log, 3, &sum_us), -ENOENT);
+	assert_int_equal(sum_us, 0);
+	assert_int_equal(log_parse_nth_timing("", 0, &sum_us), -ENOENT);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nth_timing),
 		cmocka_unit_test(test_block),
 		cmocka_unit_test(test_block_of_v23),
 		cmocka_unit_test(test_several_blocks),
