@@ -60,7 +60,8 @@ warm_up(void *arg)
 	shared_node_enter(shared, &scene);
 	scene.err = node_wait_ready(shared->node, shared->deadline, &scene.diag);
 	shared->ready = !scene.err;
-	coins_start_chain(&scene);
+	if (!profile->no_blocks)
+		coins_start_chain(&scene);
 	if (profile->warm)
 		profile->warm(&scene);
 	shared->err = scene.err;

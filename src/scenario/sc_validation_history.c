@@ -2,6 +2,7 @@
  * or -reindex-chainstate, and verifychain connects them in a temporary cache. */
 #include "scenario/registry.h"
 #include "scene/history.h"
+#include "scene/log.h"
 
 #include <errno.h>
 
@@ -16,12 +17,17 @@
 static void
 expect_chain(struct scene *scene)
 {
+	const struct log_timings *timings = log_timings(scene);
 	const uint32_t tip = blocks_tip(scene).height;
 
 	if (scene_ok(scene) && tip < HISTORY_TIP)
 		scene_fail(scene, -EBADMSG, "the chain has %u blocks, not %d or more", tip, HISTORY_TIP);
-	for (uint32_t height = 1; scene_ok(scene) && height <= tip; height++)
-		blocks_expect_block(scene, history_block(scene, height));
+	for (uint32_t height = 1; scene_ok(scene) && height <= tip; height++) {
+		const struct json *block = history_block(scene, height);
+
+		blocks_expect_connected_coins(scene, block, FINDING_CONTRACT, "connecting the block again");
+		blocks_expect_nth_connected(scene, block, timings, height - 1);
+	}
 }
 
 /* reindex */
@@ -66,6 +72,7 @@ verifychain_act(struct scene *scene)
 static void
 verifychain_expect(struct scene *scene)
 {
+	const struct log_timings *timings = log_timings(scene);
 	const uint32_t tip = blocks_tip(scene).height;
 
 	/* What bitcoind does in a temporary cache is its own business, except for the blocks. */
@@ -78,7 +85,7 @@ verifychain_expect(struct scene *scene)
 
 		blocks_expect_connected_coins(scene, block, FINDING_DETAIL,
 					      "connecting the block in a temporary cache");
-		blocks_expect_nth_connected(scene, block, i);
+		blocks_expect_nth_connected(scene, block, timings, i);
 	}
 }
 

@@ -30,6 +30,8 @@ static const struct {
 	[ABILITY_PERIODIC_STOPPED] = {30, 0, 0,
 				      "before v30 the end of a flush is measured by the machine's clock"},
 	[ABILITY_FORCE_SYNC] = {31, 0, 0, "the flush mode FORCE_SYNC came with v31"},
+	[ABILITY_SNAPSHOT] = {30, 0, 0,
+			      "before v30 there is no snapshot of regtest that can be made cheaply"},
 };
 
 bool

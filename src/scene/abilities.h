@@ -24,6 +24,7 @@ enum ability {
 	ABILITY_PERIODIC_MOCKABLE, /* its clock is one that setmocktime sets */
 	ABILITY_PERIODIC_STOPPED,  /* its whole duration is measured by that clock */
 	ABILITY_FORCE_SYNC,        /* utxocache:flush has the mode FORCE_SYNC */
+	ABILITY_SNAPSHOT,          /* loadtxoutset, and a snapshot of regtest for it */
 	ABILITIES_CNT,
 };
 

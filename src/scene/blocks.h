@@ -60,6 +60,8 @@ const struct json *blocks_get(struct scene *scene, const char *hash_hex);
  * included, count 4, witness ones 1. */
 int64_t blocks_sigop_cost(const struct json *block);
 
+struct log_timings; /* log.h */
+
 /* Expected events. A block here is one from blocks_get. */
 
 /* A coin as the tracepoints of the UTXO cache pass it. */
@@ -83,8 +85,10 @@ void blocks_expect_disconnected_coins(struct scene *scene, const struct json *bl
 				      const char *what);
 /* block_connected. */
 void blocks_expect_block_connected(struct scene *scene, const struct json *block);
-/* The same where the block did not become the tip: it was the nth (from 0) that was connected since scene->log_mark. */
-void blocks_expect_nth_connected(struct scene *scene, const struct json *block, size_t nth);
+/* The same where it was the nth (from 0) of the blocks that were connected since scene->log_mark: cheaper for many blocks,
+ * and for those that did not become the tip. */
+void blocks_expect_nth_connected(struct scene *scene, const struct json *block,
+				 const struct log_timings *timings, size_t nth);
 /* The same for a block with nothing but a coinbase without signature operations, as it was submitted: for one that is
  * too large for getblock. */
 void blocks_expect_coinbase_connected(struct scene *scene, const char *hash_hex, uint32_t height);

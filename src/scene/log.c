@@ -140,24 +140,39 @@ log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us)
 	return err;
 }
 
-int
-log_parse_nth_timing(const char *log, size_t nth, int64_t *sum_us)
+static struct block_timing
+bound_timing(int64_t sum_us)
 {
-	int64_t part_us[PARTS];
+	struct block_timing timing = {
+		.least_ns = sum_us > TIMING_SLACK_US ? (sum_us - TIMING_SLACK_US) * 1000 : 1,
+		.most_ns = (sum_us + TIMING_SLACK_US) * 1000,
+	};
+
+	snprintf(
+		timing.source, sizeof(timing.source),
+		"bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo data; in v23 index writing) add up to %" PRId64
+		" us",
+		sum_us);
+	return timing;
+}
+
+void
+log_parse_timings(const char *log, struct log_timings *timings)
+{
+	int64_t part_us[PARTS], sum_us;
 	const char *line;
 	size_t len;
 
+	*timings = (struct log_timings){0};
 	forget_parts(part_us);
 	while (next_line(&log, &line, &len)) {
 		read_parts(line, len, part_us);
-		if (add_parts(part_us, sum_us) < PARTS)
+		if (add_parts(part_us, &sum_us) < PARTS)
 			continue;
-		if (!nth--)
-			return 0;
+		timings->items = xreallocarray(timings->items, timings->cnt + 1, sizeof(*timings->items));
+		timings->items[timings->cnt++] = bound_timing(sum_us);
 		forget_parts(part_us);
 	}
-	*sum_us = 0;
-	return -ENOENT;
 }
 
 /* "2026-11-23T14:07:35.041480Z": microseconds of the day; -1 when there is no such stamp. */
@@ -324,22 +339,6 @@ read_log(struct scene *scene, uint64_t from, struct buf *log)
 	return !scene->err;
 }
 
-static struct block_timing
-bound_timing(int64_t sum_us)
-{
-	struct block_timing timing = {
-		.least_ns = sum_us > TIMING_SLACK_US ? (sum_us - TIMING_SLACK_US) * 1000 : 1,
-		.most_ns = (sum_us + TIMING_SLACK_US) * 1000,
-	};
-
-	snprintf(
-		timing.source, sizeof(timing.source),
-		"bitcoind's log: its four parts (bench: sanity and fork checks, verify, write undo data; in v23 index writing) add up to %" PRId64
-		" us",
-		sum_us);
-	return timing;
-}
-
 struct block_timing
 log_block_timing(struct scene *scene, const char *hash_hex)
 {
@@ -354,19 +353,22 @@ log_block_timing(struct scene *scene, const char *hash_hex)
 	return scene_ok(scene) ? bound_timing(sum_us) : (struct block_timing){.least_ns = 0};
 }
 
-struct block_timing
-log_nth_timing(struct scene *scene, size_t nth)
+static void
+fini_timings(void *kept)
 {
-	struct buf log;
-	int64_t sum_us = 0;
+	free(((struct log_timings *)kept)->items);
+}
 
-	if (read_log(scene, scene->log_mark, &log) && log_parse_nth_timing(log.data, nth, &sum_us))
-		scene_fail(
-			scene, -ENOENT,
-			"log: bitcoind's debug.log does not show how long it took to connect block number %zu",
-			nth + 1);
+const struct log_timings *
+log_timings(struct scene *scene)
+{
+	struct log_timings *timings = scene_keep(scene, sizeof(*timings), fini_timings);
+	struct buf log;
+
+	if (read_log(scene, scene->log_mark, &log))
+		log_parse_timings(log.data, timings);
 	buf_fini(&log);
-	return scene_ok(scene) ? bound_timing(sum_us) : (struct block_timing){.least_ns = 0};
+	return timings;
 }
 
 struct cache_state

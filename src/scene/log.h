@@ -15,8 +15,13 @@ struct block_timing {
  * fork checks, verifying, writing undo data; in v23 the index as well), each rounded to 0.01 ms; all must be there. */
 struct block_timing log_block_timing(struct scene *scene, const char *hash_hex);
 
-/* The same for the nth block (from 0) that was connected since then, whether or not it became the tip. */
-struct block_timing log_nth_timing(struct scene *scene, size_t nth);
+/* The same for all blocks that were connected since then, in order, whether or not they became the tip. The scene's;
+ * as many as there are expected events may be asked for at no further cost. */
+struct log_timings {
+	struct block_timing *items;
+	size_t cnt;
+};
+const struct log_timings *log_timings(struct scene *scene);
 
 /* The UTXO cache as the last "UpdateTip" line of the whole log describes it. */
 struct cache_state {
@@ -56,7 +61,7 @@ void log_texts_fini(struct log_texts *texts);
 
 /* For tests: the same from a text. -ENOENT: it is not there; -EAGAIN: the stamps run backwards. */
 int log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us);
-int log_parse_nth_timing(const char *log, size_t nth, int64_t *sum_us);
+void log_parse_timings(const char *log, struct log_timings *timings); /* the caller frees items */
 int log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critical_bytes);
 int log_parse_cache(const char *log, struct cache_state *state);
 size_t log_parse_selections(const char *log, struct log_selection *selections, size_t max);

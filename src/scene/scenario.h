@@ -45,6 +45,7 @@ struct profile {
 	/* See struct node_opts: */
 	const char *const *args_if_known;
 	bool listen, own_network, finds_peers, proxy, i2p;
+	bool no_blocks; /* it starts without the blocks of coins_start_chain, so scenarios take no coins */
 	/* Brings the new node to where its first scenario can begin, while others run; may be NULL. Its scene has
 	 * only node, deadline, coins and wallets. */
 	void (*warm)(struct scene *scene);

@@ -705,30 +705,31 @@ test_misbehaviours(void **state)
 	log_texts_fini(&reasons);
 }
 
-/* By number, in the order in which they were connected. What is only checked does not count. */
+/* In the order in which they were connected. What is only checked does not count. */
 static void
-test_nth_timing(void **state)
+test_timings(void **state)
 {
 	const char *log = LOG(BLOCK_108, BLOCK_109, SANITY_108, FORK_108, VERIFY_108, UNDO_108);
-	int64_t sum_us = -77;
+	const int64_t want_us[] = {SUM_108_US, SUM_109_US, SUM_108_US};
+	struct log_timings timings;
 
 	(void)state;
-	assert_int_equal(log_parse_nth_timing(log, 0, &sum_us), 0);
-	assert_int_equal(sum_us, SUM_108_US);
-	assert_int_equal(log_parse_nth_timing(log, 1, &sum_us), 0);
-	assert_int_equal(sum_us, SUM_109_US);
-	assert_int_equal(log_parse_nth_timing(log, 2, &sum_us), 0);
-	assert_int_equal(sum_us, SUM_108_US);
-	assert_int_equal(log_parse_nth_timing(log, 3, &sum_us), -ENOENT);
-	assert_int_equal(sum_us, 0);
-	assert_int_equal(log_parse_nth_timing("", 0, &sum_us), -ENOENT);
+	log_parse_timings(log, &timings);
+	assert_int_equal(timings.cnt, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_in_range(want_us[i] * 1000, timings.items[i].least_ns, timings.items[i].most_ns);
+		assert_in_range(timings.items[i].most_ns - timings.items[i].least_ns, 1, 100000);
+	}
+	free(timings.items);
+	log_parse_timings("", &timings);
+	assert_int_equal(timings.cnt, 0);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nth_timing),
+		cmocka_unit_test(test_timings),
 		cmocka_unit_test(test_block),
 		cmocka_unit_test(test_block_of_v23),
 		cmocka_unit_test(test_several_blocks),
