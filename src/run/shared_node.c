@@ -14,7 +14,7 @@ enum { REPORT_POLL_MS = 20 };
 
 struct shared_node {
 	const struct profile *profile;
-	struct node *node;
+	struct node *node, *partner;
 	struct coin_pool coins;
 	struct wallet_pool wallets;
 	struct sanitizer_scan *scan;
@@ -59,6 +59,8 @@ warm_up(void *arg)
 
 	shared_node_enter(shared, &scene);
 	scene.err = node_wait_ready(shared->node, shared->deadline, &scene.diag);
+	if (!scene.err && shared->partner)
+		scene.err = node_wait_ready(shared->partner, shared->deadline, &scene.diag);
 	shared->ready = !scene.err;
 	if (!profile->no_blocks)
 		coins_start_chain(&scene);
@@ -72,9 +74,9 @@ warm_up(void *arg)
 	return NULL;
 }
 
-int
-shared_node_start(struct shared_node **out, const struct profile *profile,
-		  const struct shared_node_opts *opts, struct diag *diag)
+static int
+start_node(struct node **out, const struct profile *profile, const struct shared_node_opts *opts,
+	   struct diag *diag)
 {
 	struct node_opts node_opts = {
 		.bitcoind = opts->bitcoind,
@@ -94,10 +96,23 @@ shared_node_start(struct shared_node **out, const struct profile *profile,
 		.keeper = opts->keeper,
 		.interrupted = opts->interrupted,
 	};
-	struct node *node;
-	int err = node_start(&node, &node_opts, diag);
+
+	return node_start(out, &node_opts, diag);
+}
+
+int
+shared_node_start(struct shared_node **out, const struct profile *profile,
+		  const struct shared_node_opts *opts, struct diag *diag)
+{
+	struct node *node, *partner = NULL;
+	int err = start_node(&node, profile, opts, diag);
 
 	*out = NULL;
+	if (!err && profile->partner) {
+		err = start_node(&partner, profile->partner, opts, diag);
+		if (err)
+			node_free(node);
+	}
 	if (err)
 		return err;
 	struct shared_node *shared = xcalloc(1, sizeof(*shared));
@@ -105,6 +120,7 @@ shared_node_start(struct shared_node **out, const struct profile *profile,
 	shared->node = node;
 	shared->scan = sanitizer_scan_new();
 	shared->interrupted = opts->interrupted;
+	shared->partner = partner;
 	shared->deadline = deadline_in_ms(opts->timeout_ms);
 	sem_init(&shared->warm, 0, 0);
 	sem_init(&shared->leave, 0, 0);
@@ -112,6 +128,7 @@ shared_node_start(struct shared_node **out, const struct profile *profile,
 	if (err) {
 		node_free(node);
 		sanitizer_scan_free(shared->scan);
+		node_free(partner);
 		free(shared);
 		return diag_fail(diag, err, "runner: failed to start a thread: %s", strerror(-err));
 	}
@@ -136,7 +153,8 @@ shared_node_was_ready(const struct shared_node *shared)
 bool
 shared_node_is_usable(const struct shared_node *shared, const struct profile *profile)
 {
-	return shared->profile == profile && node_is_alive(shared->node);
+	return shared->profile == profile && node_is_alive(shared->node) &&
+	       (!shared->partner || node_is_alive(shared->partner));
 }
 
 const struct profile *
@@ -155,6 +173,7 @@ void
 shared_node_enter(struct shared_node *shared, struct scene *scene)
 {
 	scene->node = shared->node;
+	scene->partner = shared->partner;
 	scene->coins = &shared->coins;
 	scene->wallets = &shared->wallets;
 }
@@ -211,12 +230,12 @@ shared_node_end(struct shared_node *shared)
 	if (!shared)
 		return 0;
 	shared_node_wait(shared, NULL);
-	int err = node_free(shared->node);
+	int err = node_free(shared->node), partner_err = node_free(shared->partner);
 	sem_post(&shared->leave);
 	pthread_join(shared->thread, NULL);
 	sem_destroy(&shared->warm);
 	sem_destroy(&shared->leave);
 	sanitizer_scan_free(shared->scan);
 	free(shared);
-	return err;
+	return err ? err : partner_err;
 }

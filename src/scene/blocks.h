@@ -85,8 +85,8 @@ void blocks_expect_disconnected_coins(struct scene *scene, const struct json *bl
 				      const char *what);
 /* block_connected. */
 void blocks_expect_block_connected(struct scene *scene, const struct json *block);
-/* The same where it was the nth (from 0) of the blocks that were connected since scene->log_mark: cheaper for many blocks,
- * and for those that did not become the tip. */
+/* The same where it was the nth (from 0) of the blocks that were connected since scene->log_mark: cheaper for many
+ * blocks, and for those that did not become the tip. */
 void blocks_expect_nth_connected(struct scene *scene, const struct json *block,
 				 const struct log_timings *timings, size_t nth);
 /* The same for a block with nothing but a coinbase without signature operations, as it was submitted: for one that is

@@ -4,8 +4,8 @@
 
 #include <inttypes.h>
 
-/* Transactions of several shapes in two blocks, with coins that are worth nothing, spent in the block that makes them, or
- * unspendable. They spend coinbases above HISTORY_MATURE. */
+/* Transactions of several shapes in two blocks, with coins that are worth nothing, spent in the block that makes them,
+ * or unspendable. They spend coinbases above HISTORY_MATURE. */
 static void
 mine_transactions(struct scene *scene)
 {

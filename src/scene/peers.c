@@ -289,7 +289,7 @@ peers_learn(struct scene *scene, struct peer *peers, size_t cnt)
 	const struct json *info = scene_call(scene, "getpeerinfo", "[]");
 
 	for (size_t i = 0; i < cnt && scene_ok(scene); i++)
-		if (peers[i].p2p)
+		if (peers[i].p2p || *peers[i].address)
 			learn(scene, &peers[i], info);
 }
 

@@ -94,7 +94,8 @@ void peers_leave(struct scene *scene, struct peer *peers, size_t cnt);
 
 /* What the node reports. */
 
-/* Fills in what getpeerinfo reports, in one call, about all that have connected; they must still be connected. */
+/* Fills in what getpeerinfo reports, in one call, about all that have connected, or whose address is set; they must
+ * still be connected. */
 void peers_learn(struct scene *scene, struct peer *peers, size_t cnt);
 /* Makes sure that the ids of peers that join later have more than 8 bits. */
 void peers_raise_ids(struct scene *scene);

@@ -46,14 +46,18 @@ struct profile {
 	const char *const *args_if_known;
 	bool listen, own_network, finds_peers, proxy, i2p;
 	bool no_blocks; /* it starts without the blocks of coins_start_chain, so scenarios take no coins */
+	/* Of a second node, which is started with the first one and never traced; NULL: there is none. Only name, args,
+	 * args_if_known and listen count. */
+	const struct profile *partner;
 	/* Brings the new node to where its first scenario can begin, while others run; may be NULL. Its scene has
-	 * only node, deadline, coins and wallets. */
+	 * only node, partner, deadline, coins and wallets. */
 	void (*warm)(struct scene *scene);
 };
 
 struct scene {
 	unsigned release; /* of Bitcoin Core, whose contract is checked: RELEASE_MASTER or less */
 	struct node *node;
+	struct node *partner;        /* the second node of the profile; else NULL */
 	struct deadline deadline;    /* of the scenario; for node_call and its like */
 	struct expect *expect;       /* to be filled */
 	void *state;                 /* state_sz bytes of the scenario's own, zero at first */

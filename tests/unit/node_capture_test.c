@@ -1,0 +1,101 @@
+/* The files in which bitcoind captures messages. */
+#include "node/capture.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void
+add_message(struct buf *bytes, const char *type, uint32_t size, const char *payload)
+{
+	char padded[12] = "";
+
+	buf_add(bytes, "\1\2\3\4\5\6\7\x08", 8);
+	memcpy(padded, type, strnlen(type, 12));
+	buf_add(bytes, padded, 12);
+	for (int i = 0; i < 4; i++)
+		buf_putc(bytes, (char)(size >> 8 * i));
+	buf_add(bytes, payload, strlen(payload));
+}
+
+static void
+assert_message(const struct capture *capture, size_t n, const char *type, const char *payload)
+{
+	const struct p2p_message *message = &capture->messages[n];
+
+	assert_int_equal(message->direction, P2P_RECEIVED);
+	assert_string_equal(message->type, type);
+	assert_int_equal(message->size, strlen(payload));
+	assert_memory_equal(message->payload, payload, message->size);
+}
+
+static void
+test_messages(void **state)
+{
+	struct capture capture = {0};
+
+	(void)state;
+	buf_init(&capture.bytes, 1 << 20);
+	add_message(&capture.bytes, "ping", 8, "12345678");
+	add_message(&capture.bytes, "verack", 0, "");
+	add_message(&capture.bytes, "getcfcheckpt", 3, "abc");
+	assert_int_equal(capture_parse(&capture, P2P_RECEIVED), 0);
+	assert_int_equal(capture.cnt, 3);
+	assert_message(&capture, 0, "ping", "12345678");
+	assert_message(&capture, 1, "verack", "");
+	assert_message(&capture, 2, "getcfcheckpt", "abc");
+	capture_fini(&capture);
+}
+
+/* bitcoind may be about to write the rest. */
+static void
+test_incomplete(void **state)
+{
+	struct buf whole;
+
+	(void)state;
+	buf_init(&whole, 1 << 20);
+	add_message(&whole, "ping", 8, "12345678");
+	size_t one = whole.len;
+	add_message(&whole, "pong", 8, "87654321");
+	for (size_t len = 0; len <= whole.len; len++) {
+		struct capture capture = {0};
+
+		buf_init(&capture.bytes, 1 << 20);
+		buf_add(&capture.bytes, whole.data, len);
+		assert_int_equal(capture_parse(&capture, P2P_SENT), 0);
+		assert_int_equal(capture.cnt, len / one);
+		capture_fini(&capture);
+	}
+	buf_fini(&whole);
+}
+
+static void
+test_too_large(void **state)
+{
+	struct capture capture = {0};
+
+	(void)state;
+	buf_init(&capture.bytes, 1 << 20);
+	add_message(&capture.bytes, "block", P2P_PAYLOAD_MAX + 1, "");
+	assert_int_equal(capture_parse(&capture, P2P_SENT), -EBADMSG);
+	assert_int_equal(capture.cnt, 0);
+	capture_fini(&capture);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_incomplete),
+		cmocka_unit_test(test_too_large),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
