@@ -185,7 +185,7 @@ run(int argc, char **argv)
 	struct probe_feature features[PROBE_FEATURES_MAX];
 	struct probe_opts probe = {0};
 	struct doctor_options given = {NULL, NULL};
-	char reason[600];
+	char reason[1200], bpf_reason[600];
 
 	argp_parse(&argp, argc, argv, 0, NULL, &given);
 	environment_fill_probe_opts(&probe);
@@ -196,7 +196,8 @@ run(int argc, char **argv)
 	bool can_check = print_bitcoind(&given);
 
 	puts("");
-	advice_print(features, cnt, can_isolate, stdout);
+	bool has_bpf = !probe_find_bpf_obstacle(bpf_reason, sizeof(bpf_reason));
+	advice_print(features, cnt, has_bpf ? NULL : bpf_reason, can_isolate, stdout);
 	puts("");
 	if (!can_probe)
 		printf("tpcheck cannot run here. %s\n", reason);

@@ -83,17 +83,23 @@ static int
 attach(struct trace_session *session, pid_t pid, struct diag *diag)
 {
 	const struct selection *selection = tracer_selection(session->tracer);
+	const char *why = tracer_why(session->tracer);
+	bool is_ptrace = tracer_method(session->tracer) == PROBE_METHOD_PTRACE;
 	unsigned cnt = 0;
 	int err = tracer_attach(session->tracer, pid, diag);
 
 	if (err)
 		return err;
 	session->pid = pid;
+	/* The reason is given once. */
+	if (session->display.started_ns)
+		why = NULL;
 	trace_display_start(&session->display);
 	for (size_t i = 0; i < SELECTION_MAX; i++)
 		cnt += selection->rows[i] != NULL;
-	trace_display_say(&session->display, "attached to %u tracepoint%s of process %d", cnt,
-			  cnt == 1 ? "" : "s", (int)pid);
+	trace_display_say(&session->display, "attached to %u tracepoint%s of process %d%s%s%s", cnt,
+			  cnt == 1 ? "" : "s", (int)pid, is_ptrace ? " by ptrace" : "",
+			  why ? ", because BPF cannot be used here: " : "", why ? why : "");
 	return 0;
 }
 

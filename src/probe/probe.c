@@ -38,27 +38,46 @@ backend_of(enum probe_method method)
 
 /* Whether BPF does not work, with the reason; err is that of having tried it, or 0. */
 static bool
-finds_bpf_obstacle(int err, char *reason)
+finds_bpf_obstacle(int err, char *reason, size_t reason_sz)
 {
-	return err ? bpf_backend.find_obstacle(PROBE_METHOD_AUTO, reason, REASON_BYTES)
-		   : bpf_backend.find_early_obstacle(PROBE_METHOD_AUTO, reason, REASON_BYTES);
+	return err ? bpf_backend.find_obstacle(PROBE_METHOD_AUTO, reason, reason_sz)
+		   : bpf_backend.find_early_obstacle(PROBE_METHOD_AUTO, reason, reason_sz);
+}
+
+/* Why neither works, first what is more easily removed. What is in the way of both is given once. */
+static void
+describe_both(char *reason, size_t reason_sz, const char *bpf_reason, const char *ptrace_reason)
+{
+	struct probe_feature features[PROBE_FEATURES_MAX];
+	char early[REASON_BYTES];
+
+	if (ptrace_backend.find_early_obstacle(PROBE_METHOD_PTRACE, early, sizeof(early))) {
+		snprintf(reason, reason_sz, "%s", early);
+		return;
+	}
+	ptrace_backend.try_features(features, NULL);
+	if (features[0].needs_boot)
+		snprintf(reason, reason_sz, "%s; nor by ptrace: %s", bpf_reason, ptrace_reason);
+	else
+		snprintf(reason, reason_sz, "%s; nor by BPF: %s", ptrace_reason, bpf_reason);
 }
 
 static int
 new_automatically(struct probe_set **out, const struct probe_point *points, size_t points_cnt,
 		  const struct probe_opts *opts, struct diag *diag)
 {
-	char bpf_reason[REASON_BYTES], ptrace_reason[REASON_BYTES];
+	char bpf_reason[REASON_BYTES], ptrace_reason[REASON_BYTES], both[2 * REASON_BYTES];
 	int err = 0;
 
-	if (!finds_bpf_obstacle(0, bpf_reason)) {
+	if (!finds_bpf_obstacle(0, bpf_reason, sizeof(bpf_reason))) {
 		err = set_new(out, &bpf_backend, points, points_cnt, opts, diag);
-		if (!err || !finds_bpf_obstacle(err, bpf_reason))
+		if (!err || !finds_bpf_obstacle(err, bpf_reason, sizeof(bpf_reason)))
 			return err;
 	}
-	if (ptrace_backend.find_obstacle(PROBE_METHOD_PTRACE, ptrace_reason, sizeof(ptrace_reason)))
-		return err ? err
-			   : diag_fail(diag, -EOPNOTSUPP, "probe: %s; and %s", bpf_reason, ptrace_reason);
+	if (ptrace_backend.find_obstacle(PROBE_METHOD_PTRACE, ptrace_reason, sizeof(ptrace_reason))) {
+		describe_both(both, sizeof(both), bpf_reason, ptrace_reason);
+		return err ? err : diag_fail(diag, -EOPNOTSUPP, "probe: %s", both);
+	}
 	err = set_new(out, &ptrace_backend, points, points_cnt, opts, diag);
 	if (!err)
 		(*out)->why = xstrdup(bpf_reason);
@@ -105,12 +124,16 @@ probe_lacks_memory(void)
 bool
 probe_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
-	char ignored[REASON_BYTES];
+	char bpf_reason[REASON_BYTES], ptrace_reason[REASON_BYTES];
 
 	if (method != PROBE_METHOD_AUTO)
 		return backend_of(method)->find_early_obstacle(method, reason, reason_sz);
-	return bpf_backend.find_early_obstacle(method, reason, reason_sz) &&
-	       ptrace_backend.find_early_obstacle(method, ignored, sizeof(ignored));
+	/* The trial of ptrace is harmless. */
+	if (!finds_bpf_obstacle(0, bpf_reason, sizeof(bpf_reason)) ||
+	    !ptrace_backend.find_obstacle(PROBE_METHOD_PTRACE, ptrace_reason, sizeof(ptrace_reason)))
+		return false;
+	describe_both(reason, reason_sz, bpf_reason, ptrace_reason);
+	return true;
 }
 
 bool
@@ -120,9 +143,16 @@ probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 
 	if (method != PROBE_METHOD_AUTO)
 		return backend_of(method)->find_obstacle(method, reason, reason_sz);
-	if (!bpf_backend.find_obstacle(method, bpf_reason, sizeof(bpf_reason)) ||
+	if (!probe_find_bpf_obstacle(bpf_reason, sizeof(bpf_reason)) ||
 	    !ptrace_backend.find_obstacle(method, ptrace_reason, sizeof(ptrace_reason)))
 		return false;
-	snprintf(reason, reason_sz, "%s; and %s", bpf_reason, ptrace_reason);
+	describe_both(reason, reason_sz, bpf_reason, ptrace_reason);
 	return true;
+}
+
+bool
+probe_find_bpf_obstacle(char *reason, size_t reason_sz)
+{
+	return bpf_backend.find_early_obstacle(PROBE_METHOD_AUTO, reason, reason_sz) ||
+	       bpf_backend.find_obstacle(PROBE_METHOD_AUTO, reason, reason_sz);
 }

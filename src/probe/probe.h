@@ -122,6 +122,7 @@ struct probe_feature {
 	const char *name;
 	bool ok;
 	bool needed;      /* nothing works without it; false for the ways to attach, of which one is enough */
+	bool needs_boot;  /* not ok, and only another boot or kernel helps */
 	char detail[512]; /* what was found; if not ok, the reason and the remedy */
 };
 enum { PROBE_FEATURES_MAX = 24 };
@@ -131,10 +132,13 @@ size_t probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX], con
  * capability to raise it is given up. */
 bool probe_lacks_memory(void);
 /* The first reason why trials would be harmful or pointless (no /proc, another machine, valgrind, lockdown, no
- * capability, no tracefs for that method), in one line; false when there is none. Tries nothing in the kernel; to be
- * called before anything is started, and before probe_find_obstacle. */
+ * capability, no tracefs for that method), in one line; false when there is none. Tries no BPF in the kernel; to be
+ * called before anything is started, and before probe_find_obstacle. With AUTO as there. */
 bool probe_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz);
-/* The first reason why probes cannot work here by that method, in one line; false when there is none. */
+/* The first reason why probes cannot work here by that method, in one line; false when there is none. With AUTO, the
+ * reasons why neither BPF nor ptrace works; first the one that is more easily removed. */
 bool probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz);
+/* Why AUTO does not take BPF here, as probe_set_why. */
+bool probe_find_bpf_obstacle(char *reason, size_t reason_sz);
 
 #endif

@@ -185,6 +185,16 @@ end(void *opaque, const struct report_run *run)
 {
 	struct state *state = opaque;
 
+	if (run->attach) {
+		fputs("# attach: ", state->out);
+		print_first_line(state->out, run->attach);
+		fputc('\n', state->out);
+	}
+	if (run->attach_why) {
+		fputs("# attach_why: ", state->out);
+		print_first_line(state->out, run->attach_why);
+		fputc('\n', state->out);
+	}
 	if (run->interrupted)
 		fputs("Bail out! interrupted\n", state->out);
 	free(state);

@@ -197,8 +197,12 @@ report_text_summary(struct report_text *text, const struct report_run *run, bool
 		print_indented(text->out, "    ", run->results[0].reason);
 		fputs("run 'tpcheck doctor' for details\n", text->out);
 	}
-	if (run->attach_why)
-		fprintf(text->out, "observed by ptrace, as BPF cannot be used here: %s\n", run->attach_why);
+	if (run->attach_why) {
+		char *line = xasprintf("observed by %s, because BPF cannot be used here: %s",
+				       run->attach ? run->attach : "nothing", run->attach_why);
+		print_indented(text->out, "", line);
+		free(line);
+	}
 	if (require && summary.skipped)
 		fprintf(text->out, "%zu skipped; --require makes that an error\n", summary.skipped);
 	fprintf(text->out, "%zu passed, %zu failed, %zu skipped, %zu errors in %.1f s", summary.passed,

@@ -94,6 +94,18 @@ tracer_selection(const struct tracer *tracer)
 	return &tracer->selection;
 }
 
+enum probe_method
+tracer_method(const struct tracer *tracer)
+{
+	return probe_set_method(tracer->set);
+}
+
+const char *
+tracer_why(const struct tracer *tracer)
+{
+	return probe_set_why(tracer->set);
+}
+
 int
 tracer_attach(struct tracer *tracer, pid_t pid, struct diag *diag)
 {

@@ -53,6 +53,10 @@ int tracer_load(struct tracer *tracer, const char *path, unsigned release, struc
 /* What is selected of the loaded binary; lent until the next tracer_load. */
 const struct selection *tracer_selection(const struct tracer *tracer);
 
+/* How the loaded probes observe a process, and why that is not BPF, as probe_set_method and probe_set_why. */
+enum probe_method tracer_method(const struct tracer *tracer);
+const char *tracer_why(const struct tracer *tracer);
+
 /* -ESRCH when the process has ended. */
 int tracer_attach(struct tracer *tracer, pid_t pid, struct diag *diag);
 

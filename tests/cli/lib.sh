@@ -140,6 +140,7 @@ can() {
 	[ $code = 0 ]
 }
 can_trace() { can "$tpcheck" selftest; }
+can_attach() { can "$tpcheck" selftest --attach="$1"; }
 can_check_bitcoind() { [ -x "$bitcoind" ] && can env BITCOIND="$bitcoind" "$tpcheck" doctor; }
 
 finish() {

@@ -85,15 +85,15 @@ ambient() {
 }
 all_pass='5 passed, 0 failed, 0 skipped, 0 errors'
 ambient <<END
-multi|-|77|user: user $uid with none of the capabilities that tracing needs; run it as root, or give it CAP_BPF and CAP_PERFMON
-multi|+bpf|77|user: user $uid with CAP_BPF, but not CAP_PERFMON
-multi|+perfmon|77|user: user $uid with CAP_PERFMON, but not CAP_BPF
+multi|-|77|user: $uid with none of the capabilities that BPF requires; run it as root, or give it CAP_BPF and CAP_PERFMON
+multi|+bpf|77|user: $uid with CAP_BPF, but not CAP_PERFMON
+multi|+perfmon|77|user: $uid with CAP_PERFMON, but not CAP_BPF
 multi|+bpf,+perfmon|0|$all_pass
 multi|+sys_admin|0|$all_pass
 perf|+bpf,+perfmon|77|attach: perf: Permission denied; needs CAP_SYS_ADMIN
 perf|+bpf,+perfmon,+dac_override|77|attach: perf: Permission denied; needs CAP_SYS_ADMIN
 perf|+sys_admin|0|$all_pass
-auto|+bpf|77|but not CAP_PERFMON
+auto|+bpf|0|^observed by ptrace, because BPF cannot be used here: user: $uid with CAP_BPF, but not CAP_PERFMON
 END
 [ "$has_multi" = 1 ] && ambient <<END
 auto|+bpf,+perfmon|0|$all_pass
@@ -165,7 +165,7 @@ if [ "$has_multi" = 1 ]; then
 		echo "not tried: systemd itself, which does not run here"
 	fi
 fi
-run 77 $service "$tpcheck" selftest
+run 77 $service "$tpcheck" selftest --attach=multi
 check "a service without an ambient set" says 'none of the capabilities'
 
 # File capabilities: FILE CAPABILITIES CODE TEXT. They belong on tpcheck-full, which tpcheck starts.
@@ -178,7 +178,7 @@ elif [ "$has_multi" = 1 ]; then
 	while IFS='|' read -r file caps code text; do
 		setcap -r "$full" 2>/dev/null
 		setcap "$caps" "$file" || exit 99
-		run "$code" plain "$tpcheck" selftest
+		run "$code" plain "$tpcheck" selftest --attach=multi
 		check "$caps on $(basename "$file"): $text" says "$text"
 		setcap -r "$file"
 	done <<END
@@ -190,7 +190,7 @@ $full|cap_perfmon+ep|77|but not CAP_BPF
 $tpcheck|cap_bpf,cap_perfmon+ep|77|none of the capabilities
 END
 	setcap cap_bpf,cap_perfmon+ep "$full"
-	run 77 plain setpriv --no-new-privs "$tpcheck" selftest
+	run 77 plain setpriv --no-new-privs "$tpcheck" selftest --attach=multi
 	check "no new privileges: file capabilities have no effect" says 'none of the capabilities'
 	# Whatever its exit code.
 	plain "$tpcheck" doctor >"$scratch/out"
@@ -283,7 +283,7 @@ fi
 
 # User namespaces grant nothing; PID namespaces take nothing away.
 if unshare --user --map-root-user true 2>/dev/null; then
-	run 77 unshare --user --map-root-user "$tpcheck" selftest
+	run 77 unshare --user --map-root-user "$tpcheck" selftest --attach=multi
 	check "root of a user namespace" says 'in a user namespace, where they do not count'
 fi
 for method in multi perf; do
@@ -293,7 +293,7 @@ done
 
 # Without /sys, as in a chroot, the number of possible CPUs is unknown.
 # shellcheck disable=SC2016
-run 77 unshare --mount sh -c 'mount -t tmpfs none /sys && exec "$@"' sh "$tpcheck" selftest
+run 77 unshare --mount sh -c 'mount -t tmpfs none /sys && exec "$@"' sh "$tpcheck" selftest --attach=multi
 check "no /sys" says 'cpus: .*mount -t sysfs sysfs /sys'
 
 # What doctor recommends.
@@ -301,12 +301,12 @@ consult() {
 	"$@" "$tpcheck" doctor >"$scratch/out" 2>&1
 }
 consult as -
-check "doctor: two capabilities are missing" says "^Needed: CAP_BPF and CAP_PERFMON for user $uid"
+check "doctor: two capabilities are missing" says "^  for BPF, .*: CAP_BPF and CAP_PERFMON for user $uid$"
 check "doctor: the file to set them on" says "setcap cap_bpf,cap_perfmon+ep $full"
 consult as +bpf
-check "doctor: one is missing" says "^Needed: CAP_PERFMON for user $uid"
+check "doctor: one is missing" says "^  for BPF, .*: CAP_PERFMON for user $uid$"
 consult setpriv --bounding-set=-all,+bpf,+setuid
-check "doctor: in a container" says '^  nobody can have it here; start the container with --cap-add=PERFMON --cap-add=SYS_PTRACE$'
+check "doctor: in a container" says '^    nobody can have it here; start the container with --cap-add=PERFMON --cap-add=SYS_PTRACE$'
 consult setpriv --bounding-set=-sys_ptrace
 check "doctor: root without CAP_SYS_PTRACE" says '^Needed: nothing more'
 check "doctor: what it would be for" says '^  for a bitcoind that runs as another user than root: also CAP_SYS_PTRACE (--cap-add=SYS_PTRACE)$'
@@ -506,14 +506,18 @@ while IFS='|' read -r added options code text; do
 		"$tpcheck" run --bitcoind="$bitcoind" $options $some
 	check "root of a container with $added $options: $text" says "$text"
 done <<END
-||77|start the container with CAP_BPF and CAP_PERFMON
-,+bpf||77|but not CAP_PERFMON
+|--attach=multi|77|start the container with CAP_BPF and CAP_PERFMON
+,+bpf|--attach=multi|77|but not CAP_PERFMON
 ,+bpf,+perfmon||0|^bitcoind runs as 'root', .*: without CAP_SYS_PTRACE
 ,+bpf,+perfmon||0|$both
 ,+bpf,+perfmon|--user=nobody|99|failed to open '/proc/[0-9]*/exe': Permission denied; .*--cap-add=SYS_PTRACE
 ,+bpf,+perfmon,+sys_ptrace||0|$both
 ,+bpf,+perfmon|--user=root|0|$both
 ,+sys_admin,+sys_ptrace||0|$both
+||0|^observed by ptrace, because BPF cannot be used here: .*start the container with CAP_BPF and CAP_PERFMON
+||0|^bitcoind runs as 'root', .*: without CAP_SYS_PTRACE
+||0|$both
+,+sys_ptrace||0|$both
 ,+sys_admin,+net_admin,+sys_ptrace||0|2 passed, 0 failed, 0 skipped
 END
 if [ "$has_multi" = 1 ]; then

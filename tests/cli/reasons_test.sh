@@ -130,7 +130,7 @@ done
 # Most of them were inherited.
 for left in 4 5 6 8 10 12; do
 	# shellcheck disable=SC2016
-	run 77 perl -e '$^F = 1000; open($f[$_], "<", "/dev/null") for 1..shift; exec @ARGV' $((57 - left)) prlimit --nofile=60:60 "$tpcheck" selftest
+	run 77 perl -e '$^F = 1000; open($f[$_], "<", "/dev/null") for 1..shift; exec @ARGV' $((57 - left)) prlimit --nofile=60:60 "$tpcheck" selftest --attach=multi
 	check "$left descriptors are left: the limit is named" says_once "^    open files: only [0-9]* more can be opened, .*; the limit is 60: raise it (ulimit -n"
 	check "$left descriptors are left: nothing left behind" nothing_left
 done
@@ -139,19 +139,32 @@ check "doctor: the limit is named" says '^Needed: open files: only [0-9]* more .
 run 0 prlimit --nofile=10:4096 "$tpcheck" selftest
 # Where the limit is met later: EMFILE from perf_event_open and bpf.
 for number in 298 321; do
-	run 77 "$refuse" $number 24 "$tpcheck" selftest
+	run 77 "$refuse" $number 24 "$tpcheck" selftest --attach=multi
 	check "the limit is met in system call $number" says_once 'Too many open files; at most [0-9]* files may be open here: raise the limit (ulimit -n'
 	check "nothing else is blamed" says_not 'CAP_PERFMON'
 	check "nothing left behind" nothing_left
 done
 
 # perf_event_open refused: doctor and run say the same.
-run 77 "$refuse" 298 1 "$tpcheck" selftest
+run 77 "$refuse" 298 1 "$tpcheck" selftest --attach=multi
 check "perf_event_open refused" says 'perf rings: Operation not permitted'
-run 77 "$refuse" 298 1 "$tpcheck" doctor
-check "doctor: what is needed" says '^Needed: system calls that something forbids'
+if can_attach ptrace; then
+	run 0 "$refuse" 298 1 "$tpcheck" selftest
+	check "perf_event_open refused: by ptrace, and why" says '^observed by ptrace, because BPF cannot be used here: perf rings: Operation not permitted'
+	run 77 "$refuse" 298 1 "$tpcheck" doctor
+	check "doctor: the method, and why" says '^Method: ptrace, because BPF cannot be used: perf rings: Operation not permitted'
+	check "doctor: what BPF requires" says '^  for BPF, .*: system calls that something forbids'
+	check "doctor: BPF is not required" says '^no    perf rings'
+fi
+# As does a profile that forbids ptrace as well (system call 101).
+run 77 "$refuse" 298 1 "$refuse" 101 1 "$tpcheck" selftest
+check "both refused" says_once 'attach: ptrace: .*Operation not permitted; .*seccomp profile forbids it: allow it .*; nor by BPF: perf rings: Operation not permitted'
+run 77 "$refuse" 298 1 "$refuse" 101 1 "$tpcheck" doctor
+check "doctor: what is needed" says '^Needed: one of these, the nearest first$'
+check "doctor: for ptrace" says '^  for ptrace: .*seccomp profile forbids it'
+check "doctor: for BPF" says '^  for BPF: system calls that something forbids'
 check "doctor: no contradiction" says_not 'nothing more'
-check "doctor: the verdict" says '^tpcheck cannot run here. perf rings'
+check "doctor: the verdict" says '^tpcheck cannot run here. .*; nor by BPF: perf rings'
 
 # Limits and disks.
 # The limit is on this script's files too, so tpcheck writes to a pipe.

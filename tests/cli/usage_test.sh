@@ -129,9 +129,12 @@ if can_trace; then
 	run 77 "$tpcheck" run --format=json
 	check "JSON without a node" json '.node == null and .summary.passed > 0' "$scratch/out"
 	check "nothing left behind" left_nothing "$scratch/tmp"
-	for method in multi perf; do
-		run 0 "$tpcheck" selftest --attach=$method
-		check "selftest with $method" says '5 passed, 0 failed, 0 skipped, 0 errors'
+	for method in multi perf ptrace; do
+		if can_attach $method; then
+			check "selftest with $method" says '5 passed, 0 failed, 0 skipped, 0 errors'
+		else
+			skip_part "--attach=$method: $(sed -n 's/^    //p' "$scratch/out")"
+		fi
 	done
 	run 99 sh -c "'$tpcheck' selftest >/dev/full"
 	check "a report that cannot be written" complains 'failed to write'
@@ -144,12 +147,21 @@ else
 	skip_part "the parts that trace: $("$tpcheck" doctor | tail -n 1)"
 fi
 
-# An ordinary user without capabilities: a skip, with what would help.
+# An ordinary user without capabilities: BPF is skipped, with what would help; ptrace is used.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-	run 77 setpriv --reuid=$uid --regid=$group --clear-groups "$tpcheck" selftest
+	user="setpriv --reuid=$uid --regid=$group --clear-groups"
+	run 77 $user "$tpcheck" selftest --attach=multi
 	check "the reason names capabilities" says 'CAP_BPF and CAP_PERFMON'
-	run 77 setpriv --reuid=$uid --regid=$group --clear-groups "$tpcheck" doctor
-	check "doctor reports the same" says 'tpcheck cannot run here. .*CAP_BPF and CAP_PERFMON'
+	if can $user "$tpcheck" selftest --attach=ptrace; then
+		run 0 $user "$tpcheck" selftest
+		check "why not by BPF" says '^observed by ptrace, because BPF cannot be used here: .*CAP_BPF and CAP_PERFMON'
+		run 77 $user "$tpcheck" doctor
+		check "doctor reports the same" says '^Method: ptrace, because BPF cannot be used: .*CAP_BPF and CAP_PERFMON'
+		check "and that nothing more is needed" says '^Needed: nothing more'
+	else
+		run 77 $user "$tpcheck" doctor
+		check "doctor reports the same" says 'tpcheck cannot run here. .*CAP_BPF and CAP_PERFMON'
+	fi
 	two="setpriv --reuid=$uid --regid=$group --clear-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon"
 	if $two "$tpcheck" doctor | grep -q '^ok  *attach: multi'; then
 		run 0 $two "$tpcheck" selftest

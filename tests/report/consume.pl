@@ -65,7 +65,7 @@ sub characters {
 
 sub check_tap {
 	my $parser = TAP::Parser->new({ exec => [ 'cat', $report_file ] });
-	my ($at, $bailouts) = (-1, 0);
+	my ($at, $bailouts, @comments) = (-1, 0);
 	while (my $result = $parser->next) {
 		if ($result->is_test) {
 			my $scenario = $scenarios[ ++$at ];
@@ -96,11 +96,18 @@ sub check_tap {
 				same("$at: finding $i: members", join(' ', sort keys %{ $findings[$i] }), join(' ', sort keys %$want));
 				same("$at: finding $i: $_", $findings[$i]{$_}, $want->{$_}) for keys %$want;
 			}
+		} elsif ($result->is_comment) {
+			push @comments, characters($result->comment);
 		} elsif ($result->is_bailout) {
 			$bailouts++;
 		} elsif ($result->is_unknown) {
 			same('an unknown line', $result->raw, undef);
 		}
+	}
+	for my $member (qw(attach attach_why)) {
+		my @got = map { /^$member: (.*)/ ? $1 : () } @comments;
+		same("$member: once", scalar @got, defined $run->{$member} ? 1 : 0);
+		same($member, $got[0], defined $run->{$member} ? escaped($run->{$member}) : undef);
 	}
 	same('tests', $at + 1, scalar @scenarios);
 	same('plan', $parser->tests_planned, scalar @scenarios);
@@ -129,6 +136,7 @@ sub check_junit {
 	my %cnt = (failure => 0, error => 0, skipped => 0);
 	same('testcases', xpath('count(//testcase)'), scalar @scenarios);
 	same('bitcoind', xpath('string(//property[@name="bitcoind"]/@value)'), xml_text($run->{node}{path}));
+	same($_, xpath("string(//property[\@name='$_']/\@value)"), xml_text($run->{$_} // '')) for qw(attach attach_why);
 	same('interrupted', xpath('string(//property[@name="interrupted"]/@value)'), $interrupted ? 'true' : 'false');
 	for my $i (1 .. @scenarios) {
 		my $scenario = $scenarios[ $i - 1 ];
@@ -202,6 +210,10 @@ sub shown {
 
 sub check_github {
 	my $text = Encode::decode('utf8', slurp($report_file));
+	if (defined $run->{attach_why}) {
+		my $line = "observed by $run->{attach}, because BPF cannot be used here: $run->{attach_why}";
+		same('the method and why', scalar(() = $text =~ /^\Q$line\E$/gm), 1);
+	}
 	my @commands = commands_of($text);
 	my (@blames, %blame_of, @reasons, %reason_of);
 	for my $scenario (@scenarios) {

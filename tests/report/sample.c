@@ -90,11 +90,13 @@ find_format(const char *name, size_t len)
 int
 main(int argc, char **argv)
 {
+	static char why[] = "::error::x # SKIP \\ <b>&amp;</b> ]]> \" 100%0A \x1b[31m \xe2\x80\xa8";
 	struct report_result results[RESULTS_CNT];
 	struct report_run run = {.node_path = texts[6],
 				 .node_subversion = texts[6],
 				 .node_version = 319900,
-				 .attach = "multi",
+				 .attach = "ptrace",
+				 .attach_why = why,
 				 .results = results,
 				 .results_cnt = RESULTS_CNT,
 				 .duration_ms = 61234};

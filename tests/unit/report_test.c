@@ -99,7 +99,7 @@ test_json_of_nothing(void **state)
 	bool interrupted;
 
 	(void)state;
-	assert_int_equal(json_cnt(doc), 5);
+	assert_int_equal(json_cnt(doc), 6);
 	assert_int_equal(json_cnt(json_get(doc, "summary")), 6);
 	assert_u64(json_get(doc, "summary"), "passed", 0);
 	assert_u64(json_get(doc, "summary"), "duration_ms", 0);
@@ -108,6 +108,7 @@ test_json_of_nothing(void **state)
 	assert_true(json_is_null(json_get(doc, "node")));
 	assert_text(doc, "release", NULL);
 	assert_text(doc, "attach", NULL);
+	assert_text(doc, "attach_why", NULL);
 	assert_true(json_is_array(json_get(doc, "scenarios")));
 	assert_int_equal(json_cnt(json_get(doc, "scenarios")), 0);
 	json_free(doc);
@@ -262,6 +263,7 @@ test_json_of_rubbish(void **state)
 			.node_subversion = bytes,
 			.node_version = 250000,
 			.attach = bytes,
+			.attach_why = dup_or_null(bytes),
 			.results = &result,
 			.results_cnt = 1,
 		};
@@ -279,7 +281,9 @@ test_json_of_rubbish(void **state)
 		assert_text(json_get(doc, "node"), "path", want);
 		assert_text(json_get(doc, "node"), "subversion", want);
 		assert_text(doc, "attach", want);
+		assert_text(doc, "attach_why", want);
 		json_free(doc);
+		free(run.attach_why);
 		fini(&run);
 	}
 }

@@ -124,7 +124,7 @@ try_user(struct probe_feature *feature)
 			buf_printf(&names, "%s%s", names.len ? ", " : "", interesting[i].name);
 	feature->ok = tracing_capabilities();
 	if (privileges_are_confined())
-		help = ", in a user namespace, where they do not count for tracing; run it outside";
+		help = ", in a user namespace, where they do not count for BPF; run it outside";
 	else if (!feature->ok && privileges_has(CAP_BPF))
 		help = ", but not CAP_PERFMON; it needs CAP_BPF and CAP_PERFMON";
 	else if (!feature->ok && privileges_has(CAP_PERFMON))
@@ -133,8 +133,8 @@ try_user(struct probe_feature *feature)
 		help = "; start the container with CAP_BPF and CAP_PERFMON";
 	else if (!feature->ok)
 		help = "; run it as root, or give it CAP_BPF and CAP_PERFMON";
-	DESCRIBE(feature, "user %d with %s%s", (int)geteuid(),
-		 names.len ? names.data : "none of the capabilities that tracing needs", help);
+	DESCRIBE(feature, "%d with %s%s", (int)geteuid(),
+		 names.len ? names.data : "none of the capabilities that BPF requires", help);
 	buf_fini(&names);
 }
 

@@ -127,12 +127,33 @@ yama_scope(void)
 	return scope;
 }
 
-static void
-explain(const struct failure *failure, char *detail, size_t detail_sz)
+/* The process that traces this one, or 0. */
+static int
+own_tracer(void)
 {
-	int scope = yama_scope();
-	const char *remedy = "a security module or the container's seccomp profile forbids it: allow it";
+	char line[256];
+	FILE *file = fopen("/proc/self/status", "re");
+	int pid = 0;
 
+	while (file && !pid && fgets(line, sizeof(line), file))
+		if (sscanf(line, "TracerPid: %d", &pid) != 1)
+			pid = 0;
+	if (file)
+		fclose(file);
+	return pid;
+}
+
+static void
+explain(const struct failure *failure, struct probe_feature *feature)
+{
+	int scope = yama_scope(), tracer = own_tracer();
+	char traced[128];
+	const char *remedy =
+		"a security module or the container's seccomp profile forbids it: allow it (the default profiles of docker and podman do)";
+
+	snprintf(traced, sizeof(traced),
+		 "process %d traces tpcheck and what it starts: run tpcheck without that", tracer);
+	feature->needs_boot = scope == 3 || failure->step == STEP_WRITE;
 	if (scope == 3)
 		remedy =
 			"kernel.yama.ptrace_scope is 3, which forbids ptrace until the next boot: boot with 0 or 1";
@@ -144,8 +165,10 @@ explain(const struct failure *failure, char *detail, size_t detail_sz)
 	else if (failure->step == STEP_WRITE)
 		remedy =
 			"the kernel was built or booted so that traps cannot be set (proc_mem.force_override)";
-	snprintf(detail, detail_sz, "%s: %s; %s", step_names[failure->step], strerror(failure->errno_value),
-		 remedy);
+	else if (tracer)
+		remedy = traced;
+	snprintf(feature->detail, sizeof(feature->detail), "%s: %s; %s", step_names[failure->step],
+		 strerror(failure->errno_value), remedy);
 }
 
 static bool
@@ -188,21 +211,19 @@ ptrace_find_early_obstacle(enum probe_method method, char *reason, size_t reason
 bool
 ptrace_find_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
-	struct failure failure;
-	char detail[400];
+	struct probe_feature feature;
 
 	if (ptrace_find_early_obstacle(method, reason, reason_sz))
 		return true;
-	failure = try_all();
-	if (failure.step == STEP_NONE)
-		return false;
-	explain(&failure, detail, sizeof(detail));
-	snprintf(reason, reason_sz, "attach: ptrace: %s", detail);
-	return true;
+	ptrace_try_features(&feature, NULL);
+	if (!feature.ok)
+		snprintf(reason, reason_sz, "%s: %s", feature.name, feature.detail);
+	return !feature.ok;
 }
 
+/* Fills one. */
 size_t
-ptrace_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source)
+ptrace_try_features(struct probe_feature features[], const char *kernel_source)
 {
 	struct failure failure = try_all();
 	struct probe_feature *feature = &features[0];
@@ -213,6 +234,6 @@ ptrace_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const cha
 		snprintf(feature->detail, sizeof(feature->detail),
 			 "traps in the process: no privilege is required");
 	else
-		explain(&failure, feature->detail, sizeof(feature->detail));
+		explain(&failure, feature);
 	return 1;
 }

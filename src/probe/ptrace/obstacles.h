@@ -4,7 +4,7 @@
 
 #include "probe/probe.h"
 
-size_t ptrace_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source);
+size_t ptrace_try_features(struct probe_feature features[], const char *kernel_source);
 bool ptrace_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz);
 bool ptrace_find_obstacle(enum probe_method method, char *reason, size_t reason_sz);
 
