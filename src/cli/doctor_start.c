@@ -1,6 +1,7 @@
 #include "cli/doctor_start.h"
 
 #include "base/clock.h"
+#include "cli/bitcoind.h"
 #include "cli/environment.h"
 #include "node/program.h"
 
@@ -40,6 +41,7 @@ doctor_start(const char *bitcoind, const char *user, struct diag *diag)
 				    .args = args,
 				    .user = user,
 				    .sudo_uid = environment.sudo_uid,
+				    .same_user = bitcoind_needs_same_user(),
 				    .home = environment.home};
 	struct deadline deadline = deadline_in_ms(DOCTOR_START_MS);
 	struct program *program;
