@@ -372,7 +372,7 @@ measure_memory(const char *tpcheck, const char *bitcoind)
 			int status;
 			size_t now = resident_kib(pid);
 
-			kib = now > kib ? now : kib;
+			kib = now ? now : kib; /* of the program that it is now: tpcheck executes another */
 			if (waitpid(pid, &status, WNOHANG) == pid)
 				break;
 			clock_pause_ms(5, deadline_in_ms(5));
