@@ -47,7 +47,7 @@
 
 enum {
 	RELEASE_MS = 5000,
-	END_MS = 3000,
+	END_MS = 2 * RELEASE_MS,
 	HANDLER_TRIES = 10,
 	CALM_MS = 1000,
 	CHILDREN_MAX = 1024,
@@ -187,6 +187,8 @@ on_child(struct tracer *tracer, pid_t child, int event)
 		return;
 	}
 	traps_clear_copy(&tracer->area, tracer->mem_fd, child);
+	if (tracer->exit_address)
+		traps_write_byte(child, tracer->exit_address, tracer->exit_byte);
 	do_ptrace(PTRACE_DETACH, child, 0, 0);
 }
 

@@ -229,6 +229,17 @@ semaphore_of_others(const struct ptrace_area *area, int mem_fd, uint64_t address
 }
 
 void
+traps_write_byte(pid_t pid, uint64_t address, uint8_t byte)
+{
+	int mem_fd = open_memory(pid, NULL);
+
+	if (mem_fd < 0)
+		return;
+	write_memory(mem_fd, address, &byte, 1);
+	close(mem_fd);
+}
+
+void
 traps_clear_copy(const struct ptrace_area *area, int mem_fd, pid_t child)
 {
 	int child_fd = open_memory(child, NULL);

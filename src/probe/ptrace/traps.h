@@ -21,6 +21,8 @@ int traps_open(struct ptrace_area *area, pid_t pid, int *mem_fd, struct diag *di
 int traps_set(struct ptrace_area *area, int mem_fd, uint64_t mask, struct diag *diag);
 /* Undoes all. */
 int traps_clear(struct ptrace_area *area, int mem_fd, struct diag *diag);
+/* Writes one byte of a process's code; best effort. */
+void traps_write_byte(pid_t pid, uint64_t address, uint8_t byte);
 /* In a child that has a copy of the memory, which may be older than what the area says; nothing is changed there. */
 void traps_clear_copy(const struct ptrace_area *area, int mem_fd, pid_t child);
 /* What is in memory is gone: the process ended, or executed another program. */
