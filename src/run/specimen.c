@@ -23,7 +23,7 @@ struct specimen {
 	int fd; /* commands go out, answers come in */
 };
 
-static void __attribute__((noreturn)) become_specimen(int fd, const char *program)
+static void __attribute__((noreturn)) become_specimen(int fd, const char *program, pid_t parent)
 {
 	char *const args[] = {(char *)(uintptr_t) "tpcheck", (char *)(uintptr_t) "__specimen", NULL};
 
@@ -31,6 +31,8 @@ static void __attribute__((noreturn)) become_specimen(int fd, const char *progra
 	if (privileges_drop())
 		_exit(126);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* With kernel.yama.ptrace_scope 1 only whom it names may trace it, besides its ancestors. */
+	prctl(PR_SET_PTRACER, (unsigned long)parent, 0, 0, 0);
 	dup2(fd, 0);
 	dup2(fd, 1);
 	execv(program ? program : "/proc/self/exe", args);
@@ -45,9 +47,9 @@ specimen_start(struct specimen **out, const char *program, struct diag *diag)
 	*out = NULL;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
 		return diag_fail(diag, -errno, "specimen: failed to make a socket pair: %s", strerror(errno));
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
-		become_specimen(fds[1], program);
+		become_specimen(fds[1], program, parent);
 	int fork_errno = errno;
 	close(fds[1]);
 	if (pid < 0) {
