@@ -211,8 +211,8 @@ sub shown {
 sub check_github {
 	my $text = Encode::decode('utf8', slurp($report_file));
 	if (defined $run->{attach_why}) {
-		my $line = "observed by $run->{attach}, because BPF cannot be used here: $run->{attach_why}";
-		same('the method and why', scalar(() = $text =~ /^\Q$line\E$/gm), 1);
+		my $line = shown("observed by $run->{attach}, because BPF cannot be used here: $run->{attach_why}");
+		same('the method and why', scalar(() = $text =~ /^$line$/gm), 1);
 	}
 	my @commands = commands_of($text);
 	my (@blames, %blame_of, @reasons, %reason_of);
