@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FINDINGS_SHOWN = 8, TICK_MS = 300 };
+enum {
+	FINDINGS_SHOWN = 8,
+	TICK_MS = 300,
+	REPEATED_MAX = 3, /* results in a row with one reason of which no more are printed */
+};
 
 /* Prints lines, each with an indent. Texts that others wrote, such as a node's last words, must not control the
  * terminal. */
@@ -88,6 +92,34 @@ report_print_finding(FILE *out, const struct finding *finding, bool brief,
 	}
 }
 
+/* Reports what was left out because it would only have repeated a reason. */
+static void
+print_folded(struct report_text *text)
+{
+	if (text->folded)
+		fprintf(text->out, "... and %zu more scenario%s, up to %s, for the same reason\n",
+			text->folded, text->folded == 1 ? "" : "s", text->last_folded);
+	text->folded = 0;
+}
+
+/* Whether the result says nothing that the ones before it have not said. Every machine's report has it. */
+static bool
+fold(struct report_text *text, const struct report_result *result)
+{
+	bool repeats = result->reason && text->last_reason && !result->findings.cnt &&
+		       !strcmp(result->reason, text->last_reason);
+
+	text->same = repeats ? text->same + 1 : 0;
+	if (text->same < REPEATED_MAX) {
+		print_folded(text);
+		return false;
+	}
+	text->folded++;
+	text->last_folded = result->name;
+	text->last_reason = result->reason;
+	return true;
+}
+
 void
 report_text_result(struct report_text *text, const struct report_result *result, bool require)
 {
@@ -98,7 +130,7 @@ report_text_result(struct report_text *text, const struct report_result *result,
 	FILE *out = text->out;
 
 	live_hide(text->live);
-	if (result->omit_from_text)
+	if (result->omit_from_text || fold(text, result))
 		return;
 	fprintf(out, "%s%s%s %s (%.3f s)%s\n", text->colored ? looks[result->outcome].color : "",
 		looks[result->outcome].word, text->colored ? "\033[0m" : "", result->name,
@@ -189,6 +221,7 @@ report_text_summary(struct report_text *text, const struct report_run *run, bool
 	char version[32];
 
 	live_hide(text->live);
+	print_folded(text);
 	print_blame(text->out, run);
 	if (run->interrupted)
 		fputs("interrupted: scenarios that had not finished count as errors\n", text->out);

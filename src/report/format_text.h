@@ -15,6 +15,8 @@ struct report_text {
 	struct live *live; /* the line while a scenario runs; NULL: none */
 	bool colored;
 	const char *last_reason; /* of the previous result, borrowed: a repeated reason is printed once */
+	size_t same, folded;     /* how many in a row repeated it, and how many of these were not printed */
+	const char *last_folded; /* the name of the last of these, borrowed */
 };
 /* Only a terminal gets colours and a live line. */
 void report_text_open(struct report_text *text, FILE *out, const struct report_head *head);
