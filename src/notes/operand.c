@@ -452,6 +452,20 @@ parse_place(struct operand *out, struct cursor in, const struct operand_opts *op
 		parse_memory(out, in, opts);
 }
 
+/* Whether the operand names a place whose offset the linker fills in, in code but not in notes: "[x0, #:lo12:name]" on
+ * aarch64, "%lo(name)(a5)" on riscv, "name@toc@l(9)" on ppc. */
+static bool
+is_relocation(struct cursor in)
+{
+	static const char *const marks[] = {":lo12:", ":got", "%lo(", "%pcrel_lo(",
+					    "%got",   "@toc", "@l",   "@ha"};
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (memmem(in.at, (size_t)(in.end - in.at), marks[i], strlen(marks[i])))
+			return true;
+	return false;
+}
+
 /* What follows the width, on a machine other than x86-64. */
 static void
 parse_foreign(struct operand *out, struct cursor in, const struct operand_opts *opts)
@@ -461,7 +475,12 @@ parse_foreign(struct operand *out, struct cursor in, const struct operand_opts *
 
 	switch (form.kind) {
 	case FORM_UNKNOWN:
-		not_understood(out);
+		if (is_relocation(in))
+			unreadable(
+				out,
+				"the offset is the linker's, and not in the note: no tracer can read the argument");
+		else
+			not_understood(out);
 		break;
 	case FORM_CONSTANT: {
 		struct cursor digits = {form.number, in.end};

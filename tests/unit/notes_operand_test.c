@@ -519,6 +519,19 @@ foreign_machines(void **state)
 		assert_int_equal(operand.is_signed, rows[i].is_signed);
 		assert_string_equal(operand.text, rows[i].text);
 	}
+	/* Offsets that only the linker knows. */
+	static const struct {
+		const char *text;
+		enum machine machine;
+	} relocations[] = {
+		{"8@[x0, #:lo12:.LANCHOR0]", MACHINE_AARCH64},
+		{"8@%lo(sym)(a5)", MACHINE_RISCV},
+		{"8@sym@toc@l(9)", MACHINE_PPC},
+	};
+	for (size_t i = 0; i < sizeof(relocations) / sizeof(relocations[0]); i++)
+		assert_string_equal(
+			parse_with(relocations[i].text, true, relocations[i].machine).reason,
+			"the offset is the linker's, and not in the note: no tracer can read the argument");
 	struct operand operand = parse_with("8@d0", true, MACHINE_AARCH64);
 	assert_string_equal(operand.reason, "the operand is in the register d0, which BPF cannot read");
 	operand = parse_with("x0", true, MACHINE_AARCH64);
