@@ -146,6 +146,9 @@ release_parse(const char *text, unsigned *release)
 	/* The version of master is that of the last release, with 99. */
 	if (second == 99)
 		(*release)++;
+	/* Later masters are taken for the one that is known. */
+	if (second == 99 && *release > RELEASE_MASTER)
+		*release = RELEASE_MASTER;
 	return !*end && *release >= RELEASE_FIRST && *release <= RELEASE_MASTER;
 }
 

@@ -281,6 +281,10 @@ guess_beyond(const char *version, struct release_guess *guess)
 	unsigned number = (unsigned)(version[1] - '0') * 10 + (unsigned)(version[2] - '0');
 	char name[16];
 
+	/* A master's version is that of the last release, with 99. */
+	if (!strncmp(version + 3, ".99", 3))
+		number++;
+
 	if (number >= RELEASE_FIRST && number <= RELEASE_MASTER)
 		return false;
 	guess->release = number < RELEASE_FIRST ? RELEASE_FIRST : RELEASE_MASTER;
@@ -299,11 +303,13 @@ release_guess(const struct release_traces *traces, const struct site *sites, siz
 
 	*guess = (struct release_guess){.release = RELEASE_MASTER};
 	if (traces->version[0]) {
-		guess->is_sure = release_parse(traces->version, &guess->release);
-		if (guess->is_sure)
-			snprintf(guess->why, sizeof(guess->why), "the file says %s", traces->version);
-		if (guess->is_sure || guess_beyond(traces->version, guess))
+		if (guess_beyond(traces->version, guess))
 			return;
+		guess->is_sure = release_parse(traces->version, &guess->release);
+		if (guess->is_sure) {
+			snprintf(guess->why, sizeof(guess->why), "the file says %s", traces->version);
+			return;
+		}
 	}
 	struct range range = range_of_sites(sites, sites_cnt), narrowed = narrow(range, traces, &because);
 	format_range(range, by_sites);
