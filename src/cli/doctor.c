@@ -36,6 +36,10 @@ parse(int key, char *arg, struct argp_state *state)
 		given->user = cli_user(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
+		if (!given->bitcoind) {
+			given->bitcoind = arg;
+			return 0;
+		}
 		cli_extra_argument(state, arg);
 		return 0;
 	default:

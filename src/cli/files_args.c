@@ -1,9 +1,14 @@
 #include "cli/files_args.h"
 
+#include "contract/contract.h"
+
+#include <unistd.h>
+
 error_t
 files_args_parse(int key, char *arg, struct argp_state *state)
 {
 	struct files_args *args = state->input;
+	unsigned release;
 
 	switch (key) {
 	case FILES_RELEASE:
@@ -16,6 +21,12 @@ files_args_parse(int key, char *arg, struct argp_state *state)
 		args->require = true;
 		return 0;
 	case ARGP_KEY_ARG:
+		/* "diff 28 FILE" */
+		if (args->paths_max > 1 && !args->paths_cnt && !args->release && access(arg, F_OK) &&
+		    release_parse(arg, &release)) {
+			args->release = release;
+			return 0;
+		}
 		if (args->paths_cnt == args->paths_max)
 			cli_extra_argument(state, arg);
 		args->paths[args->paths_cnt++] = arg;

@@ -103,12 +103,29 @@ cli_start(void)
 	atexit(close_output);
 }
 
+/* "-h" and "help" are "--help", as in git and bpftrace. */
+static void
+translate_habits(int argc, char **argv)
+{
+	static char help[] = "--help";
+
+	if (argc > 1 && !strcmp(argv[1], "help")) {
+		argv[1] = argc > 2 ? argv[2] : help;
+		if (argc > 2)
+			argv[2] = help;
+	}
+	for (int i = 1; i < argc && i <= 2; i++)
+		if (!strcmp(argv[i], "-h"))
+			argv[i] = help;
+}
+
 void
 cli_set_up(int argc, char **argv)
 {
 	/* The parent may have ignored or blocked signals that we need. */
 	sigset_t none;
 
+	translate_habits(argc, argv);
 	environment_reduce();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

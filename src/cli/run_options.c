@@ -7,6 +7,8 @@
 #include <argp.h>
 #include <fnmatch.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 enum {
 	OPTION_BITCOIND = 256,
@@ -29,6 +31,9 @@ check_pattern(const struct argp_state *state, const char *pattern)
 	for (size_t i = 0; scenarios[i]; i++)
 		if (!fnmatch(pattern, scenarios[i]->name, 0))
 			return;
+	if (!access(pattern, F_OK))
+		argp_error(state, "no scenario matches '%s'; did you mean --bitcoind=%s%s?", pattern,
+			   strchr(pattern, '/') ? "" : "./", pattern);
 	argp_error(
 		state,
 		"no scenario matches '%s'; patterns are like 'utxocache.spent.*', and 'tpcheck list scenarios' shows all names",
@@ -75,6 +80,11 @@ parse(int key, char *arg, struct argp_state *state)
 		cli_append_env(state, &options->env, &options->env_cnt, arg);
 		return 0;
 	case ARGP_KEY_ARG:
+		/* No scenario has a slash in its name. */
+		if (strchr(arg, '/') && !options->bitcoind) {
+			options->bitcoind = arg;
+			return 0;
+		}
 		check_pattern(state, arg);
 		cli_append(&options->patterns, &options->patterns_cnt, arg);
 		return 0;

@@ -1,5 +1,6 @@
 #include "cli/trace_options.h"
 
+#include "base/text.h"
 #include "base/xmem.h"
 
 #include <argp.h>
@@ -7,8 +8,8 @@
 #include <string.h>
 
 enum {
-	OPTION_PID = 256,
-	OPTION_PID_FILE,
+	OPTION_PID = 'p',
+	OPTION_PID_FILE = 256,
 	OPTION_BITCOIND,
 	OPTION_FORMAT,
 	OPTION_COUNT,
@@ -124,6 +125,24 @@ parse_display(int key, char *arg, const struct argp_state *state, struct trace_o
 	}
 }
 
+static const char one_process[] =
+	"only one process can be traced at once; start a tpcheck trace for each PID (pidof -s names one)";
+
+/* What cannot be the name of a tracepoint, and was meant for an option. */
+static void
+check_tracepoint(const struct argp_state *state, const struct trace_options *options, const char *arg)
+{
+	uint64_t pid;
+
+	if (parse_u64(arg, &pid) && options->pid)
+		argp_error(state, one_process);
+	if (parse_u64(arg, &pid))
+		argp_error(state, "'%s' is no tracepoint; did you mean --pid=%s?", arg, arg);
+	if (strchr(arg, '/'))
+		argp_error(state, "'%s' is no tracepoint; did you mean --bitcoind=%s, or --pid-file=%s?", arg,
+			   arg, arg);
+}
+
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -134,9 +153,14 @@ parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &options->probe;
 		return 0;
 	case OPTION_PID:
+		/* As from pidof and pgrep. */
+		if (options->pid || strpbrk(arg, " ,\n"))
+			argp_error(state, one_process);
 		options->pid = (pid_t)cli_number(state, "pid", arg, 1, INT32_MAX);
 		return 0;
 	case OPTION_PID_FILE:
+		if (options->pid_file)
+			argp_error(state, one_process);
 		options->pid_file = arg;
 		return 0;
 	case OPTION_BITCOIND:
@@ -155,6 +179,7 @@ parse(int key, char *arg, struct argp_state *state)
 		options->probe.ring_bytes = (size_t)cli_number(state, "ring", arg, 1, 16384) << 10;
 		return 0;
 	case ARGP_KEY_ARG:
+		check_tracepoint(state, options, arg);
 		cli_append(&options->patterns, &options->patterns_cnt, arg);
 		return 0;
 	case ARGP_KEY_END:

@@ -79,6 +79,8 @@ run 1 "$tpcheck" diff "$native" "$scratch/renamed"
 check "a removed tracepoint breaks" says '^- `utxocache:spent`: removed, with 5 arguments: txid pointer to 32 bytes, vout uint32,'
 check "a new tracepoint does not" sh -c "sed -n '/^Compatible/,\$p' '$scratch/out' | grep -q 'utxocache:spenX.: new, with 5 arguments'"
 run 0 "$tpcheck" diff --release=31 "$native"
+run 1 "$tpcheck" diff 28 "$native"
+check "the release as a word" says 'compared with the documentation of v28:$'
 run 1 "$tpcheck" diff --release=28 "$native"
 check "new tracepoints" [ "$(grep -c '^- `net:.*new, with' "$scratch/out")" = 5 ]
 check "an argument after the others" sh -c "sed -n '/^Compatible/,\$p' '$scratch/out' | grep -q 'mempool:replaced. argument 8 (is_txid): new: bool (1 byte, unsigned), after'"

@@ -38,6 +38,40 @@ check "breaking changes" says 'breaking  mempool:added argument 2 (vsize)'
 run 0 "$tpcheck" run --list 'utxocache.spent.*'
 check "only matching scenarios" [ "$(wc -l <"$scratch/out")" = "$(grep -c '^utxocache.spent.' "$scratch/out")" ]
 
+# Habits from other programs.
+for habit in -h help; do
+	run 0 "$tpcheck" $habit
+	check "tpcheck $habit" says '^Commands:$'
+done
+for command in run abi trace; do
+	run 0 "$tpcheck" $command -h
+	check "$command -h" says "^Usage: tpcheck $command"
+	run 0 "$tpcheck" help $command
+	check "help $command" says "^Usage: tpcheck $command"
+done
+run 2 "$tpcheck" run "$scratch/none/bitcoind"
+check "run PATH" complains "failed to use bitcoind '$scratch/none/bitcoind'"
+: >"$scratch/dir/bitcoind"
+run 2 sh -c 'cd "$1" && exec "$0" run bitcoind' "$(readlink -f "$tpcheck")" "$scratch/dir"
+check "run FILE" complains "no scenario matches 'bitcoind'; did you mean --bitcoind=./bitcoind?"
+run 77 "$tpcheck" doctor "$scratch/none/bitcoind"
+check "doctor PATH" says "^FAIL  bitcoind  *node: failed to use bitcoind '$scratch/none/bitcoind'"
+run 2 "$tpcheck" trace 4711
+check "trace PID" complains "'4711' is no tracepoint; did you mean --pid=4711?"
+run 2 "$tpcheck" trace ./bitcoind
+check "trace PATH" complains "'./bitcoind' is no tracepoint; did you mean --bitcoind=./bitcoind, or --pid-file=./bitcoind?"
+one='only one process can be traced at once'
+for arguments in '--pid=4711 --pid=4712' '--pid=4711 4712' '-p 4711 -p 4712' '--pid-file=a --pid-file=b'; do
+	run 2 "$tpcheck" trace $arguments
+	check "trace $arguments" complains "$one"
+done
+run 2 "$tpcheck" trace --pid="4711 4712"
+check "what pidof prints" complains "$one"
+run 2 "$tpcheck" trace -p x
+check "trace -p" complains 'pid=x is not a whole number'
+run 2 "$tpcheck" list --release=34
+run 0 "$tpcheck" list --release=v32.99.0
+
 # Wrong usage: code 2, and one message that names the mistake.
 run 2 "$tpcheck"
 check "no command" complains 'no command given'
