@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "cli/list_json.h"
 
 #include "contract/contract.h"
 #include "scenario/registry.h"
@@ -114,9 +115,12 @@ list_scenarios(void)
 		printf("%-52s %s\n", scenarios[i]->name, scenarios[i]->summary);
 }
 
+enum { OPTION_FORMAT = 256 };
+
 struct list_options {
 	const char *what; /* NULL: not given */
 	unsigned release; /* 0: not given */
+	enum cli_format format;
 };
 
 static error_t
@@ -128,6 +132,9 @@ parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'r':
 		options->release = cli_release(state, arg);
+		return 0;
+	case OPTION_FORMAT:
+		options->format = (enum cli_format)cli_choice(state, "format", arg, cli_format_names);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->what)
@@ -150,6 +157,7 @@ parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option known[] = {
 	{"release", 'r', "RELEASE", 0, "List the tracepoints of this release: 23 to 31, or master (default)",
 	 0},
+	{"format", OPTION_FORMAT, "text|json", 0, "Print text (default), or one JSON object", 0},
 	{0},
 };
 static const struct argp argp = {
@@ -157,8 +165,21 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "[tracepoints|scenarios|history]",
 	.doc = "List the documented tracepoints with their arguments (tracepoints), the scenarios that run can run (scenarios), or what each release of Bitcoin Core added and changed (history). "
-	       "Without an argument, list tracepoints and scenarios.",
+	       "Without an argument, list tracepoints and scenarios (as JSON: all three).",
 };
+
+static void
+list_as_json(const char *what, unsigned release)
+{
+	struct list_parts parts = {
+		.tracepoints = !what || !strcmp(what, "tracepoints"),
+		.scenarios = !what || !strcmp(what, "scenarios"),
+		.history = !what || !strcmp(what, "history"),
+		.release = release ? release : RELEASE_MASTER,
+	};
+
+	cli_print(list_json(&parts));
+}
 
 static int
 run(int argc, char **argv)
@@ -167,6 +188,10 @@ run(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	const char *what = options.what ? options.what : options.release ? "tracepoints" : NULL;
+	if (options.format == CLI_FORMAT_JSON) {
+		list_as_json(what, options.release);
+		return EXIT_SUCCESS;
+	}
 	if (!what || !strcmp(what, "tracepoints"))
 		list_tracepoints(options.release ? options.release : RELEASE_MASTER);
 	if (!what)

@@ -38,6 +38,21 @@ check "breaking changes" says 'breaking  mempool:added argument 2 (vsize)'
 run 0 "$tpcheck" run --list 'utxocache.spent.*'
 check "only matching scenarios" [ "$(wc -l <"$scratch/out")" = "$(grep -c '^utxocache.spent.' "$scratch/out")" ]
 
+"$tpcheck" list tracepoints >"$scratch/text"
+run 0 "$tpcheck" list --format=json
+check "JSON: all tracepoints, with all arguments" json '(.tracepoints | length) == 20 and .release == "master" and
+	([.tracepoints[].arguments[]] | length) == '"$(grep -c '^    [0-9]*\. ' "$scratch/text")"' and (.tracepoints | all(.tracepoint == .context + ":" + .name and (.when | length) > 5))' "$scratch/out"
+check "JSON: types, units, values and notes" json 'any(.tracepoints[]; .name == "flush" and (.arguments[1].values | index("FORCE_SYNC")))' "$scratch/out"
+check "JSON: where document and code differ" json 'any(.tracepoints[].arguments[]; .note != null and .type == "uint64" and .passed_type == "int64")' "$scratch/out"
+check "JSON: the length of bytes" json 'any(.tracepoints[]; .tracepoint == "net:inbound_message" and .arguments[5].length_argument == 5)' "$scratch/out"
+check "JSON: scenarios" json '(.scenarios | length) > 100 and (.scenarios | all(.subject as $it | .tracepoints | index($it) != null))' "$scratch/out"
+check "JSON: history" json 'any(.history[]; .release == "v29" and .argument_name == "is_txid" and .kind == "argument added") and
+	any(.history[]; .breaking and .tracepoint == "mempool:added" and .argument == 2 and (.message | length) > 10)' "$scratch/out"
+"$tpcheck" list scenarios | sed 's/ .*//' >"$scratch/names"
+check "JSON: the same scenarios as in text" sh -c "jq -r '.scenarios[].name' '$scratch/out' | cmp - '$scratch/names'"
+run 0 "$tpcheck" list --format=json --release=24
+check "JSON: another release" json '.release == "v24" and (.tracepoints | length) == 11 and (has("scenarios") | not)' "$scratch/out"
+
 # Habits from other programs.
 for habit in -h help; do
 	run 0 "$tpcheck" $habit
