@@ -77,6 +77,9 @@ const char *probe_set_text(const struct probe_set *set);
  * success, a tracepoint that stays silent was not hit. */
 int probe_set_attach(struct probe_set *set, pid_t pid, struct diag *diag);
 void probe_set_detach(struct probe_set *set);
+/* Checks in the memory of a process that all semaphores of these points are 0. -EBUSY: one is not, and the text names
+ * it; or errors of reading. */
+int probe_check_quiet(pid_t pid, const struct probe_point *points, size_t points_cnt, struct diag *diag);
 
 /* Starts recording the tracepoints in mask (bit 1 << tracepoint); forgets earlier records. */
 int probe_set_arm(struct probe_set *set, uint64_t tracepoint_mask, struct diag *diag);

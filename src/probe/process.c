@@ -1,6 +1,7 @@
 #include "probe/process.h"
 
 #include "base/xmem.h"
+#include "probe/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -209,6 +210,38 @@ process_check_probes(pid_t pid, const struct probe_point *points, size_t points_
 		if (!err)
 			err = check_semaphore(&view, points[i].site, &places[2 * i + 1], semaphore_hint,
 					      diag);
+	}
+	view_close(&view);
+	free(places);
+	return err;
+}
+
+int
+probe_check_quiet(pid_t pid, const struct probe_point *points, size_t points_cnt, struct diag *diag)
+{
+	struct process_place *places = xcalloc(points_cnt, sizeof(*places));
+	struct view view;
+	int err = view_open(&view, pid, diag);
+
+	for (size_t i = 0; i < points_cnt; i++)
+		places[i] = (struct process_place){.file_offset = points[i].site->semaphore_file_offset,
+						   .is_data = true};
+	if (!err)
+		err = process_find_places(pid, places, points_cnt, diag);
+	for (size_t i = 0; i < points_cnt && !err; i++) {
+		const struct site *site = points[i].site;
+		uint16_t semaphore = 0;
+
+		if (!site->semaphore_file_offset)
+			continue;
+		err = check_place(&view, &places[i], diag);
+		if (!err)
+			err = view_read_memory(&view, places[i].address, &semaphore, sizeof(semaphore), diag);
+		if (!err && semaphore)
+			err = diag_fail(
+				diag, -EBUSY,
+				"probe: the semaphore of %s:%s is raised in process %d: another tracer is attached to the same file; end it first",
+				site->provider, site->name, (int)pid);
 	}
 	view_close(&view);
 	free(places);

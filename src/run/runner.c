@@ -46,6 +46,9 @@ struct runner {
 	struct notes *notes;
 	struct plan plan;
 	struct probe_set *set;
+	/* Of a scenario that attaches one tracepoint only, while it runs: */
+	struct plan alone_plan;
+	struct probe_set *alone_set;
 	struct shared_node *current;
 	struct shared_node *next; /* started ahead, while the scenarios before it run */
 	pid_t attached_pid;       /* of the current one; 0: none */
@@ -241,6 +244,55 @@ attach(struct runner *runner, struct scene *scene)
 	scene->err = err;
 }
 
+/* Whether detaching leaves the process as it was: perf events stay until the verdict is out. */
+static bool
+detaches_at_once(const struct runner *runner)
+{
+	enum probe_method method = probe_set_method(runner->set);
+
+	return method == PROBE_METHOD_MULTI || method == PROBE_METHOD_PTRACE;
+}
+
+/* Attaches one tracepoint only, by ptrace: such a set needs no compiler, and so next to no time. */
+static void
+attach_alone(struct runner *runner, enum tracepoint_id subject, struct scene *scene)
+{
+	const struct plan *all = &runner->plan, *alone = &runner->alone_plan;
+	struct probe_opts opts = runner->opts->probe;
+	char reason[600];
+
+	if (scene->err)
+		return;
+	detach(runner);
+	if (probe_find_obstacle(PROBE_METHOD_PTRACE, reason, sizeof(reason))) {
+		scene_skip(scene, "%s", reason);
+		return;
+	}
+	plan_make(&runner->alone_plan, runner->notes, all->release, TP_BIT(subject));
+	opts.method = PROBE_METHOD_PTRACE;
+	opts.owns_process = true;
+	scene->err = probe_check_quiet(node_pid(scene->node), all->points, all->points_cnt, &scene->diag);
+	if (scene->err == -EBUSY) {
+		struct diag diag = scene->diag;
+
+		scene->err = 0;
+		scene_skip(scene, "%s", diag.text);
+	}
+	if (!scene->err)
+		scene->err = probe_set_new(&runner->alone_set, alone->points, alone->points_cnt, &opts,
+					   &scene->diag);
+	if (!scene->err)
+		scene->err = probe_set_attach(runner->alone_set, node_pid(scene->node), &scene->diag);
+}
+
+static void
+end_alone(struct runner *runner)
+{
+	probe_set_free(runner->alone_set);
+	runner->alone_set = NULL;
+	plan_fini(&runner->alone_plan);
+}
+
 /* If the machine spoiled what was recorded, there is no verdict. */
 static void
 check_resident(const struct runner *runner, struct scene *scene)
@@ -266,13 +318,13 @@ fence(struct scene *scene)
 }
 
 static void
-act(const struct runner *runner, const struct scenario *scenario, struct scene *scene)
+act(const struct runner *runner, const struct scenario *steps, struct scene *scene)
 {
 	int64_t offset_ns = runner->machine->clock_offset_ns();
 
 	scene->log_mark = node_log_mark(scene->node);
 	scene->act_start_ns = clock_now_ns();
-	scenario->act(scene);
+	steps->act(scene);
 	fence(scene);
 	scene->act_end_ns = clock_now_ns();
 	if (checks_clock_was_set(offset_ns, runner->machine->clock_offset_ns(),
@@ -288,11 +340,12 @@ collect(struct runner *runner, struct scene *scene, struct event **events)
 {
 	struct record_list records = {0};
 	struct diag diag;
-	int err = probe_set_collect(runner->set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag);
+	int err = probe_set_collect(runner->alone_set ? runner->alone_set : runner->set,
+				    deadline_in_ms(COLLECT_MS), &records, NULL, &diag);
 
 	if (err)
 		scene_fail(scene, err, "%s", diag.text);
-	err = plan_decode(&runner->plan, &records, events, &diag);
+	err = plan_decode(runner->alone_set ? &runner->alone_plan : &runner->plan, &records, events, &diag);
 	if (err)
 		scene_fail(scene, err, "%s", diag.text);
 	scene->events = *events;
@@ -304,20 +357,27 @@ static void
 run_steps(struct runner *runner, const struct scenario *scenario, struct scene *scene, struct event **events,
 	  struct findings *findings)
 {
+	const struct scenario *steps = scenario_steps(scenario);
 	uint64_t left_out = plan_left_out(&runner->plan, scenario->subject);
 
-	if (scenario->prepare)
-		scenario->prepare(scene);
-	attach(runner, scene);
+	if (steps->prepare)
+		steps->prepare(scene);
+	if (scenario->alone_of) {
+		attach_alone(runner, scenario->subject, scene);
+		left_out = ~TP_BIT(scenario->subject);
+	} else {
+		attach(runner, scene);
+	}
 	if (!scene->err)
-		scene->err = probe_set_arm(runner->set, scenario->tracepoints & ~left_out, &scene->diag);
+		scene->err = probe_set_arm(runner->alone_set ? runner->alone_set : runner->set,
+					   scenario->tracepoints & ~left_out, &scene->diag);
 	if (scene->err)
 		return;
-	act(runner, scenario, scene);
+	act(runner, steps, scene);
 	collect(runner, scene, events);
 	check_resident(runner, scene);
 	if (!scene->err)
-		scenario->expect(scene);
+		steps->expect(scene);
 	if (scene->err)
 		return;
 	expect_drop(scene->expect, left_out);
@@ -469,12 +529,13 @@ static void
 run_scenario(struct runner *runner, const struct scenario *scenario, bool is_last_of_node,
 	     struct report_result *result)
 {
+	const struct scenario *steps = scenario_steps(scenario);
 	uint64_t start_ns = clock_now_ns();
 	struct scene scene = {
 		.release = runner->plan.release,
 		.deadline = deadline_in_ms(runner->opts->timeout_ms),
 		.expect = expect_new(),
-		.state = scenario->state_sz ? xcalloc(1, scenario->state_sz) : NULL,
+		.state = steps->state_sz ? xcalloc(1, steps->state_sz) : NULL,
 		.fail_at = runner->opts->fail_at,
 	};
 	struct event *events = NULL;
@@ -484,6 +545,8 @@ run_scenario(struct runner *runner, const struct scenario *scenario, bool is_las
 	if (!scene_is_skipped(&scene))
 		copy_findings(&result->findings, &runner->plan.findings[scenario->subject]);
 	if (!(runner->plan.missing & TP_BIT(scenario->subject))) {
+		if (scenario->alone_of && runner->attached_pid && !detaches_at_once(runner))
+			end_current_node(runner);
 		use_node(runner, scenario->profile, &scene);
 		if (!scene.err) {
 			runner->scenarios_cnt++;
@@ -498,22 +561,13 @@ run_scenario(struct runner *runner, const struct scenario *scenario, bool is_las
 	scene_release(&scene);
 	if (scene.node && (scene.err || result->outcome == OUTCOME_FAIL))
 		end_current_node(runner);
+	end_alone(runner);
 	free(events);
 	expect_free(scene.expect);
 	free(scene.state);
 }
 
 /* All scenarios */
-
-static uint64_t
-all_tracepoints(const struct scenario *const *list)
-{
-	uint64_t tracepoints = 0;
-
-	for (; *list; list++)
-		tracepoints |= (*list)->tracepoints;
-	return tracepoints;
-}
 
 /* Whether it has any of Bitcoin Core's tracepoints, or notes that cannot be used. */
 static bool
@@ -571,8 +625,9 @@ prepare(struct runner *runner)
 	if (!check_binary(runner))
 		return;
 	runner->has_sanitizer = sanitizer_is_in(opts->bitcoind) || has_sanitizer_options(opts->env);
+	/* All tracepoints, so that a scenario sees the same whichever others are selected. */
 	plan_make(&runner->plan, runner->notes, opts->release ? opts->release : RELEASE_MASTER,
-		  all_tracepoints(opts->scenarios));
+		  (UINT64_C(1) << TRACEPOINTS_CNT) - 1);
 	if (!runner->plan.points_cnt)
 		return;
 	/* The first node starts while the probes compile. */

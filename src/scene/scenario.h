@@ -89,6 +89,9 @@ struct scenario {
 	uint64_t
 		tracepoints; /* TP_BIT of all whose events are recorded and compared; the subject is one of them */
 	const struct profile *profile;
+	/* It has no steps of its own, but those of this one, and no other tracepoint than the subject is attached. A
+	 * tracepoint that fires only while another one is attached as well is silent then. NULL for most. */
+	const struct scenario *alone_of;
 	bool needs_wallet; /* skipped where bitcoind was built without the wallet */
 	size_t state_sz;
 	void (*prepare)(struct scene *scene); /* may be NULL */
@@ -100,6 +103,13 @@ struct scenario {
 #define DEFINE_SCENARIO(context_, tracepoint_, behaviour_, ...)                                              \
 	const struct scenario sc_##context_##_##tracepoint_##_##behaviour_ = {                               \
 		.name = #context_ "." #tracepoint_ "." #behaviour_, __VA_ARGS__}
+
+/* The scenario whose steps are those of this one. */
+static inline const struct scenario *
+scenario_steps(const struct scenario *scenario)
+{
+	return scenario->alone_of ? scenario->alone_of : scenario;
+}
 
 /* Whether nothing has failed so far. The functions of src/scene check it before they do anything with the node. */
 bool scene_ok(struct scene *scene);

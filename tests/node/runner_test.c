@@ -2,6 +2,7 @@
  * with the right words. Needs $BITCOIND or one in PATH, and what the probes need; is skipped, loudly, without. */
 #include "base/xmem.h"
 #include "contract/expect_private.h"
+#include "run/plan.h"
 #include "run/runner.h"
 #include "scenario/registry.h"
 #include "scene/blocks.h"
@@ -287,6 +288,91 @@ test_details_warn(void **state)
 	run = run_with(WRONG_VALUE, true, &artifacts);
 	assert_int_equal(run.results[0].outcome, OUTCOME_FAIL);
 	end_run(&run, artifacts);
+}
+
+/* What is attached */
+
+/* Tracepoints whose semaphores are raised in the node while a scenario acts. */
+static uint64_t raised;
+
+static void
+submit_and_look(struct scene *scene)
+{
+	struct notes *notes;
+	struct plan plan;
+	struct diag diag;
+
+	submit(scene);
+	if (!scene_ok(scene))
+		return;
+	assert_int_equal(notes_open(&notes, bitcoind, &diag), 0);
+	plan_make(&plan, notes, RELEASE_MASTER, (UINT64_C(1) << TRACEPOINTS_CNT) - 1);
+	raised = 0;
+	for (size_t i = 0; i < plan.points_cnt; i++) {
+		int err = probe_check_quiet(node_pid(scene->node), &plan.points[i], 1, &diag);
+
+		if (err == -EBUSY)
+			raised |= TP_BIT(plan.points[i].tracepoint);
+		else if (err)
+			fail_msg("%s", diag.text);
+	}
+	plan_fini(&plan);
+	notes_free(notes);
+}
+
+static void
+assert_raised(const struct scenario *const *list, uint64_t want)
+{
+	char *artifacts;
+
+	mistake = NO_MISTAKE;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	for (size_t i = 0; i < run.results_cnt; i++)
+		if (run.results[i].outcome != OUTCOME_PASS)
+			fail_msg("%s: %s", run.results[i].name,
+				 run.results[i].reason ? run.results[i].reason
+						       : run.results[i].findings.items[0].message);
+	end_run(&run, artifacts);
+	assert_true(raised == want);
+}
+
+/* Whatever is selected, all tracepoints are attached, so that a scenario sees the same alone and among others; or only
+ * one, for a scenario that is about this. */
+static void
+test_what_is_attached(void **state)
+{
+	static const struct scenario looking = {
+		.name = "utxocache.add.looking",
+		.subject = TP_UTXOCACHE_ADD,
+		.tracepoints = ADD_AND_BLOCK,
+		.profile = &profile_default,
+		.state_sz = sizeof(struct state),
+		.act = submit_and_look,
+		.expect = expect_wrongly,
+	};
+	static const struct scenario alone = {
+		.name = "utxocache.add.alone",
+		.subject = TP_UTXOCACHE_ADD,
+		.tracepoints = TP_BIT(TP_UTXOCACHE_ADD),
+		.profile = &profile_default,
+		.alone_of = &looking,
+	};
+	const struct scenario *company_list[] = {&looking, NULL}, *alone_list[] = {&alone, NULL},
+			      *between[] = {&looking, &alone, NULL}, *then[] = {&alone, &looking, NULL};
+	struct notes *notes;
+	struct plan plan;
+	struct diag diag;
+
+	(void)state;
+	assert_int_equal(notes_open(&notes, bitcoind, &diag), 0);
+	plan_make(&plan, notes, RELEASE_MASTER, (UINT64_C(1) << TRACEPOINTS_CNT) - 1);
+	const uint64_t all = (UINT64_C(1) << TRACEPOINTS_CNT) - 1 - plan.missing - plan.later;
+	plan_fini(&plan);
+	notes_free(notes);
+	assert_raised(company_list, all);
+	assert_raised(alone_list, TP_BIT(TP_UTXOCACHE_ADD));
+	assert_raised(between, TP_BIT(TP_UTXOCACHE_ADD));
+	assert_raised(then, all);
 }
 
 /* Nodes that break */
@@ -1059,6 +1145,7 @@ main(void)
 		cmocka_unit_test(test_whatever_runs_out_of_time_is_given_up),
 		cmocka_unit_test(test_what_the_node_does_after_its_answer_is_recorded),
 		cmocka_unit_test(test_the_documents_example),
+		cmocka_unit_test(test_what_is_attached),
 		cmocka_unit_test(test_another_order),
 		cmocka_unit_test(test_whatever_fails_is_an_error),
 		cmocka_unit_test(test_the_wallets_log_is_used),

@@ -71,9 +71,11 @@ test_all_is_there(void **state)
 	for (size_t i = 0; scenarios[i]; i++) {
 		const struct scenario *scenario = scenarios[i];
 
+		const struct scenario *steps = scenario_steps(scenario);
+
 		assert_non_null(scenario->profile);
-		assert_non_null(scenario->act);
-		assert_non_null(scenario->expect);
+		assert_non_null(steps->act);
+		assert_non_null(steps->expect);
 		assert_true(strlen(scenario->summary) > 10);
 		/* One line, a phrase. */
 		if (strchr(scenario->summary, '\n') ||
@@ -86,6 +88,32 @@ test_all_is_there(void **state)
 	assert_int_equal(subjects, (UINT64_C(1) << TRACEPOINTS_CNT) - 1);
 }
 
+/* Each tracepoint is attached by itself in one scenario, whose steps are those of another about it. */
+static void
+test_each_is_alone_once(void **state)
+{
+	uint64_t alone = 0;
+
+	(void)state;
+	for (size_t i = 0; scenarios[i]; i++) {
+		const struct scenario *scenario = scenarios[i], *steps = scenario->alone_of;
+
+		if (!steps)
+			continue;
+		assert_false(alone & TP_BIT(scenario->subject));
+		alone |= TP_BIT(scenario->subject);
+		assert_null(steps->alone_of);
+		assert_int_equal(steps->subject, scenario->subject);
+		assert_true(scenario->tracepoints == TP_BIT(scenario->subject));
+		assert_ptr_equal(steps->profile, scenario->profile);
+		assert_int_equal(steps->needs_wallet, scenario->needs_wallet);
+		assert_null(scenario->prepare);
+		assert_null(scenario->act);
+		assert_null(scenario->expect);
+	}
+	assert_int_equal(alone, (UINT64_C(1) << TRACEPOINTS_CNT) - 1);
+}
+
 int
 main(void)
 {
@@ -94,6 +122,7 @@ main(void)
 		cmocka_unit_test(test_names_begin_with_the_subject),
 		cmocka_unit_test(test_names_and_summaries_are_unique),
 		cmocka_unit_test(test_all_is_there),
+		cmocka_unit_test(test_each_is_alone_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
