@@ -1,12 +1,15 @@
 #include "run/checks.h"
 
 #include "base/clock.h"
+#include "base/record.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static int64_t
 clock_offset_ns(void)
@@ -35,7 +38,79 @@ is_mapped(pid_t pid, uint64_t address)
 	return mapped;
 }
 
-const struct machine machine_real = {.clock_offset_ns = clock_offset_ns, .is_mapped = is_mapped};
+/* The first number after a word in a file of /proc; 0: it is not there. */
+static uint64_t
+read_number(const char *path, const char *word)
+{
+	char line[256];
+	uint64_t number = 0;
+	FILE *file = fopen(path, "re");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, word, strlen(word)) &&
+		    sscanf(line + strlen(word), "%" SCNu64, &number) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return number;
+}
+
+/* Whether the memory at that address belongs to a file. */
+static bool
+is_of_file(pid_t pid, uint64_t address)
+{
+	char path[64], line[512];
+	uint64_t start, end, inode = 0;
+	bool found = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	FILE *maps = fopen(path, "re");
+	while (maps && !found && fgets(line, sizeof(line), maps))
+		found = sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %*s %" SCNu64, &start, &end, &inode) ==
+				3 &&
+			address >= start && address < end;
+	if (maps)
+		fclose(maps);
+	return found && inode;
+}
+
+/* Documentation/admin-guide/mm/pagemap.rst */
+#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+
+static bool
+takes_page(pid_t pid, uint64_t address, uint64_t entry)
+{
+	if ((entry & PAGEMAP_SWAPPED) || is_of_file(pid, address))
+		return true;
+	/* It may be back by now. */
+	return (entry & PAGEMAP_PRESENT) && (read_number("/proc/meminfo", "SwapTotal:") ||
+					     read_number("/proc/sys/kernel/numa_balancing", ""));
+}
+
+static bool
+takes_pages(pid_t pid, uint64_t address, uint64_t len)
+{
+	const uint64_t page_sz = (uint64_t)sysconf(_SC_PAGESIZE);
+	char path[64];
+	bool taken = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	for (uint64_t page = address / page_sz; page <= (address + len - 1) / page_sz && !taken; page++) {
+		uint64_t entry;
+
+		taken = pread(fd, &entry, sizeof(entry), (off_t)(page * sizeof(entry))) != sizeof(entry) ||
+			takes_page(pid, page * page_sz, entry);
+	}
+	close(fd);
+	return taken;
+}
+
+const struct machine machine_real = {
+	.clock_offset_ns = clock_offset_ns, .is_mapped = is_mapped, .takes_pages = takes_pages};
 
 bool
 checks_clock_was_set(int64_t before_ns, int64_t after_ns, uint64_t duration_ns)
@@ -47,14 +122,38 @@ checks_clock_was_set(int64_t before_ns, int64_t after_ns, uint64_t duration_ns)
 	return moved_ns > allowed_ns || moved_ns < -allowed_ns;
 }
 
+/* How much of what the argument points at the probe reads, as far as it is known. */
+static uint64_t
+bytes_to_read(const struct value *value)
+{
+	if (value->type == VALUE_BYTES && value->full_len)
+		return value->full_len < RECORD_PAYLOAD_BYTES ? value->full_len : RECORD_PAYLOAD_BYTES;
+	return value->type == VALUE_HASH ? 32 : 1;
+}
+
+static bool
+is_all_mapped(const struct machine *machine, pid_t pid, uint64_t address, uint64_t len)
+{
+	const uint64_t page_sz = (uint64_t)sysconf(_SC_PAGESIZE), last = address + len - 1;
+
+	if (last < address)
+		return false;
+	for (uint64_t at = address; at <= last; at = (at / page_sz + 1) * page_sz)
+		if (!machine->is_mapped(pid, at))
+			return false;
+	return true;
+}
+
 unsigned
 checks_find_absent_page(const struct machine *machine, pid_t pid, const struct event *event)
 {
 	for (unsigned n = 0; n < event->args_cnt; n++) {
 		const struct value *value = &event->args[n];
 
+		const uint64_t len = bytes_to_read(value);
+
 		if (value->state == VALUE_BAD_POINTER && value->error == EFAULT &&
-		    machine->is_mapped(pid, value->u))
+		    is_all_mapped(machine, pid, value->u, len) && machine->takes_pages(pid, value->u, len))
 			return n + 1;
 	}
 	return 0;

@@ -15,6 +15,9 @@ struct machine {
 	int64_t (*clock_offset_ns)(void);
 	/* Whether there is readable memory at that address of the process. */
 	bool (*is_mapped)(pid_t pid, uint64_t address);
+	/* Whether the machine may have taken a page of that memory from the process: swapped it out, dropped a page of
+	 * a file, or moved it to another NUMA node. A page that the process never wrote to was not taken. */
+	bool (*takes_pages)(pid_t pid, uint64_t address, uint64_t len);
 };
 extern const struct machine machine_real;
 
@@ -22,9 +25,10 @@ extern const struct machine machine_real;
  * compare what the node measured by the one clock with what was measured by the other. */
 bool checks_clock_was_set(int64_t before_ns, int64_t after_ns, uint64_t duration_ns);
 
-/* The number, from 1, of the first argument that points at memory which exists but was not resident when the probe read
- * it; 0: none. A probe cannot wait for a page that is swapped out or on its way to another NUMA node. Such a pointer is
- * right although it could not be read: that says nothing about the binary. */
+/* The number, from 1, of the first argument that points at memory which exists, in the whole length that was to be
+ * read, but was not resident when the probe read it; 0: none. A probe cannot wait for a page that is swapped out or on
+ * its way to another NUMA node. Such a pointer is right although it could not be read: that says nothing about the
+ * binary. If the memory does not exist, or was never written to, the binary passed a wrong address or length. */
 unsigned checks_find_absent_page(const struct machine *machine, pid_t pid, const struct event *event);
 
 /* Scenarios that run out of time, one after the other. A node that hangs in one context may be well in another; if it

@@ -701,6 +701,13 @@ has_all_memory(pid_t pid, uint64_t address)
 	return true;
 }
 
+static bool
+takes_all_pages(pid_t pid, uint64_t address, uint64_t len)
+{
+	(void)pid, (void)address, (void)len;
+	return true;
+}
+
 static void
 test_a_clock_that_is_set_is_an_error(void **state)
 {
@@ -873,6 +880,7 @@ test_a_page_that_was_not_resident_is_an_error(void **state)
 	(void)state;
 	copy_bitcoind("utxocache", "add", "8@$8");
 	resident.is_mapped = has_all_memory;
+	resident.takes_pages = takes_all_pages;
 	machine = &resident;
 	assert_is_error(NO_MISTAKE, "argument 1 of utxocache:add points at memory that was not resident");
 	/* There is no memory, resident or not. */

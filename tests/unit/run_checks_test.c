@@ -70,10 +70,63 @@ has_one_page(pid_t pid, uint64_t address)
 	return address >= 0x1000 && address < 0x2000;
 }
 
+static bool
+takes_low_pages(pid_t pid, uint64_t address, uint64_t len)
+{
+	assert_int_equal(pid, 42);
+	assert_true(len > 0);
+	return address < 0x1f00;
+}
+
+/* Wrong addresses and lengths are the binary's mistakes: memory that does not exist, or that nobody has taken. */
+static void
+test_wrong_lengths(void **state)
+{
+	const struct machine machine = {.is_mapped = has_one_page, .takes_pages = takes_low_pages};
+	struct event event = {.args_cnt = 1};
+	struct value *value = &event.args[0];
+
+	(void)state;
+	*value = (struct value){.type = VALUE_BYTES,
+				.state = VALUE_BAD_POINTER,
+				.error = EFAULT,
+				.u = 0x1800,
+				.full_len = 0x800};
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 1);
+	value->full_len = 0x801;
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+	value->full_len = UINT64_MAX;
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+	value->u = UINT64_MAX;
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+	*value = (struct value){.type = VALUE_HASH, .state = VALUE_BAD_POINTER, .error = EFAULT, .u = 0x1e00};
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 1);
+	value->u = 0x1fe0; /* there, and not taken */
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+	value->u = 0x1fe1;
+	assert_int_equal(checks_find_absent_page(&machine, 42, &event), 0);
+}
+
+/* What was never written to was not taken, and what belongs to a file may have been. */
+static void
+test_the_real_pages(void **state)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	assert_int_equal(madvise(memory, 2 * page, MADV_NOHUGEPAGE), 0);
+	assert_false(machine_real.takes_pages(getpid(), (uintptr_t)memory, 2 * page));
+	assert_true(machine_real.takes_pages(getpid(), (uintptr_t)&machine_real, 1));
+	assert_true(machine_real.takes_pages(0, (uintptr_t)memory, 1)); /* nobody knows */
+	assert_int_equal(munmap(memory, 2 * page), 0);
+}
+
 static void
 test_absent_pages(void **state)
 {
-	const struct machine machine = {.is_mapped = has_one_page};
+	const struct machine machine = {.is_mapped = has_one_page, .takes_pages = takes_low_pages};
 	struct event event = {.args_cnt = 3};
 
 	(void)state;
@@ -154,6 +207,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_clock_being_set),   cmocka_unit_test(test_the_real_clocks),
 		cmocka_unit_test(test_the_real_memory),       cmocka_unit_test(test_absent_pages),
+		cmocka_unit_test(test_wrong_lengths),         cmocka_unit_test(test_the_real_pages),
 		cmocka_unit_test(test_a_context_is_given_up), cmocka_unit_test(test_two_contexts_are_enough),
 	};
 
