@@ -1,9 +1,11 @@
 #include "base/keeper.h"
 
+#include "base/clock.h"
 #include "base/xmem.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -20,9 +22,15 @@
 /* Not "tpcheck-...": pkill takes its pattern as a part of the name. */
 #define KEEPER_NAME "usdt-keeper"
 
+enum {
+	LOOK_MS = 100,
+	STOPPED_MS = 5000, /* after that long it is not waited for any more */
+};
+
 struct keeper {
 	pid_t pid;
 	int fd;
+	bool is_lost; /* it was stopped; an answer may still come, to nobody */
 	unsigned last_id;
 	pthread_mutex_t lock; /* one request at a time */
 };
@@ -241,6 +249,51 @@ become_keeper(int fd, const struct keeper_opts *opts)
 
 /* In the process that it serves. */
 
+static bool
+is_stopped(pid_t pid)
+{
+	char path[64], text[512];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	const char *state = strrchr(text, ')');
+	return state && (!strncmp(state, ") T", 3) || !strncmp(state, ") t", 3));
+}
+
+static int
+fail_as_stopped(struct keeper *keeper, struct diag *diag)
+{
+	keeper->is_lost = true;
+	return diag_fail(diag, -ETIMEDOUT,
+			 "keeper: the process %d (" KEEPER_NAME
+			 ") is stopped, and cannot undo what tpcheck did; let it go on: kill -CONT %d",
+			 (int)keeper->pid, (int)keeper->pid);
+}
+
+/* Waits until its socket is readable: an answer, or its end. It may need long, but not while somebody stopped it. */
+static int
+wait_for_keeper(struct keeper *keeper, struct diag *diag)
+{
+	struct pollfd pollfd = {.fd = keeper->fd, .events = POLLIN};
+	struct deadline patience = deadline_in_ms(STOPPED_MS);
+
+	for (;;) {
+		int ready = poll(&pollfd, 1, LOOK_MS);
+
+		/* Refused: no descriptors are allowed. */
+		if (ready > 0 || (ready < 0 && errno != EINTR))
+			return 0;
+		if (!is_stopped(keeper->pid))
+			patience = deadline_in_ms(STOPPED_MS);
+		else if (deadline_has_passed(patience))
+			return fail_as_stopped(keeper, diag);
+	}
+}
+
 static int
 receive_answer(struct keeper *keeper, void *state, size_t state_sz, struct diag *diag)
 {
@@ -249,7 +302,10 @@ receive_answer(struct keeper *keeper, void *state, size_t state_sz, struct diag 
 			      {.iov_base = state, .iov_len = state_sz}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = state_sz ? 2 : 1};
 	ssize_t n;
+	int err = wait_for_keeper(keeper, diag);
 
+	if (err)
+		return err;
 	do
 		n = recvmsg(keeper->fd, &msg, 0);
 	while (n < 0 && errno == EINTR);
@@ -286,6 +342,10 @@ ask(struct keeper *keeper, struct request request, const void *args, size_t args
 		memcpy(CMSG_DATA(head), fds, fds_cnt * sizeof(*fds));
 	}
 	pthread_mutex_lock(&keeper->lock);
+	if (keeper->is_lost) {
+		pthread_mutex_unlock(&keeper->lock);
+		return fail_as_stopped(keeper, diag);
+	}
 	do
 		n = sendmsg(keeper->fd, &msg, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
@@ -320,22 +380,37 @@ keeper_start(struct keeper **out, const struct keeper_opts *opts, struct diag *d
 	pthread_mutex_init(&keeper->lock, NULL);
 	int err = receive_answer(keeper, NULL, 0, diag);
 	if (err)
-		keeper_stop(keeper);
+		keeper_stop(keeper, NULL);
 	else
 		*out = keeper;
 	return err;
 }
 
-void
-keeper_stop(struct keeper *keeper)
+int
+keeper_stop(struct keeper *keeper, struct diag *diag)
 {
+	struct deadline patience = deadline_in_ms(STOPPED_MS);
+	int err = 0;
+
 	if (!keeper)
-		return;
+		return 0;
+	/* It closes its end when it has undone everything. */
+	shutdown(keeper->fd, SHUT_WR);
+	if (keeper->is_lost)
+		err = fail_as_stopped(keeper, diag);
+	while (!err && waitpid(keeper->pid, NULL, WNOHANG) == 0) {
+		struct pollfd pollfd = {.fd = keeper->fd, .events = POLLIN};
+
+		poll(&pollfd, 1, LOOK_MS);
+		if (!is_stopped(keeper->pid))
+			patience = deadline_in_ms(STOPPED_MS);
+		else if (deadline_has_passed(patience))
+			err = fail_as_stopped(keeper, diag);
+	}
 	close(keeper->fd);
-	while (waitpid(keeper->pid, NULL, 0) < 0 && errno == EINTR)
-		;
 	pthread_mutex_destroy(&keeper->lock);
 	free(keeper);
+	return err;
 }
 
 pid_t

@@ -32,8 +32,9 @@ struct keeper_opts {
 
 /* To be called before there is a second thread. opts may be NULL. */
 int keeper_start(struct keeper **out, const struct keeper_opts *opts, struct diag *diag);
-/* Has it undo what was not undone yet, and waits for its end; NULL is fine. */
-void keeper_stop(struct keeper *keeper);
+/* Has it undo what was not undone yet, and waits for its end; NULL is fine. -ETIMEDOUT: somebody stopped it, and it
+ * will do that when it goes on. */
+int keeper_stop(struct keeper *keeper, struct diag *diag);
 pid_t keeper_pid(const struct keeper *keeper);
 
 enum { KEEPER_ARGS_MAX = 96 << 10, KEEPER_FDS_MAX = 4, KEEPER_STATE_MAX = 8 << 10 };
@@ -57,7 +58,7 @@ struct keeper_deed {
 	void *state; /* for reading: a copy of the keeper's; NULL: nothing was done */
 };
 
-/* -EPIPE: the keeper is gone; else as work. */
+/* -EPIPE: the keeper is gone; -ETIMEDOUT: somebody stopped it, and it is not asked again; else as work. */
 int keeper_do(struct keeper *keeper, struct keeper_deed *deed, const struct keeper_desc *desc,
 	      const void *args, size_t args_sz, const int *fds, size_t fds_cnt, struct diag *diag);
 /* Nothing if nothing was done. Errors as undo; nothing is left to be undone in any case. */

@@ -192,6 +192,5 @@ main(int argc, char **argv)
 	if (leaves_traces(chosen.command))
 		sweep();
 	int code = cli_run(chosen.command, chosen.argc, chosen.argv);
-	keeper_stop(cli_keeper);
-	return code;
+	return keeper_stop(cli_keeper, &diag) ? complain(&diag, EXIT_ERROR) : code;
 }

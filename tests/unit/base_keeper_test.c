@@ -159,7 +159,7 @@ test_undoes_in_reverse(void **state)
 		must(keeper_undo(&b, &diag), &diag); /* nothing */
 		assert_read(fd, "abcB");
 		if (with) {
-			keeper_stop(keeper);
+			keeper_stop(keeper, NULL);
 			free(a.state);
 			free(c.state);
 		} else {
@@ -186,7 +186,7 @@ test_errors_come_back(void **state)
 	assert_null(deed.state);
 	assert_int_equal(keeper_undo(&deed, &diag), 0);
 	assert_int_equal(keeper_do(keeper, &deed, &note_desc, much, sizeof(much), NULL, 0, &diag), -E2BIG);
-	keeper_stop(keeper);
+	keeper_stop(keeper, NULL);
 }
 
 /* In the child: the owner, which is killed. */
@@ -279,7 +279,7 @@ test_its_own_process(void **state)
 	must(keeper_undo(&deed, &diag), &diag);
 	assert_read(fd, "aA");
 	close(fd);
-	keeper_stop(keeper);
+	keeper_stop(keeper, NULL);
 	assert_int_equal(kill(pid, 0), -1);
 }
 
@@ -305,7 +305,57 @@ test_a_killed_keeper(void **state)
 	assert_true(exists(folder.path));
 	must(folder_remove(&folder, &diag), &diag);
 	close(fd);
-	keeper_stop(keeper);
+	keeper_stop(keeper, NULL);
+}
+
+static void
+assert_is_stopped(int err, const struct diag *diag, pid_t pid)
+{
+	char remedy[128];
+
+	snprintf(remedy, sizeof(remedy),
+		 "is stopped, and cannot undo what tpcheck did; let it go on: kill -CONT %d", (int)pid);
+	assert_int_equal(err, -ETIMEDOUT);
+	assert_non_null(strstr(diag->text, remedy));
+}
+
+/* Somebody stops it: nothing waits for ever, and it undoes everything when it goes on. */
+static void
+test_a_stopped_keeper(void **state)
+{
+	struct keeper_deed deed, more;
+	struct keeper *keeper;
+	struct folder folder;
+	struct diag diag;
+	siginfo_t info;
+
+	(void)state;
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	must(folder_make(&folder, keeper, scratch, "tpcheck-x-", FOLDER_PLAIN, &diag), &diag);
+	int fd = make_file();
+	do_note(keeper, &deed, 'a', fd);
+	pid_t pid = keeper_pid(keeper);
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
+	assert_is_stopped(keeper_do(keeper, &more, &note_desc, "b", 1, &fd, 1, &diag), &diag, pid);
+	/* At once from now on. */
+	uint64_t start_ns = clock_now_ns();
+	assert_is_stopped(keeper_undo(&deed, &diag), &diag, pid);
+	assert_is_stopped(keeper_stop(keeper, &diag), &diag, pid);
+	assert_in_range((clock_now_ns() - start_ns) / 1000000, 0, 3000);
+	assert_true(exists(folder.path));
+	kill(pid, SIGCONT);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_false(exists(folder.path));
+	free(folder.deed.state);
+	close(fd);
+
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	pid = keeper_pid(keeper);
+	kill(pid, SIGSTOP);
+	assert_is_stopped(keeper_stop(keeper, &diag), &diag, pid);
+	kill(pid, SIGCONT);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 static void
@@ -650,6 +700,7 @@ main(void)
 						remove_scratch),
 		cmocka_unit_test_setup_teardown(test_its_own_process, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_a_killed_keeper, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(test_a_stopped_keeper, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_removes_any_depth_and_no_links, make_scratch,
 						remove_scratch),
 		cmocka_unit_test_setup_teardown(test_removes_nothing_else, make_scratch, remove_scratch),

@@ -64,7 +64,7 @@ removal_opens_nothing(void **state)
 	limit(RLIMIT_NOFILE, 0, &old);
 	kernel_tree_remove(&tree);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-	keeper_stop(keeper);
+	keeper_stop(keeper, NULL);
 }
 
 static void
