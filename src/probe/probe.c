@@ -101,7 +101,7 @@ probe_set_new(struct probe_set **out, const struct probe_point *points, size_t p
 size_t
 probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source)
 {
-	static const char *const always_needed[] = {"proc", "machine", "valgrind", "open files"};
+	static const char *const always_needed[] = {"proc", "machine", "valgrind"};
 	size_t cnt = bpf_backend.try_features(features, kernel_source);
 	size_t ptrace_cnt = ptrace_backend.try_features(features + cnt, kernel_source);
 

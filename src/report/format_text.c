@@ -230,7 +230,7 @@ report_text_summary(struct report_text *text, const struct report_run *run, bool
 		print_indented(text->out, "    ", run->results[0].reason);
 		fputs("run 'tpcheck doctor' for details\n", text->out);
 	}
-	if (run->attach_why) {
+	if (run->attach_why && summary.skipped < run->results_cnt) {
 		char *line = xasprintf("observed by %s, because BPF cannot be used here: %s",
 				       run->attach ? run->attach : "nothing", run->attach_why);
 		print_indented(text->out, "", line);

@@ -49,8 +49,8 @@ check "selftest: by ptrace, because of the limit" says_once '^observed by ptrace
 # shellcheck disable=SC2086
 run 77 on_kernel 5.10 $limited "$refuse" 101 1 "$full" doctor
 check "doctor: the limit" says_once '^FAIL  locked memory   .* and the limit is 64 KiB: raise it'
-check "doctor: the same is needed" says_once '^Needed: locked memory: .*CAP_SYS_RESOURCE'
-check "doctor: and the verdict" says_once '^tpcheck cannot run here. locked memory: '
+check "doctor: the same is needed" says_once '^  for BPF: locked memory: .*CAP_SYS_RESOURCE'
+check "doctor: and the verdict" says_once '^tpcheck cannot run here. attach: ptrace: .*; nor by BPF: locked memory: '
 check "doctor: no system call is blamed" says_not 'system calls that something forbids'
 run 0 on_kernel 5.10 prlimit --memlock=65536: setpriv --bounding-set=-sys_resource "$full" selftest --attach=perf
 check "the limit is raised to the hard one" says '^5 passed'
@@ -70,7 +70,7 @@ run 0 on_kernel 5.19 "$full" selftest
 check "selftest: by ptrace, because hits may be missed" says_once '^observed by ptrace, .*: hits: this kernel is older'
 run 77 on_kernel 5.19 "$refuse" 101 1 "$full" doctor
 check "doctor: hits may be missed" says_once '^FAIL  hits  .*older than 6.0 and preemptible'
-check "doctor: the same is needed" says_once '^Needed: hits: '
+check "doctor: the same is needed" says_once '^  for BPF: hits: '
 run 77 on_kernel 5.10 "$full" doctor
 check "doctor: no hit is missed where nothing is preempted" says '^ok    hits .*not preemptible'
 

@@ -463,7 +463,7 @@ while IFS='|' read -r less options code text; do
 	check "root without $less: $text" says "$text"
 done <<END
 sys_admin|--attach=multi|0|$both
-sys_admin|--attach=perf|99|its semaphore is still 0 .*CAP_SYS_ADMIN is required\|CAP_SYS_ADMIN is required
+sys_admin|--attach=perf|77|^    attach: perf: Permission denied; needs CAP_SYS_ADMIN
 sys_admin bpf|--attach=multi|77|but not CAP_BPF
 sys_admin perfmon|--attach=multi|77|but not CAP_PERFMON
 net_admin||0|$both

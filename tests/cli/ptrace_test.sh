@@ -78,6 +78,15 @@ run 77 "$refuse" $ptrace_number 1 "$tpcheck" selftest --attach=ptrace
 check "--attach=ptrace: only its reason" says '^    attach: ptrace: .*seccomp profile'
 check "--attach=ptrace: not BPF's" says_not 'nor by BPF'
 
+# Few descriptors: a verdict, or the limit is named, and nothing else is blamed.
+for limit in 6 7 8 9 10 11 12 16; do
+	prlimit --nofile=$limit:$limit "$tpcheck" selftest >"$scratch/out" 2>"$scratch/err"
+	code=$?
+	check "$limit descriptors: 0 or 77, not $code" [ $code = 0 -o $code = 77 ]
+	check "$limit descriptors: the limit is named" says "open files: only [0-9]* more can be opened, .*; the limit is $limit: raise it (ulimit -n"
+	check "$limit descriptors: nothing else is blamed" says_not 'seccomp profile\|ulimit -u\|cpus:'
+done
+
 # Another tracer, which follows what it traces.
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
 	run 77 strace -f -qq -o /dev/null "$tpcheck" selftest --attach=ptrace

@@ -436,8 +436,8 @@ static const struct {
 	{"machine", true, try_machine},
 	{"valgrind", true, try_valgrind},
 	{"lockdown", true, try_lockdown},
+	{"open files", true, try_files}, /* before what opens some */
 	{"cpus", true, try_cpus},
-	{"open files", true, try_files},
 	{"user", true, try_user},
 	{"libbcc", true, try_libbcc},
 	{"kernel headers", true, try_headers},

@@ -153,8 +153,12 @@ explain(const struct failure *failure, struct probe_feature *feature)
 
 	snprintf(traced, sizeof(traced),
 		 "process %d traces tpcheck and what it starts: run tpcheck without that", tracer);
-	feature->needs_boot = scope == 3 || failure->step == STEP_WRITE;
-	if (scope == 3)
+	bool lacks_files = failure->errno_value == EMFILE || failure->errno_value == ENFILE;
+
+	feature->needs_boot = !lacks_files && (scope == 3 || failure->step == STEP_WRITE);
+	if (lacks_files)
+		remedy = "raise the limit of open files (ulimit -n, RLIMIT_NOFILE)";
+	else if (scope == 3)
 		remedy =
 			"kernel.yama.ptrace_scope is 3, which forbids ptrace until the next boot: boot with 0 or 1";
 	else if (scope == 2 && !privileges_has(CAP_SYS_PTRACE))
