@@ -23,11 +23,36 @@ as_root() {
 	fi
 }
 
+# setup_elsewhere NAME...: prints how to install what these packages of Debian contain on another distribution.
+setup_elsewhere() {
+	# shellcheck disable=SC1090
+	like=$(. "${os_release:-/etc/os-release}" 2>/dev/null && echo " $ID ${ID_LIKE-} ")
+	case $like in
+	*" fedora "* | *" rhel "*) column=2 install="dnf install" ;;
+	*" arch "*) column=3 install="pacman -S --needed" ;;
+	*" suse "* | *" opensuse "*) column=4 install="zypper install" ;;
+	*" alpine "*) column=5 install="apk add" ;;
+	*" nixos "*) column=6 install="nix-shell -p" ;;
+	*)
+		echo "setup: this is neither Debian nor Ubuntu: make sure that these packages, or their equivalents, are installed: $*" >&2
+		return 0
+		;;
+	esac
+	names=
+	for package in "$@"; do
+		name=$(awk -v package="$package" -v column=$column '$1 == package && $column != "-" { gsub(",", " ", $column); print $column }' "$root/tools/packages.txt")
+		names="$names${name:+ $name}"
+	done
+	[ -z "$names" ] ||
+		echo "setup: tpcheck was not tried on this distribution; make sure that its packages are installed: $install$names" >&2
+	[ $column != 5 ] || echo "setup: Alpine has no package of <sys/sdt.h>; take it from SystemTap's source" >&2
+}
+
 # setup_packages NAME...: installs those that are missing.
 setup_packages() {
 	missing=
-	command -v dpkg-query >/dev/null 2>&1 || {
-		echo "setup: this is neither Debian nor Ubuntu: make sure that these packages, or their equivalents, are installed: $*" >&2
+	command -v "${dpkg_query:-dpkg-query}" >/dev/null 2>&1 || {
+		setup_elsewhere "$@"
 		return 0
 	}
 	for package in "$@"; do
