@@ -5,6 +5,8 @@
 /* What every bitcoind gets unless it is overridden. */
 #define ENV_PATH   "PATH=/usr/local/bin:/usr/bin:/bin"
 #define ENV_LOCALE "LC_ALL=C"
+/* glibc fills freed memory with this byte: a tracepoint that passes a pointer into it is found out each time. */
+#define ENV_POISON "MALLOC_PERTURB_=165"
 
 /* All of ours and of theirs, which are NULL-terminated; of several with one name only the last. theirs may be NULL. The
  * caller frees the array, whose strings are borrowed. */

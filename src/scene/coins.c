@@ -8,16 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { COLD_KINDS = 4 };
+
 void
 coins_start_chain(struct scene *scene)
 {
 	const struct block *before = NULL;
 
 	for (int i = 0; i < ODD_BLOCKS; i++) {
+		const int64_t sum_sat = ODD_COINS * (ODD_COINS - 1) / 2;
 		struct block *block =
-			before ? blocks_begin_after(scene, before, -i) : blocks_begin(scene, -i);
+			before ? blocks_begin_after(scene, before, -sum_sat) : blocks_begin(scene, -sum_sat);
 
-		block_add_output(block, i, script_p2wsh_op_true, sizeof(script_p2wsh_op_true));
+		for (int value_sat = 0; value_sat < ODD_COINS; value_sat++)
+			block_add_output(block, value_sat, script_p2wsh_op_true,
+					 sizeof(script_p2wsh_op_true));
 		blocks_submit(scene, block);
 		before = block;
 	}
@@ -80,22 +85,34 @@ coins_take_high(struct scene *scene)
 	return take_coinbase(scene, pool->next_high++);
 }
 
+static struct chain_coin
+take_odd(struct scene *scene, uint32_t value_sat)
+{
+	uint32_t *taken = &scene->coins->odd_taken[value_sat];
+
+	if (scene_ok(scene) && *taken >= ODD_BLOCKS)
+		scene_fail(scene, -ENOENT, "coins: all %d odd coins of %u satoshi have been taken",
+			   ODD_BLOCKS, value_sat);
+	if (!scene_ok(scene))
+		return (struct chain_coin){0};
+	struct chain_coin coin = take_coinbase(scene, ++*taken);
+	if (!scene->err) {
+		coin.idx = 1 + value_sat;
+		coin.value_sat = value_sat;
+	}
+	return coin;
+}
+
 struct chain_coin
 coins_take_odd(struct scene *scene)
 {
-	struct coin_pool *pool = scene->coins;
+	return take_odd(scene, scene->odd_taken++ % ODD_COINS);
+}
 
-	if (scene_ok(scene) && pool->next_odd >= ODD_BLOCKS)
-		scene_fail(scene, -ENOENT, "coins: all %d odd coins of the node have been taken", ODD_BLOCKS);
-	if (!scene_ok(scene))
-		return (struct chain_coin){0};
-	uint32_t nth = pool->next_odd++;
-	struct chain_coin coin = take_coinbase(scene, nth + 1);
-	if (!scene->err) {
-		coin.idx = 1;
-		coin.value_sat = nth;
-	}
-	return coin;
+static struct chain_coin
+take_worthless(struct scene *scene)
+{
+	return take_odd(scene, 0);
 }
 
 struct chain_coin
@@ -177,13 +194,13 @@ coins_take_wide(struct scene *scene)
 static void
 chill_coins(struct scene *scene)
 {
-	static struct chain_coin (*const kinds[])(struct scene *) = {coins_take_wide, coins_take_odd,
+	static struct chain_coin (*const kinds[])(struct scene *) = {coins_take_wide, take_worthless,
 								     coins_take_high, coins_take_plain};
 	struct coin_pool *pool = scene->coins;
 
 	pool->cold_cnt = 0;
 	for (size_t i = 0; i < COLD_COINS_MAX; i++)
-		pool->cold[i] = kinds[i % 4](scene);
+		pool->cold[i] = kinds[i % COLD_KINDS](scene);
 	/* This writes everything to disk, so a kill does the same as an orderly shutdown, and is quicker. */
 	scene_call(scene, "gettxoutsetinfo", "[\"none\"]");
 	if (!scene_ok(scene))
@@ -202,6 +219,8 @@ coins_take_cold(struct scene *scene, struct chain_coin *coins, size_t cnt)
 {
 	struct coin_pool *pool = scene->coins;
 
+	/* What an earlier scenario left of a turn is not used. */
+	pool->cold_cnt -= pool->cold_cnt % COLD_KINDS;
 	if (scene_ok(scene) && pool->cold_cnt < cnt)
 		chill_coins(scene);
 	const bool ok = scene_ok(scene);

@@ -13,7 +13,8 @@ enum {
 	COINBASE_MATURITY = 100,
 	HIGH_HEIGHT = 257, /* more than 8 bits */
 	LEAST_TIP = HIGH_HEIGHT + COINBASE_MATURITY,
-	ODD_BLOCKS = 24,        /* the first blocks of a chain, whose coinbases have a second output */
+	ODD_BLOCKS = 24,        /* the first blocks of a chain, whose coinbases have more outputs */
+	ODD_COINS = 8,          /* so many more */
 	WIDE_OUTPUTS = 65600,   /* positions of more than 16 bits */
 	WIDE_COINS = 40,        /* the last of these; the others can never be spent */
 	WIDE_COIN_SAT = 500000, /* value of the first of them; each is worth 1 more than the one before */
@@ -32,10 +33,10 @@ struct coin_stock {
 
 /* What is left to take on a node. All zero for a new one. */
 struct coin_pool {
-	uint32_t tip_least;   /* the tip is known to be at this height or above */
-	uint32_t next_height; /* of the coinbase that coins_take takes next; 0: the first */
-	uint32_t next_high;   /* likewise for coins_take_high */
-	uint32_t next_odd;    /* how many coins_take_odd has taken */
+	uint32_t tip_least;            /* the tip is known to be at this height or above */
+	uint32_t next_height;          /* of the coinbase that coins_take takes next; 0: the first */
+	uint32_t next_high;            /* likewise for coins_take_high */
+	uint32_t odd_taken[ODD_COINS]; /* how many of each value were taken */
 	struct coin_stock wide, small;
 	struct chain_coin cold[COLD_COINS_MAX];
 	size_t cold_cnt;
@@ -51,7 +52,8 @@ void coins_warm(struct scene *scene);
 struct chain_coin coins_take(struct scene *scene);
 /* A mature coinbase of HIGH_HEIGHT or above. */
 struct chain_coin coins_take_high(struct scene *scene);
-/* The second output of a coinbase, which is worth next to nothing: 0, 1, 2, ... satoshi. A node has ODD_BLOCKS. */
+/* Another output of a coinbase, which is worth next to nothing. Each scenario gets coins of 0, 1, 2, ... satoshi, then
+ * 0 again, whatever others have taken. A node has ODD_BLOCKS of each value. */
 struct chain_coin coins_take_odd(struct scene *scene);
 /* The only output of a transaction that is not a coinbase, worth nearly 50 BTC. */
 struct chain_coin coins_take_plain(struct scene *scene);
@@ -61,8 +63,8 @@ struct chain_coin coins_take_small(struct scene *scene);
 struct tx *coins_make_wide_tx(struct scene *scene);
 /* A coin of such a transaction: not a coinbase, and its position has more than 16 bits. */
 struct chain_coin coins_take_wide(struct scene *scene);
-/* cnt coins (COLD_COINS_MAX at most) that are on disk but not in the UTXO cache: plain, high, odd and wide ones in
- * turn. Restarts the node when there are not enough left. */
+/* cnt coins (COLD_COINS_MAX at most) that are on disk but not in the UTXO cache: plain, high, odd (of 0 satoshi) and
+ * wide ones in turn, whatever others have taken. Restarts the node when there are not enough left. */
 void coins_take_cold(struct scene *scene, struct chain_coin *coins, size_t cnt);
 /* A block on the tip, with txs transactions besides the coinbase, each of which spends a coin and makes another one.
  * The scene's. */

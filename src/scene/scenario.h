@@ -77,6 +77,7 @@ struct scene {
 	const struct event *events; /* what was recorded, in order */
 	size_t events_cnt;
 
+	unsigned odd_taken;      /* see coins_take_odd */
 	struct scene_kept *kept; /* see scene_keep */
 	/* For tests: the scene fails at the nth call of scene_ok; 0: never. */
 	unsigned fail_at, asked;

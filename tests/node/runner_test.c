@@ -375,6 +375,66 @@ test_what_is_attached(void **state)
 	assert_raised(then, all);
 }
 
+/* What a scenario gets */
+
+enum { TAKEN = 8 };
+static struct chain_coin taken[TAKEN];
+
+static void
+take_coins(struct scene *scene)
+{
+	coins_take_cold(scene, taken, 4);
+	for (int i = 4; i < TAKEN - 1; i++)
+		taken[i] = coins_take_odd(scene);
+	coins_take_cold(scene, &taken[TAKEN - 1], 1);
+}
+
+/* The same special coins alone and in any company; only where they come from differs. */
+static void
+test_the_same_coins_in_any_selection(void **state)
+{
+	static const struct scenario takes = {
+		.name = "utxocache.add.takes",
+		.subject = TP_UTXOCACHE_ADD,
+		.tracepoints = ADD_AND_BLOCK,
+		.profile = &profile_default,
+		.state_sz = sizeof(struct state),
+		.prepare = take_coins,
+		.act = submit,
+		.expect = expect_wrongly,
+	};
+	const struct scenario *alone[] = {&takes, NULL};
+	const struct scenario *among[] = {&sc_utxocache_spent_inputs,
+					  &sc_utxocache_uncache_cached,
+					  &takes,
+					  &takes,
+					  &sc_utxocache_uncache_rejected,
+					  &takes,
+					  NULL};
+	const struct scenario *const *const selections[] = {alone, among};
+	struct chain_coin first[TAKEN];
+
+	(void)state;
+	mistake = NO_MISTAKE;
+	for (size_t s = 0; s < 2; s++) {
+		char *artifacts;
+		struct report_run run = run_them(selections[s], false, 60000, &artifacts);
+
+		for (size_t i = 0; i < run.results_cnt; i++)
+			assert_int_equal(run.results[i].outcome, OUTCOME_PASS);
+		end_run(&run, artifacts);
+		for (size_t i = 0; !s && i < TAKEN; i++)
+			first[i] = taken[i];
+		for (size_t i = 4; i < TAKEN; i++)
+			assert_int_equal(taken[i].value_sat, first[i].value_sat);
+		for (size_t i = 0; i < 4; i++)
+			assert_int_equal(taken[i].value_sat > 100000000, first[i].value_sat > 100000000);
+		assert_int_equal(taken[2].value_sat, 0);
+		assert_int_equal(taken[4].value_sat, 0);
+		assert_int_equal(taken[5].value_sat, 1);
+	}
+}
+
 /* Nodes that break */
 
 static void
@@ -1154,6 +1214,7 @@ main(void)
 		cmocka_unit_test(test_what_the_node_does_after_its_answer_is_recorded),
 		cmocka_unit_test(test_the_documents_example),
 		cmocka_unit_test(test_what_is_attached),
+		cmocka_unit_test(test_the_same_coins_in_any_selection),
 		cmocka_unit_test(test_another_order),
 		cmocka_unit_test(test_whatever_fails_is_an_error),
 		cmocka_unit_test(test_the_wallets_log_is_used),

@@ -827,6 +827,7 @@ test_environment(void **state)
 	assert_non_null(strstr(text, home));
 	assert_non_null(strstr(text, "\nPATH=/usr/local/bin:"));
 	assert_non_null(strstr(text, "\nLC_ALL=C\n"));
+	assert_non_null(strstr(text, "\nMALLOC_PERTURB_=165\n"));
 	assert_null(strstr(text, "secret"));
 	free(text);
 
