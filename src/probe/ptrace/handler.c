@@ -46,6 +46,7 @@ enum {
 	XSTATE_BYTES_MIN = 576,
 	SIGSET_BYTES = 8,
 	STOP_MS = 500,
+	CALL_MS = 2000,
 	READ_BYTES = 1 << 16,
 };
 /* Of asm/sigcontext.h and linux/signal.h, which collide with the C library's headers. */
@@ -192,9 +193,9 @@ handler_check_thread(pid_t pid, pid_t tid, struct diag *diag)
 /* Stops */
 
 static int
-wait_for_stop(pid_t tid, int *status)
+wait_for_stop(pid_t tid, unsigned timeout_ms, int *status)
 {
-	struct deadline deadline = deadline_in_ms(STOP_MS);
+	struct deadline deadline = deadline_in_ms(timeout_ms);
 	pid_t found;
 
 	while (!(found = waitpid(tid, status, __WALL | WNOHANG)) && !deadline_has_passed(deadline))
@@ -226,7 +227,7 @@ stop_thread(const struct handler_thread *thread)
 	if (do_ptrace(PTRACE_INTERRUPT, thread->tid, 0, 0))
 		return -EAGAIN;
 	for (;;) {
-		int err = wait_for_stop(thread->tid, &status);
+		int err = wait_for_stop(thread->tid, STOP_MS, &status);
 
 		if (err)
 			return err;
@@ -359,6 +360,7 @@ start_call(const struct saved *saved, const struct handler_thread *thread, const
 	uint64_t xstate_at = (regs.rsp - RED_ZONE_BYTES - saved->xstate_bytes) & ~UINT64_C(63);
 	uint64_t call_at = (xstate_at - sizeof(struct call)) & ~UINT64_C(15);
 	struct call call = {.restorer = handler->restorer, .action = *action};
+	const uint64_t all_signals = UINT64_MAX;
 
 	restart_syscall(&back);
 	call.context.flags = CONTEXT_HAS_XSTATE | CONTEXT_HAS_SS;
@@ -377,26 +379,33 @@ start_call(const struct saved *saved, const struct handler_thread *thread, const
 	regs.rsi = call_at + offsetof(struct call, action);
 	regs.rdx = *before_at;
 	regs.r10 = SIGSET_BYTES;
-	return do_ptrace(PTRACE_SETREGS, thread->tid, 0, (unsigned long)&regs) ? -EAGAIN : 0;
+	if (do_ptrace(PTRACE_SETREGS, thread->tid, 0, (unsigned long)&regs))
+		return -EAGAIN;
+	/* No signal comes in between. Not before the registers: only the frame gives the mask back. */
+	do_ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(all_signals), (unsigned long)&all_signals);
+	return 0;
 }
 
-/* It goes on by itself. We only look on, until its exit, to read what was there while it still is. */
+/* It goes on by itself. We only look on, until its exit, to read what was there while it still is. A signal that comes
+ * in spite of the mask is passed on at once: one that is sent again comes again before the call, without end. Not
+ * -EAGAIN for a thread that takes too long: the call is on its way, and a second one would find what it has set. */
 static int
 watch_call(const struct handler_thread *thread, uint64_t before_at, struct handler_action *before)
 {
 	struct user_regs_struct regs;
-	int status;
+	int status, signo = 0;
 
 	for (int stops = 0; stops < 2;) {
-		if (do_ptrace(PTRACE_SYSCALL, thread->tid, 0, 0))
+		if (do_ptrace(PTRACE_SYSCALL, thread->tid, 0, (unsigned long)signo))
 			return -ESRCH;
-		int err = wait_for_stop(thread->tid, &status);
+		int err = wait_for_stop(thread->tid, CALL_MS, &status);
 		if (err)
-			return err;
+			return err == -EAGAIN ? -ETIMEDOUT : err;
+		signo = 0;
 		if (status >> 16 == 0 && WSTOPSIG(status) == SYSCALL_STOP)
 			stops++;
-		else if (status >> 16 == 0) /* a signal: it comes again when nobody looks on */
-			syscall(SYS_tgkill, (long)thread->pid, (long)thread->tid, (long)WSTOPSIG(status));
+		else if (status >> 16 == 0)
+			signo = WSTOPSIG(status);
 	}
 	if (do_ptrace(PTRACE_GETREGS, thread->tid, 0, (unsigned long)&regs))
 		return -ESRCH;

@@ -52,7 +52,8 @@ enum {
 	CALM_MS = 1000,
 	CHILDREN_MAX = 1024,
 };
-#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_MS    UINT64_C(1000000)
+#define SYSCALL_STOP (SIGTRAP | 0x80)
 
 struct tracer {
 	struct ptrace_area area;
@@ -370,6 +371,8 @@ on_stop(struct tracer *tracer, pid_t tid, int status)
 			break;
 		}
 		tracee = tracees_add(&tracer->tracees, tid);
+		if (signo == SYSCALL_STOP) /* of a call that was given up; see handler.c */
+			signo = 0;
 		if (signo == SIGTRAP && (!tracee || take_hit(tracer, tracee)))
 			signo = 0;
 		go_on(tracer, tid, signo);
