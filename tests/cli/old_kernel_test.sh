@@ -1,5 +1,5 @@
 #!/bin/sh
-# On kernels on_kernel 5.11, where maps count as locked memory, and before 6.0, where probes may miss hits: a module shows
+# On kernels before 5.11, where maps count as locked memory, and before 6.0, where probes may miss hits: a module shows
 # tpcheck what bpf() answers there. With real ones: tools/vm.sh.
 module=$2
 refuse=$3
