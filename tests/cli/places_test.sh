@@ -30,7 +30,7 @@ check "nothing on stderr" quiet
 check "nothing left behind" left_nothing "$odd/tmp"
 cd "$odd" || exit 99
 run 0 like_ci bin/tpcheck run --bitcoind=node/bitcoind 'utxocache.spent.*'
-check "with relative paths" says '^3 passed'
+check "with relative paths" says '^[1-9][0-9]* passed, 0 failed, 0 skipped'
 
 # Artifacts go into such a folder, too, and the command to repeat can be copied.
 LC_ALL=C sed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/' "$bitcoind" >"$odd/node/renamed"

@@ -142,7 +142,7 @@ gid=$group,mode=750|g+w|+bpf,+perfmon|0|$all_pass
 END
 	if [ -x "$bitcoind" ]; then
 		run 0 in_tracefs "gid=$group,mode=750" g+w "$scratch/as" +bpf,+perfmon "$tpcheck" run --bitcoind="$bitcoind" --attach=tracefs 'utxocache.spent.*'
-		check "a bitcoind is checked through tracefs" says '3 passed, 0 failed, 0 skipped, 0 errors'
+		check "a bitcoind is checked through tracefs" says '^[1-9][0-9]* passed, 0 failed, 0 skipped, 0 errors'
 	fi
 	check "no event of ours stays defined" all_alive
 	in_tracefs "$was_options" "$was_mode" true
@@ -190,6 +190,9 @@ $full|cap_perfmon+ep|77|but not CAP_BPF
 $tpcheck|cap_bpf,cap_perfmon+ep|77|none of the capabilities
 END
 	setcap cap_bpf,cap_perfmon+ep "$full"
+	# A program whose file has capabilities cannot be traced by its user; what it starts can be.
+	run 0 plain "$tpcheck" selftest --attach=ptrace
+	check "file capabilities: ptrace works, too" says "$all_pass"
 	run 77 plain setpriv --no-new-privs "$tpcheck" selftest --attach=multi
 	check "no new privileges: file capabilities have no effect" says 'none of the capabilities'
 	# Whatever its exit code.
@@ -214,7 +217,7 @@ END
 	check "file capabilities: no module of the caller's" [ ! -e "$scratch/module/hostile.so.loaded" ]
 	if [ -x "$bitcoind" ]; then
 		run 0 plain "$tpcheck" run --bitcoind="$bitcoind" 'utxocache.spent.*'
-		check "a bitcoind is checked with file capabilities" says '3 passed, 0 failed, 0 skipped, 0 errors'
+		check "a bitcoind is checked with file capabilities" says '^[1-9][0-9]* passed, 0 failed, 0 skipped, 0 errors'
 		if as - unshare --user --net true 2>/dev/null; then
 			run 0 plain "$tpcheck" run --bitcoind="$bitcoind" --require net.inbound_connection.networks
 			check "and gets a network of its own" says '1 passed, 0 failed, 0 skipped, 0 errors'

@@ -71,7 +71,7 @@ check "neither, doctor: the verdict" says '^tpcheck cannot run here. attach: ptr
 if [ -x "$bitcoind" ]; then
 	run 77 neither "$tpcheck" run --bitcoind="$bitcoind" 'utxocache.spent.*'
 	check "neither, run" says '^    attach: ptrace: .*; nor by BPF: '
-	check "neither, run: each is a skip" says '^0 passed, 0 failed, 3 skipped, 0 errors'
+	check "neither, run: each is a skip" says '^0 passed, 0 failed, [1-9][0-9]* skipped, 0 errors'
 	run 99 neither "$tpcheck" run --bitcoind="$bitcoind" --require 'utxocache.spent.*'
 fi
 run 77 "$refuse" $ptrace_number 1 "$tpcheck" selftest --attach=ptrace
@@ -150,7 +150,7 @@ while IFS='|' read -r what command; do
 	[ -x "$bitcoind" ] || continue
 	# shellcheck disable=SC2086
 	run 0 $command "$tpcheck" run --bitcoind="$bitcoind" 'utxocache.spent.*'
-	check "$what: run" says '^3 passed, 0 failed, 0 skipped, 0 errors'
+	check "$what: run" says '^[1-9][0-9]* passed, 0 failed, 0 skipped, 0 errors'
 	check "$what: run, the method" says "^$by_ptrace"
 	# shellcheck disable=SC2086
 	run 0 $command "$tpcheck" doctor --bitcoind="$bitcoind"

@@ -193,9 +193,9 @@ some='utxocache.spent.*'
 # The working directory, with a bitcoind.
 mkdir "$scratch/gone"
 run 0 sh -c "$from_gone" "$tpcheck" "$scratch/gone" run --bitcoind="$bitcoind" "$some"
-check "a deleted working directory: run" says '^3 passed'
+check "a deleted working directory: run" says '^[1-9][0-9]* passed, 0 failed, 0 skipped'
 run 0 sh -c 'cd "$1" && shift && exec "$0" "$@"' "$tpcheck" "$long" run --bitcoind="$bitcoind" "$some"
-check "a long working directory: run" says '^3 passed'
+check "a long working directory: run" says '^[1-9][0-9]* passed, 0 failed, 0 skipped'
 # A datadir whose path bitcoind's user can use, from a working directory that it cannot enter.
 mkdir "$scratch/gone"
 mkdir -m 700 "$scratch/datadir"
@@ -214,7 +214,7 @@ done
 run 77 in_mounts "$no_tracefs" run --bitcoind="$bitcoind" --attach=tracefs "$some"
 check "no tracefs, run: the reason" says_once 'attach: tracefs: not mounted: mount -t tracefs'
 check "no tracefs, run: nothing was started" says_not 'kept:\|repeat with'
-check "no tracefs, run: each scenario is a skip" says '^0 passed, 0 failed, 3 skipped, 0 errors'
+check "no tracefs, run: each scenario is a skip" says '^0 passed, 0 failed, [1-9][0-9]* skipped, 0 errors'
 run 77 in_mounts "$no_tracefs" trace --bitcoind="$bitcoind" --attach=tracefs --duration=1
 check "no tracefs, trace: reported once" complains_once 'attach: tracefs: not mounted: mount -t tracefs'
 check "no tracefs, trace: nothing was started" says_not 'started bitcoind'

@@ -73,18 +73,36 @@ try_child(pid_t child)
 	return (struct failure){STEP_NONE, 0};
 }
 
+/* As bitcoind: without privileges, and therefore open to whoever has as few. A tpcheck whose file has capabilities is not,
+ * and neither are processes that it forks. */
+static _Noreturn void
+be_traced(int ready_fd)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	bool is_ready = !privileges_drop() && !prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	if (write(ready_fd, &is_ready, sizeof(is_ready)) != sizeof(is_ready))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
 static _Noreturn void
 try_in_child(int report_fd)
 {
 	struct failure failure;
-	pid_t child = fork();
+	bool is_ready;
+	int fds[2];
+	pid_t child = pipe2(fds, O_CLOEXEC) ? -1 : fork();
 
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	failure = child < 0 ? fail(STEP_FORK) : try_child(child);
+	if (!child)
+		be_traced(fds[1]);
+	failure = child < 0 ? fail(STEP_FORK) : (struct failure){STEP_NONE, 0};
+	if (child > 0)
+		close(fds[1]);
+	if (child > 0 && read(fds[0], &is_ready, sizeof(is_ready)) != sizeof(is_ready))
+		failure = (struct failure){STEP_FORK, EIO};
+	if (failure.step == STEP_NONE)
+		failure = try_child(child);
 	if (child > 0)
 		kill(child, SIGKILL);
 	_exit(write(report_fd, &failure, sizeof(failure)) != sizeof(failure));
