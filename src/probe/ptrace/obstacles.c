@@ -73,8 +73,8 @@ try_child(pid_t child)
 	return (struct failure){STEP_NONE, 0};
 }
 
-/* As bitcoind: without privileges, and therefore open to whoever has as few. A tpcheck whose file has capabilities is not,
- * and neither are processes that it forks. */
+/* As bitcoind: without privileges, and therefore open to whoever has as few. A tpcheck whose file has capabilities is
+ * not, and neither are processes that it forks. */
 static _Noreturn void
 be_traced(int ready_fd)
 {
