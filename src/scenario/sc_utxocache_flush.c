@@ -271,7 +271,7 @@ FLUSH_SCENARIO(periodic,
  * FILL_MANY coins jumps over that tenth and past the limit; blocks of FILL_FEW cannot jump over it, even when the hash
  * table grows. */
 enum {
-	FILL_MANY = 60000,
+	FILL_MANY = 66000, /* more than 16 bits */
 	FILL_SOME = 20000,
 	FILL_FEW = 1000,
 	FILL_SOME_BELOW_BYTES = 2 << 20,
