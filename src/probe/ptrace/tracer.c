@@ -46,6 +46,7 @@
 #define TRACER_NAME "usdt-tracer"
 
 enum {
+	DRAIN_MS = 1000,
 	RELEASE_MS = 5000,
 	END_MS = 2 * RELEASE_MS,
 	HANDLER_TRIES = 10,
@@ -62,7 +63,8 @@ struct tracer {
 	int mem_fd;
 	uint64_t mask;
 	uint32_t generation;
-	bool is_releasing;
+	bool is_draining, is_releasing;
+	bool has_left_traps; /* which could not be taken out */
 	struct handler handler; /* in a process that we did not start */
 	uint64_t exit_address;  /* see aside.h; 0: no trap is there */
 	uint8_t exit_byte;
@@ -231,8 +233,12 @@ on_new(struct tracer *tracer, pid_t tid, int event)
 static void
 forget_process(struct tracer *tracer)
 {
-	traps_forget(&tracer->area);
-	atomic_store(&tracer->area.shared->pid, 0);
+	/* Else the keeper tries again. */
+	if (!tracer->has_left_traps) {
+		traps_forget(&tracer->area);
+		atomic_store(&tracer->area.shared->pid, 0);
+	}
+	tracer->has_left_traps = false;
 	tracees_remove_all(&tracer->tracees);
 	if (tracer->mem_fd >= 0)
 		close(tracer->mem_fd);
@@ -314,9 +320,21 @@ is_process(pid_t tid)
 	return tgid == tid;
 }
 
+/* The thread is stopped, the traps are gone: if it has no trap's signal now, it will not have one. */
+static void
+note_drained(struct tracer *tracer, pid_t tid)
+{
+	struct tracee *tracee = tracees_find(&tracer->tracees, tid);
+
+	if (tracee && !has_pending_trap(tid))
+		tracee->is_drained = true;
+}
+
 static void
 go_on(struct tracer *tracer, pid_t tid, int signo)
 {
+	if (tracer->is_draining)
+		note_drained(tracer, tid);
 	if (!tracer->is_releasing || has_pending_trap(tid)) {
 		do_ptrace(PTRACE_CONT, tid, 0, (unsigned long)signo);
 		return;
@@ -343,10 +361,12 @@ on_event_stop(struct tracer *tracer, pid_t tid, int signo)
 		}
 		tracees_add(&tracer->tracees, tid);
 	}
-	if (is_group_stop && !tracer->is_releasing)
+	if (is_group_stop && !tracer->is_releasing) {
+		note_drained(tracer, tid);
 		do_ptrace(PTRACE_LISTEN, tid, 0, 0);
-	else
+	} else {
 		go_on(tracer, tid, 0);
+	}
 }
 
 static bool
@@ -491,7 +511,8 @@ change_handler(struct tracer *tracer,
 							      .on_stop = on_other_stop,
 							      .cookie = tracer};
 
-			if (thread.tid)
+			/* A child by vfork has the memory, and handlers of its own. */
+			if (thread.tid && is_thread(tracer, thread.tid))
 				err = change(&tracer->handler, &thread, diag);
 		}
 	return err;
@@ -552,11 +573,58 @@ protect(struct tracer *tracer, struct diag *diag)
 	return change_handler(tracer, handler_set, diag);
 }
 
-/* Takes the traps out, then stops each thread and lets it go, so that none is left with a trap's signal. */
+static void
+interrupt_all(struct tracer *tracer)
+{
+	for (size_t i = 0; i < tracer->tracees.cap; i++) {
+		struct tracee *tracee = &tracer->tracees.items[i];
+
+		/* If that fails, it has ended. */
+		if (tracee->tid)
+			tracee->is_drained = do_ptrace(PTRACE_INTERRUPT, tracee->tid, 0, 0) != 0;
+	}
+}
+
+static bool
+is_drained(const struct tracer *tracer)
+{
+	for (size_t i = 0; i < tracer->tracees.cap; i++)
+		if (tracer->tracees.items[i].tid && !tracer->tracees.items[i].is_drained)
+			return false;
+	return true;
+}
+
+/* Once the traps are gone: waits until no thread has the signal of one, which without the handler would end the process
+ * if we were killed. False: a thread cannot be stopped at present. */
+static bool
+drain(struct tracer *tracer)
+{
+	uint64_t deadline_ns = now_ns() + DRAIN_MS * NS_PER_MS;
+	bool drained;
+	int status;
+	pid_t tid;
+
+	tracer->is_draining = true;
+	interrupt_all(tracer);
+	while (!(drained = is_drained(tracer)) && now_ns() < deadline_ns) {
+		bool has_stopped = false;
+
+		while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
+			on_status(tracer, tid, status);
+			has_stopped = true;
+		}
+		if (!has_stopped)
+			wait_for_child(deadline_ns);
+	}
+	tracer->is_draining = false;
+	return drained;
+}
+
+/* Takes the traps out, then stops each thread and lets it go, so that none is left with a trap's signal. The handler
+ * goes when nothing is left that needs it; otherwise it stays, and does nothing. */
 static void
 release(struct tracer *tracer)
 {
-	uint64_t deadline_ns = now_ns() + RELEASE_MS * NS_PER_MS;
 	int status;
 	pid_t tid;
 
@@ -564,13 +632,13 @@ release(struct tracer *tracer)
 		return;
 	tracer->mask = 0;
 	clear_exit_trap(tracer);
-	traps_clear(&tracer->area, tracer->mem_fd, NULL);
-	if (tracer->handler.is_set)
+	int err = traps_clear(&tracer->area, tracer->mem_fd, NULL);
+	tracer->has_left_traps = err && err != -ESRCH;
+	if (!tracer->has_left_traps && tracer->handler.is_set && drain(tracer) && tracer->pid)
 		change_handler(tracer, handler_unset, NULL);
 	tracer->is_releasing = true;
-	for (size_t i = 0; i < tracer->tracees.cap; i++)
-		if (tracer->tracees.items[i].tid)
-			do_ptrace(PTRACE_INTERRUPT, tracer->tracees.items[i].tid, 0, 0);
+	interrupt_all(tracer);
+	uint64_t deadline_ns = now_ns() + RELEASE_MS * NS_PER_MS;
 	while (tracer->tracees.cnt && now_ns() < deadline_ns) {
 		while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
 			on_status(tracer, tid, status);

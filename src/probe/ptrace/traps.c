@@ -175,10 +175,14 @@ clear_one(int mem_fd, struct ptrace_trap *trap)
 
 	if (atomic_load(&trap->is_raised))
 		err = move_semaphore(mem_fd, trap, MOVES_DOWN);
-	if (!err && atomic_load(&trap->is_set)) {
-		err = write_memory(mem_fd, trap->address, &trap->original, 1);
-		if (!err)
+	/* A trap that stays does more harm than a semaphore. */
+	if (atomic_load(&trap->is_set)) {
+		int trap_err = write_memory(mem_fd, trap->address, &trap->original, 1);
+
+		if (!trap_err)
 			atomic_store(&trap->is_set, 0);
+		else
+			err = trap_err;
 	}
 	return err;
 }
