@@ -193,6 +193,8 @@ END
 	# A program whose file has capabilities cannot be traced by its user; what it starts can be.
 	run 0 plain "$tpcheck" selftest --attach=ptrace
 	check "file capabilities: ptrace works, too" says "$all_pass"
+	plain "$tpcheck" doctor >"$scratch/out"
+	check "file capabilities: doctor finds that ptrace works" says '^ok    attach: ptrace'
 	run 77 plain setpriv --no-new-privs "$tpcheck" selftest --attach=multi
 	check "no new privileges: file capabilities have no effect" says 'none of the capabilities'
 	# Whatever its exit code.
