@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -213,6 +214,9 @@ wait_for_records(struct probe_source *base, int timeout_ms)
 
 	if (!source->is_dead && poll(&pollfd, 1, 0) > 0)
 		on_death(source, NULL);
+	/* A tracer process that somebody has stopped would stop the traced one at its next hit. */
+	if (!source->is_dead)
+		kill(source->tracer_pid, SIGCONT);
 	ring_wait(&source->area, timeout_ms);
 }
 
