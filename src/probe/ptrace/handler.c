@@ -345,10 +345,15 @@ fill_registers(mcontext_t *to, const struct user_regs_struct *from, uint64_t xst
 
 /* The call */
 
+/* Unlike /proc/PID/mem this writes only what the thread itself may write, so not into the guard page at the end of its
+ * stack. */
 static int
-write_all(int mem_fd, uint64_t address, const void *from, size_t bytes)
+write_all(pid_t tid, uint64_t address, const void *from, size_t bytes)
 {
-	return pwrite(mem_fd, from, bytes, (off_t)address) == (ssize_t)bytes ? 0 : -EAGAIN;
+	struct iovec local = {.iov_base = (void *)(uintptr_t)from, .iov_len = bytes};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = bytes};
+
+	return process_vm_writev(tid, &local, 1, &remote, 1, 0) == (ssize_t)bytes ? 0 : -EAGAIN;
 }
 
 /* Prepares the call in the thread's stack, and starts it. *before_at: where rt_sigaction will put what was there. */
@@ -367,8 +372,8 @@ start_call(const struct saved *saved, const struct handler_thread *thread, const
 	call.context.stack.flags = STACK_UNCHANGED;
 	call.context.mask = saved->mask;
 	fill_registers(&call.context.registers, &back, xstate_at);
-	if (write_all(thread->mem_fd, xstate_at, saved->xstate, saved->xstate_bytes) ||
-	    write_all(thread->mem_fd, call_at, &call, sizeof(call)))
+	if (write_all(thread->tid, xstate_at, saved->xstate, saved->xstate_bytes) ||
+	    write_all(thread->tid, call_at, &call, sizeof(call)))
 		return -EAGAIN;
 	*before_at = call_at + offsetof(struct call, before);
 	regs.rip = handler->gadget;
