@@ -437,7 +437,10 @@ check "bitcoind has five environment variables" [ "$(tr '\0' '\n' <"/proc/$node/
 check "bitcoind has no file of ours open" sh -c "! ls -l /proc/$node/fd | sed -n 's/.* -> //p' | grep -v -e '^/dev/null$' -e '^$scratch/tmp/tpcheck-node-' -e '^socket:' -e '^pipe:' -e '^anon_inode:' -e '^/dev/urandom$'"
 check "and has some" [ "$(ls "/proc/$node/fd" | wc -l)" -ge 3 ]
 rings=$(ring_bytes $pid)
-check "as root, one thread has a higher priority" [ "$(nice_cnt $pid)" = 1 ]
+# A scenario that attaches by itself has another for a moment, and at the start there is none.
+has_one_nice() { [ "$(nice_cnt $pid)" = 1 ]; }
+await has_one_nice
+check "as root, one thread has a higher priority" [ $awaited -lt 1500 ]
 wait $pid
 check "that run passed" [ $? = 0 ]
 pids=
