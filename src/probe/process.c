@@ -286,3 +286,19 @@ process_start_time(pid_t pid)
 		       &start_time);
 	return start_time;
 }
+
+pid_t
+process_tracer(pid_t tid)
+{
+	char path[64], line[256];
+	int tracer = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	FILE *file = fopen(path, "re");
+	while (file && !tracer && fgets(line, sizeof(line), file))
+		if (sscanf(line, "TracerPid: %d", &tracer) != 1)
+			tracer = 0;
+	if (file)
+		fclose(file);
+	return tracer;
+}

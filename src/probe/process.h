@@ -29,6 +29,9 @@ int process_find_places(pid_t pid, struct process_place *places, size_t cnt, str
 /* When the process was started, in clock ticks after boot: with its PID it names one process. 0: it is gone. */
 uint64_t process_start_time(pid_t pid);
 
+/* The process that traces a thread by ptrace; 0: none, or that cannot be found out. */
+pid_t process_tracer(pid_t tid);
+
 /* Whether thread numbers of the initial PID namespace, which the kernel reports, are those that /proc shows. */
 bool process_shows_threads(void);
 /* Whether a thread of that process has ended. Valid only if process_shows_threads. */

@@ -3,6 +3,7 @@
 #include "probe/ptrace/obstacles.h"
 
 #include "base/privileges.h"
+#include "probe/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,26 +146,10 @@ yama_scope(void)
 	return scope;
 }
 
-/* The process that traces this one, or 0. */
-static int
-own_tracer(void)
-{
-	char line[256];
-	FILE *file = fopen("/proc/self/status", "re");
-	int pid = 0;
-
-	while (file && !pid && fgets(line, sizeof(line), file))
-		if (sscanf(line, "TracerPid: %d", &pid) != 1)
-			pid = 0;
-	if (file)
-		fclose(file);
-	return pid;
-}
-
 static void
 explain(const struct failure *failure, struct probe_feature *feature)
 {
-	int scope = yama_scope(), tracer = own_tracer();
+	int scope = yama_scope(), tracer = process_tracer(getpid());
 	char traced[128];
 	const char *remedy =
 		"a security module or the container's seccomp profile forbids it: allow it (the default profiles of docker and podman do)";

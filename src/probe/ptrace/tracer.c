@@ -64,7 +64,7 @@ struct tracer {
 	uint64_t mask;
 	uint32_t generation;
 	bool is_draining, is_releasing;
-	bool has_left_traps; /* which could not be taken out */
+	bool has_left_traps;    /* which could not be taken out */
 	struct handler handler; /* in a process that we did not start */
 	uint64_t exit_address;  /* see aside.h; 0: no trap is there */
 	uint8_t exit_byte;
@@ -432,14 +432,19 @@ on_status(struct tracer *tracer, pid_t tid, int status)
 /* Requests */
 
 static int
-explain_seize(pid_t pid, int err, struct diag *diag)
+explain_seize(pid_t pid, pid_t other, int err, struct diag *diag)
 {
+	if (err == -EPERM && other)
+		return diag_fail(
+			diag, err,
+			"probe: failed to trace process %d by ptrace: process %d traces it already, and there can be only one; end that first, or use BPF (CAP_BPF and CAP_PERFMON)",
+			(int)pid, (int)other);
 	return diag_fail(diag, err, "probe: failed to trace process %d (PTRACE_SEIZE): %s%s", (int)pid,
 			 strerror(-err),
 			 err == -EPERM ? "; see tpcheck doctor for what tracing by ptrace requires" : "");
 }
 
-/* One that is traced already was made by a thread that is. */
+/* One that we trace already was made by a thread that we trace. */
 static int
 seize(struct tracer *tracer, pid_t tid, struct diag *diag)
 {
@@ -451,10 +456,14 @@ seize(struct tracer *tracer, pid_t tid, struct diag *diag)
 		return 0;
 	if (do_ptrace(PTRACE_SEIZE, tid, 0, options)) {
 		int err = -errno;
+		pid_t other = process_tracer(tid);
 
-		return err == -ESRCH || (err == -EPERM && tid != tracer->pid)
-			       ? 0
-			       : explain_seize(tracer->pid, err, diag);
+		if (err == -ESRCH || (err == -EPERM && other == getpid()))
+			return 0;
+		/* It has ended meanwhile. */
+		if (tid != tracer->pid && !is_thread(tracer, tid))
+			return 0;
+		return explain_seize(tracer->pid, other, err, diag);
 	}
 	if (tracees_add(&tracer->tracees, tid))
 		return 0;
