@@ -69,7 +69,7 @@ starve 5 20 selftest
 by_abort=
 first=1
 if can_check_bitcoind; then
-	starve 22 14 run --bitcoind="$bitcoind" 'utxocache.*'
+	starve "$("$tpcheck" run --list 'utxocache.*' | wc -l)" 14 run --bitcoind="$bitcoind" 'utxocache.*'
 else
 	skip_part "run: no bitcoind that can be checked here; set BITCOIND, or put one into PATH"
 fi

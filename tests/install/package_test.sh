@@ -34,7 +34,7 @@ works() {
 DESTDIR=$scratch/tree cmake --install "$build" --prefix /opt/tpcheck >"$scratch/out" 2>"$scratch/err"
 check "it is installed" [ $? = 0 ]
 {
-	printf './%s\n' bin/tpcheck libexec/tpcheck/tpcheck-full share/man/man1/tpcheck.1 \
+	printf './%s\n' bin/tpcheck libexec/tpcheck/tpcheck-full libexec/tpcheck/tpcheck-bcc.so share/man/man1/tpcheck.1 \
 		share/bash-completion/completions/tpcheck share/zsh/site-functions/_tpcheck \
 		share/doc/tpcheck/README.md share/doc/tpcheck/CHANGELOG.md share/doc/tpcheck/LICENSE
 	for_cmake
@@ -74,7 +74,7 @@ else
 	done
 	dpkg-deb -x "$deb" "$scratch/deb"
 	{
-		printf './%s\n' bin/tpcheck libexec/tpcheck/tpcheck-full share/man/man1/tpcheck.1.gz \
+		printf './%s\n' bin/tpcheck libexec/tpcheck/tpcheck-full libexec/tpcheck/tpcheck-bcc.so share/man/man1/tpcheck.1.gz \
 			share/bash-completion/completions/tpcheck share/zsh/vendor-completions/_tpcheck \
 			share/doc/tpcheck/README.md share/doc/tpcheck/changelog.gz \
 			share/doc/tpcheck/changelog.Debian.gz share/doc/tpcheck/copyright
@@ -88,13 +88,16 @@ else
 	dpkg-deb -c "$deb" | grep -Ev '^(drwxr-xr-x|-rwxr-xr-x|-rw-r--r--) root/root ' >"$scratch/out"
 	check "all files belong to root, and are readable by everybody" [ ! -s "$scratch/out" ]
 	works "$scratch/deb/usr"
-	for program in bin/tpcheck libexec/tpcheck/tpcheck-full; do
+	for program in libexec/tpcheck/tpcheck-bcc.so bin/tpcheck libexec/tpcheck/tpcheck-full; do
 		program=$scratch/deb/usr/$program
 		check "$program does not contain the build path" \
 			sh -c "! LC_ALL=C grep -aqF -e '$build' -e '$source' '$program'"
 		readelf -WSdl "$program" >"$scratch/out"
 		check "$program is stripped" sh -c "! grep -q '\.symtab' '$scratch/out'"
-		check "$program is position independent" says 'Flags:.*PIE'
+		case $program in
+		*.so) ;;
+		*) check "$program is position independent" says 'Flags:.*PIE' ;;
+		esac
 		check "$program is bound before it starts" says 'Flags:.*NOW'
 		check "$program has no library path" sh -c "! grep -Eq 'R(UN)?PATH' '$scratch/out'"
 	done
