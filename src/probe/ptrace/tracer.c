@@ -28,7 +28,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +47,6 @@
 enum {
 	DRAIN_MS = 1000,
 	RELEASE_MS = 5000,
-	END_MS = 2 * RELEASE_MS,
 	HANDLER_TRIES = 10,
 	CALM_MS = 1000,
 	CHILDREN_MAX = 1024,
@@ -788,8 +786,8 @@ set_signals(void)
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
-static _Noreturn void
-become_tracer(struct ptrace_area *area, int socket_fd)
+_Noreturn void
+tracer_run(struct ptrace_area *area, int socket_fd)
 {
 	struct tracer tracer = {.area = *area, .socket_fd = socket_fd, .mem_fd = -1};
 
@@ -810,72 +808,4 @@ become_tracer(struct ptrace_area *area, int socket_fd)
 	if (!area->shared->is_owned)
 		release(&tracer);
 	_exit(0);
-}
-
-/* The deed, in the keeper */
-
-struct deed {
-	pid_t pid;
-	struct ptrace_area area;
-};
-
-static int
-start_deed(void *state, const void *args, size_t args_sz, const int *fds, size_t fds_cnt, struct diag *diag)
-{
-	struct deed *deed = state;
-
-	(void)args;
-	(void)args_sz;
-	if (fds_cnt != 2)
-		return diag_fail(diag, -EINVAL, "probe: the tracer process needs two descriptors");
-	int err = ptrace_area_map(&deed->area, fds[0], diag);
-	if (err)
-		return err;
-	deed->pid = fork();
-	if (!deed->pid)
-		become_tracer(&deed->area, fds[1]);
-	if (deed->pid > 0)
-		return 0;
-	err = -errno;
-	ptrace_area_unmap(&deed->area);
-	return diag_fail(diag, err, "probe: failed to fork: %s", strerror(-err));
-}
-
-/* It ends by itself as its owner has closed the socket, or has ended. */
-static int
-end_deed(void *state, struct diag *diag)
-{
-	struct deed *deed = state;
-	uint64_t deadline_ns = now_ns() + END_MS * NS_PER_MS;
-	int fd = (int)syscall(SYS_pidfd_open, deed->pid, 0);
-	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-
-	while (fd >= 0 && now_ns() < deadline_ns && poll(&pollfd, 1, END_MS) < 0 && errno == EINTR)
-		;
-	if (fd >= 0)
-		close(fd);
-	kill(deed->pid, SIGKILL);
-	while (waitpid(deed->pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	int err = traps_rescue(&deed->area, diag);
-	ptrace_area_unmap(&deed->area);
-	return err;
-}
-
-static const struct keeper_desc tracer_deed = {
-	.state_sz = sizeof(struct deed),
-	.work = start_deed,
-	.undo = end_deed,
-};
-_Static_assert(sizeof(struct deed) <= KEEPER_STATE_MAX, "fits");
-
-int
-tracer_process_start(struct keeper *keeper, struct keeper_deed *deed, int area_fd, int socket_fd, pid_t *pid,
-		     struct diag *diag)
-{
-	const int fds[] = {area_fd, socket_fd};
-	int err = keeper_do(keeper, deed, &tracer_deed, NULL, 0, fds, 2, diag);
-
-	*pid = err ? 0 : ((const struct deed *)deed->state)->pid;
-	return err;
 }

@@ -5,6 +5,7 @@
 
 #include "base/diag.h"
 #include "base/keeper.h"
+#include "probe/ptrace/shared.h"
 
 #include <sys/types.h>
 
@@ -12,5 +13,8 @@
  * of the tracer process. */
 int tracer_process_start(struct keeper *keeper, struct keeper_deed *deed, int area_fd, int socket_fd,
 			 pid_t *pid, struct diag *diag);
+
+/* What the tracer process does until the other end of the socket is closed. In a process that was just forked. */
+_Noreturn void tracer_run(struct ptrace_area *area, int socket_fd);
 
 #endif
