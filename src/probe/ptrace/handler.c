@@ -229,8 +229,10 @@ stop_thread(const struct handler_thread *thread)
 	for (;;) {
 		int err = wait_for_stop(thread->tid, STOP_MS, &status);
 
+		if (err == -ESRCH) /* it has ended */
+			thread->on_stop(thread->cookie, thread->tid, status);
 		if (err)
-			return err;
+			return -EAGAIN;
 		if (status >> 16 == PTRACE_EVENT_STOP)
 			break;
 		thread->on_stop(thread->cookie, thread->tid, status);
@@ -404,6 +406,8 @@ watch_call(const struct handler_thread *thread, uint64_t before_at, struct handl
 		if (do_ptrace(PTRACE_SYSCALL, thread->tid, 0, (unsigned long)signo))
 			return -ESRCH;
 		int err = wait_for_stop(thread->tid, CALL_MS, &status);
+		if (err == -ESRCH)
+			thread->on_stop(thread->cookie, thread->tid, status);
 		if (err)
 			return err == -EAGAIN ? -ETIMEDOUT : err;
 		signo = 0;

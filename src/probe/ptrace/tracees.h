@@ -11,6 +11,7 @@
 struct tracee {
 	pid_t tid;                    /* 0: free */
 	struct ptrace_thread *counts; /* NULL: there was no room */
+	bool is_suspect;              /* not seen with SIGTRAP unblocked so far; see tracer.c */
 	bool is_drained;              /* has no signal of a trap; see tracer.c */
 };
 

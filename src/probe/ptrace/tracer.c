@@ -47,8 +47,8 @@
 enum {
 	DRAIN_MS = 1000,
 	RELEASE_MS = 5000,
-	HANDLER_TRIES = 10,
 	CALM_MS = 1000,
+	LOOKS = 16,
 	CHILDREN_MAX = 1024,
 };
 #define NS_PER_MS    UINT64_C(1000000)
@@ -500,31 +500,6 @@ on_other_stop(void *cookie, pid_t tid, int status)
 	on_status(cookie, tid, status);
 }
 
-/* By the first thread that can do it. */
-static int
-change_handler(struct tracer *tracer,
-	       int (*change)(struct handler *, const struct handler_thread *, struct diag *),
-	       struct diag *diag)
-{
-	int err = diag_fail(diag, -EAGAIN, "probe: no thread of process %d could be interrupted",
-			    (int)tracer->pid);
-
-	for (int try = 0; try < HANDLER_TRIES && err == -EAGAIN; try++)
-		for (size_t i = 0; i < tracer->tracees.cap && err == -EAGAIN; i++) {
-			const struct handler_thread thread = {.pid = tracer->pid,
-							      .tid = tracer->tracees.items[i].tid,
-							      .mem_fd = tracer->mem_fd,
-							      .allows_wait = try > 0,
-							      .on_stop = on_other_stop,
-							      .cookie = tracer};
-
-			/* A child by vfork has the memory, and handlers of its own. */
-			if (thread.tid && is_thread(tracer, thread.tid))
-				err = change(&tracer->handler, &thread, diag);
-		}
-	return err;
-}
-
 /* Waits until a thread stops or ends, for the deadline, or for a request. */
 static void
 wait_for_child(uint64_t deadline_ns)
@@ -539,24 +514,89 @@ wait_for_child(uint64_t deadline_ns)
 	sigtimedwait(&child, NULL, &timeout);
 }
 
-/* A thread that begins or ends blocks all signals for a moment. */
+/* Deals with what has stopped. */
+static void
+serve_stops(struct tracer *tracer, bool waits)
+{
+	int status;
+	pid_t tid;
+
+	while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
+		on_status(tracer, tid, status);
+	if (waits)
+		wait_for_child(now_ns() + NS_PER_MS);
+}
+
+typedef int (*change_cb)(struct handler *handler, const struct handler_thread *thread, struct diag *diag);
+
+/* By the first thread that can do it; -EAGAIN: none can at present. */
+static int
+try_change_handler(struct tracer *tracer, change_cb change, bool allows_wait, struct diag *diag)
+{
+	int err = -EAGAIN;
+
+	for (size_t i = 0; i < tracer->tracees.cap && err == -EAGAIN; i++) {
+		const struct handler_thread thread = {.pid = tracer->pid,
+						      .tid = tracer->tracees.items[i].tid,
+						      .mem_fd = tracer->mem_fd,
+						      .allows_wait = allows_wait,
+						      .on_stop = on_other_stop,
+						      .cookie = tracer};
+
+		/* A child by vfork has the memory, and handlers of its own. */
+		if (thread.tid && is_thread(tracer, thread.tid))
+			err = change(&tracer->handler, &thread, diag);
+	}
+	return err;
+}
+
+/* In a busy process it may take a moment until a thread is found within a system call. */
+static int
+change_handler(struct tracer *tracer, change_cb change, struct diag *diag)
+{
+	uint64_t deadline_ns = now_ns() + CALM_MS * NS_PER_MS;
+	bool allows_wait = false;
+	int err;
+
+	while ((err = try_change_handler(tracer, change, allows_wait, diag)) == -EAGAIN &&
+	       now_ns() < deadline_ns) {
+		allows_wait = true;
+		serve_stops(tracer, true);
+	}
+	return err == -EAGAIN ? diag_fail(diag, err, "probe: no thread of process %d could be interrupted",
+					  (int)tracer->pid)
+			      : err;
+}
+
+static int
+check_suspects(struct tracer *tracer, struct diag *diag)
+{
+	int again = 0;
+
+	for (size_t i = 0; i < tracer->tracees.cap; i++) {
+		struct tracee *tracee = &tracer->tracees.items[i];
+		int err = tracee->is_suspect ? handler_check_thread(tracer->pid, tracee->tid, diag) : 0;
+
+		if (err && err != -EAGAIN)
+			return err;
+		tracee->is_suspect = err != 0;
+		again = err ? err : again;
+	}
+	return again;
+}
+
+/* A thread that begins or ends blocks all signals for a moment. One that begins later gets the mask of its maker. */
 static int
 check_threads(struct tracer *tracer, struct diag *diag)
 {
 	uint64_t deadline_ns = now_ns() + CALM_MS * NS_PER_MS;
-	int err, status;
-	pid_t tid;
+	int err;
 
-	do {
-		err = 0;
-		for (size_t i = 0; i < tracer->tracees.cap && !err; i++)
-			if (tracer->tracees.items[i].tid)
-				err = handler_check_thread(tracer->pid, tracer->tracees.items[i].tid, diag);
-		while (err == -EAGAIN && (tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
-			on_status(tracer, tid, status);
-		if (err == -EAGAIN)
-			wait_for_child(now_ns() + NS_PER_MS);
-	} while (err == -EAGAIN && now_ns() < deadline_ns);
+	for (size_t i = 0; i < tracer->tracees.cap; i++)
+		tracer->tracees.items[i].is_suspect = tracer->tracees.items[i].tid != 0;
+	/* Whoever makes threads all the time blocks signals whenever it stops for us: so we look while it runs. */
+	for (int look = 1; (err = check_suspects(tracer, diag)) == -EAGAIN && now_ns() < deadline_ns; look++)
+		serve_stops(tracer, look % LOOKS == 0);
 	return err == -EAGAIN ? -EOPNOTSUPP : err;
 }
 
