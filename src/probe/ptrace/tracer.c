@@ -725,18 +725,20 @@ attach(struct tracer *tracer, pid_t pid, struct diag *diag)
 static int
 record(struct tracer *tracer, const struct ptrace_request *request, struct diag *diag)
 {
-	int err = 0;
+	int err = 0, check_err = 0;
 
 	/* First no hit counts that is not wanted, last none is missed. */
 	tracer->mask &= request->mask;
 	tracer->generation = request->generation;
+	if (tracer->pid)
+		check_err = traps_check(&tracer->area, tracer->mem_fd, tracer->pid, diag);
 	if (tracer->pid)
 		err = traps_set(&tracer->area, tracer->mem_fd, request->mask, diag);
 	/* The memory is gone: the process has ended meanwhile, which whoever waits for its events will see. */
 	if (err == -ESRCH)
 		err = 0;
 	tracer->mask = err ? 0 : request->mask;
-	return err;
+	return err ? err : check_err;
 }
 
 static void

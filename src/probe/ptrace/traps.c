@@ -212,6 +212,47 @@ traps_set(struct ptrace_area *area, int mem_fd, uint64_t mask, struct diag *diag
 	return first_err;
 }
 
+/* What the semaphore of a point was raised to, by all of its points. */
+static uint16_t
+raised_to(const struct ptrace_area *area, uint64_t address)
+{
+	uint16_t most = 0;
+
+	for (size_t i = 0; i < area->shared->points_cnt; i++)
+		if (area->traps[i].semaphore_address == address && atomic_load(&area->traps[i].is_raised) &&
+		    area->traps[i].moves_to > most)
+			most = area->traps[i].moves_to;
+	return most;
+}
+
+/* True also where memory cannot be read: the process has ended. */
+static bool
+is_undisturbed(const struct ptrace_area *area, int mem_fd, const struct ptrace_trap *trap)
+{
+	uint16_t semaphore;
+	uint8_t byte;
+
+	if (!atomic_load(&trap->is_set) || read_memory(mem_fd, trap->address, &byte, 1))
+		return true;
+	if (byte != TRAP_BYTE)
+		return false;
+	return !atomic_load(&trap->is_raised) ||
+	       read_memory(mem_fd, trap->semaphore_address, &semaphore, sizeof(semaphore)) ||
+	       semaphore <= raised_to(area, trap->semaphore_address);
+}
+
+int
+traps_check(const struct ptrace_area *area, int mem_fd, pid_t pid, struct diag *diag)
+{
+	for (size_t i = 0; i < area->shared->points_cnt; i++)
+		if (!is_undisturbed(area, mem_fd, &area->traps[i]))
+			return diag_fail(
+				diag, -EBUSY,
+				"probe: another tracer has attached to process %d meanwhile, so hits were missed: use BPF beside it (CAP_BPF and CAP_PERFMON), or end it first",
+				(int)pid);
+	return 0;
+}
+
 int
 traps_clear(struct ptrace_area *area, int mem_fd, struct diag *diag)
 {

@@ -19,6 +19,9 @@ enum { TRAP_BYTE = 0xcc, NOP_BYTE = 0x90, LONG_NOP_BYTE = 0x0f, LONG_NOP_BYTES =
 int traps_open(struct ptrace_area *area, pid_t pid, int *mem_fd, struct diag *diag);
 /* Sets the traps of the tracepoints in mask, and no others, and raises their semaphores. */
 int traps_set(struct ptrace_area *area, int mem_fd, uint64_t mask, struct diag *diag);
+/* Whether all that was set is still there and nobody's besides: -EBUSY: another tracer has attached to the same places
+ * meanwhile. The kernel then takes our traps for that tracer's, and hits were missed. */
+int traps_check(const struct ptrace_area *area, int mem_fd, pid_t pid, struct diag *diag);
 /* Undoes all. */
 int traps_clear(struct ptrace_area *area, int mem_fd, struct diag *diag);
 /* Writes one byte of a process's code; best effort. */
