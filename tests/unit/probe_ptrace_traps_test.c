@@ -207,6 +207,30 @@ test_traps_are_set_and_removed(void **state)
 	end(fixture);
 }
 
+/* Another tracer that attached to the same places, and left, or raised a semaphore. */
+static void
+test_another_tracer_is_noticed(void **state)
+{
+	static const uint8_t nop = NOP_BYTE, trap = TRAP_BYTE;
+	struct fixture *fixture = begin();
+	struct diag diag;
+
+	(void)state;
+	must(traps_check(&fixture->area, fixture->mem_fd, fixture->child, &diag), &diag);
+	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
+	must(traps_check(&fixture->area, fixture->mem_fd, fixture->child, &diag), &diag);
+	poke(fixture->child, traps_test_nops + AT_OTHER_NOP, &nop, 1);
+	assert_int_equal(traps_check(&fixture->area, fixture->mem_fd, fixture->child, &diag), -EBUSY);
+	assert_non_null(strstr(diag.text, "another tracer"));
+	poke(fixture->child, traps_test_nops + AT_OTHER_NOP, &trap, 1);
+	/* Lower is somebody else's who left. */
+	poke_semaphore(fixture->child, 0, 8);
+	must(traps_check(&fixture->area, fixture->mem_fd, fixture->child, &diag), &diag);
+	poke_semaphore(fixture->child, 0, 10);
+	assert_int_equal(traps_check(&fixture->area, fixture->mem_fd, fixture->child, &diag), -EBUSY);
+	end(fixture);
+}
+
 static void
 test_only_what_is_wanted_is_trapped(void **state)
 {
@@ -490,6 +514,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_traps_are_set_and_removed),
+		cmocka_unit_test(test_another_tracer_is_noticed),
 		cmocka_unit_test(test_only_what_is_wanted_is_trapped),
 		cmocka_unit_test(test_what_is_no_nop_is_refused),
 		cmocka_unit_test(test_what_is_not_mapped_is_refused),
