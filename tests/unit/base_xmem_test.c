@@ -17,6 +17,16 @@
 
 #include <cmocka.h>
 
+#ifdef __SANITIZE_ADDRESS__
+/* Its malloc ends the program otherwise. */
+const char *__asan_default_options(void);
+const char *
+__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+#endif
+
 enum { RESERVE_BYTES = 1 << 20, HOOK_ENDED = 7, DEADLINE_S = 30 };
 
 /* Has a child do it, and returns how that ended; *text, of 200 bytes, is what it wrote to standard error. */
