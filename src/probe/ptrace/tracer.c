@@ -49,6 +49,7 @@ enum {
 	RELEASE_MS = 5000,
 	CALM_MS = 1000,
 	LOOKS = 16,
+	STOP_LOOKS = 100,
 	CHILDREN_MAX = 1024,
 };
 #define NS_PER_MS    UINT64_C(1000000)
@@ -791,6 +792,18 @@ on_request(int signo)
 	errno = saved_errno;
 }
 
+/* After a stop the next one often follows at once: so it is looked for a few times, because waking up an idle CPU takes
+ * longer than that. */
+static pid_t
+wait_for_stop(const struct tracer *tracer, int *status)
+{
+	pid_t tid = 0;
+
+	for (int looks = 0; tracer->mask && looks < STOP_LOOKS && !tid && !has_request; looks++)
+		tid = waitpid(-1, status, __WALL | WNOHANG);
+	return tid || has_request ? tid : waitpid(-1, status, __WALL);
+}
+
 static void
 run(struct tracer *tracer)
 {
@@ -798,7 +811,7 @@ run(struct tracer *tracer)
 
 	while (has_owner) {
 		int status;
-		pid_t tid = has_request ? 0 : waitpid(-1, &status, __WALL);
+		pid_t tid = has_request ? 0 : wait_for_stop(tracer, &status);
 
 		if (tid > 0)
 			on_status(tracer, tid, status);
