@@ -143,7 +143,7 @@ add_kind(const struct pid_look *look, struct buf *out)
 	else if (is_loader(look))
 		buf_printf(
 			out,
-			"is the loader '%s', told to run '%s': then the kernel does not know the program; start the program itself",
+			"is the loader '%s', asked to run '%s': then the kernel does not know the program; start the program itself",
 			look->exe, look->program);
 	else
 		return false;

@@ -17,7 +17,7 @@ struct pid_look {
 	char exe[1024]; /* the path of its program; "" if that may not be read */
 	char program
 		[1024]; /* its program's arguments up to the first that does not begin with '-', the last of them:
-			      * what a loader or valgrind was told to run; "" if there is none */
+			      * what a loader or valgrind was asked to run; "" if there is none */
 	char library[1024]; /* a mapped file named libbitcoin...; "" */
 };
 

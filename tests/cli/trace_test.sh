@@ -135,13 +135,13 @@ run 77 timeout 20 "$tpcheck" trace --pid=$specimen
 check "two children" complains "; use the PID of one of those that it started: process [0-9]* ('$scratch/node'), [0-9]* ('$scratch/node')\$"
 end_specimen
 await sh -c "! pgrep -f '^$scratch/node __specimen'"
-# The loader, told to run a program; valgrind.
+# The loader, asked to run a program; valgrind.
 loader=$(ldd "$tpcheck" | sed -n 's/^[[:space:]]*\(\/[^ ]*\/ld[^ ]*\) .*/\1/p')
 "$loader" /bin/sleep 60 &
 held=$!
 await sh -c "readlink /proc/$held/exe | grep -q '/ld'"
 run 77 timeout 20 "$tpcheck" trace --pid=$held
-check "the loader" complains "process $held is the loader '/.*', told to run '/bin/sleep'"
+check "the loader" complains "process $held is the loader '/.*', asked to run '/bin/sleep'"
 kill $held
 if command -v valgrind >/dev/null; then
 	valgrind --quiet --log-file=/dev/null /bin/sleep 60 &

@@ -380,7 +380,7 @@ test_other_user_inside(void **state)
 
 static const char *lack; /* what the note says of it */
 
-/* Without being told otherwise it stays root, and says why; whoever named a user gets that one, or an error. */
+/* Without --user it stays root, and says why; whoever named a user gets that one, or an error. */
 static void
 be_same(void)
 {

@@ -205,8 +205,8 @@ wait_for_stop(pid_t tid, unsigned timeout_ms, int *status)
 	return WIFSTOPPED(*status) ? 0 : -ESRCH;
 }
 
-static bool
-has_pending_trap(pid_t tid)
+bool
+handler_has_pending_trap(pid_t tid)
 {
 	siginfo_t infos[16];
 	struct __ptrace_peeksiginfo_args args = {.nr = 16};
@@ -237,7 +237,7 @@ stop_thread(const struct handler_thread *thread)
 			break;
 		thread->on_stop(thread->cookie, thread->tid, status);
 	}
-	if (WSTOPSIG(status) == SIGTRAP && !has_pending_trap(thread->tid))
+	if (WSTOPSIG(status) == SIGTRAP && !handler_has_pending_trap(thread->tid))
 		return 0;
 	thread->on_stop(thread->cookie, thread->tid, status);
 	return WSTOPSIG(status) == SIGTRAP ? -EAGAIN : -EBUSY; /* else the whole process is stopped */

@@ -28,6 +28,8 @@ struct handler_thread {
 	void *cookie;
 };
 
+/* Whether SIGTRAP is queued for a thread that is stopped for another reason. */
+bool handler_has_pending_trap(pid_t tid);
 /* The thread would not survive a trap in spite of a handler. -EAGAIN: it blocks SIGTRAP at the moment; -EOPNOTSUPP: it
  * has a shadow stack. */
 int handler_check_thread(pid_t pid, pid_t tid, struct diag *diag);

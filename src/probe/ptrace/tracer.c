@@ -287,19 +287,6 @@ step_aside(struct tracer *tracer, pid_t tid)
 	do_ptrace(PTRACE_DETACH, tid, 0, 0);
 }
 
-static bool
-has_pending_trap(pid_t tid)
-{
-	siginfo_t infos[16];
-	struct __ptrace_peeksiginfo_args args = {.nr = 16};
-	long cnt = do_ptrace(PTRACE_PEEKSIGINFO, tid, (unsigned long)&args, (unsigned long)infos);
-
-	for (long i = 0; i < cnt; i++)
-		if (infos[i].si_signo == SIGTRAP)
-			return true;
-	return false;
-}
-
 /* Whether it is a process of its own, such as one that was just made. */
 static bool
 is_process(pid_t tid)
@@ -325,7 +312,7 @@ note_drained(struct tracer *tracer, pid_t tid)
 {
 	struct tracee *tracee = tracees_find(&tracer->tracees, tid);
 
-	if (tracee && !has_pending_trap(tid))
+	if (tracee && !handler_has_pending_trap(tid))
 		tracee->is_drained = true;
 }
 
@@ -334,7 +321,7 @@ go_on(struct tracer *tracer, pid_t tid, int signo)
 {
 	if (tracer->is_draining)
 		note_drained(tracer, tid);
-	if (!tracer->is_releasing || has_pending_trap(tid)) {
+	if (!tracer->is_releasing || handler_has_pending_trap(tid)) {
 		do_ptrace(PTRACE_CONT, tid, 0, (unsigned long)signo);
 		return;
 	}
