@@ -34,15 +34,13 @@ privileges_are_confined(void)
 bool
 privileges_has(unsigned capability)
 {
-	capng_get_caps_process();
-	return capng_have_capability(CAPNG_EFFECTIVE, capability);
+	return !capng_get_caps_process() && capng_have_capability(CAPNG_EFFECTIVE, capability);
 }
 
 bool
 privileges_can_have(unsigned capability)
 {
-	capng_get_caps_process();
-	return capng_have_capability(CAPNG_BOUNDING_SET, capability);
+	return !capng_get_caps_process() && capng_have_capability(CAPNG_BOUNDING_SET, capability);
 }
 
 int

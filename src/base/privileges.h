@@ -16,9 +16,10 @@ bool privileges_are_raised(void);
 /* Whether this process is in a user namespace: its capabilities then do not count for BPF and perf events. */
 bool privileges_are_confined(void);
 
-/* Whether a capability (CAP_BPF, ...) is in the effective set. */
+/* Whether a capability (CAP_BPF, ...) is in the effective set; false also where that cannot be read. */
 bool privileges_has(unsigned capability);
-/* Whether it is in the bounding set: what is not can be given by no user, not even root, and no file. */
+/* Whether it is in the bounding set: what is not can be given by no user, not even root, and no file. False also
+ * where that cannot be read. */
 bool privileges_can_have(unsigned capability);
 
 /* Gives up all capabilities but these, in all sets, if permitted also in the bounding set. Those that are kept become
