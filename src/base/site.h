@@ -16,7 +16,7 @@ enum operand_kind {
 	OPERAND_CONSTANT,   /* the value is constant */
 	OPERAND_REGISTER,   /* the value is in base, from bit shift_bits on */
 	OPERAND_MEMORY,     /* the value is at base + displacement + index * scale */
-	OPERAND_FOREIGN,    /* readable, on a machine other than x86-64, for which there are no probes */
+	OPERAND_FOREIGN,    /* readable, on a machine for which there are no probes */
 };
 
 /* What libbcc, which Bitcoin Core's example scripts use, makes of an operand. OPERAND_BCC_READS also where libbcc does
@@ -30,9 +30,25 @@ enum operand_bcc {
 	OPERAND_BCC_REFUSES,  /* it rejects programs that use the tracepoint */
 };
 
-/* x86-64 general registers, in the order of the kernel's struct pt_regs names. */
+/* What a machine does with an index register before it multiplies it by the scale. */
+enum operand_extension {
+	EXTENSION_NONE, /* it takes all of it */
+	EXTENSION_ZERO, /* its lower 32 bits, zero-extended */
+	EXTENSION_SIGN, /* its lower 32 bits, sign-extended */
+};
+
+/* Where a part of an address is from that the note only names. */
+enum operand_source {
+	OPERAND_FROM_NOTE,    /* the note has all of it */
+	OPERAND_FROM_SYMBOLS, /* the file's symbol table */
+	OPERAND_FROM_CODE,    /* the code around the site */
+	OPERAND_FROM_LINKER,  /* only the linker knew it; then unreadable */
+};
+
+/* The registers of all machines with probes; base/machine.h has what is known of each. */
 enum machine_register {
 	REGISTER_NONE,
+	/* x86-64 */
 	REGISTER_AX,
 	REGISTER_BX,
 	REGISTER_CX,
@@ -50,6 +66,11 @@ enum machine_register {
 	REGISTER_R14,
 	REGISTER_R15,
 	REGISTER_IP, /* only as the base of a memory operand; see struct operand */
+	/* aarch64 */
+	REGISTER_X0,
+	REGISTER_X30 = REGISTER_X0 + 30,
+	REGISTER_A64_SP,
+	REGISTER_A64_PC, /* as REGISTER_IP */
 };
 
 struct operand {
@@ -57,12 +78,14 @@ struct operand {
 	uint8_t width_bytes; /* 1, 2, 4 or 8, from the note; 0: it gives none of these (then unreadable) */
 	bool is_signed;      /* the note gave a negative width */
 	enum machine_register base, index; /* each may be NONE */
-	uint8_t scale;                     /* 1, 2, 4 or 8; 0 without index */
+	uint8_t scale;                     /* 1, 2, 4, 8 or 16; 0 without index */
+	enum operand_extension extension;  /* of the index */
 	uint8_t shift_bits;                /* 8 for %ah, %bh, %ch and %dh, else 0 */
-	/* Added to base. With base REGISTER_IP it is relative to the probe's address (the note reader resolved a
-	 * symbol), not to the next instruction. */
+	/* Added to base. With base REGISTER_IP or REGISTER_A64_PC it is relative to the probe's address (the note reader
+	 * resolved a symbol), not to the next instruction. */
 	int64_t displacement;
 	int64_t constant; /* truncated or extended to the width and sign */
+	enum operand_source source;
 	enum operand_bcc bcc;
 	bool is_half;    /* OPERAND_FOREIGN: the note names only one of the two registers with the value */
 	char text[64];   /* as the note spells it, such as "-8@%r12" (cut if longer) */

@@ -1,24 +1,13 @@
-/* The forms of operands on each machine, and what libbcc makes of each. For machines other than x86-64 nothing else is
- * known of an operand: it is a constant, a place that a tracer there can read, or one that it cannot. Pure. */
+/* The forms of operands on each machine, and what libbcc makes of each. For machines without probes nothing else is known
+ * of an operand: it is a constant, a place that a tracer there can read, or one that it cannot. Pure. */
 #ifndef TPCHECK_NOTES_FORMS_H
 #define TPCHECK_NOTES_FORMS_H
 
+#include "base/machine.h"
 #include "base/site.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-enum machine {
-	MACHINE_X86_64,
-	MACHINE_I386,
-	MACHINE_AARCH64,
-	MACHINE_ARM,
-	MACHINE_RISCV,
-	MACHINE_PPC,
-	MACHINE_S390,
-	MACHINE_LOONGARCH,
-	MACHINE_OTHER, /* nothing is known of its operands */
-};
 
 enum form_kind {
 	FORM_UNKNOWN, /* the text was not understood */

@@ -33,6 +33,7 @@
  * because there is nothing to compare it with. */
 #include "notes/notes.h"
 
+#include "base/machine.h"
 #include "base/xmem.h"
 #include "notes/image.h"
 #include "notes/operand.h"
@@ -112,39 +113,6 @@ static const struct {
 	{EM_MIPS, MACHINE_OTHER, "mips"},
 	{EM_SPARCV9, MACHINE_OTHER, "sparc64"},
 	{258 /* EM_LOONGARCH */, MACHINE_LOONGARCH, "loongarch"},
-};
-
-enum code_order {
-	CODE_ANY,
-	CODE_LITTLE, /* the file's numbers are little-endian */
-	CODE_BIG,
-};
-
-/* The bytes of the nop that <sys/sdt.h> puts where a tracepoint is. Big-endian files for ARM have code in either
- * order. */
-static const struct {
-	enum machine machine;
-	enum code_order order;
-	unsigned char sz, alignment, bytes[5];
-} nops[] = {
-	{MACHINE_X86_64, CODE_ANY, 1, 1, {0x90}},
-	{MACHINE_X86_64, CODE_ANY, 5, 1, {0x0f, 0x1f, 0x44, 0x00, 0x00}},
-	{MACHINE_I386, CODE_ANY, 1, 1, {0x90}},
-	{MACHINE_AARCH64, CODE_ANY, 4, 4, {0x1f, 0x20, 0x03, 0xd5}},
-	{MACHINE_ARM, CODE_ANY, 4, 4, {0x00, 0xf0, 0x20, 0xe3}}, /* nop */
-	{MACHINE_ARM, CODE_BIG, 4, 4, {0xe3, 0x20, 0xf0, 0x00}},
-	{MACHINE_ARM, CODE_ANY, 4, 4, {0x00, 0x00, 0xa0, 0xe1}}, /* mov r0, r0 */
-	{MACHINE_ARM, CODE_BIG, 4, 4, {0xe1, 0xa0, 0x00, 0x00}},
-	{MACHINE_ARM, CODE_ANY, 2, 2, {0x00, 0xbf}}, /* Thumb's nop */
-	{MACHINE_ARM, CODE_BIG, 2, 2, {0xbf, 0x00}},
-	{MACHINE_ARM, CODE_ANY, 2, 2, {0xc0, 0x46}}, /* Thumb's mov r8, r8 */
-	{MACHINE_ARM, CODE_BIG, 2, 2, {0x46, 0xc0}},
-	{MACHINE_RISCV, CODE_ANY, 4, 2, {0x13, 0x00, 0x00, 0x00}},
-	{MACHINE_RISCV, CODE_ANY, 2, 2, {0x01, 0x00}},
-	{MACHINE_PPC, CODE_BIG, 4, 4, {0x60, 0x00, 0x00, 0x00}},
-	{MACHINE_PPC, CODE_LITTLE, 4, 4, {0x00, 0x00, 0x00, 0x60}},
-	{MACHINE_S390, CODE_ANY, 4, 2, {0x47, 0x00, 0x00, 0x00}},
-	{MACHINE_LOONGARCH, CODE_ANY, 4, 4, {0x00, 0x00, 0x40, 0x03}},
 };
 
 __attribute__((format(printf, 3, 4))) static void
@@ -287,6 +255,7 @@ fill_site(const struct reader *reader, const struct description *description, st
 		.is_position_independent = image_is_position_independent(reader->image),
 		.machine = reader->machine,
 		.is_32bit = reader->notes->address_bytes == 4,
+		.is_big_endian = reader->notes->is_big_endian,
 		.find_symbol = image_find_symbol,
 		.cookie = reader->image,
 	};
@@ -429,6 +398,7 @@ is_same_operand(const struct operand *a, const struct operand *b)
 {
 	return a->kind == b->kind && a->width_bytes == b->width_bytes && a->is_signed == b->is_signed &&
 	       a->base == b->base && a->index == b->index && a->scale == b->scale &&
+	       a->extension == b->extension &&
 	       a->shift_bits == b->shift_bits && a->displacement == b->displacement &&
 	       a->constant == b->constant && !strcmp(a->text, b->text);
 }
@@ -487,22 +457,14 @@ drop_duplicates(const struct reader *reader)
 static bool
 is_nop(const struct reader *reader, const struct site *site)
 {
-	enum code_order order = reader->notes->is_big_endian ? CODE_BIG : CODE_LITTLE;
-	bool is_known = false;
+	uint8_t bytes[MACHINE_NOP_BYTES_MAX];
+	size_t cnt = sizeof(bytes);
 
-	for (size_t i = 0; i < sizeof(nops) / sizeof(nops[0]); i++) {
-		unsigned char bytes[sizeof(nops[0].bytes)];
-
-		if (nops[i].machine != reader->machine)
-			continue;
-		is_known = true;
-		if ((nops[i].order == CODE_ANY || nops[i].order == order) &&
-		    site->address % nops[i].alignment == 0 &&
-		    !image_read(reader->image, site->file_offset, bytes, nops[i].sz, NULL) &&
-		    !memcmp(bytes, nops[i].bytes, nops[i].sz))
-			return true;
-	}
-	return !is_known;
+	/* Fewer at the end of the file. */
+	while (cnt && image_read(reader->image, site->file_offset, bytes, cnt, NULL))
+		cnt--;
+	return !machine_has_nops(reader->machine) ||
+	       machine_nop_bytes(reader->machine, reader->notes->is_big_endian, site->address, bytes, cnt);
 }
 
 /* Whether nothing but zeros is there: no compiler's code. */

@@ -1,4 +1,4 @@
-/* Parses an argument of a probe, as the note spells it ("-4@24(%rcx)"). Pure: the caller looks up symbols.
+/* Parses an argument of a probe, as the note spells it ("-4@24(%rcx)"). Pure: the caller looks up symbols and code.
  *
  * On x86-64 these are understood, where N is the width in bytes, negative for a signed value:
  *
@@ -9,6 +9,16 @@
  *   N@sym(%rip)  N@sym+8(%rip)  N@8+sym(%rip)  N@sym
  *                                          OPERAND_MEMORY with base REGISTER_IP: the distance from the probe
  *                                          to the symbol, which does not depend on where the program is loaded
+ *
+ * On aarch64 (64 bits, little-endian), where every number may begin with '#':
+ *
+ *   N@imm  N@xzr  N@wzr                    OPERAND_CONSTANT
+ *   N@xR  N@wR  N@sp  N@wsp                OPERAND_REGISTER
+ *   N@[base]  N@[base, disp]  N@[base, disp]!  N@[base], disp
+ *   N@[base, index]  N@[base, index, lsl S]  N@[base, windex, sxtw S]  N@[base, windex, uxtw S]
+ *                                          OPERAND_MEMORY
+ *   N@[base, #:lo12:sym]                   OPERAND_MEMORY if the low 12 bits of the symbol's address can be found
+ *                                          out; see enum operand_source
  *
  * Everything else is OPERAND_UNREADABLE, with a reason. On other machines constants are OPERAND_CONSTANT, and what a
  * tracer can read there is OPERAND_FOREIGN (see forms.h). */
@@ -34,9 +44,12 @@ struct operand_opts {
 	uint64_t site_address;        /* virtual address of the probe; for symbols only */
 	bool is_position_independent; /* ET_DYN: virtual addresses are not those at run time */
 	enum machine machine;
-	bool is_32bit;
+	bool is_32bit, is_big_endian;
 	/* Finds the symbol of that name (len bytes, no NUL) and its virtual address. NULL: SYMBOL_NO_TABLE. */
 	enum symbol_state (*find_symbol)(void *cookie, const char *name, size_t len, uint64_t *address);
+	/* Finds the low 12 bits of the address whose other bits are in the register at the site, by the code around
+	 * the site; false: it does not say. May be NULL. */
+	bool (*find_low_bits)(void *cookie, uint64_t site_address, enum machine_register base, uint64_t *low);
 	void *cookie;
 };
 
