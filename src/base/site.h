@@ -81,8 +81,8 @@ struct operand {
 	uint8_t scale;                     /* 1, 2, 4, 8 or 16; 0 without index */
 	enum operand_extension extension;  /* of the index */
 	uint8_t shift_bits;                /* 8 for %ah, %bh, %ch and %dh, else 0 */
-	/* Added to base. With base REGISTER_IP or REGISTER_A64_PC it is relative to the probe's address (the note reader
-	 * resolved a symbol), not to the next instruction. */
+	/* Added to base. With base REGISTER_IP or REGISTER_A64_PC it is relative to the probe's address (the note
+	 * reader resolved a symbol), not to the next instruction. */
 	int64_t displacement;
 	int64_t constant; /* truncated or extended to the width and sign */
 	enum operand_source source;

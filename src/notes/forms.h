@@ -1,5 +1,5 @@
-/* The forms of operands on each machine, and what libbcc makes of each. For machines without probes nothing else is known
- * of an operand: it is a constant, a place that a tracer there can read, or one that it cannot. Pure. */
+/* The forms of operands on each machine, and what libbcc makes of each. For machines without probes nothing else is
+ * known of an operand: it is a constant, a place that a tracer there can read, or one that it cannot. Pure. */
 #ifndef TPCHECK_NOTES_FORMS_H
 #define TPCHECK_NOTES_FORMS_H
 

@@ -1,5 +1,6 @@
 #include "probe/process.h"
 
+#include "base/machine.h"
 #include "base/xmem.h"
 #include "probe/probe.h"
 
@@ -121,6 +122,22 @@ view_read_file(const struct view *view, uint64_t file_offset, void *to, size_t b
 			 file_offset, (int)view->pid, strerror(-err));
 }
 
+bool
+process_has_probes(const char *kernel_name)
+{
+	const struct machine_desc *machine = machine_native();
+
+	return machine && !strcmp(machine->kernel_name, kernel_name);
+}
+
+size_t
+process_nop_bytes(uint64_t address, const uint8_t *bytes, size_t cnt)
+{
+	const struct machine_desc *machine = machine_native();
+
+	return machine ? machine_nop_bytes(machine->machine, false, address, bytes, cnt) : 0;
+}
+
 int
 process_check_program(pid_t pid, const struct probe_point *points, size_t points_cnt, struct diag *diag)
 {
@@ -129,11 +146,10 @@ process_check_program(pid_t pid, const struct probe_point *points, size_t points
 
 	for (size_t i = 0; i < points_cnt && !err; i++) {
 		const struct site *site = points[i].site;
-		uint8_t byte = 0;
+		uint8_t bytes[MACHINE_NOP_BYTES_MAX];
+		ssize_t n = pread(view.exe_fd, bytes, sizeof(bytes), (off_t)site->file_offset);
 
-		err = view_read_file(&view, site->file_offset, &byte, 1, diag);
-		/* A nop of one byte, or of five in newer versions of sys/sdt.h. */
-		if (err || (byte != 0x90 && byte != 0x0f))
+		if (n <= 0 || !process_nop_bytes(site->address, bytes, (size_t)n))
 			err = diag_fail(
 				diag, -ENXIO,
 				"probe: process %d does not run the program whose tracepoints were read: it has no %s:%s at offset 0x%" PRIx64,
@@ -157,14 +173,16 @@ static int
 check_trap(const struct view *view, const struct site *site, const struct process_place *place,
 	   struct diag *diag)
 {
-	uint8_t in_memory, in_file;
+	uint8_t in_memory[MACHINE_TRAP_BYTES_MAX], in_file[MACHINE_TRAP_BYTES_MAX];
+	const struct machine_desc *machine = machine_native();
+	size_t cnt = machine ? machine->trap_bytes : 1;
 	int err = check_place(view, place, diag);
 
 	if (!err)
-		err = view_read_memory(view, place->address, &in_memory, 1, diag);
+		err = view_read_memory(view, place->address, in_memory, cnt, diag);
 	if (!err)
-		err = view_read_file(view, site->file_offset, &in_file, 1, diag);
-	if (err || in_memory != in_file)
+		err = view_read_file(view, site->file_offset, in_file, cnt, diag);
+	if (err || memcmp(in_memory, in_file, cnt))
 		return err;
 	return diag_fail(diag, -ENXIO,
 			 "probe: %s:%s is attached to process %d, but the kernel has set no trap there",

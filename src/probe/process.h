@@ -13,6 +13,10 @@
 /* -ENXIO when the process does not run the program that the points are from: a trap anywhere but on the nop that
  * <sys/sdt.h> leaves would break it. */
 int process_check_program(pid_t pid, const struct probe_point *points, size_t points_cnt, struct diag *diag);
+/* Whether there are probes for this machine: for the one that the program was built for, if uname -m says the same. */
+bool process_has_probes(const char *kernel_name);
+/* How many bytes the nop of <sys/sdt.h> has that is at that address; 0: none of this machine's. */
+size_t process_nop_bytes(uint64_t address, const uint8_t *bytes, size_t cnt);
 /* -ENXIO when a point is not trapped or a semaphore is not raised. semaphore_hint is appended to the text in the latter
  * case; may be NULL. */
 int process_check_probes(pid_t pid, const struct probe_point *points, size_t points_cnt,

@@ -58,6 +58,12 @@ assert_reads(const char *want)
 		.index = REGISTER_##index_, .scale = scale_, .displacement = displacement_                   \
 	}
 
+#define WITH_EXTENSION(text_, base_, index_, extension_)                                                     \
+	{                                                                                                    \
+		.kind = OPERAND_MEMORY, .text = text_, .width_bytes = 4, .base = REGISTER_##base_,           \
+		.index = REGISTER_##index_, .scale = 4, .extension = EXTENSION_##extension_                  \
+	}
+
 static const struct golden {
 	struct operand operand;
 	const char *want;
@@ -105,6 +111,27 @@ static const struct golden {
 	{IN_MEMORY("4@x(%rip)", 4, IP, NONE, 0, 4096),
 	 "TP_LOAD(0, (u64)ctx->ip + 0x1000ULL, 4); /* 4@x(%rip) */"},
 	{IN_MEMORY("4@6295616", 4, NONE, NONE, 0, 6295616), "TP_LOAD(0, 0x601040ULL, 4); /* 4@6295616 */"},
+
+	/* aarch64 */
+	{CONSTANT("8@1", 8, 1), "TP_VALUE(0, 0x1ULL); /* 8@1 */"},
+	{IN_REGISTER("8@x0", 8, X0, 0), "TP_VALUE(0, (u64)((u64)ctx->regs[0] >> 0)); /* 8@x0 */"},
+	{IN_REGISTER("1@x0", 1, X0, 0), "TP_VALUE(0, (u8)((u64)ctx->regs[0] >> 0)); /* 1@x0 */"},
+	{IN_REGISTER("-4@w30", 4, X30, 0), "TP_VALUE(0, (u32)((u64)ctx->regs[30] >> 0)); /* -4@w30 */"},
+	{IN_REGISTER("8@sp", 8, A64_SP, 0), "TP_VALUE(0, (u64)((u64)ctx->sp >> 0)); /* 8@sp */"},
+	{IN_MEMORY("8@[x30]", 8, X30, NONE, 0, 0),
+	 "TP_LOAD(0, (u64)ctx->regs[30] + 0x0ULL, 8); /* 8@[x30] */"},
+	{IN_MEMORY("-4@[sp, -16]", 4, A64_SP, NONE, 0, -16),
+	 "TP_LOAD(0, (u64)ctx->sp + 0xfffffffffffffff0ULL, 4); /* -4@[sp, -16] */"},
+	{IN_MEMORY("1@[x0, x30]", 1, X0, X30, 1, 0),
+	 "TP_LOAD(0, (u64)ctx->regs[0] + (u64)ctx->regs[30] * 1 + 0x0ULL, 1); /* 1@[x0, x30] */"},
+	{IN_MEMORY("8@[x0, x30, lsl 4]", 8, X0, X30, 16, 0),
+	 "TP_LOAD(0, (u64)ctx->regs[0] + (u64)ctx->regs[30] * 16 + 0x0ULL, 8); /* 8@[x0, x30, lsl 4] */"},
+	{WITH_EXTENSION("4@[x30, w0, sxtw 2]", X30, X0, SIGN),
+	 "TP_LOAD(0, (u64)ctx->regs[30] + (u64)(s64)(s32)ctx->regs[0] * 4 + 0x0ULL, 4); /* 4@[x30, w0, sxtw 2] */"},
+	{WITH_EXTENSION("4@[sp, w0, uxtw 2]", A64_SP, X0, ZERO),
+	 "TP_LOAD(0, (u64)ctx->sp + (u64)(u32)ctx->regs[0] * 4 + 0x0ULL, 4); /* 4@[sp, w0, uxtw 2] */"},
+	{IN_MEMORY("8@near", 8, A64_PC, NONE, 0, 4096),
+	 "TP_LOAD(0, (u64)ctx->pc + 0x1000ULL, 8); /* 8@near */"},
 
 	{{.kind = OPERAND_UNREADABLE, .text = "8@%fs:8"}, "TP_UNREADABLE(0); /* 8@%fs:8 */"},
 	{{.kind = OPERAND_FOREIGN, .text = "8@x0", .width_bytes = 8}, "TP_UNREADABLE(0); /* 8@x0 */"},

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 
 enum { PAGE = 4096, RING = 4096, STRING = 64, PAYLOAD = 100, PAGES = 4 };
@@ -93,7 +94,7 @@ end_child(void **state)
 struct reading {
 	struct site site;
 	struct probe_point point;
-	struct user_regs_struct regs;
+	struct regs regs;
 	uint64_t where;
 	struct ptrace_area area;
 	_Alignas(struct record) char got[4096];
@@ -198,29 +199,48 @@ bytes_of(const struct reading *reading, unsigned n)
 	return reading->got + reading->point.slots[n].slot_offset;
 }
 
+/* This machine's registers, in the order of enum machine_register. */
+#define AT(name) offsetof(struct user_regs_struct, name)
+#if defined(__aarch64__)
+#define FIRST REGISTER_X0
+#define BASE  ((enum machine_register)(REGISTER_X0 + 19))
+#define INDEX REGISTER_X30
+#define PC    REGISTER_A64_PC
+static const size_t offsets[] = {
+	AT(regs[0]),  AT(regs[1]),  AT(regs[2]),  AT(regs[3]),  AT(regs[4]),  AT(regs[5]),  AT(regs[6]),
+	AT(regs[7]),  AT(regs[8]),  AT(regs[9]),  AT(regs[10]), AT(regs[11]), AT(regs[12]), AT(regs[13]),
+	AT(regs[14]), AT(regs[15]), AT(regs[16]), AT(regs[17]), AT(regs[18]), AT(regs[19]), AT(regs[20]),
+	AT(regs[21]), AT(regs[22]), AT(regs[23]), AT(regs[24]), AT(regs[25]), AT(regs[26]), AT(regs[27]),
+	AT(regs[28]), AT(regs[29]), AT(regs[30]), AT(sp)};
+static const size_t pc_offset = AT(pc);
+#else
+#define FIRST REGISTER_AX
+#define BASE  REGISTER_BX
+#define INDEX REGISTER_CX
+#define PC    REGISTER_IP
+static const size_t offsets[] = {AT(rax), AT(rbx), AT(rcx), AT(rdx), AT(rsi), AT(rdi), AT(rbp), AT(rsp),
+				 AT(r8),  AT(r9),  AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15)};
+static const size_t pc_offset = AT(rip);
+#endif
+
+static void
+set_register(struct reading *reading, enum machine_register reg, uint64_t value)
+{
+	memcpy((char *)reading->regs.words + offsets[reg - FIRST], &value, sizeof(value));
+}
+
 static void
 test_registers(void **state)
 {
-	/* In the order of enum machine_register. */
-	static const size_t offsets[] = {
-		offsetof(struct user_regs_struct, rax), offsetof(struct user_regs_struct, rbx),
-		offsetof(struct user_regs_struct, rcx), offsetof(struct user_regs_struct, rdx),
-		offsetof(struct user_regs_struct, rsi), offsetof(struct user_regs_struct, rdi),
-		offsetof(struct user_regs_struct, rbp), offsetof(struct user_regs_struct, rsp),
-		offsetof(struct user_regs_struct, r8),  offsetof(struct user_regs_struct, r9),
-		offsetof(struct user_regs_struct, r10), offsetof(struct user_regs_struct, r11),
-		offsetof(struct user_regs_struct, r12), offsetof(struct user_regs_struct, r13),
-		offsetof(struct user_regs_struct, r14), offsetof(struct user_regs_struct, r15)};
-
 	(void)state;
-	for (unsigned i = 0; i < 16; i++) {
-		enum machine_register reg = (enum machine_register)(REGISTER_AX + i);
-		uint64_t value = UINT64_C(0xf1f2f3f4f5f6f7f0) + i;
+	for (unsigned i = 0; i < sizeof(offsets) / sizeof(*offsets); i++) {
+		enum machine_register reg = (enum machine_register)(FIRST + i);
+		uint64_t value = UINT64_C(0xf1f2f3f4f5f6f7c0) + i;
 		struct reading *reading = new_reading();
 		struct operand high = in_register(reg, 1);
 
 		high.shift_bits = 8;
-		memcpy((char *)&reading->regs + offsets[i], &value, sizeof(value));
+		set_register(reading, reg, value);
 		add(reading, in_register(reg, 8), INTEGER);
 		add(reading, in_register(reg, 4), INTEGER);
 		add(reading, in_register(reg, 2), INTEGER);
@@ -262,22 +282,22 @@ test_memory(void **state)
 	struct operand operand = in_memory(NULL, 8);
 
 	(void)state;
-	reading->regs.rbx = (uintptr_t)&words[4];
-	reading->regs.rcx = 2;
+	set_register(reading, BASE, (uintptr_t)&words[4]);
+	set_register(reading, INDEX, 2);
 	reading->where = (uintptr_t)&words[0] - 100;
-	operand.base = REGISTER_BX;
+	operand.base = BASE;
 	add(reading, operand, INTEGER); /* (%rbx) */
 	operand.displacement = -16;
 	operand.width_bytes = 4;
 	add(reading, operand, INTEGER); /* -16(%rbx) */
-	operand.index = REGISTER_CX;
+	operand.index = INDEX;
 	for (uint8_t scale = 1; scale <= 8; scale *= 2) {
 		operand.scale = scale;
 		operand.width_bytes = 2;
 		add(reading, operand, INTEGER); /* -16(%rbx,%rcx,scale) */
 	}
 	operand = in_memory(NULL, 1);
-	operand.base = REGISTER_IP;
+	operand.base = PC;
 	operand.displacement = 100 + 8;
 	add(reading, operand, INTEGER); /* relative to the nop */
 	add(reading, in_memory(&words[7], 8), INTEGER);
@@ -291,6 +311,53 @@ test_memory(void **state)
 	assert_value(reading, 6, 0x98);   /* words[1] */
 	assert_value(reading, 7, UINT64_C(0xf1f2f3f4f5f6f7f8));
 	free_reading(reading);
+}
+
+/* Of an index with 32 bits, the upper half of its register does not count. */
+static void
+test_extended_indices(void **state)
+{
+	struct reading *reading = new_reading();
+	struct operand operand = in_memory(NULL, 8);
+
+	(void)state;
+	set_register(reading, BASE, (uintptr_t)&words[4]);
+	set_register(reading, INDEX, UINT64_C(0xdeadbeef00000002));
+	operand.base = BASE;
+	operand.index = INDEX;
+	operand.scale = 8;
+	operand.extension = EXTENSION_ZERO;
+	add(reading, operand, INTEGER);
+	operand.extension = EXTENSION_SIGN;
+	add(reading, operand, INTEGER);
+	read_all(reading);
+	assert_value(reading, 0, UINT64_C(0xe1e2e3e4e5e6e7e8));
+	assert_value(reading, 1, UINT64_C(0xe1e2e3e4e5e6e7e8));
+	ptrace_area_unmap(&reading->area);
+	/* Negative, or large: */
+	set_register(reading, INDEX, UINT64_C(0x12345678fffffffe));
+	read_all(reading);
+	assert_failed(reading, 0, RECORD_OPERAND_FAILED, -EFAULT);
+	assert_value(reading, 1, UINT64_C(0xa1a2a3a4a5a6a7a8));
+	free_reading(reading);
+}
+
+/* What a stopped thread's registers say of it. */
+static void
+test_the_program_counter(void **state)
+{
+	struct reading *reading = new_reading();
+	uint64_t value = 0;
+
+	(void)state;
+	regs_set_pc(&reading->regs, 0x123456789a);
+	assert_true(regs_pc(&reading->regs) == 0x123456789a);
+	memcpy(&value, (char *)reading->regs.words + pc_offset, sizeof(value));
+	assert_true(value == 0x123456789a);
+	assert_true(sizeof(reading->regs.words) >= sizeof(struct user_regs_struct));
+	/* No register of this machine: */
+	assert_int_equal(regs_get(&reading->regs, REGISTER_NONE), 0);
+	free(reading);
 }
 
 /* What cannot be read is marked, whatever the others are. */
@@ -348,11 +415,11 @@ test_blocks(void **state)
 	(void)state;
 	/* The third word is a pointer, but only in this process: the child's is one that leads nowhere. */
 	words[2] = (uintptr_t)memory;
-	in_table.base = REGISTER_DI;
+	in_table.base = BASE;
 	in_table.displacement = 16;
-	reading->regs.rdi = (uintptr_t)words;
-	reading->regs.rsi = (uintptr_t)(memory + 1000);
-	add(reading, in_register(REGISTER_SI, 8), BLOCK);
+	set_register(reading, BASE, (uintptr_t)words);
+	set_register(reading, INDEX, (uintptr_t)(memory + 1000));
+	add(reading, in_register(INDEX, 8), BLOCK);
 	add(reading, in_table, BLOCK);
 	add(reading, pointer_to(memory + 2 * PAGE - 16), BLOCK);
 	add(reading, pointer_to(memory + PAGES * PAGE - 31), BLOCK);
@@ -537,6 +604,8 @@ main(void)
 		cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_constants),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_extended_indices),
+		cmocka_unit_test(test_the_program_counter),
 		cmocka_unit_test(test_operands_that_cannot_be_read),
 		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_strings),

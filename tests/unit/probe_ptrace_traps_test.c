@@ -24,13 +24,30 @@
 enum { POINTS = 3, RING = 4096 };
 
 /* What traps are set into; never executed. */
+#if defined(__aarch64__)
+enum { LONG_NOP_BYTES = 4, TRAP_BYTES = 4 };
+#define NOP       "\x1f\x20\x03\xd5"
+#define OTHER_NOP NOP /* there are no longer ones */
+#define TRAP      "\x00\x00\x20\xd4"
+enum { AT_NOP = 0, AT_OTHER_NOP = 4, AT_TRAP = 8, AT_NO_NOP = 12, AT_LONG_NOP = 16 };
+__asm__(".pushsection .text\n"
+	".balign 4\n"
+	"traps_test_nops:\n"
+	"nop\nnop\nbrk #0\nret\nnop\n"
+	".popsection\n");
+#else
+enum { LONG_NOP_BYTES = 5, TRAP_BYTES = 1 };
+#define NOP       "\x90"
+#define OTHER_NOP "\x0f" /* the first byte of a longer one */
+#define TRAP      "\xcc"
 __asm__(".pushsection .text\n"
 	"traps_test_nops:\n"
 	"nop\nnop\nint3\nret\n"
 	".byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n"
 	".popsection\n");
-extern const unsigned char traps_test_nops[];
 enum { AT_NOP, AT_OTHER_NOP, AT_TRAP, AT_NO_NOP, AT_LONG_NOP };
+#endif
+extern const unsigned char traps_test_nops[];
 /* Not 0, or they would not be in the file. */
 static volatile uint16_t semaphores[2] = {7, 7};
 
@@ -142,17 +159,18 @@ open_memory(pid_t pid)
 }
 
 static void
-assert_memory(pid_t pid, const uint8_t code[POINTS], uint16_t first, uint16_t second)
+assert_memory(pid_t pid, const char *const code[POINTS], uint16_t first, uint16_t second)
 {
 	int fd = open_memory(pid);
 	const int at[POINTS] = {AT_NOP, AT_OTHER_NOP, AT_LONG_NOP};
 	uint16_t found[2];
 
 	for (int i = 0; i < POINTS; i++) {
-		uint8_t byte;
+		uint8_t bytes[TRAP_BYTES];
 
-		assert_int_equal(pread(fd, &byte, 1, (off_t)(uintptr_t)(traps_test_nops + at[i])), 1);
-		assert_int_equal(byte, code[i]);
+		assert_int_equal(pread(fd, bytes, sizeof(bytes), (off_t)(uintptr_t)(traps_test_nops + at[i])),
+				 sizeof(bytes));
+		assert_memory_equal(bytes, code[i], sizeof(bytes));
 	}
 	assert_int_equal(pread(fd, found, sizeof(found), (off_t)(uintptr_t)semaphores), sizeof(found));
 	assert_int_equal(found[0], first);
@@ -160,8 +178,8 @@ assert_memory(pid_t pid, const uint8_t code[POINTS], uint16_t first, uint16_t se
 	close(fd);
 }
 
-static const uint8_t clean[POINTS] = {NOP_BYTE, NOP_BYTE, LONG_NOP_BYTE};
-static const uint8_t trapped[POINTS] = {TRAP_BYTE, TRAP_BYTE, TRAP_BYTE};
+static const char *const clean[POINTS] = {NOP, NOP, OTHER_NOP};
+static const char *const trapped[POINTS] = {TRAP, TRAP, TRAP};
 
 static void
 poke(pid_t pid, const volatile void *at, const void *from, size_t bytes)
@@ -211,7 +229,6 @@ test_traps_are_set_and_removed(void **state)
 static void
 test_another_tracer_is_noticed(void **state)
 {
-	static const uint8_t nop = NOP_BYTE, trap = TRAP_BYTE;
 	struct fixture *fixture = begin();
 	struct diag diag;
 
@@ -219,10 +236,10 @@ test_another_tracer_is_noticed(void **state)
 	must(traps_check(&fixture->area, fixture->mem_fd, fixture->child, &diag), &diag);
 	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
 	must(traps_check(&fixture->area, fixture->mem_fd, fixture->child, &diag), &diag);
-	poke(fixture->child, traps_test_nops + AT_OTHER_NOP, &nop, 1);
+	poke(fixture->child, traps_test_nops + AT_OTHER_NOP, NOP, TRAP_BYTES);
 	assert_int_equal(traps_check(&fixture->area, fixture->mem_fd, fixture->child, &diag), -EBUSY);
 	assert_non_null(strstr(diag.text, "another tracer"));
-	poke(fixture->child, traps_test_nops + AT_OTHER_NOP, &trap, 1);
+	poke(fixture->child, traps_test_nops + AT_OTHER_NOP, TRAP, TRAP_BYTES);
 	/* Lower is somebody else's who left. */
 	poke_semaphore(fixture->child, 0, 8);
 	must(traps_check(&fixture->area, fixture->mem_fd, fixture->child, &diag), &diag);
@@ -234,8 +251,8 @@ test_another_tracer_is_noticed(void **state)
 static void
 test_only_what_is_wanted_is_trapped(void **state)
 {
-	static const uint8_t third[POINTS] = {NOP_BYTE, NOP_BYTE, TRAP_BYTE};
-	static const uint8_t others[POINTS] = {TRAP_BYTE, TRAP_BYTE, LONG_NOP_BYTE};
+	static const char *const third[POINTS] = {NOP, NOP, TRAP};
+	static const char *const others[POINTS] = {TRAP, TRAP, OTHER_NOP};
 	struct fixture *fixture = begin();
 	struct diag diag;
 
@@ -269,6 +286,34 @@ test_what_is_no_nop_is_refused(void **state)
 	(void)state;
 	refuse(AT_TRAP, -EBUSY, "another tracer has set a trap");
 	refuse(AT_NO_NOP, -ENXIO, "has no nop at offset");
+}
+
+/* What the nops and traps are taken for. */
+static void
+test_sizes(void **state)
+{
+	struct fixture *fixture = begin();
+	struct diag diag;
+	int fd = open_memory(fixture->child);
+	struct traps_code before;
+	uint8_t found[TRAP_BYTES];
+	uint64_t at = (uintptr_t)(traps_test_nops + AT_NO_NOP);
+
+	(void)state;
+	assert_int_equal(fixture->area.traps[0].nop_bytes, TRAP_BYTES);
+	assert_int_equal(fixture->area.traps[2].nop_bytes, LONG_NOP_BYTES);
+	/* A thread stops behind int3, and at brk. */
+	assert_int_equal(traps_stop_address(0x1000), TRAP_BYTES == 1 ? 0x1001 : 0x1000);
+	/* Elsewhere than at a nop: */
+	must(traps_set_at(fd, at, &before), &diag);
+	assert_memory_equal(before.bytes, traps_test_nops + AT_NO_NOP, TRAP_BYTES);
+	assert_int_equal(pread(fd, found, sizeof(found), (off_t)at), sizeof(found));
+	assert_memory_equal(found, TRAP, sizeof(found));
+	traps_clear_other(fixture->child, at, &before);
+	assert_int_equal(pread(fd, found, sizeof(found), (off_t)at), sizeof(found));
+	assert_memory_equal(found, traps_test_nops + AT_NO_NOP, sizeof(found));
+	close(fd);
+	end(fixture);
 }
 
 static void
@@ -308,7 +353,6 @@ test_a_process_that_has_ended(void **state)
 static void
 test_a_copy_is_cleaned(void **state)
 {
-	static const uint8_t trap = TRAP_BYTE;
 	struct fixture *fixture = begin();
 	pid_t copy = start_child();
 	struct diag diag;
@@ -316,7 +360,7 @@ test_a_copy_is_cleaned(void **state)
 	(void)state;
 	/* The copy was made when only the third trap was set and the semaphores were at 7 and 8, of which 1 is ours. */
 	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
-	poke(copy, traps_test_nops + AT_LONG_NOP, &trap, 1);
+	poke(copy, traps_test_nops + AT_LONG_NOP, TRAP, TRAP_BYTES);
 	poke_semaphore(copy, 1, 8);
 	traps_clear_copy(&fixture->area, fixture->mem_fd, copy);
 	assert_memory(copy, clean, 7, 7);
@@ -354,15 +398,15 @@ test_a_rescue(void **state)
 static void
 test_a_rescue_of_another_program(void **state)
 {
-	static const uint8_t changed[POINTS] = {NOP_BYTE, 0x42, TRAP_BYTE};
-	static const uint8_t left[POINTS] = {NOP_BYTE, 0x42, LONG_NOP_BYTE};
+	static const char *const changed[POINTS] = {NOP, "\x42\x42\x42\x42", TRAP};
+	static const char *const left[POINTS] = {NOP, "\x42\x42\x42\x42", OTHER_NOP};
 	struct fixture *fixture = begin();
 	struct diag diag;
 
 	(void)state;
 	must(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag), &diag);
-	poke(fixture->child, traps_test_nops + AT_NOP, &changed[0], 1);
-	poke(fixture->child, traps_test_nops + AT_OTHER_NOP, &changed[1], 1);
+	poke(fixture->child, traps_test_nops + AT_NOP, changed[0], TRAP_BYTES);
+	poke(fixture->child, traps_test_nops + AT_OTHER_NOP, changed[1], TRAP_BYTES);
 	poke_semaphore(fixture->child, 0, 1000);
 	must(traps_rescue(&fixture->area, &diag), &diag);
 	assert_memory(fixture->child, left, 1000, 7);
@@ -517,6 +561,7 @@ main(void)
 		cmocka_unit_test(test_another_tracer_is_noticed),
 		cmocka_unit_test(test_only_what_is_wanted_is_trapped),
 		cmocka_unit_test(test_what_is_no_nop_is_refused),
+		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_what_is_not_mapped_is_refused),
 		cmocka_unit_test(test_a_process_that_has_ended),
 		cmocka_unit_test(test_a_copy_is_cleaned),

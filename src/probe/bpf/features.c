@@ -1,6 +1,7 @@
 /* What this machine allows: one table of trials, in the order in which the probes need the features. `doctor` prints
  * the texts, and a skip gives one as its reason. */
 #include "base/buf.h"
+#include "base/machine.h"
 #include "base/privileges.h"
 #include "probe/bpf/bcc_loader.h"
 #include "probe/bpf/bcc_shim.h"
@@ -9,6 +10,7 @@
 #include "probe/bpf/program_text.h"
 #include "probe/bpf/sys.h"
 #include "probe/bpf/tracefs.h"
+#include "probe/process.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -49,10 +51,14 @@ try_machine(struct probe_feature *feature)
 	struct utsname un;
 
 	uname(&un);
-	feature->ok = !strcmp(un.machine, "x86_64");
-	DESCRIBE(feature, "Linux %s on %s%s", un.release, un.machine,
-		 feature->ok ? ""
-			     : "; the probes read arguments on x86-64 only: run tpcheck on such a machine");
+	feature->ok = process_has_probes(un.machine);
+	if (feature->ok)
+		DESCRIBE(feature, "Linux %s on %s", un.release, un.machine);
+	else
+		DESCRIBE(
+			feature,
+			"Linux %s on %s; the probes read arguments on %s only: run tpcheck on such a machine",
+			un.release, un.machine, machine_names());
 }
 
 static void

@@ -3,6 +3,7 @@
  * text. */
 #include "probe/bpf/program_text.h"
 
+#include "base/machine.h"
 #include "probe/bpf/bpf.h"
 #include "probe/bpf/embedded.h"
 
@@ -13,13 +14,28 @@
 /* Threads of one process that are counted separately: as many as fit into THREADS_BYTES, within these bounds. */
 enum { THREADS_MIN = PROGRAM_TEXT_VALUES_MIN, THREADS_MAX = 1024, THREADS_BYTES = 4 << 20 };
 
-static const char *const register_names[] = {
-	[REGISTER_AX] = "ax",   [REGISTER_BX] = "bx",   [REGISTER_CX] = "cx",   [REGISTER_DX] = "dx",
-	[REGISTER_SI] = "si",   [REGISTER_DI] = "di",   [REGISTER_BP] = "bp",   [REGISTER_SP] = "sp",
-	[REGISTER_R8] = "r8",   [REGISTER_R9] = "r9",   [REGISTER_R10] = "r10", [REGISTER_R11] = "r11",
-	[REGISTER_R12] = "r12", [REGISTER_R13] = "r13", [REGISTER_R14] = "r14", [REGISTER_R15] = "r15",
-	[REGISTER_IP] = "ip",
-};
+/* As a program gets it: in a member of struct pt_regs. */
+static const char *
+register_name(enum machine_register id)
+{
+	const struct machine_desc *desc = machine_of_register(id);
+
+	return desc ? machine_register(desc, id)->context_name : "";
+}
+
+static const char *
+index_cast(enum operand_extension extension)
+{
+	switch (extension) {
+	case EXTENSION_NONE:
+		return "(u64)";
+	case EXTENSION_ZERO:
+		return "(u64)(u32)";
+	case EXTENSION_SIGN:
+		return "(u64)(s64)(s32)";
+	}
+	return "";
+}
 
 static void
 generate_operand(unsigned n, const struct operand *operand, struct buf *out)
@@ -38,15 +54,15 @@ generate_operand(unsigned n, const struct operand *operand, struct buf *out)
 	}
 	case OPERAND_REGISTER:
 		buf_printf(out, "\tTP_VALUE(%u, (u%u)((u64)ctx->%s >> %u));", n, 8u * operand->width_bytes,
-			   register_names[operand->base], operand->shift_bits);
+			   register_name(operand->base), operand->shift_bits);
 		break;
 	case OPERAND_MEMORY:
 		buf_printf(out, "\tTP_LOAD(%u, ", n);
 		if (operand->base != REGISTER_NONE)
-			buf_printf(out, "(u64)ctx->%s + ", register_names[operand->base]);
+			buf_printf(out, "(u64)ctx->%s + ", register_name(operand->base));
 		if (operand->index != REGISTER_NONE)
-			buf_printf(out, "(u64)ctx->%s * %u + ", register_names[operand->index],
-				   operand->scale ? operand->scale : 1u);
+			buf_printf(out, "%sctx->%s * %u + ", index_cast(operand->extension),
+				   register_name(operand->index), operand->scale ? operand->scale : 1u);
 		buf_printf(out, "0x%" PRIx64 "ULL, %u);", (uint64_t)operand->displacement,
 			   operand->width_bytes);
 		break;

@@ -16,7 +16,10 @@ struct handler_action {
 struct handler {
 	bool is_set;
 	struct handler_action before; /* what was in its place */
-	uint64_t gadget, restorer;    /* see handler.c */
+	/* Code in the process, see handler.c: a system call with a return behind it, and one of rt_sigreturn. */
+	uint64_t gadget, restorer;
+	/* The handler, and what the kernel's struct sigaction needs with it. */
+	uint64_t entry, entry_flags, entry_restorer;
 };
 
 /* A seized thread, which is interrupted for a moment, and what deals with its other stops meanwhile. */

@@ -2,8 +2,10 @@
  * container's seccomp profile allows. */
 #include "probe/ptrace/obstacles.h"
 
+#include "base/machine.h"
 #include "base/privileges.h"
 #include "probe/process.h"
+#include "probe/ptrace/regs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
-#include <sys/user.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@ static const char *const step_names[] = {
 	[STEP_FORK] = "fork",
 	[STEP_SEIZE] = "ptrace(PTRACE_SEIZE)",
 	[STEP_STOP] = "ptrace(PTRACE_INTERRUPT)",
-	[STEP_REGISTERS] = "ptrace(PTRACE_GETREGS)",
+	[STEP_REGISTERS] = "ptrace(PTRACE_GETREGSET)",
 	[STEP_READ] = "process_vm_readv",
 	[STEP_OPEN] = "opening /proc/PID/mem",
 	[STEP_WRITE] = "writing to /proc/PID/mem",
@@ -52,7 +53,7 @@ try_child(pid_t child)
 	uint64_t found = 0;
 	struct iovec local = {.iov_base = &found, .iov_len = sizeof(found)};
 	struct iovec remote = {.iov_base = &word, .iov_len = sizeof(word)};
-	struct user_regs_struct regs;
+	struct regs regs;
 	char path[64];
 	int status;
 
@@ -60,7 +61,7 @@ try_child(pid_t child)
 		return fail(STEP_SEIZE);
 	if (ptrace(PTRACE_INTERRUPT, child, NULL, NULL) || waitpid(child, &status, __WALL) != child)
 		return fail(STEP_STOP);
-	if (ptrace(PTRACE_GETREGS, child, NULL, &regs))
+	if (regs_read(child, &regs))
 		return fail(STEP_REGISTERS);
 	if (process_vm_readv(child, &local, 1, &remote, 1, 0) != sizeof(found) || found != word)
 		return fail(STEP_READ);
@@ -201,11 +202,11 @@ ptrace_find_early_obstacle(enum probe_method method, char *reason, size_t reason
 	uname(&un);
 	if (access("/proc/self/exe", F_OK))
 		snprintf(reason, reason_sz, "proc: /proc is not mounted; mount it: mount -t proc proc /proc");
-	else if (strcmp(un.machine, "x86_64"))
+	else if (!process_has_probes(un.machine))
 		snprintf(
 			reason, reason_sz,
-			"machine: Linux on %s; the probes read arguments on x86-64 only: run tpcheck on such a machine",
-			un.machine);
+			"machine: Linux on %s; the probes read arguments on %s only: run tpcheck on such a machine",
+			un.machine, machine_names());
 	else if (is_under_valgrind())
 		snprintf(
 			reason, reason_sz,

@@ -1,37 +1,38 @@
 #include "probe/ptrace/reader.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/uio.h>
 
 enum { PAGE_BYTES = 4096 };
 
-#define REGISTER(name) offsetof(struct user_regs_struct, name)
-static const size_t register_offsets[] = {
-	[REGISTER_AX] = REGISTER(rax),  [REGISTER_BX] = REGISTER(rbx),  [REGISTER_CX] = REGISTER(rcx),
-	[REGISTER_DX] = REGISTER(rdx),  [REGISTER_SI] = REGISTER(rsi),  [REGISTER_DI] = REGISTER(rdi),
-	[REGISTER_BP] = REGISTER(rbp),  [REGISTER_SP] = REGISTER(rsp),  [REGISTER_R8] = REGISTER(r8),
-	[REGISTER_R9] = REGISTER(r9),   [REGISTER_R10] = REGISTER(r10), [REGISTER_R11] = REGISTER(r11),
-	[REGISTER_R12] = REGISTER(r12), [REGISTER_R13] = REGISTER(r13), [REGISTER_R14] = REGISTER(r14),
-	[REGISTER_R15] = REGISTER(r15),
-};
-
 struct source {
 	pid_t tid;
 	uint64_t trap_address;
-	const struct user_regs_struct *regs;
+	const struct regs *regs;
 };
 
 static uint64_t
-register_value(const struct source *source, uint8_t reg)
+base_value(const struct source *source, uint8_t reg)
 {
-	uint64_t value = 0;
-
-	if (reg == REGISTER_IP)
+	if (reg == REGISTER_IP || reg == REGISTER_A64_PC)
 		return source->trap_address;
-	if (reg != REGISTER_NONE)
-		memcpy(&value, (const char *)source->regs + register_offsets[reg], sizeof(value));
+	return regs_get(source->regs, (enum machine_register)reg);
+}
+
+static uint64_t
+index_value(const struct source *source, const struct ptrace_operand *operand)
+{
+	uint64_t value = regs_get(source->regs, (enum machine_register)operand->index);
+
+	switch ((enum operand_extension)operand->extension) {
+	case EXTENSION_NONE:
+		break;
+	case EXTENSION_ZERO:
+		return (uint32_t)value;
+	case EXTENSION_SIGN:
+		return (uint64_t)(int64_t)(int32_t)(uint32_t)value;
+	}
 	return value;
 }
 
@@ -132,12 +133,11 @@ read_operand(const struct source *source, const struct ptrace_operand *operand, 
 		arg->value = operand->constant;
 		break;
 	case OPERAND_REGISTER:
-		arg->value = cut_to_width(register_value(source, operand->base) >> operand->shift_bits,
+		arg->value = cut_to_width(base_value(source, operand->base) >> operand->shift_bits,
 					  operand->width_bytes);
 		break;
 	case OPERAND_MEMORY:
-		address = register_value(source, operand->base) +
-			  register_value(source, operand->index) * operand->scale +
+		address = base_value(source, operand->base) + index_value(source, operand) * operand->scale +
 			  (uint64_t)operand->displacement;
 		batch_add(batch, arg, false, address, &arg->value, operand->width_bytes);
 		break;
@@ -221,7 +221,7 @@ add_blocks(const struct ptrace_point *point, struct record *record, struct batch
 
 uint32_t
 reader_fill(struct record *record, const struct ptrace_point *point, pid_t tid, uint64_t trap_address,
-	    const struct user_regs_struct *regs)
+	    const struct regs *regs)
 {
 	const struct source source = {.tid = tid, .trap_address = trap_address, .regs = regs};
 	uint32_t payload = 0;

@@ -46,6 +46,7 @@ fill_operand(struct ptrace_operand *to, const struct operand *from)
 		.scale = from->scale ? from->scale : 1,
 		.base = (uint8_t)from->base,
 		.index = (uint8_t)from->index,
+		.extension = (uint8_t)from->extension,
 		.displacement = from->displacement,
 		.constant = (uint64_t)from->constant & mask,
 	};

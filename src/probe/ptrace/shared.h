@@ -8,6 +8,7 @@
 #define TPCHECK_PROBE_PTRACE_SHARED_H
 
 #include "base/diag.h"
+#include "base/machine.h"
 #include "base/record.h"
 
 #include <stdatomic.h>
@@ -20,6 +21,7 @@
 struct ptrace_operand {
 	uint8_t kind, width_bytes, shift_bits, scale;
 	uint8_t base, index; /* enum machine_register */
+	uint8_t extension;   /* enum operand_extension */
 	int64_t displacement;
 	uint64_t constant; /* zero-extended from its width */
 };
@@ -37,8 +39,9 @@ enum trap_move { MOVES_NOT, MOVES_UP, MOVES_DOWN };
 /* A point in the traced process. What was written there stands here before it is written, so that whoever finds the
  * tracer process dead can undo it. */
 struct ptrace_trap {
-	uint64_t address, semaphore_address; /* 0: not known; no semaphore */
-	uint8_t original;                    /* the first byte of the nop */
+	uint64_t address, semaphore_address;      /* 0: not known; no semaphore */
+	uint8_t original[MACHINE_TRAP_BYTES_MAX]; /* the first bytes of the nop, where the trap is */
+	uint8_t nop_bytes;                        /* of all of it */
 	_Atomic uint8_t is_set;
 	_Atomic uint8_t is_raised; /* the semaphore, by 1 */
 	_Atomic uint8_t moves;     /* enum trap_move: the semaphore is just being written */

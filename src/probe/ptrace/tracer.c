@@ -66,7 +66,7 @@ struct tracer {
 	bool has_left_traps;    /* which could not be taken out */
 	struct handler handler; /* in a process that we did not start */
 	uint64_t exit_address;  /* see aside.h; 0: no trap is there */
-	uint8_t exit_byte;
+	struct traps_code exit_code;
 	struct tracees tracees;
 	/* New processes whose first stop came before their parent's report of them. */
 	pid_t children[CHILDREN_MAX];
@@ -91,7 +91,7 @@ now_ns(void)
 /* Hits */
 
 static void
-record_hit(struct tracer *tracer, struct tracee *tracee, size_t idx, const struct user_regs_struct *regs)
+record_hit(struct tracer *tracer, struct tracee *tracee, size_t idx, const struct regs *regs)
 {
 	const struct ptrace_point *point = &tracer->area.points[idx];
 	struct ptrace_thread *counts = tracee->counts;
@@ -134,28 +134,27 @@ is_sent(pid_t tid)
 static bool
 take_hit(struct tracer *tracer, struct tracee *tracee)
 {
-	struct user_regs_struct regs;
-	bool is_hit = false, is_long = false;
+	struct regs regs;
+	uint64_t behind = 0;
 
-	if (do_ptrace(PTRACE_GETREGS, tracee->tid, 0, (unsigned long)&regs))
+	if (regs_read(tracee->tid, &regs))
 		return true; /* it has died */
 	if (is_sent(tracee->tid))
 		return false;
 	for (size_t i = 0; i < tracer->area.shared->points_cnt; i++) {
 		const struct ptrace_trap *trap = &tracer->area.traps[i];
 
-		if (trap->address != regs.rip - 1)
+		if (traps_stop_address(trap->address) != regs_pc(&regs))
 			continue;
-		is_hit = true;
-		is_long = trap->original == LONG_NOP_BYTE;
+		behind = trap->address + trap->nop_bytes;
 		if (tracer->mask >> tracer->area.points[i].tracepoint & 1)
 			record_hit(tracer, tracee, i, &regs);
 	}
-	if (is_long) {
-		regs.rip += LONG_NOP_BYTES - 1;
-		do_ptrace(PTRACE_SETREGS, tracee->tid, 0, (unsigned long)&regs);
+	if (behind && behind != regs_pc(&regs)) {
+		regs_set_pc(&regs, behind);
+		regs_write(tracee->tid, &regs);
 	}
-	return is_hit;
+	return behind != 0;
 }
 
 /* Processes and threads that come and go */
@@ -190,7 +189,7 @@ on_child(struct tracer *tracer, pid_t child, int event)
 	}
 	traps_clear_copy(&tracer->area, tracer->mem_fd, child);
 	if (tracer->exit_address)
-		traps_write_byte(child, tracer->exit_address, tracer->exit_byte);
+		traps_clear_other(child, tracer->exit_address, &tracer->exit_code);
 	do_ptrace(PTRACE_DETACH, child, 0, 0);
 }
 
@@ -250,21 +249,17 @@ forget_process(struct tracer *tracer)
 static void
 set_exit_trap(struct tracer *tracer)
 {
-	const uint8_t trap = TRAP_BYTE;
-
 	tracer->exit_address = aside_find_exit(tracer->pid);
-	if (tracer->exit_address &&
-	    (pread(tracer->mem_fd, &tracer->exit_byte, 1, (off_t)tracer->exit_address) != 1 ||
-	     pwrite(tracer->mem_fd, &trap, 1, (off_t)tracer->exit_address) != 1))
+	if (tracer->exit_address && traps_set_at(tracer->mem_fd, tracer->exit_address, &tracer->exit_code))
 		tracer->exit_address = 0;
 }
 
 static void
 clear_exit_trap(struct tracer *tracer)
 {
-	if (tracer->exit_address && tracer->mem_fd >= 0 &&
-	    pwrite(tracer->mem_fd, &tracer->exit_byte, 1, (off_t)tracer->exit_address) != 1)
-		errno = 0; /* the process has ended */
+	/* If that fails, the process has ended. */
+	if (tracer->exit_address && tracer->mem_fd >= 0)
+		traps_clear_at(tracer->mem_fd, tracer->exit_address, &tracer->exit_code);
 	tracer->exit_address = 0;
 }
 
@@ -276,11 +271,11 @@ static void release(struct tracer *tracer);
 static void
 step_aside(struct tracer *tracer, pid_t tid)
 {
-	struct user_regs_struct regs;
+	struct regs regs;
 
-	if (!do_ptrace(PTRACE_GETREGS, tid, 0, (unsigned long)&regs)) {
-		regs.rip--;
-		do_ptrace(PTRACE_SETREGS, tid, 0, (unsigned long)&regs);
+	if (!regs_read(tid, &regs)) {
+		regs_set_pc(&regs, tracer->exit_address);
+		regs_write(tid, &regs);
 	}
 	tracees_remove(&tracer->tracees, tid);
 	release(tracer);
@@ -358,10 +353,10 @@ on_event_stop(struct tracer *tracer, pid_t tid, int signo)
 static bool
 is_at_exit(const struct tracer *tracer, pid_t tid)
 {
-	struct user_regs_struct regs;
+	struct regs regs;
 
-	return tracer->exit_address && !do_ptrace(PTRACE_GETREGS, tid, 0, (unsigned long)&regs) &&
-	       regs.rip == tracer->exit_address + 1;
+	return tracer->exit_address && !regs_read(tid, &regs) &&
+	       regs_pc(&regs) == traps_stop_address(tracer->exit_address);
 }
 
 static void
@@ -594,13 +589,17 @@ protect(struct tracer *tracer, struct diag *diag)
 {
 	if (tracer->area.shared->is_owned)
 		return 0;
-	/* Behind a trap in a longer nop is no instruction. */
-	for (size_t i = 0; i < tracer->area.shared->points_cnt; i++)
-		if (tracer->area.traps[i].original == LONG_NOP_BYTE)
+	/* A thread that comes from the handler would go on in the middle of a longer nop. */
+	for (size_t i = 0; i < tracer->area.shared->points_cnt; i++) {
+		const struct ptrace_trap *trap = &tracer->area.traps[i];
+		uint64_t moves = traps_stop_address(trap->address) - trap->address;
+
+		if (moves && moves != trap->nop_bytes)
 			return diag_fail(
 				diag, -EOPNOTSUPP,
 				"probe: the probes of process %d are nops of %d bytes: by ptrace, only a process that tpcheck started can be traced",
-				(int)tracer->pid, LONG_NOP_BYTES);
+				(int)tracer->pid, trap->nop_bytes);
+	}
 	int err = check_threads(tracer, diag);
 	if (err)
 		return err;

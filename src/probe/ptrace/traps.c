@@ -1,5 +1,6 @@
 #include "probe/ptrace/traps.h"
 
+#include "base/machine.h"
 #include "probe/process.h"
 
 #include <errno.h>
@@ -42,23 +43,71 @@ read_memory(int mem_fd, uint64_t address, void *to, size_t bytes)
 	return to_err(pread(mem_fd, to, bytes, (off_t)address), bytes);
 }
 
+/* Traps, as this machine has them. Nothing is attached on one without. */
+
+static size_t
+trap_bytes(void)
+{
+	const struct machine_desc *machine = machine_native();
+
+	return machine ? machine->trap_bytes : 0;
+}
+
+static int
+write_trap(int mem_fd, uint64_t address)
+{
+	const struct machine_desc *machine = machine_native();
+
+	return machine ? write_memory(mem_fd, address, machine->trap, machine->trap_bytes) : -EOPNOTSUPP;
+}
+
+static bool
+is_trap(const uint8_t *bytes)
+{
+	const struct machine_desc *machine = machine_native();
+
+	return machine && !memcmp(bytes, machine->trap, machine->trap_bytes);
+}
+
+uint64_t
+traps_stop_address(uint64_t trap_address)
+{
+	const struct machine_desc *machine = machine_native();
+
+	return trap_address + (machine ? machine->trap_moves : 0);
+}
+
+/* The nop at the address, whose size goes to trap->nop_bytes; 0: there is none. The memory behind it may end. */
+static int
+read_nop(int mem_fd, struct ptrace_trap *trap)
+{
+	uint8_t bytes[MACHINE_NOP_BYTES_MAX] = {0};
+	ssize_t n = pread(mem_fd, bytes, sizeof(bytes), (off_t)trap->address);
+
+	if (n < (ssize_t)trap_bytes())
+		return to_err(n, trap_bytes());
+	memcpy(trap->original, bytes, sizeof(trap->original));
+	trap->nop_bytes = (uint8_t)process_nop_bytes(trap->address, bytes, (size_t)n);
+	return 0;
+}
+
 static int
 check_nops(struct ptrace_area *area, int mem_fd, pid_t pid, struct diag *diag)
 {
 	for (size_t i = 0; i < area->shared->points_cnt; i++) {
 		struct ptrace_trap *trap = &area->traps[i];
-		int err = read_memory(mem_fd, trap->address, &trap->original, 1);
+		int err = read_nop(mem_fd, trap);
 
 		if (err)
 			return diag_fail(diag, err, "probe: failed to read 0x%" PRIx64 " of process %d: %s",
 					 trap->address, (int)pid, strerror(-err));
-		if (trap->original == TRAP_BYTE)
+		if (is_trap(trap->original))
 			return diag_fail(
 				diag, -EBUSY,
 				"probe: another tracer has set a trap in process %d at offset 0x%" PRIx64
 				" of its program; end it first",
 				(int)pid, area->points[i].file_offset);
-		if (trap->original != NOP_BYTE && trap->original != LONG_NOP_BYTE)
+		if (!trap->nop_bytes)
 			return diag_fail(diag, -ENXIO,
 					 "probe: process %d has no nop at offset 0x%" PRIx64
 					 " of its program, where a tracepoint should be",
@@ -153,14 +202,13 @@ settle_semaphore(int mem_fd, struct ptrace_trap *trap)
 static int
 set_one(int mem_fd, struct ptrace_trap *trap)
 {
-	const uint8_t byte = TRAP_BYTE;
-	uint8_t found = 0;
+	uint8_t found[MACHINE_TRAP_BYTES_MAX];
 
 	atomic_store(&trap->is_set, 1);
-	int err = write_memory(mem_fd, trap->address, &byte, 1);
+	int err = write_trap(mem_fd, trap->address);
 	if (!err)
-		err = read_memory(mem_fd, trap->address, &found, 1);
-	if (!err && found != TRAP_BYTE)
+		err = read_memory(mem_fd, trap->address, found, trap_bytes());
+	if (!err && !is_trap(found))
 		err = -EIO;
 	if (!err && trap->semaphore_address && !atomic_load(&trap->is_raised))
 		err = move_semaphore(mem_fd, trap, MOVES_UP);
@@ -177,7 +225,7 @@ clear_one(int mem_fd, struct ptrace_trap *trap)
 		err = move_semaphore(mem_fd, trap, MOVES_DOWN);
 	/* A trap that stays does more harm than a semaphore. */
 	if (atomic_load(&trap->is_set)) {
-		int trap_err = write_memory(mem_fd, trap->address, &trap->original, 1);
+		int trap_err = write_memory(mem_fd, trap->address, trap->original, trap_bytes());
 
 		if (!trap_err)
 			atomic_store(&trap->is_set, 0);
@@ -229,12 +277,12 @@ raised_to(const struct ptrace_area *area, uint64_t address)
 static bool
 is_undisturbed(const struct ptrace_area *area, int mem_fd, const struct ptrace_trap *trap)
 {
+	uint8_t found[MACHINE_TRAP_BYTES_MAX];
 	uint16_t semaphore;
-	uint8_t byte;
 
-	if (!atomic_load(&trap->is_set) || read_memory(mem_fd, trap->address, &byte, 1))
+	if (!atomic_load(&trap->is_set) || read_memory(mem_fd, trap->address, found, trap_bytes()))
 		return true;
-	if (byte != TRAP_BYTE)
+	if (!is_trap(found))
 		return false;
 	return !atomic_load(&trap->is_raised) ||
 	       read_memory(mem_fd, trap->semaphore_address, &semaphore, sizeof(semaphore)) ||
@@ -273,15 +321,39 @@ semaphore_of_others(const struct ptrace_area *area, int mem_fd, uint64_t address
 	return semaphore;
 }
 
+int
+traps_set_at(int mem_fd, uint64_t address, struct traps_code *before)
+{
+	int err = read_memory(mem_fd, address, before->bytes, trap_bytes());
+
+	return err ? err : write_trap(mem_fd, address);
+}
+
+int
+traps_clear_at(int mem_fd, uint64_t address, const struct traps_code *before)
+{
+	return write_memory(mem_fd, address, before->bytes, trap_bytes());
+}
+
 void
-traps_write_byte(pid_t pid, uint64_t address, uint8_t byte)
+traps_clear_other(pid_t pid, uint64_t address, const struct traps_code *before)
 {
 	int mem_fd = open_memory(pid, NULL);
 
 	if (mem_fd < 0)
 		return;
-	write_memory(mem_fd, address, &byte, 1);
+	traps_clear_at(mem_fd, address, before);
 	close(mem_fd);
+}
+
+/* Without it the semaphore is not raised either: the trap was not written yet, or already taken out, or this is the
+ * memory of another program that the process has executed. */
+static bool
+has_trap(int mem_fd, const struct ptrace_trap *trap)
+{
+	uint8_t found[MACHINE_TRAP_BYTES_MAX];
+
+	return !read_memory(mem_fd, trap->address, found, trap_bytes()) && is_trap(found);
 }
 
 void
@@ -291,10 +363,9 @@ traps_clear_copy(const struct ptrace_area *area, int mem_fd, pid_t child)
 
 	for (size_t i = 0; i < area->shared->points_cnt && child_fd >= 0; i++) {
 		const struct ptrace_trap *trap = &area->traps[i];
-		uint8_t byte;
 
-		if (!read_memory(child_fd, trap->address, &byte, 1) && byte == TRAP_BYTE)
-			write_memory(child_fd, trap->address, &trap->original, 1);
+		if (has_trap(child_fd, trap))
+			write_memory(child_fd, trap->address, trap->original, trap_bytes());
 		if (trap->semaphore_address) {
 			uint16_t semaphore = semaphore_of_others(area, mem_fd, trap->semaphore_address);
 
@@ -318,16 +389,6 @@ traps_forget(struct ptrace_area *area)
 {
 	for (size_t i = 0; i < area->shared->points_cnt; i++)
 		forget_trap(&area->traps[i]);
-}
-
-/* Without it the semaphore is not raised either: the trap was not written yet, or already taken out, or this is the
- * memory of another program that the process has executed. */
-static bool
-has_trap(int mem_fd, const struct ptrace_trap *trap)
-{
-	uint8_t byte;
-
-	return !read_memory(mem_fd, trap->address, &byte, 1) && byte == TRAP_BYTE;
 }
 
 int

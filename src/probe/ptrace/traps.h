@@ -11,8 +11,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* One byte instead of the first byte of a nop: a thread that runs into it finds either the one or the other. */
-enum { TRAP_BYTE = 0xcc, NOP_BYTE = 0x90, LONG_NOP_BYTE = 0x0f, LONG_NOP_BYTES = 5 };
+/* Some bytes of code that a trap replaced. */
+struct traps_code {
+	uint8_t bytes[MACHINE_TRAP_BYTES_MAX];
+};
 
 /* Finds the addresses of all points in a process, and looks at the nops there; nothing is set. *mem_fd is the
  * caller's to close. -EBUSY: another tracer has set a trap there. */
@@ -24,8 +26,13 @@ int traps_set(struct ptrace_area *area, int mem_fd, uint64_t mask, struct diag *
 int traps_check(const struct ptrace_area *area, int mem_fd, pid_t pid, struct diag *diag);
 /* Undoes all. */
 int traps_clear(struct ptrace_area *area, int mem_fd, struct diag *diag);
-/* Writes one byte of a process's code; best effort. */
-void traps_write_byte(pid_t pid, uint64_t address, uint8_t byte);
+/* Sets a trap elsewhere in a process's code, and keeps what was there; takes it out. */
+int traps_set_at(int mem_fd, uint64_t address, struct traps_code *before);
+int traps_clear_at(int mem_fd, uint64_t address, const struct traps_code *before);
+/* Likewise in another process; best effort. */
+void traps_clear_other(pid_t pid, uint64_t address, const struct traps_code *before);
+/* Where a thread stands that has just run into a trap at that address. */
+uint64_t traps_stop_address(uint64_t trap_address);
 /* In a child that has a copy of the memory, which may be older than what the area says; nothing is changed there. */
 void traps_clear_copy(const struct ptrace_area *area, int mem_fd, pid_t child);
 /* What is in memory is gone: the process ended, or executed another program. */

@@ -8,8 +8,13 @@ struct pt_regs {
 	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;
 	unsigned long orig_ax, ip, cs, flags, sp, ss;
 };
+#elif defined(__aarch64__)
+/* The part that a program at a uprobe may read. */
+struct pt_regs {
+	unsigned long regs[31], sp, pc, pstate;
+};
 #else
-#error "tpcheck reads arguments on x86-64 only"
+#error "tpcheck does not read arguments on this machine"
 #endif
 
 #endif
