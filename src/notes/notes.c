@@ -398,9 +398,8 @@ is_same_operand(const struct operand *a, const struct operand *b)
 {
 	return a->kind == b->kind && a->width_bytes == b->width_bytes && a->is_signed == b->is_signed &&
 	       a->base == b->base && a->index == b->index && a->scale == b->scale &&
-	       a->extension == b->extension &&
-	       a->shift_bits == b->shift_bits && a->displacement == b->displacement &&
-	       a->constant == b->constant && !strcmp(a->text, b->text);
+	       a->extension == b->extension && a->shift_bits == b->shift_bits &&
+	       a->displacement == b->displacement && a->constant == b->constant && !strcmp(a->text, b->text);
 }
 
 static bool
