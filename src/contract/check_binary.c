@@ -403,6 +403,7 @@ check_tracepoint(const struct checked_binary *binary, const struct contract_trac
 	if (binary->release >= RELEASE_SEMAPHORES)
 		check_locations(&findings->wrong, locations, row, check_semaphore);
 	check_locations(&findings->known, locations, row, check_known_differences);
+	check_locations(&findings->remarks, locations, row, contract_check_new_args);
 }
 
 static void

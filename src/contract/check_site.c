@@ -1,5 +1,7 @@
 #include "contract/contract.h"
 
+#include "base/buf.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +38,41 @@ contract_arg_width(const struct contract_arg *arg, unsigned pointer_bytes)
 	return arg->is_size ? pointer_bytes : arg_type_width(arg->code_type, pointer_bytes);
 }
 
+/* A master after the one that is known here may add arguments; the documents of a release are final. */
+static bool
+has_new_args(const struct contract_tracepoint *row, const struct site *site)
+{
+	return row->release >= RELEASE_MASTER && site->args_cnt > row->args_cnt;
+}
+
+size_t
+contract_check_new_args(const struct contract_tracepoint *row, const struct site *site,
+			struct findings *findings)
+{
+	char type[32], want[32], got[32];
+	struct buf text;
+
+	if (!has_new_args(row, site))
+		return 0;
+	snprintf(want, sizeof(want), "%u argument%s", row->args_cnt, row->args_cnt == 1 ? "" : "s");
+	snprintf(got, sizeof(got), "%u", site->args_cnt);
+	buf_init(&text, 2048);
+	buf_printf(&text, "%s has %u arguments, and this tpcheck knows %u of them; new, and not checked:",
+		   row->full_name, site->args_cnt, row->args_cnt);
+	for (unsigned i = row->args_cnt; i < site->args_cnt; i++) {
+		const struct operand *operand = &site->args[i];
+
+		contract_describe_operand(operand->width_bytes, operand->is_signed, type);
+		buf_printf(&text, "%s argument %u (%s%s%s)", i > row->args_cnt ? "," : "", i + 1, type,
+			   operand->kind == OPERAND_UNREADABLE ? "; cannot be read: " : "",
+			   operand->kind == OPERAND_UNREADABLE ? operand->reason : "");
+	}
+	findings_add(findings, FINDING_DETAIL, row->full_name, 0, NULL, want, got,
+		     "doc/tracing.md; .note.stapsdt", text.data);
+	buf_fini(&text);
+	return 1;
+}
+
 size_t
 contract_check_site(const struct contract_tracepoint *row, const struct site *site, struct findings *findings)
 {
@@ -43,7 +80,8 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 	size_t before = findings->cnt;
 	char want[160], got[160], message[512];
 
-	if (site->args_cnt != row->args_cnt) {
+	/* What a later master adds after the documented arguments is compatible. */
+	if (site->args_cnt != row->args_cnt && !has_new_args(row, site)) {
 		snprintf(want, sizeof(want), "%u argument%s", row->args_cnt, row->args_cnt == 1 ? "" : "s");
 		snprintf(got, sizeof(got), "%u argument%s", site->args_cnt, site->args_cnt == 1 ? "" : "s");
 		snprintf(message, sizeof(message), "%s has %s in the binary's note; %u %s documented",

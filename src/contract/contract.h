@@ -108,9 +108,13 @@ bool arg_type_is_signed(enum arg_type type);
 unsigned contract_arg_width(const struct contract_arg *arg, unsigned pointer_bytes);
 
 /* Compares a site with its row: number of arguments, width, sign and readability of the operands. An argument may be as
- * documented or, where that is known to differ, as the code passes it. Appends contract findings; returns how many. */
+ * documented or, where that is known to differ, as the code passes it. Appends contract findings; returns how many. A
+ * row of RELEASE_MASTER allows more arguments than it has. */
 size_t contract_check_site(const struct contract_tracepoint *row, const struct site *site,
 			   struct findings *findings);
+/* The same for those arguments, which a later master has added: a detail that lists them. */
+size_t contract_check_new_args(const struct contract_tracepoint *row, const struct site *site,
+			       struct findings *findings);
 /* "4 bytes, signed". */
 void contract_describe_operand(unsigned width_bytes, bool is_signed, char out[32]);
 /* "; libbcc reads it as 0, ...", or "". */

@@ -75,13 +75,12 @@ read_site(struct point *point, const struct site *site, const struct diff_side *
 	};
 	snprintf(point->full_name, sizeof(point->full_name), "%s:%s", site->provider, site->name);
 	/* Arguments get names only if they are as documented. */
-	bool named = point->row && point->row->args_cnt == site->args_cnt &&
-		     !contract_check_site(point->row, site, &findings);
+	bool named = point->row && !contract_check_site(point->row, site, &findings);
 	for (unsigned i = 0; i < site->args_cnt; i++)
 		point->args[i] = (struct argument){
 			.width = site->args[i].width_bytes,
 			.is_signed = site->args[i].is_signed,
-			.arg = named ? &point->row->args[i] : NULL,
+			.arg = named && i < point->row->args_cnt ? &point->row->args[i] : NULL,
 		};
 	findings_fini(&findings);
 }
@@ -136,6 +135,7 @@ struct differ {
 	struct changes *changes;
 	const struct point *before, *after;
 	unsigned release_before, release_after; /* 0: unknown */
+	unsigned pointer_bytes;
 };
 
 static struct change *
@@ -258,6 +258,21 @@ add_reordered(const struct differ *differ)
 	return true;
 }
 
+/* Whether the new type is the one that is documented, which the old code did not pass. */
+static bool
+becomes_documented(const struct differ *differ, const struct argument *before, const struct argument *after)
+{
+	return before->arg && after->width == arg_type_width(before->arg->type, differ->pointer_bytes) &&
+	       after->is_signed == arg_type_is_signed(before->arg->type);
+}
+
+/* What it costs to take an argument for that earlier one. */
+static unsigned
+retyping_cost(const struct differ *differ, const struct argument *before, const struct argument *after)
+{
+	return !is_like(before, after) && !becomes_documented(differ, before, after);
+}
+
 /* The shortest edit; of equally short ones the one that keeps arguments in their places, and adds and removes after
  * them.
  */
@@ -274,17 +289,18 @@ compare_arguments(const struct differ *differ)
 				cost[i][k] = n - i + m - k;
 				continue;
 			}
-			unsigned same = cost[i + 1][k + 1] + !is_like(&before->args[i], &after->args[k]);
+			unsigned same =
+				cost[i + 1][k + 1] + retyping_cost(differ, &before->args[i], &after->args[k]);
 			unsigned deleted = cost[i + 1][k] + 1, inserted = cost[i][k + 1] + 1;
 			unsigned least = same < deleted ? same : deleted;
 			cost[i][k] = least < inserted ? least : inserted;
 		}
 	for (unsigned i = 0, k = 0; i < n || k < m;) {
 		if (i < n && k < m) {
-			bool like = is_like(&before->args[i], &after->args[k]);
+			const struct argument *from = &before->args[i], *to = &after->args[k];
 
-			if (cost[i][k] == cost[i + 1][k + 1] + !like) {
-				if (!like)
+			if (cost[i][k] == cost[i + 1][k + 1] + retyping_cost(differ, from, to)) {
+				if (!is_like(from, to))
 					add_retyped(differ, i, k);
 				i++;
 				k++;
@@ -435,6 +451,7 @@ diff_interfaces(const struct diff_side *before, const struct diff_side *after, s
 		.changes = changes,
 		.release_before = before->release,
 		.release_after = after->release,
+		.pointer_bytes = before->pointer_bytes,
 	};
 	size_t common = 0, switched = 0, added = 0;
 

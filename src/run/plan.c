@@ -16,6 +16,9 @@ add_points(struct plan *plan, const struct notes *notes, const struct contract_t
 
 	for (; (site = notes_find(notes, row->context, row->name, cnt)); cnt++) {
 		contract_check_site(row, site, &plan->findings[row->id]);
+		/* Once, although it may be true of several locations. */
+		if (!cnt)
+			contract_check_new_args(row, site, &plan->news[row->id]);
 		/* Without a place in the file there is nothing to attach to. add_problems says why. */
 		if (!site->file_offset)
 			continue;
@@ -87,8 +90,10 @@ plan_make(struct plan *plan, const struct notes *notes, unsigned release, uint64
 void
 plan_fini(struct plan *plan)
 {
-	for (int id = 0; id < TRACEPOINTS_CNT; id++)
+	for (int id = 0; id < TRACEPOINTS_CNT; id++) {
 		findings_fini(&plan->findings[id]);
+		findings_fini(&plan->news[id]);
+	}
 	free(plan->points);
 	*plan = (struct plan){0};
 }

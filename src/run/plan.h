@@ -15,6 +15,7 @@ struct plan {
 	uint64_t missing;                          /* requested, but not in the binary */
 	uint64_t later;                            /* requested, but newer than the release */
 	struct findings findings[TRACEPOINTS_CNT]; /* what is wrong by the notes, without running anything */
+	struct findings news[TRACEPOINTS_CNT];     /* details: arguments that are not known yet */
 };
 
 /* Plans for the tracepoints in mask, as that release has them. notes is borrowed until plan_fini. */

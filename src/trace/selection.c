@@ -181,8 +181,10 @@ add_sites(struct selection *selection, const struct site *const *sorted, size_t 
 		struct contract_tracepoint *row = make_row(selection, first, id, opts);
 		/* Before adapt makes the row match the binary. */
 		if (selection->is_documented[id])
-			for (size_t i = from; i < to; i++)
+			for (size_t i = from; i < to; i++) {
 				contract_check_site(row, sorted[i], &selection->differences);
+				contract_check_new_args(row, sorted[i], &selection->differences);
+			}
 		for (size_t i = from; i < to; i++)
 			adapt(row, sorted[i], opts->payload_bytes);
 		for (size_t i = from; i < to; i++)
