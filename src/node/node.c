@@ -66,7 +66,7 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 	node->process.fd = node->datadir.fd = node->gate_fd = -1;
 	network_init(&node->network);
 	node->args = node_copy_args(opts->args);
-	node->args_if_known = node_copy_args(opts->args_if_known);
+	node->args_if_known = node_join_usual_args(opts->args_if_known);
 	node->env = node_copy_args(opts->env);
 	node->start_hint = xstrdup(opts->start_hint ? opts->start_hint : "");
 	node->listen = opts->listen;

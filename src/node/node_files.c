@@ -88,6 +88,16 @@ node_add_tails(struct node *node, struct buf *out)
 }
 
 bool
+node_printed(struct node *node, const char *phrase)
+{
+	char *output = read_tail(open_output(node), node->output_start, SEARCHED_TAIL);
+	bool found = strstr(output, phrase) != NULL;
+
+	free(output);
+	return found;
+}
+
+bool
 node_wrote(struct node *node, const char *phrase)
 {
 	char *output = read_tail(open_output(node), node->output_start, SEARCHED_TAIL);

@@ -73,6 +73,8 @@ struct node {
 int node_open_file(struct node *node, const char *name);
 /* Adds the last lines of bitcoind's output and of its log, each under the file's name, if there are any. */
 void node_add_tails(struct node *node, struct buf *out);
+/* Whether bitcoind printed the phrase since it was started: among the last 512 KiB of its output. */
+bool node_printed(struct node *node, const char *phrase);
 /* Whether bitcoind wrote the phrase since it was started: among the last 512 KiB of its output or of its log. */
 bool node_wrote(struct node *node, const char *phrase);
 
@@ -86,6 +88,9 @@ void node_close_rpc(struct node *node); /* for when there is a new cookie, or th
 /* node_spawn.c */
 char **node_copy_args(const char *const *args); /* NULL-terminated; args may be NULL */
 void node_free_args(char **args);               /* NULL is fine */
+/* What every node is started with, followed by these (may be NULL), all of which are left out if bitcoind does not know
+ * them; the caller's to free by node_free_args. */
+char **node_join_usual_args(const char *const *args_if_known);
 /* Makes the datadir's files and starts bitcoind once, on the ports that the node has if they are free. */
 int node_spawn(struct node *node, struct diag *diag);
 /* Starts the stand-ins that opts ask for. */

@@ -33,16 +33,13 @@ ended_for_port(struct node *node)
 	return false;
 }
 
-/* Whether bitcoind ended because it does not know one of args_if_known, which is removed from them. */
+/* Whether bitcoind ended because it does not know one of args_if_known, or its value, and printed that it does not; it
+ * is removed from them. */
 static bool
 ended_for_arg(struct node *node)
 {
 	for (char **arg = node->args_if_known; *arg; arg++) {
-		char *phrase = xasprintf("Invalid parameter %s", *arg);
-		bool unknown = node_wrote(node, phrase);
-
-		free(phrase);
-		if (!unknown)
+		if (!node_printed(node, *arg))
 			continue;
 		free(*arg);
 		for (; *arg; arg++)

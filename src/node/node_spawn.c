@@ -148,6 +148,34 @@ add_strings(struct strings *strings, char *const *items)
 		add_string(strings, "%s", *items);
 }
 
+/* What scenarios rely on. The first ones silence and speed up; the others are defaults that a release may change. */
+static const char *const usual_args[] = {
+	"-natpmp=0",
+	/* regtest's self-checks cost more than everything else. */
+	"-checkmempool=0",
+	"-checkblockindex=0",
+	"-persistmempool=0",
+	"-fallbackfee=0.0002",
+	"-mempoolexpiry=336",
+	"-minrelaytxfee=0.00001",
+	"-incrementalrelayfee=0.00001",
+	"-dustrelayfee=0.00003",
+	"-permitbaremultisig=1",
+	NULL,
+};
+
+char **
+node_join_usual_args(const char *const *args_if_known)
+{
+	struct strings all = {0};
+
+	for (size_t i = 0; usual_args[i]; i++)
+		add_string(&all, "%s", usual_args[i]);
+	for (; args_if_known && *args_if_known; args_if_known++)
+		add_string(&all, "%s", *args_if_known);
+	return all.items;
+}
+
 /* Only options that all releases from v23.0 on have: bitcoind refuses unknown ones. */
 static void
 add_fixed_args(struct strings *argv)
@@ -162,17 +190,11 @@ add_fixed_args(struct strings *argv)
 		"-fixedseeds=0",
 		"-discover=0",
 		"-listenonion=0",
-		"-natpmp=0",
 		/* What scenarios read in debug.log. */
 		"-printtoconsole=0",
 		"-logtimemicros=1",
 		"-debug=bench",
 		"-debug=coindb",
-		/* regtest's self-checks cost more than everything else. */
-		"-checkmempool=0",
-		"-checkblockindex=0",
-		"-persistmempool=0",
-		"-fallbackfee=0.0002",
 	};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)

@@ -11,8 +11,9 @@
  * Settling. bitcoind handles the messages of all peers in one thread, round robin: it handles one message of a peer,
  * then sends that peer what is due. What it sends to every new peer (sendcmpct, ping, getheaders when we have blocks,
  * feefilter) is due from the verack on, so it sends all of that before it handles anything that we send later. Once the
- * pong to our own ping has arrived, so has everything else; and as our pong to the node's first ping went out before
- * our ping, the node has handled that as well. */
+ * pong to our own ping has arrived, so has everything else, and our pong to the node's first ping has gone out. A
+ * second ping shows that the node has handled that as well, and whatever it may do at the first message after the
+ * handshake: one of an unknown type comes before that ping. None of the node's messages is required. */
 #include "node/p2p_internal.h"
 
 #include "node/tx.h"
@@ -298,7 +299,9 @@ p2p_handshake(struct p2p_peer *peer, const struct p2p_version *version, struct d
 int
 p2p_settle(struct p2p_peer *peer, struct deadline deadline, struct diag *diag)
 {
-	int err = p2p_wait(peer, "ping", 0, NULL, deadline, diag);
+	int err = p2p_sync(peer, deadline, diag);
 
+	if (!err)
+		err = p2p_send(peer, "settle", NULL, 0, deadline, diag);
 	return err ? err : p2p_sync(peer, deadline, diag);
 }

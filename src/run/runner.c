@@ -63,6 +63,7 @@ struct runner {
 	char *obstacle;
 	bool obstacle_is_skip, obstacle_is_early; /* early: before anything was run */
 	struct timeouts timeouts;
+	unsigned reported; /* see struct scene */
 };
 
 static bool
@@ -537,13 +538,18 @@ run_scenario(struct runner *runner, const struct scenario *scenario, bool is_las
 		.expect = expect_new(),
 		.state = steps->state_sz ? xcalloc(1, steps->state_sz) : NULL,
 		.fail_at = runner->opts->fail_at,
+		.reported = &runner->reported,
 	};
 	struct event *events = NULL;
 
 	expect_release(scene.expect, runner->plan.release);
 	check_is_due(runner, scenario, &scene);
-	if (!scene_is_skipped(&scene))
+	if (!scene_is_skipped(&scene)) {
 		copy_findings(&result->findings, &runner->plan.findings[scenario->subject]);
+		/* The first scenario about a tracepoint reports what is new in it. */
+		copy_findings(&result->findings, &runner->plan.news[scenario->subject]);
+		findings_fini(&runner->plan.news[scenario->subject]);
+	}
 	if (!(runner->plan.missing & TP_BIT(scenario->subject))) {
 		if (scenario->alone_of && runner->attached_pid && !detaches_at_once(runner))
 			end_current_node(runner);

@@ -34,6 +34,16 @@ make_refused(struct scene *scene, const char *name, const char *known, unsigned 
 	return refuse(scene, pool_make(scene, name, 1, outputs, fee_sat), known);
 }
 
+/* The end of prepare. */
+static void
+foresee_all(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	for (size_t i = 0; i < state->refused_cnt; i++)
+		pool_foresee(scene, state->refused[i].ptx);
+}
+
 static void
 send_refused(struct scene *scene)
 {
@@ -82,6 +92,7 @@ rpc_prepare(struct scene *scene)
 	ptx = pool_rival(scene, "a transaction that pays too little to replace it", &better, 1, 7, 88888);
 	refuse(scene, ptx, "insufficient fee");
 	pool_send(scene, better);
+	foresee_all(scene);
 }
 
 POOL_SCENARIO(rejected, rpc,
@@ -182,6 +193,7 @@ longest_prepare(struct scene *scene)
 	pool_set_witness(spender, op_0, sizeof(op_0));
 	refuse(scene, spender, NULL);
 	pool_send(scene, funding);
+	foresee_all(scene);
 }
 
 POOL_SCENARIO(rejected, longest,
@@ -204,6 +216,7 @@ cluster_prepare(struct scene *scene)
 
 	refuse(scene, child, NULL);
 	pool_send(scene, parent);
+	foresee_all(scene);
 }
 
 POOL_SCENARIO(rejected, cluster,

@@ -104,6 +104,7 @@ tried_prepare(struct scene *scene)
 	state->wrong = pool_rival(scene, "the wrong replacement", state->old, 1, 3, 55555);
 	pool_set_witness(state->wrong, "\x56", 1);
 	send_old(scene, 1);
+	pool_foresee(scene, state->wrong);
 }
 
 static void

@@ -1,14 +1,17 @@
 /* net:closed_connection: fires once for each connection, whatever ends it, with the time at which it was established.
  * That is a time of the node's mocked clock, and differs from peer to peer. */
+#include "base/xmem.h"
 #include "scenario/registry.h"
 #include "scene/blocks.h"
 #include "scene/coins.h"
 #include "scene/connections.h"
 #include "scene/log.h"
+#include "scene/log_lines.h"
 #include "scene/messages.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -391,7 +394,10 @@ static const uint8_t heard_address[] = {
 	0x01, 0x0c, 0x43, 0x89, 0x73, 0x3f, 0xcd, 0x92, 61234 >> 8, 61234 & 0xff,
 };
 
-enum { EARLY_TIME = 1500000321 };
+enum {
+	EARLY_TIME = 1500000321,
+	LOGGED_SOON_MS = 2000, /* for a bitcoind that does not log it */
+};
 
 static bool
 has_private_broadcast(struct scene *scene)
@@ -452,8 +458,10 @@ broadcast_privately(struct scene *scene)
 	blocks_send(scene, tx);
 	state->private = next_peer(scene);
 	connection_take_call(scene, state->private, HEARD_ONION);
-	/* The event fires just before this is logged. */
-	log_wait(scene, "Socket connected to " HEARD_ONION);
+	/* The event fires just before this is logged, and just after the peer can be seen. */
+	char *logged = xasprintf("%s%s", log_words(LOG_CONNECTED_VIA), HEARD_ONION);
+	log_wait(scene, logged, LOGGED_SOON_MS);
+	free(logged);
 	peers_learn(scene, state->private, 1);
 	connections_cnt(scene, &inbound_cnt, &state->outbound_cnt);
 	take_privately(scene, tx);

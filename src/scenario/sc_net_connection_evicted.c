@@ -7,50 +7,61 @@
  * which anybody here has sent, so these are the ones that came first; and half of the rest, again those that came
  * first. The last to come has to go. So if the node is full with
  *
- *	EARLY_CNT peers that came first and have answered a ping,
- *	MIDDLE_CNT peers that came next,
- *	LATE_CNT peers that came last, all by one network,
+ *	early peers, which came first and have answered a ping,
+ *	middle peers, which came next,
+ *	late peers, which came last, all by one network,
  *
  * and otherwise with noban peers, it evicts one of the late ones: the one whose connection it closes. With one
  * candidate fewer all are protected, and the newcomer is refused. The late ones that are left are the middle for the
- * next network. */
+ * next network.
+ *
+ * None of these numbers is promised. How many connections the node accepts is found out by connecting until it refuses
+ * one; how many early and late peers it takes, by trying: one early one more while a newcomer is refused, one fewer
+ * while it is not a late one that goes. */
 #include "scenario/registry.h"
 #include "scene/connections.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 enum {
-	INBOUND_MAX = CONNECTIONS_MAX - 11, /* the rest is for outbound ones */
-	EARLY_CNT = 12,
-	MIDDLE_CNT = 4,
-	LATE_CNT = 5,
+	EARLY_CNT = 12, /* to begin with */
+	EARLY_MAX = 40,
+	LATE_CNT = 5, /* likewise */
+	LATE_MAX = 12,
+	TRIALS_MAX = 60,
 	ROUNDS_MAX = 6,
-	LEAVERS_CNT = MIDDLE_CNT + 1, /* between two rounds; one of them is noban */
-	NOBAN_CNT = INBOUND_MAX - 1 - EARLY_CNT - MIDDLE_CNT - LATE_CNT,
+	NOBAN_MAX = CONNECTIONS_MAX,
 };
 
 /* In the state's peers. The last of the newcomers is refused. */
 enum {
 	FENCE,
 	EARLY,
-	NEWCOMERS = EARLY + EARLY_CNT,
+	TRIAL = EARLY + EARLY_MAX,
+	NEWCOMERS,
 	MIDDLE = NEWCOMERS + ROUNDS_MAX + 1,
-	LATE = MIDDLE + MIDDLE_CNT,
-	NOBAN = LATE + LATE_CNT * ROUNDS_MAX,
-	PEERS_CNT = NOBAN + NOBAN_CNT,
+	LATE = MIDDLE + LATE_MAX - 1,
+	NOBAN = LATE + LATE_MAX * ROUNDS_MAX,
+	PEERS_CNT = NOBAN + NOBAN_MAX,
 };
 
 enum way { WAY_IP6, WAY_CJDNS, WAY_IP4, WAY_I2P, WAY_MACHINE, WAY_ONION };
 
 struct round {
 	enum way way;
-	struct peer *leavers[LEAVERS_CNT]; /* who leave before it; unused in the first round */
+	/* Who leave before it, one of them noban; unused in the first round. */
+	struct peer *leavers[LATE_MAX];
 	struct peer *late, *newcomer;
 	struct peer *evicted; /* one of the late ones */
 };
 
 struct state {
 	struct peer *peers;
+	int64_t inbound_max;         /* how many the node accepts */
+	size_t early_cnt, noban_cnt; /* how many of them are connected */
+	size_t refused_at;           /* how many early ones there were when a newcomer was refused */
+	size_t late_cnt;             /* how many come by one network; there is one fewer in the middle */
 	struct round rounds[ROUNDS_MAX];
 	size_t rounds_cnt;
 };
@@ -86,7 +97,7 @@ plan_rounds(struct scene *scene)
 			continue;
 		state->rounds[state->rounds_cnt++] = (struct round){
 			.way = ways[i],
-			.late = &state->peers[LATE + nth * LATE_CNT],
+			.late = &state->peers[LATE + nth * LATE_MAX],
 			.newcomer = &state->peers[NEWCOMERS + nth],
 		};
 	}
@@ -119,13 +130,224 @@ enter_late(struct scene *scene, const struct round *round, size_t nth)
 	}
 }
 
+static int64_t
+inbound_max(struct scene *scene)
+{
+	return ((struct state *)scene->state)->inbound_max;
+}
+
+static size_t
+late_cnt(struct scene *scene)
+{
+	return ((struct state *)scene->state)->late_cnt;
+}
+
+static size_t
+middle_cnt(struct scene *scene)
+{
+	return late_cnt(scene) - 1;
+}
+
 /* The node is full afterwards. */
 static void
 enter_all_late(struct scene *scene, const struct round *round)
 {
-	for (size_t i = 0; i < LATE_CNT; i++)
+	for (size_t i = 0; i < late_cnt(scene); i++)
 		enter_late(scene, round, i);
-	next_time(scene, INBOUND_MAX);
+	next_time(scene, inbound_max(scene));
+}
+
+static void
+forget(struct peer *peer)
+{
+	peer_drop(peer);
+	*peer = (struct peer){0};
+}
+
+static size_t
+count_closed(const struct peer *peers, size_t cnt)
+{
+	size_t closed = 0;
+
+	for (size_t i = 0; i < cnt; i++)
+		closed += peers[i].p2p && p2p_has_closed(peers[i].p2p);
+	return closed;
+}
+
+/* Connects noban peers, who are never evicted, until the node refuses some. */
+static void
+fill_with_noban(struct scene *scene)
+{
+	struct state *state = scene->state;
+	struct peer *noban = &state->peers[NOBAN];
+	int64_t inbound = 0, outbound, closed = 0;
+
+	for (size_t i = 0; i < NOBAN_MAX; i++)
+		peer_connect(scene, &noban[i], PEER_NOBAN_ADDRESS);
+	while (scene_ok(scene) && inbound + closed != 1 + NOBAN_MAX) {
+		peer_sync(scene, fence(scene));
+		closed = (int64_t)count_closed(noban, NOBAN_MAX);
+		connections_cnt(scene, &inbound, &outbound);
+	}
+	if (scene_ok(scene) && !closed)
+		scene_skip(scene,
+			   "this bitcoind accepts %d inbound connections or more with -maxconnections=%d",
+			   1 + NOBAN_MAX, CONNECTIONS_MAX);
+	if (!scene_ok(scene))
+		return;
+	state->inbound_max = inbound;
+	/* Those that are left come first. */
+	for (size_t i = 0; i < NOBAN_MAX; i++)
+		if (p2p_has_closed(noban[i].p2p))
+			forget(&noban[i]);
+		else if (state->noban_cnt != i) {
+			noban[state->noban_cnt++] = noban[i];
+			noban[i] = (struct peer){0};
+		} else
+			state->noban_cnt++;
+}
+
+/* Ends the connections of the last noban peers, so that so many can come; or lets some come, so that none can. */
+static void
+leave_room(struct scene *scene, size_t room)
+{
+	struct state *state = scene->state;
+	struct peer *noban = &state->peers[NOBAN];
+	size_t cnt = (size_t)state->inbound_max - 1 - room;
+
+	while (scene_ok(scene) && state->noban_cnt > cnt)
+		forget(&noban[--state->noban_cnt]);
+	while (scene_ok(scene) && state->noban_cnt < cnt)
+		peer_connect(scene, &noban[state->noban_cnt++], PEER_NOBAN_ADDRESS);
+	next_time(scene, state->inbound_max - (int64_t)room);
+}
+
+/* Connects early ones until there are so many, all with a ping that they have answered. */
+static void
+enter_early(struct scene *scene, size_t cnt)
+{
+	struct peer *early = &((struct state *)scene->state)->peers[EARLY];
+
+	for (size_t i = 0; i < cnt; i++)
+		peer_join(scene, &early[i], NULL, NULL);
+	/* A bitcoind may not ping of its own accord. */
+	scene_call(scene, "ping", "[]");
+	for (size_t i = 0; i < cnt; i++)
+		peer_settle(scene, &early[i]);
+}
+
+/* Everybody comes, in the order that decides who is evicted. The node is full afterwards. */
+static void
+enter_all(struct scene *scene)
+{
+	struct state *state = scene->state;
+	struct peer *middle = &state->peers[MIDDLE];
+
+	leave_room(scene, state->early_cnt + middle_cnt(scene) + late_cnt(scene));
+	enter_early(scene, state->early_cnt);
+	next_time(scene, state->inbound_max - (int64_t)(middle_cnt(scene) + late_cnt(scene)));
+	for (size_t i = 0; i < middle_cnt(scene); i++)
+		peer_connect(scene, &middle[i], NULL);
+	next_time(scene, state->inbound_max - (int64_t)late_cnt(scene));
+	enter_all_late(scene, &state->rounds[0]);
+}
+
+/* All but the fence and the noban ones go. */
+static void
+empty(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	for (size_t i = EARLY; i < NOBAN; i++)
+		forget(&state->peers[i]);
+	next_time(scene, 1 + (int64_t)state->noban_cnt);
+}
+
+/* Waits until the node has refused the newcomer (returns it), or closed the connection of another one. */
+static struct peer *
+find_closed(struct scene *scene, struct peer *newcomer)
+{
+	struct peer *peers = ((struct state *)scene->state)->peers;
+
+	while (scene_ok(scene)) {
+		bool refused = p2p_has_closed(newcomer->p2p);
+
+		for (size_t i = EARLY; i < NOBAN; i++)
+			if (&peers[i] != newcomer && peers[i].p2p && !peers[i].end &&
+			    p2p_has_closed(peers[i].p2p))
+				return &peers[i];
+		if (refused)
+			return newcomer;
+		peer_sync(scene, fence(scene));
+	}
+	return newcomer;
+}
+
+static bool
+is_late(const struct round *round, const struct peer *peer)
+{
+	return peer >= round->late && peer < round->late + LATE_MAX;
+}
+
+/* The late one that the node evicted in the trial is replaced by another one, and the newcomer goes. */
+static void
+undo_trial(struct scene *scene, struct peer *evicted, struct peer *newcomer)
+{
+	struct state *state = scene->state;
+	const struct round *round = &state->rounds[0];
+	size_t nth = (size_t)(evicted - round->late);
+
+	forget(evicted);
+	forget(newcomer);
+	next_time(scene, state->inbound_max - 1);
+	enter_late(scene, round, nth);
+	next_time(scene, state->inbound_max);
+}
+
+/* After a trial in which the newcomer was refused, or somebody else than a late one evicted. If it is one or the other,
+ * all late ones are protected for what they have in common. False if there is nothing left to try. */
+static bool
+change_cnts(struct state *state, bool refused)
+{
+	if (refused && state->early_cnt == state->refused_at) {
+		state->late_cnt++;
+		state->early_cnt = EARLY_CNT;
+		state->refused_at = 0;
+		return state->late_cnt <= LATE_MAX;
+	}
+	if (refused)
+		state->refused_at = state->early_cnt;
+	else if (!state->early_cnt)
+		return false;
+	state->early_cnt = refused ? state->early_cnt + 1 : state->early_cnt - 1;
+	return state->early_cnt <= EARLY_MAX;
+}
+
+/* Finds out how many early and late ones it takes until the node evicts a late one. All are connected then. */
+static void
+find_cnts(struct scene *scene)
+{
+	struct state *state = scene->state;
+	struct peer *newcomer = &state->peers[TRIAL];
+
+	state->early_cnt = EARLY_CNT;
+	state->late_cnt = LATE_CNT;
+	for (int trials = 0; scene_ok(scene); trials++) {
+		enter_all(scene);
+		peer_connect(scene, newcomer, PEER_NOBAN_ADDRESS);
+		struct peer *closed = find_closed(scene, newcomer);
+		if (!scene_ok(scene))
+			return;
+		if (is_late(&state->rounds[0], closed)) {
+			undo_trial(scene, closed, newcomer);
+			return;
+		}
+		if (trials == TRIALS_MAX || !change_cnts(state, closed == newcomer))
+			scene_skip(scene,
+				   "it was not found out which peers this bitcoind evicts, in %d trials",
+				   trials + 1);
+		empty(scene);
+	}
 }
 
 static void
@@ -138,35 +360,31 @@ full_prepare(struct scene *scene)
 	plan_rounds(scene);
 	scene_set_time(scene, CONNECTIONS_TIME);
 	connections_begin(scene, fence(scene));
-	for (size_t i = EARLY; i < EARLY + EARLY_CNT; i++)
-		peer_join(scene, &state->peers[i], NULL, NULL);
-	for (size_t i = NOBAN; i < PEERS_CNT; i++)
-		peer_connect(scene, &state->peers[i], PEER_NOBAN_ADDRESS);
-	next_time(scene, INBOUND_MAX - MIDDLE_CNT - LATE_CNT);
-	for (size_t i = MIDDLE; i < MIDDLE + MIDDLE_CNT; i++)
-		peer_connect(scene, &state->peers[i], NULL);
-	next_time(scene, INBOUND_MAX - LATE_CNT);
-	enter_all_late(scene, &state->rounds[0]);
-	/* The middle and the first late ones, and the noban ones that will leave. */
-	peers_learn(scene, &state->peers[MIDDLE], MIDDLE_CNT + LATE_CNT);
+	fill_with_noban(scene);
+	find_cnts(scene);
+	/* Who may be evicted, and the noban ones that will leave. */
+	peers_learn(scene, &state->peers[EARLY], state->early_cnt);
+	peers_learn(scene, &state->peers[MIDDLE], middle_cnt(scene));
+	peers_learn(scene, state->rounds[0].late, late_cnt(scene));
 	peers_learn(scene, &state->peers[NOBAN], ROUNDS_MAX);
 }
 
 /* Who leaves before round nth: the middle of the round before, and one noban peer. */
 static void
-choose_leavers(struct state *state, size_t nth)
+choose_leavers(struct scene *scene, size_t nth)
 {
+	struct state *state = scene->state;
 	struct round *round = &state->rounds[nth];
 	size_t cnt = 0;
 
 	round->leavers[cnt++] = &state->peers[NOBAN + nth - 1];
 	if (nth == 1) {
-		for (size_t i = 0; i < MIDDLE_CNT; i++)
+		for (size_t i = 0; i < middle_cnt(scene); i++)
 			round->leavers[cnt++] = &state->peers[MIDDLE + i];
 		return;
 	}
 	const struct round *earlier = &state->rounds[nth - 2];
-	for (size_t i = 0; i < LATE_CNT; i++)
+	for (size_t i = 0; i < late_cnt(scene); i++)
 		if (&earlier->late[i] != earlier->evicted)
 			round->leavers[cnt++] = &earlier->late[i];
 }
@@ -178,29 +396,40 @@ begin_round(struct scene *scene, size_t nth)
 	struct state *state = scene->state;
 	struct round *round = &state->rounds[nth];
 
-	choose_leavers(state, nth);
-	for (size_t i = 0; i < LEAVERS_CNT; i++) {
+	choose_leavers(scene, nth);
+	for (size_t i = 0; i < late_cnt(scene); i++) {
 		peer_close(round->leavers[i]);
-		connections_wait(scene, fence(scene), INBOUND_MAX - 1 - (int64_t)i);
+		connections_wait(scene, fence(scene), inbound_max(scene) - 1 - (int64_t)i);
+		round->leavers[i]->end = 1; /* no longer of interest */
 	}
 	enter_all_late(scene, round);
-	peers_learn(scene, round->late, LATE_CNT);
+	peers_learn(scene, round->late, late_cnt(scene));
+}
+
+/* Whether the node has other rules than any release so far. It may then evict one who came earlier, depending on its
+ * secret key and on the network. */
+static bool
+has_other_rules(const struct state *state)
+{
+	return state->early_cnt != EARLY_CNT || state->late_cnt != LATE_CNT;
 }
 
 /* Waits until the node has closed the connection of one of the late ones. */
 static void
 find_evicted(struct scene *scene, struct round *round)
 {
-	while (scene_ok(scene) && !round->evicted) {
-		bool refused = p2p_has_closed(round->newcomer->p2p);
+	const struct state *state = scene->state;
+	struct peer *closed = find_closed(scene, round->newcomer);
 
-		for (size_t i = 0; i < LATE_CNT; i++)
-			if (p2p_has_closed(round->late[i].p2p))
-				round->evicted = &round->late[i];
-		if (refused && !round->evicted)
-			scene_fail(scene, -EBADMSG, "the node did not make room for a newcomer");
-		peer_sync(scene, fence(scene));
-	}
+	if (!scene_ok(scene))
+		return;
+	if (is_late(round, closed) || (has_other_rules(state) && closed != round->newcomer))
+		round->evicted = closed;
+	else if (closed == round->newcomer)
+		scene_fail(scene, -EBADMSG, "the node did not make room for a newcomer");
+	else
+		scene_fail(scene, -EBADMSG,
+			   "the node evicted another peer than before, not one that came last");
 }
 
 static void
@@ -217,7 +446,14 @@ full_act(struct scene *scene)
 			begin_round(scene, i);
 		peer_connect(scene, round->newcomer, PEER_NOBAN_ADDRESS);
 		find_evicted(scene, round);
-		next_time(scene, INBOUND_MAX);
+		next_time(scene, inbound_max(scene));
+		if (!round->evicted)
+			return;
+		round->evicted->end = 1;
+		if (!is_late(round, round->evicted)) {
+			state->rounds_cnt = i + 1;
+			return;
+		}
 	}
 	peer_connect(scene, refused, NULL);
 	peer_wait_closed(scene, refused, NULL);
@@ -233,14 +469,14 @@ full_expect(struct scene *scene)
 	for (size_t i = 0; i < state->rounds_cnt; i++) {
 		const struct round *round = &state->rounds[i];
 
-		for (size_t k = 0; i && k < LEAVERS_CNT; k++)
+		for (size_t k = 0; i && k < late_cnt(scene); k++)
 			connection_expect_closed(scene, round->leavers[k]);
-		for (size_t k = 0; i && k < LATE_CNT; k++)
+		for (size_t k = 0; i && k < late_cnt(scene); k++)
 			connection_expect_opened(scene, &round->late[k], true,
-						 INBOUND_MAX - LATE_CNT + 1 + (int64_t)k);
+						 inbound_max(scene) - (int64_t)(late_cnt(scene) - 1 - k));
 		connection_expect_evicted(scene, round->evicted);
 		/* The evicted peer is counted until its connection is closed. */
-		connection_expect_opened(scene, round->newcomer, true, INBOUND_MAX + 1);
+		connection_expect_opened(scene, round->newcomer, true, inbound_max(scene) + 1);
 		connection_expect_closed(scene, round->evicted);
 	}
 	connections_end(scene, state->peers, PEERS_CNT);

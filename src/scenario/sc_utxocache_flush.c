@@ -4,6 +4,7 @@
 #include "scene/abilities.h"
 #include "scene/blocks.h"
 #include "scene/log.h"
+#include "scene/log_lines.h"
 #include "scene/profiles.h"
 
 #include <errno.h>
@@ -19,7 +20,10 @@ enum flush_mode {
 	MODE_FORCE_SYNC = 4,
 };
 
-enum { FILL_BLOCKS_MAX = 60 };
+enum {
+	FILL_BLOCKS_MAX = 60,
+	COINS_MOST = 1000000, /* no scenario makes that many */
+};
 
 struct state {
 	struct cache_state cache; /* before the first flush */
@@ -60,18 +64,26 @@ mine_and_look(struct scene *scene)
 	state->cache = log_cache_state(scene);
 }
 
-/* An upper bound for the duration of flush number nth: it began after the action did, and ended before its event. When
- * there are more or fewer events than flushes in the log, it is not clear which event that is, and the end of the
- * action serves. */
-static int64_t
-us_since_start(struct scene *scene, size_t nth)
+/* Whether each event is one flush in the log, and the nth event therefore the nth flush. A bitcoind may write the cache
+ * in several steps, or log that in words that are not known. */
+static bool
+has_log_of_each(struct scene *scene)
 {
-	uint64_t end_ns = scene->act_end_ns;
-	size_t events = 0, flushes = log_flushes(scene);
+	size_t events = 0;
 
 	for (size_t i = 0; i < scene->events_cnt; i++)
 		events += scene->events[i].tracepoint == TP_UTXOCACHE_FLUSH;
-	for (size_t i = 0; i < scene->events_cnt && events == flushes; i++)
+	return events == log_flushes(scene);
+}
+
+/* An upper bound for the duration of flush number nth: it began after the action did, and ended before its event. If
+ * it is not clear which event that is, the end of the action serves. */
+static int64_t
+us_since_start(struct scene *scene, size_t nth, bool has_log)
+{
+	uint64_t end_ns = scene->act_end_ns;
+
+	for (size_t i = 0; i < scene->events_cnt && has_log; i++)
 		if (scene->events[i].tracepoint == TP_UTXOCACHE_FLUSH && !nth--)
 			end_ns = scene->events[i].time_ns;
 	return (int64_t)((end_ns - scene->act_start_ns) / 1000);
@@ -93,7 +105,10 @@ expect_mode(struct scene *scene, const struct flush *flush)
 	want_uint(e, "mode", flush->mode);
 	want_bool(e, "for_prune", flush->for_prune);
 	expect_source(scene->expect, "bitcoind's log: coins in the cache");
-	want_uint(e, "coins", (uint64_t)flush->cache->coins);
+	if (flush->cache->is_unknown)
+		want_range(e, "coins", 0, COINS_MOST);
+	else
+		want_uint(e, "coins", (uint64_t)flush->cache->coins);
 	expect_source(scene->expect, "bitcoind's log: memory of the cache");
 	want_range(e, "memory", flush->cache->least_bytes, flush->cache->most_bytes);
 	return e;
@@ -103,15 +118,16 @@ expect_mode(struct scene *scene, const struct flush *flush)
 static void
 expect_flush(struct scene *scene, size_t nth, const struct flush *flush)
 {
+	const bool has_log = has_log_of_each(scene);
 	const struct flush_timing timing = log_flush(scene, nth);
-	const int64_t most_us = us_since_start(scene, nth);
+	const int64_t least_us = has_log ? timing.least_us : 0, most_us = us_since_start(scene, nth, has_log);
 	struct expected *e = expect_mode(scene, flush);
 
 	expect_source(scene->expect,
 		      "bitcoind's log: writing took %" PRId64 " us; %" PRId64
 		      " us passed since the action began",
-		      timing.least_us, most_us);
-	want_range(e, "duration", timing.least_us, most_us > timing.least_us ? most_us : timing.least_us);
+		      least_us, most_us);
+	want_range(e, "duration", least_us, most_us > least_us ? most_us : least_us);
 }
 
 /* Sync: an RPC that needs the coins on disk flushes the cache without emptying it. */
@@ -193,7 +209,10 @@ FLUSH_SCENARIO(quiet,
 	.expect = quiet_expect,
 );
 
-/* periodic: when a block comes 50 to 70 minutes after the last flush, before v30 24 hours */
+/* periodic: when a block comes 50 to 70 minutes after the last flush, before v30 24 hours. That is no promise: after
+ * more than 24 hours it is due in any release. */
+
+enum { LONG_AFTER_S = 24 * 3600 + 100 };
 
 static void
 periodic_prepare(struct scene *scene)
@@ -203,8 +222,7 @@ periodic_prepare(struct scene *scene)
 	scene_require(scene, ABILITY_PERIODIC_MOCKABLE);
 	mine_and_look(scene);
 	state->block = blocks_begin(scene, 0);
-	scene_set_time(scene,
-		       time(NULL) + (scene_has(scene, ABILITY_PERIODIC_HOURLY) ? 4300 : 24 * 3600 + 100));
+	scene_set_time(scene, time(NULL) + LONG_AFTER_S);
 }
 
 static void
@@ -246,7 +264,10 @@ periodic_expect(struct scene *scene)
 	scene_set_time(scene, 0);
 	/* The new block's coin is in the cache before the flush, and in the block's own UpdateTip line. */
 	struct cache_state cache = log_cache_state(scene);
-	if (cache.coins != state->cache.coins + 1)
+	if (!scene->events_cnt && !log_flushes(scene))
+		scene_skip(scene, "this bitcoind did not flush at a block %d seconds after the last flush",
+			   LONG_AFTER_S);
+	if (!cache.is_unknown && cache.coins != state->cache.coins + 1)
 		scene_fail(scene, -EBADMSG,
 			   "the cache had %" PRId64 " coins and now has %" PRId64 ", not one more",
 			   state->cache.coins, cache.coins);
@@ -256,7 +277,7 @@ periodic_expect(struct scene *scene)
 }
 
 FLUSH_SCENARIO(periodic,
-	.summary = "a block 70 minutes after the last flush (before v30, 24 hours) triggers the periodic one",
+	.summary = "a block 24 hours after the last flush triggers the periodic one",
 	.tracepoints = FLUSH_TRACEPOINTS,
 	.profile = &profile_default,
 	.prepare = periodic_prepare,
@@ -303,10 +324,16 @@ fill_cache(struct scene *scene, unsigned at_first, unsigned after_that)
 			   state->filled_cnt, after_that);
 }
 
+/* How full the cache is, and when it is flushed, only the log says. */
 static void
 fill_prepare(struct scene *scene)
 {
+	call_gettxoutsetinfo(scene);
 	blocks_mine(scene, 1);
+	if (!log_shows_flushes(scene) || log_cache_state(scene).is_unknown)
+		scene_skip(
+			scene,
+			"this bitcoind's debug.log does not show the size of the cache, or when it is flushed, in words that tpcheck knows");
 }
 
 /* The blocks, and the flush after the last one. */
@@ -341,9 +368,11 @@ if_needed_expect(struct scene *scene)
 				    .least_bytes = timing.critical_bytes,
 				    .most_bytes = timing.critical_bytes};
 
-	if (timing.critical_bytes < 0)
-		scene_fail(scene, -EBADMSG,
-			   "bitcoind's log does not have the size of the cache that made it flush");
+	if (timing.critical_bytes < 0) {
+		log_report_unknown(scene, LOG_FACT_CRITICAL);
+		cache.least_bytes = state->cache.least_bytes;
+		cache.most_bytes = INT64_MAX;
+	}
 	expect_filled(scene, &(struct flush){.what = "flush of a cache that is too large",
 					     .mode = MODE_IF_NEEDED,
 					     .cache = &cache});

@@ -23,7 +23,6 @@ static const struct {
 	[ABILITY_PRUNE_KEEPS_COINS] = {28, 0, 0, "before v28 a flush for pruning empties the cache"},
 	[ABILITY_REPLACED_PACKAGES] = {29, 0, 0, "before v29 mempool:replaced does not report packages"},
 	[ABILITY_DUMP_TYPE] = {29, 0, 0, "before v29 dumptxoutset takes no type"},
-	[ABILITY_PERIODIC_HOURLY] = {30, 0, 0, "before v30 the periodic flush comes every 24 hours"},
 	[ABILITY_PERIODIC_MOCKABLE] =
 		{0, 25, 30,
 		 "from v25 to v29 the periodic flush comes after 24 hours of a clock that cannot be set"},

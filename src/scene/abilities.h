@@ -20,7 +20,6 @@ enum ability {
 	ABILITY_PRUNE_KEEPS_COINS, /* a flush for pruning leaves the cache as it is; earlier, it emptied it */
 	ABILITY_REPLACED_PACKAGES, /* mempool:replaced reports packages, and fees with prioritisetransaction */
 	ABILITY_DUMP_TYPE,         /* dumptxoutset takes a type */
-	ABILITY_PERIODIC_HOURLY,   /* the periodic flush comes after about an hour; earlier, after 24 */
 	ABILITY_PERIODIC_MOCKABLE, /* its clock is one that setmocktime sets */
 	ABILITY_PERIODIC_STOPPED,  /* its whole duration is measured by that clock */
 	ABILITY_FORCE_SYNC,        /* utxocache:flush has the mode FORCE_SYNC */

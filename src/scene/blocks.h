@@ -41,8 +41,8 @@ struct block_draft blocks_next_draft(const struct block *block);
 void blocks_finish(struct scene *scene, struct block *block);
 /* Finishes the block and submits it; it must become the tip. */
 void blocks_submit(struct scene *scene, struct block *block);
-/* The same for one that must not become the tip: submitblock must answer with that reason ("inconclusive" if the block
- * is on a side branch). what names the block, for the message. */
+/* The same for one that must not become the tip: submitblock must answer with a reason; another one than is known
+ * ("inconclusive" if the block is on a side branch) is a detail. what names the block, for the message. */
 void blocks_submit_refused(struct scene *scene, struct block *block, const char *reason, const char *what);
 /* A block with that transaction, submitted. */
 struct block *blocks_mine_tx(struct scene *scene, const struct tx *tx);

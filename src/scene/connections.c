@@ -2,6 +2,7 @@
 
 #include "node/stand_in.h"
 #include "scene/coins.h"
+#include "scene/log_lines.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -66,7 +67,7 @@ wait_cnt(struct scene *scene, struct peer *fence, int64_t want)
 void
 connections_check_limit(struct scene *scene)
 {
-	static const char words[] = "Using at most ";
+	const char *words = log_words(LOG_CONNECTIONS);
 	struct buf *log = scene_buf(scene, 32 << 10);
 	int cnt = CONNECTIONS_MAX;
 

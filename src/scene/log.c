@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/xmem.h"
+#include "scene/log_lines.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -79,22 +80,22 @@ read_parts(const char *line, size_t len, int64_t part_us[PARTS])
 {
 	int64_t us;
 
-	if (find_in(line, len, "- Load block from disk: "))
+	if (find_in(line, len, log_words(LOG_LOAD)))
 		forget_parts(part_us);
-	if (find_in(line, len, "- Sanity checks: ")) {
+	if (find_in(line, len, log_words(LOG_SANITY))) {
 		/* Checking a block without connecting it logs the first parts as well: start anew. */
 		forget_parts(part_us);
-		part_us[SANITY] = figure_us(line, len, "- Sanity checks: ");
+		part_us[SANITY] = figure_us(line, len, log_words(LOG_SANITY));
 	}
-	if (find_in(line, len, "- Fork checks: "))
-		part_us[FORK] = figure_us(line, len, "- Fork checks: ");
+	if (find_in(line, len, log_words(LOG_FORK)))
+		part_us[FORK] = figure_us(line, len, log_words(LOG_FORK));
 	/* "- Verify 3 txins: 0.02ms" */
-	if (find_in(line, len, "- Verify "))
-		part_us[VERIFY] = figure_us(line, len, " txins: ");
-	if (find_in(line, len, "- Write undo data: "))
-		part_us[UNDO] = figure_us(line, len, "- Write undo data: ");
+	if (find_in(line, len, log_words(LOG_VERIFY)))
+		part_us[VERIFY] = figure_us(line, len, log_words(LOG_VERIFIED));
+	if (find_in(line, len, log_words(LOG_UNDO)))
+		part_us[UNDO] = figure_us(line, len, log_words(LOG_UNDO));
 	/* v23, whose lines do not name their category, logs one figure for undo data and index. */
-	us = find_in(line, len, "[bench]") ? -1 : figure_us(line, len, "- Index writing: ");
+	us = find_in(line, len, "[bench]") ? -1 : figure_us(line, len, log_words(LOG_INDEX));
 	if (part_us[UNDO] < 0)
 		part_us[UNDO] = us;
 }
@@ -127,7 +128,7 @@ log_parse_block_timing(const char *log, const char *hash_hex, int64_t *sum_us)
 		int64_t us;
 
 		read_parts(line, len, part_us);
-		if (!find_in(line, len, "UpdateTip: new best="))
+		if (!find_in(line, len, log_words(LOG_TIP)))
 			continue;
 		int present = add_parts(part_us, &us);
 		/* A block also becomes the tip when the one above it is disconnected; then there are no parts. */
@@ -210,15 +211,15 @@ log_parse_flush(const char *log, size_t nth, int64_t *least_us, int64_t *critica
 	*least_us = 0;
 	*critical_bytes = -1;
 	while (next_line(&log, &line, &len)) {
-		const char *size = find_in(line, len, "Cache size (");
-		bool is_coins = find_in(line, len, "write coins cache to disk");
+		const char *size = find_in(line, len, log_words(LOG_SIZE));
+		bool is_coins = find_in(line, len, log_words(LOG_COINS));
 
-		if (size && find_in(line, len, "exceeds total space") &&
-		    sscanf(size, "Cache size (%" SCNd64 ")", &bytes) != 1)
+		if (size && find_in(line, len, log_words(LOG_EXCEEDS)) &&
+		    sscanf(size + strlen(log_words(LOG_SIZE)), "%" SCNd64 ")", &bytes) != 1)
 			bytes = -1;
-		if (find_in(line, len, "write block and undo data to disk started"))
+		if (find_in(line, len, log_words(LOG_FLUSH_BEGINS)))
 			first_us = stamp_us(line, len);
-		if (is_coins ? find_in(line, len, " started") : find_in(line, len, " to coin database..."))
+		if (is_coins ? find_in(line, len, " started") : find_in(line, len, log_words(LOG_OLD_COINS)))
 			last_us = stamp_us(line, len);
 		if (!is_coins || !find_in(line, len, "completed"))
 			continue;
@@ -246,16 +247,17 @@ log_parse_cache(const char *log, struct cache_state *state)
 
 	*state = (struct cache_state){0};
 	while (next_line(&log, &line, &len)) {
-		const char *at =
-			find_in(line, len, "UpdateTip: new best=") ? find_in(line, len, " cache=") : NULL;
+		const char *at = find_in(line, len, log_words(LOG_TIP))
+					 ? find_in(line, len, log_words(LOG_CACHE))
+					 : NULL;
 		char rest[64];
 		double mib;
 		int64_t coins;
 		int end = 0;
 
 		if (!at ||
-		    sscanf(rest_of(line, len, at, rest), " cache=%lfMiB(%" SCNd64 "txo)%n", &mib, &coins,
-			   &end) != 2 ||
+		    sscanf(rest_of(line, len, at + strlen(log_words(LOG_CACHE)), rest),
+			   "%lfMiB(%" SCNd64 "txo)%n", &mib, &coins, &end) != 2 ||
 		    !end)
 			continue;
 		*state = (struct cache_state){
@@ -273,7 +275,7 @@ log_parse_cache(const char *log, struct cache_state *state)
 size_t
 log_parse_selections(const char *log, struct log_selection *selections, size_t max)
 {
-	static const char words[] = "Coin Selection: Algorithm:";
+	const char *words = log_words(LOG_SELECTION);
 	const char *line;
 	size_t len, cnt = 0;
 
@@ -298,14 +300,15 @@ log_parse_misbehaviours(const char *log, int64_t peer_id, struct log_texts *reas
 
 	*reasons = (struct log_texts){0};
 	while (next_line(&log, &line, &len)) {
-		const char *at = find_in(line, len, "Misbehaving: peer=");
+		const char *at = find_in(line, len, log_words(LOG_MISBEHAVING));
 		char rest[64];
 		int64_t id;
 		int end = 0;
 
-		if (!at ||
-		    sscanf(rest_of(line, len, at, rest), "Misbehaving: peer=%" SCNd64 "%n", &id, &end) != 1 ||
-		    id != peer_id)
+		if (!at)
+			continue;
+		at += strlen(log_words(LOG_MISBEHAVING));
+		if (sscanf(rest_of(line, len, at, rest), "%" SCNd64 "%n", &id, &end) != 1 || id != peer_id)
 			continue;
 		at += end;
 		size_t left = len - (size_t)(at - line);
@@ -339,18 +342,70 @@ read_log(struct scene *scene, uint64_t from, struct buf *log)
 	return !scene->err;
 }
 
+/* Whether the whole log has what parse finds in it, so that its words are known. */
+static bool
+is_logged_at_all(struct scene *scene, bool (*parse)(const char *log))
+{
+	struct buf log;
+	bool found = read_log(scene, 0, &log) && parse(log.data);
+
+	buf_fini(&log);
+	return found;
+}
+
+static bool
+has_block_timings(const char *log)
+{
+	struct log_timings timings;
+
+	log_parse_timings(log, &timings);
+	free(timings.items);
+	return timings.cnt > 0;
+}
+
+/* For a bitcoind whose log does not say it. */
+static struct block_timing
+unknown_timing(struct scene *scene)
+{
+	struct block_timing timing = {.least_ns = 1,
+				      .most_ns = (int64_t)(scene->act_end_ns - scene->act_start_ns)};
+
+	snprintf(timing.source, sizeof(timing.source), "how long the scenario's action took");
+	log_report_unknown(scene, LOG_FACT_DURATION);
+	return timing;
+}
+
 struct block_timing
 log_block_timing(struct scene *scene, const char *hash_hex)
 {
 	struct buf log;
 	int64_t sum_us = 0;
+	bool found = read_log(scene, scene->log_mark, &log) &&
+		     !log_parse_block_timing(log.data, hash_hex, &sum_us);
 
-	if (read_log(scene, scene->log_mark, &log) && log_parse_block_timing(log.data, hash_hex, &sum_us))
+	buf_fini(&log);
+	if (!found && scene_ok(scene) && !is_logged_at_all(scene, has_block_timings))
+		return unknown_timing(scene);
+	if (!found)
 		scene_fail(scene, -ENOENT,
 			   "log: bitcoind's debug.log does not show how long it took to connect %s",
 			   hash_hex);
-	buf_fini(&log);
 	return scene_ok(scene) ? bound_timing(sum_us) : (struct block_timing){.least_ns = 0};
+}
+
+struct block_timing
+log_nth_timing(struct scene *scene, const struct log_timings *timings, size_t nth)
+{
+	if (!scene_ok(scene))
+		return (struct block_timing){.least_ns = 0};
+	if (nth < timings->cnt)
+		return timings->items[nth];
+	if (!timings->cnt && !is_logged_at_all(scene, has_block_timings))
+		return unknown_timing(scene);
+	scene_fail(scene, -ENOENT,
+		   "log: bitcoind's debug.log does not show how long it took to connect block number %zu",
+		   nth + 1);
+	return (struct block_timing){.least_ns = 0};
 }
 
 static void
@@ -377,9 +432,10 @@ log_cache_state(struct scene *scene)
 	struct cache_state state = {.coins = 0};
 	struct buf log;
 
-	if (read_log(scene, 0, &log) && log_parse_cache(log.data, &state))
-		scene_fail(scene, -ENOENT,
-			   "log: bitcoind's debug.log has no UpdateTip line with the size of the cache");
+	if (read_log(scene, 0, &log) && log_parse_cache(log.data, &state)) {
+		state = (struct cache_state){.is_unknown = true, .most_bytes = INT64_MAX};
+		log_report_unknown(scene, LOG_FACT_CACHE);
+	}
 	buf_fini(&log);
 	return state;
 }
@@ -395,13 +451,15 @@ has_words(struct scene *scene, const char *words)
 }
 
 void
-log_wait(struct scene *scene, const char *words)
+log_wait(struct scene *scene, const char *words, unsigned most_ms)
 {
+	struct deadline soon = deadline_in_ms(most_ms);
+
 	for (;;) {
 		/* Asked before reading, because what the node wrote before it ended counts too. */
 		bool alive = scene_ok(scene) && node_is_alive(scene->node);
 
-		if (has_words(scene, words) || !scene_ok(scene))
+		if (has_words(scene, words) || !scene_ok(scene) || (alive && deadline_has_passed(soon)))
 			return;
 		if (!alive)
 			scene_fail(scene, -ECHILD, "log: '%s' was not logged: %s", words,
@@ -427,10 +485,22 @@ log_flush(struct scene *scene, size_t nth)
 		if (err == -EAGAIN)
 			scene_fail(scene, err, RUN_BACKWARDS);
 		else if (err)
-			scene_fail(scene, err, "log: bitcoind's debug.log has no flush number %zu", nth + 1);
+			log_report_unknown(scene, LOG_FACT_FLUSH);
 	}
 	buf_fini(&log);
 	return timing;
+}
+
+static bool
+has_flush(const char *log)
+{
+	return find_in(log, strlen(log), log_words(LOG_COINS)) != NULL;
+}
+
+bool
+log_shows_flushes(struct scene *scene)
+{
+	return is_logged_at_all(scene, has_flush);
 }
 
 size_t

@@ -1,5 +1,8 @@
 #include "scene/misbehaviour.h"
 
+#include "base/xmem.h"
+#include "scene/log_lines.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -69,14 +72,49 @@ misbehave_and_part(struct scene *scene, size_t peer, const char *type, const str
 	peer_wait_closed(scene, &state->peers[peer], &state->peers[waker]);
 }
 
+static void
+fini_texts(void *kept)
+{
+	log_texts_fini(kept);
+}
+
+/* The reasons in the peer's events, for a node whose log does not say what it takes for misbehaviour. */
+static const struct log_texts *
+reasons_of_events(struct scene *scene, int64_t peer_id)
+{
+	struct log_texts *reasons = scene_keep(scene, sizeof(*reasons), fini_texts);
+
+	for (size_t i = 0; i < scene->events_cnt; i++) {
+		const struct event *event = &scene->events[i];
+
+		if (event->tracepoint != TP_NET_MISBEHAVING_CONNECTION || event->args_cnt < 2 ||
+		    event->args[0].i != peer_id)
+			continue;
+		reasons->items = xreallocarray(reasons->items, reasons->cnt + 1, sizeof(*reasons->items));
+		reasons->items[reasons->cnt++] =
+			xasprintf("%.*s", (int)event->args[1].len, (const char *)event->args[1].bytes);
+	}
+	return reasons;
+}
+
 void
 misbehaviour_read_log(struct scene *scene)
 {
 	struct misbehaviour_state *state = scene->state;
+	bool is_logged = false;
 
 	for (size_t i = 0; i < MISBEHAVING_PEERS; i++)
-		if (state->peers[i].p2p)
+		if (state->peers[i].p2p) {
 			state->logged[i] = log_misbehaviours(scene, state->peers[i].id);
+			is_logged |= state->logged[i]->cnt > 0;
+		}
+	if (is_logged || !scene_ok(scene))
+		return;
+	state->has_no_log = true;
+	log_report_unknown(scene, LOG_FACT_MISBEHAVIOUR);
+	for (size_t i = 0; i < MISBEHAVING_PEERS; i++)
+		if (state->logged[i])
+			state->logged[i] = reasons_of_events(scene, state->peers[i].id);
 }
 
 static void
@@ -87,7 +125,9 @@ expect_one(struct scene *scene, const struct misbehaviour *misbehaviour, bool as
 	struct p2p_message message = p2p_at(peer->p2p, misbehaviour->at);
 
 	expect_source(scene->expect, "the '%s' that the peer sent; debug.log has %s", message.type,
-		      as_logged ? "the same reason" : "another reason");
+		      state->has_no_log ? "no reason"
+		      : as_logged       ? "the same reason"
+					: "another reason");
 	struct expected *e = expect_event(scene->expect, TP_NET_MISBEHAVING_CONNECTION, FINDING_CONTRACT,
 					  "'%s' from peer %" PRId64, message.type, peer->id);
 	want_int(e, "peer_id", peer->id);
@@ -137,8 +177,10 @@ misbehaviour_end(struct scene *scene, size_t least)
 	if (logged_cnt != state->expected || logged_cnt < least)
 		scene_fail(
 			scene, -EBADMSG,
-			"the peers misbehaved %zu times, and any bitcoind notices at least %zu of them; its debug.log has %zu, of which %zu can be explained",
-			state->compared, least, logged_cnt, state->expected);
+			"the peers misbehaved %zu times, and any bitcoind notices at least %zu of them; %s %zu, of which %zu can be explained",
+			state->compared, least,
+			state->has_no_log ? "there are events of" : "its debug.log has", logged_cnt,
+			state->expected);
 	log_net(scene, false);
 	peers_leave(scene, state->peers, MISBEHAVING_PEERS);
 }

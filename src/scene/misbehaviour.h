@@ -3,7 +3,7 @@
  * Why a peer misbehaves follows from what it sent; the reason says how many items were too many. A release may notice
  * fewer causes than another, or word one differently, and the node's own log (-debug=net) shows which it noticed: one
  * event is expected for each of these, with the text that we know. Where the log has another text, the reason
- * counts as a detail. */
+ * counts as a detail. Where the log says nothing, the events say which causes were noticed. */
 #ifndef TPCHECK_SCENE_MISBEHAVIOUR_H
 #define TPCHECK_SCENE_MISBEHAVIOUR_H
 
@@ -31,6 +31,7 @@ struct misbehaviour_state {
 	struct misbehaviour done[MISBEHAVIOURS_MAX];
 	size_t done_cnt;
 	/* From misbehaviour_read_log on: */
+	bool has_no_log; /* the log does not say what is misbehaviour, so the events have to */
 	const struct log_texts *logged[MISBEHAVING_PEERS]; /* the reasons in the log, by peer */
 	size_t logged_next[MISBEHAVING_PEERS];             /* the first that is not explained */
 	size_t compared;                                   /* how many of done were compared with the log */

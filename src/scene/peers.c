@@ -11,6 +11,7 @@
 
 enum {
 	PATIENCE_MS = 2,
+	ANSWER_MS = 3000,  /* then the node is asked whether it has anything left to say */
 	WIDE_ID = 300,     /* more than 8 bits, with a margin */
 	BURN_AT_ONCE = 40, /* far below -maxconnections: the node forgets peers more slowly than we join */
 };
@@ -134,14 +135,52 @@ peer_wait(struct scene *scene, struct peer *peer, const char *type, size_t from)
 	return message;
 }
 
+bool
+peer_hears(struct scene *scene, struct peer *peer, const char *type, size_t from, unsigned most_ms)
+{
+	struct deadline soon = deadline_earlier(scene->deadline, deadline_in_ms(most_ms));
+	struct diag diag;
+
+	if (!scene_ok(scene))
+		return false;
+	int err = p2p_wait(peer->p2p, type, from, NULL, soon, &diag);
+	if (err && err != -ETIMEDOUT)
+		scene_fail(scene, err, "%s", diag.text);
+	return !err;
+}
+
+/* Finds a message of that type from the node, at index from of the transcript or later. */
+static bool
+finds_answer(const struct peer *peer, size_t from, const char *type, struct p2p_message *message)
+{
+	for (size_t i = from; i < peer_message_cnt(peer); i++) {
+		*message = p2p_at(peer->p2p, i);
+		if (message->direction == P2P_RECEIVED && !strcmp(message->type, type))
+			return true;
+	}
+	return false;
+}
+
 struct p2p_message
 peer_ask(struct scene *scene, struct peer *peer, const char *type, const void *payload, size_t size,
 	 const char *answer)
 {
 	size_t from = peer_message_cnt(peer);
+	struct p2p_message message = {0};
 
 	peer_send(scene, peer, type, payload, size);
-	return peer_wait(scene, peer, answer, from);
+	if (!scene_ok(scene))
+		return message;
+	scene->err = p2p_wait(peer->p2p, answer, from, &message,
+			      deadline_earlier(scene->deadline, deadline_in_ms(ANSWER_MS)), &scene->diag);
+	if (scene->err != -ETIMEDOUT || deadline_has_passed(scene->deadline))
+		return message;
+	/* The node may be slow. Once it answers a ping it has answered what came before. */
+	scene->err = 0;
+	peer_sync(scene, peer);
+	if (scene_ok(scene) && !finds_answer(peer, from, answer, &message))
+		scene_fail(scene, -ENOMSG, "peers: the node did not answer '%s' with '%s'", type, answer);
+	return message;
 }
 
 void
@@ -162,16 +201,11 @@ peer_gets_answer(struct scene *scene, struct peer *peer, const char *type, const
 		 const char *answer)
 {
 	size_t from = peer_message_cnt(peer);
+	struct p2p_message message;
 
 	peer_send_buf(scene, peer, type, payload);
 	peer_sync(scene, peer);
-	for (size_t i = from; scene_ok(scene) && i < peer_message_cnt(peer); i++) {
-		struct p2p_message message = p2p_at(peer->p2p, i);
-
-		if (message.direction == P2P_RECEIVED && !strcmp(message.type, answer))
-			return true;
-	}
-	return false;
+	return scene_ok(scene) && finds_answer(peer, from, answer, &message);
 }
 
 void

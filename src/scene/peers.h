@@ -63,7 +63,10 @@ size_t peer_message_cnt(const struct peer *peer);
 void peer_send(struct scene *scene, struct peer *peer, const char *type, const void *payload, size_t size);
 /* Waits for a message of that type at index from of the transcript or later. All zero after a failure. */
 struct p2p_message peer_wait(struct scene *scene, struct peer *peer, const char *type, size_t from);
-/* peer_send, then peer_wait for an answer of that type. */
+/* The same for a message that no release has to send: waits at most so long, and returns whether it came. */
+bool peer_hears(struct scene *scene, struct peer *peer, const char *type, size_t from, unsigned most_ms);
+/* peer_send, then peer_wait for an answer of that type, which the node must send before it deals with anything else.
+ * Fails with -ENOMSG, long before the scene's deadline, if it sends none. */
 struct p2p_message peer_ask(struct scene *scene, struct peer *peer, const char *type, const void *payload,
 			    size_t size, const char *answer);
 /* The same with a payload in a buffer. */

@@ -226,27 +226,18 @@ pool_send_at(struct scene *scene, struct pool_tx *ptx, uint64_t time)
 	pool_send(scene, ptx);
 }
 
-/* RPC answers "reason, details", and no reason has a comma in it. */
+/* RPC answers "reason, details", and no reason has a comma in it. If pool_foresee has learnt the reason alone, that is
+ * taken, whatever else is in the text. */
 static void
 set_reason(struct pool_tx *ptx, const char *text)
 {
+	if (ptx->foreseen[0] && strstr(text, ptx->foreseen)) {
+		memcpy(ptx->reason, ptx->foreseen, sizeof(ptx->reason));
+		return;
+	}
 	const char *end = strstr(text, ", ");
 
 	snprintf(ptx->reason, sizeof(ptx->reason), "%.*s", end ? (int)(end - text) : (int)strlen(text), text);
-}
-
-void
-pool_send_refused(struct scene *scene, struct pool_tx *ptx)
-{
-	char *hex = tx_hex(&ptx->tx);
-
-	note_entry_time(scene, ptx);
-	if (scene_call_succeeds(scene, "sendrawtransaction", "[\"%s\", 0]", hex))
-		scene_fail(scene, -EBADMSG, "pool: sendrawtransaction accepted %s, which it must reject",
-			   ptx->name);
-	else if (scene_ok(scene))
-		set_reason(ptx, node_rpc_message(scene->node));
-	free(hex);
 }
 
 /* "\"...\", \"...\"": all of them in hex, one at least. The scene's. */
@@ -262,6 +253,31 @@ hex_list(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt)
 		free(hex);
 	}
 	return list->data;
+}
+
+void
+pool_foresee(struct scene *scene, struct pool_tx *ptx)
+{
+	const struct json *answer =
+		scene_call(scene, "testmempoolaccept", "[[%s], 0]", hex_list(scene, &ptx, 1));
+	const char *reason = json_string(json_get(json_at(answer, 0), "reject-reason"));
+
+	if (reason)
+		snprintf(ptx->foreseen, sizeof(ptx->foreseen), "%s", reason);
+}
+
+void
+pool_send_refused(struct scene *scene, struct pool_tx *ptx)
+{
+	char *hex = tx_hex(&ptx->tx);
+
+	note_entry_time(scene, ptx);
+	if (scene_call_succeeds(scene, "sendrawtransaction", "[\"%s\", 0]", hex))
+		scene_fail(scene, -EBADMSG, "pool: sendrawtransaction accepted %s, which it must reject",
+			   ptx->name);
+	else if (scene_ok(scene))
+		set_reason(ptx, node_rpc_message(scene->node));
+	free(hex);
 }
 
 void

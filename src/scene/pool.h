@@ -32,11 +32,12 @@ enum {
 struct pool_tx {
 	const char *name; /* for findings: "the child"; lent */
 	struct tx tx;
-	int64_t inputs_sat;          /* value of what it spends */
-	int64_t sigops_cost;         /* where it is not negligible */
-	int64_t delta_sat;           /* what prioritisetransaction added to its fee */
-	uint64_t entry_time;         /* set when it is sent; Unix time */
-	char reason[POOL_REASON_SZ]; /* why RPC rejected it, without details; "" if it did not */
+	int64_t inputs_sat;            /* value of what it spends */
+	int64_t sigops_cost;           /* where it is not negligible */
+	int64_t delta_sat;             /* what prioritisetransaction added to its fee */
+	uint64_t entry_time;           /* set when it is sent; Unix time */
+	char reason[POOL_REASON_SZ];   /* why RPC rejected it, without details; "" if it did not */
+	char foreseen[POOL_REASON_SZ]; /* see pool_foresee; "": not known */
 };
 
 /* A scenario on the usual node, whose state is struct state. */
@@ -83,6 +84,9 @@ void pool_prioritise(struct scene *scene, struct pool_tx *ptx, int64_t delta_sat
 void pool_send(struct scene *scene, struct pool_tx *ptx);
 /* The same with the node's clock stopped at that time. */
 void pool_send_at(struct scene *scene, struct pool_tx *ptx, uint64_t time);
+/* Asks testmempoolaccept why it would be rejected: it answers with the reason alone, while sendrawtransaction may put
+ * anything around it. For prepare, because it fires events. */
+void pool_foresee(struct scene *scene, struct pool_tx *ptx);
 /* sendrawtransaction, which must reject it; sets its reason. */
 void pool_send_refused(struct scene *scene, struct pool_tx *ptx);
 /* submitpackage, which must accept all of them, or not all. */

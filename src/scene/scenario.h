@@ -77,7 +77,8 @@ struct scene {
 	const struct event *events; /* what was recorded, in order */
 	size_t events_cnt;
 
-	unsigned odd_taken;      /* see coins_take_odd */
+	unsigned odd_taken; /* see coins_take_odd */
+	unsigned *reported; /* of the run: what is reported only once, see log_lines.h; NULL: nothing is */
 	struct scene_kept *kept; /* see scene_keep */
 	/* For tests: the scene fails at the nth call of scene_ok; 0: never. */
 	unsigned fail_at, asked;

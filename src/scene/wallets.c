@@ -160,6 +160,11 @@ static const char *const wallet_args[] = {
 	"-discardfee=0.00012",
 	"-maxapsfee=0.00002",
 	"-maxtxfee=50",
+	/* Today's defaults. */
+	"-addresstype=bech32",
+	"-changetype=bech32",
+	"-spendzeroconfchange=1",
+	"-txconfirmtarget=6",
 	NULL,
 };
 

@@ -359,6 +359,47 @@ test_sync(void **state)
 	pthread_join(thread, NULL);
 }
 
+/* Answers each ping, and nothing else. */
+static void *
+answer_pings(void *cookie)
+{
+	struct script *script = cookie;
+	uint8_t header[P2P_HEADER_SZ], payload[8];
+
+	while (recv(script->fd, header, sizeof(header), MSG_WAITALL) == sizeof(header)) {
+		struct buf out;
+
+		if (memcmp(header + 4, "ping", 5) != 0)
+			continue;
+		if (recv(script->fd, payload, sizeof(payload), MSG_WAITALL) != sizeof(payload))
+			break;
+		buf_init(&out, 1000);
+		p2p_format("pong", payload, sizeof(payload), &out);
+		if (send(script->fd, out.data, out.len, 0) < 0)
+			break;
+		buf_fini(&out);
+	}
+	return NULL;
+}
+
+/* Whether or not the node pings of its own accord, settling ends. */
+static void
+test_settle(void **state)
+{
+	struct script *script = *state;
+	struct diag diag = {0};
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, answer_pings, script), 0);
+	check(p2p_settle(script->peer, soon(), &diag), diag);
+	assert_int_equal(p2p_cnt(script->peer), 5);
+	assert_string_equal(p2p_at(script->peer, 0).type, "ping");
+	assert_string_equal(p2p_at(script->peer, 2).type, "settle");
+	assert_string_equal(p2p_at(script->peer, 3).type, "ping");
+	p2p_close(script->peer);
+	pthread_join(thread, NULL);
+}
+
 static void
 test_handshake(void **state)
 {
@@ -555,6 +596,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_ping_answered, begin, end),
 		cmocka_unit_test_setup_teardown(test_silent, begin, end),
 		cmocka_unit_test_setup_teardown(test_sync, begin, end),
+		cmocka_unit_test_setup_teardown(test_settle, begin, end),
 		cmocka_unit_test_setup_teardown(test_handshake, begin, end),
 		cmocka_unit_test_setup_teardown(test_handshake_begun, begin, end),
 	};

@@ -2,6 +2,7 @@
  * -debug=coindb and -logtimemicros; those of older releases follow src/validation.cpp, src/txdb.cpp and
  * src/logging/timer.h of v25, v28 and v30. */
 #include "scene/log.h"
+#include "scene/log_lines.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -725,6 +726,54 @@ test_timings(void **state)
 	assert_int_equal(timings.cnt, 0);
 }
 
+/* What the log does not say is reported once in a run, whichever scenario notices it. */
+static void
+test_unknown_once(void **state)
+{
+	unsigned reported = 0;
+	size_t total = 0;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		struct scene scene = {.expect = expect_new(), .reported = round < 2 ? &reported : NULL};
+		struct findings findings = {0};
+		struct diag diag;
+
+		for (int fact = 0; fact < LOG_FACTS_CNT; fact++)
+			log_report_unknown(&scene, (enum log_fact)fact);
+		/* The one event that each comparison needs. */
+		struct expected *e = expect_event(scene.expect, TP_COIN_SELECTION_ATTEMPTING_APS_CREATE_TX,
+						  FINDING_CONTRACT, "an event");
+		want_string(e, "wallet", "");
+		assert_int_equal(expect_match(scene.expect, TP_COIN_SELECTION_ATTEMPTING_APS_CREATE_TX, NULL,
+					      0, &findings, &diag),
+				 0);
+		for (size_t i = 0; i < findings.cnt; i++) {
+			if (findings.items[i].kind == FINDING_CONTRACT)
+				continue;
+			assert_int_equal(findings.items[i].kind, FINDING_DETAIL);
+			assert_non_null(
+				strstr(findings.items[i].message, "debug.log does not have the line '"));
+			total++;
+		}
+		findings_fini(&findings);
+		expect_free(scene.expect);
+		if (!round)
+			assert_int_equal(total, LOG_FACTS_CNT);
+	}
+	assert_int_equal(total, LOG_FACTS_CNT);
+}
+
+static void
+test_words(void **state)
+{
+	(void)state;
+	for (int line = 0; line < LOG_LINES_CNT; line++) {
+		assert_non_null(log_words((enum log_line)line));
+		assert_true(strlen(log_words((enum log_line)line)) > 3);
+	}
+}
+
 int
 main(void)
 {
@@ -753,6 +802,8 @@ main(void)
 		cmocka_unit_test(test_cache_cut),
 		cmocka_unit_test(test_selections),
 		cmocka_unit_test(test_misbehaviours),
+		cmocka_unit_test(test_unknown_once),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
