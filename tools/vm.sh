@@ -1,9 +1,11 @@
 #!/bin/sh
-# Runs tpcheck, or another command, in an emulated machine with another kernel. It takes a minute or two, and neither root
-# nor KVM. The machine's files are Debian's packages, unpacked into an initrd, and tpcheck from the build folder.
+# Runs tpcheck, or another command, in an emulated machine with another kernel or of another architecture. It takes a minute
+# or two (on arm64 many more), and neither root nor KVM. The machine's files are Debian's packages, unpacked into an initrd,
+# and tpcheck from the build folder or from its package.
 #
 #	tools/vm.sh --kernel=bullseye                 doctor, selftest and, if there is a bitcoind, run
 #	tools/vm.sh --kernel=sid --user 'tpcheck run utxocache.*; id'
+#	tools/vm.sh --arch=arm64 --kernel=trixie --build=build-arm64 --bitcoind=PATH
 #
 # The command is a line for sh. Its output is printed, and its exit code is the script's: 2 is also wrong usage, or something
 # is missing; 99 is also a machine that ended without a result.
@@ -14,14 +16,15 @@
 #	--mirror=URL           where the kernel's suite is (default: the first archive that apt uses here)
 #	--keyring=FILE         the keys of that archive (default: those of Debian and those that apt trusts here)
 #	--bitcoind=PATH        put this bitcoind into the machine (default: $BITCOIND)
-#	--build=DIR            where tpcheck was built (default: build)
+#	--build=DIR            where tpcheck was built for that architecture (default: build)
+#	--deb=FILE             instead of that, install this package of tpcheck, with dpkg
 #	--copy=PATH            put this file or folder there too, with the same path; may be repeated
 #	--packages=NAMES       install these packages too
 #	--user                 run the command as an ordinary user without capabilities
-#	--arch=ARCH            the machine's architecture, as Debian calls it (so far only amd64)
+#	--arch=ARCH            the machine's architecture, as Debian calls it: amd64 (default) or arm64
 #	--suite=SUITE          the release of the machine's other packages (default: the one that runs here)
 #	--kvm                  do not emulate, where /dev/kvm works
-#	--timeout=SECONDS      end the machine then (default: 900)
+#	--timeout=SECONDS      end the machine then (default: 900; arm64: 7200)
 #	--cache=DIR            where downloads and what was unpacked are kept (default: tpcheck-vm in $XDG_CACHE_HOME or
 #	                       ~/.cache); remove it to get newer packages
 #
@@ -37,13 +40,14 @@ mirror=
 keyring=
 bitcoind=${BITCOIND:-}
 build=$root/build
+own=
 copies=
 packages="bash coreutils dash findutils gawk grep iproute2 libcap2-bin mount procps sed util-linux"
 user=
 arch=amd64
 suite=
 accel=tcg,thread=multi
-timeout=900
+timeout=
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/tpcheck-vm
 
 fail() {
@@ -59,6 +63,7 @@ while [ $# -gt 0 ]; do
 	--keyring=?*) keyring=${1#*=} ;;
 	--bitcoind=*) bitcoind=${1#*=} ;;
 	--build=?*) build=${1#*=} ;;
+	--deb=?*) own=${1#*=} ;;
 	--copy=?*) copies="$copies
 $(realpath -s "${1#*=}")" ;;
 	--packages=*) packages="$packages ${1#*=}" ;;
@@ -81,19 +86,43 @@ amd64)
 	qemu="qemu-system-x86_64 -machine q35 -cpu max"
 	qemu_package='qemu-system-x86'
 	append="console=ttyS0 no_timer_check" # the check fails on busy machines
+	machine=X86-64
+	: "${timeout:=900}"
+	;;
+arm64)
+	qemu="qemu-system-aarch64 -machine virt -cpu max,pauth-impdef=on"
+	qemu_package='qemu-system-arm'
+	append="console=ttyAMA0"
+	machine=AArch64
+	: "${timeout:=7200}"
 	;;
 *) fail "machines of the architecture '$arch' are not supported" ;;
 esac
 
 [ -n "$kernel" ] || fail "which kernel? for example: tools/vm.sh --kernel=bookworm; see --help"
-for tool in "${qemu%% *}:$qemu_package" apt-get:apt dpkg-deb:dpkg cpio:cpio cmake:cmake perl:perl-base timeout:coreutils; do
+for tool in "${qemu%% *}:$qemu_package" apt-get:apt dpkg-deb:dpkg cpio:cpio cmake:cmake readelf:binutils perl:perl-base timeout:coreutils; do
 	command -v "${tool%:*}" >/dev/null || fail "there is no ${tool%:*}; install the package ${tool#*:}"
 done
-[ -x "$build/tpcheck" ] || fail "there is no tpcheck in '$build'; build it, or name the folder by --build"
-[ -z "$bitcoind" ] || [ -x "$bitcoind" ] || fail "'$bitcoind' cannot be executed"
+# fits FILE: it is a program for the machine.
+fits() {
+	[ -x "$1" ] || fail "'$1' cannot be executed"
+	is=$(readelf -h "$1" 2>/dev/null | sed -n 's/^ *Machine: *//p')
+	case $is in *"$machine") ;; *) fail "'$1' is not a program for $arch (${is:-it is not an ELF file})" ;; esac
+}
+
+if [ -n "$own" ]; then
+	[ -r "$own" ] || fail "'$own' cannot be read"
+	is=$(dpkg-deb -f "$own" Architecture 2>/dev/null) || fail "'$own' is not a package"
+	[ "$is" = "$arch" ] || fail "'$own' is not a package for $arch ($is)"
+else
+	[ -x "$build/tpcheck" ] || fail "there is no tpcheck in '$build'; build it, or name the folder by --build"
+	fits "$build/tpcheck"
+fi
+[ -z "$bitcoind" ] || fits "$bitcoind"
 [ -n "$suite" ] || suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-# shellcheck disable=SC2016
-here=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | head -n 1)
+# shellcheck source=tools/debian.sh
+. "$root/tools/debian.sh"
+here=$(archive_here)
 [ -n "$here$mirror" ] || fail "apt has no archive here; name one by --mirror"
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
@@ -101,41 +130,6 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/tpcheck-vm-XXXXXX")
 rest=$work/rest
 trap 'rm -rf "$work"' EXIT
 trap 'exit 99' INT TERM HUP
-
-# use_archive SUITE URL [KEYRING]: sets dir to a folder, and makes apt work there, as if nothing were installed.
-use_archive() {
-	dir=$cache/$arch-$1
-	export APT_CONFIG="$dir/apt.conf"
-	keys=${3:-/usr/share/keyrings/debian-archive-keyring.gpg}
-	[ -z "${3:-}" ] || [ -r "$3" ] || fail "'$3' cannot be read"
-	[ -r "$keys" ] || keys=
-	mkdir -p "$dir/lists/partial" "$dir/archives/partial"
-	: >"$dir/status"
-	echo "deb [arch=$arch${keys:+ signed-by=$keys}] $2 $1 main" >"$dir/sources.list"
-	cat >"$dir/apt.conf" <<-END
-		Dir::State "$dir";
-		Dir::State::status "$dir/status";
-		Dir::Cache "$dir";
-		Dir::Etc::sourcelist "$dir/sources.list";
-		Dir::Etc::sourceparts "/dev/null";
-		Dir::Etc::preferences "/dev/null";
-		Dir::Etc::preferencesparts "/dev/null";
-		APT::Architecture "$arch";
-		APT::Architectures { "$arch"; };
-		APT::Install-Recommends "false";
-		APT::Sandbox::User "";
-		Acquire::Languages "none";
-	END
-	quietly apt-get update --error-on=any
-}
-
-# quietly COMMAND...: its output is shown only if it fails.
-quietly() {
-	"$@" >"$work/log" 2>&1 </dev/null || {
-		cat "$work/log" >&2
-		fail "failed: $*"
-	}
-}
 
 # Sets vmlinuz.
 find_kernel() {
@@ -172,46 +166,51 @@ pack() {
 
 # The packages that have the libraries of what is copied.
 library_packages() {
-	find "$rest" -type f \( -perm -100 -o -name '*.so' \) -exec ldd {} \; >"$work/libraries" 2>/dev/null || true
-	if grep 'not found' "$work/libraries" >&2; then
-		fail "install these libraries here first"
+	find "$rest" -type f \( -perm -100 -o -name '*.so*' \) -exec readelf -d {} + 2>/dev/null |
+		sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p' | sort -u | while read -r name; do
+		[ -n "$(find "$rest" -name "$name")" ] || echo "$name"
+	done >"$work/libraries"
+	[ -s "$work/libraries" ] || return 0
+	known=$cache/$arch-$suite/packages-$(cksum <"$work/libraries" | tr ' ' -)
+	if [ ! -e "$known" ]; then
+		contents=yes
+		use_archive "$suite" "$here"
+		contents=
+		# shellcheck disable=SC2046
+		packages_of $(cat "$work/libraries") >"$work/packages" 2>"$work/missing"
+		[ ! -s "$work/missing" ] || fail "$(cat "$work/missing"); copy it with --copy"
+		mv "$work/packages" "$known"
 	fi
-	sed -n 's|.* => \(/usr\)\{0,1\}\(/[^ ]*\) .*|*\2|p' "$work/libraries" | sort -u |
-		xargs -r dpkg-query -S | sed 's/[:,].*//' | sort -u
+	cat "$known"
 }
 
 # Sets base to the archive of what comes from packages.
 find_base() {
-	packages="$packages $(library_packages)"
+	libraries=$(library_packages)
 	# shellcheck disable=SC2086
-	packages=$(printf '%s\n' $packages | sort -u)
-	base=$cache/$arch-$suite/root-$(echo "$packages" | cksum | tr ' ' -).cpio
+	depends=$(printf '%s\n' $packages $libraries | sort -u | paste -s -d ,)
+	[ -z "$own" ] || depends="$depends,dpkg,$(dpkg-deb -f "$own" Depends)"
+	base=$cache/$arch-$suite/root-$(echo "$depends" | cksum | tr ' ' -).cpio
 	[ ! -e "$base" ] || return 0
 	use_archive "$suite" "$here"
-	rm -f "$dir/archives"/*.deb
-	# shellcheck disable=SC2086
-	quietly apt-get install -y --download-only $packages
-	mkdir -p "$work/base/usr"
-	for folder in bin sbin lib lib64; do
-		mkdir "$work/base/usr/$folder"
-		ln -s usr/$folder "$work/base/$folder"
-	done
-	for deb in "$dir/archives"/*.deb; do
-		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$work/base" --keep-directory-symlink --no-same-owner \
-			--exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*'
-	done
+	unpack_packages "$work/base" "$depends"
 	# Else made when packages are configured.
 	[ -e "$work/base/usr/bin/sh" ] || ln -s dash "$work/base/usr/bin/sh"
 	ln -s gawk "$work/base/usr/bin/awk"
 	pack "$work/base" "$work/base.cpio"
 	mv "$work/base.cpio" "$base"
-	rm -rf "$work/base" "$dir/archives"/*.deb
+	rm -rf "$work/base"
 }
 
 # Makes the rest: the files that are not from packages.
 make_rest() {
 	mkdir -p "$rest/etc" "$rest/home/user" "$rest/root" "$rest/tmp"
-	quietly cmake --install "$build" --prefix "$rest/usr/local"
+	mkdir -p "$rest/usr/local/bin"
+	if [ -n "$own" ]; then
+		cp "$own" "$rest/tpcheck.deb"
+	else
+		quietly cmake --install "$build" --prefix "$rest/usr/local"
+	fi
 	[ -z "$bitcoind" ] || cp -L "$bitcoind" "$rest/usr/local/bin/bitcoind"
 	echo "$copies" | while read -r path; do
 		[ -z "$path" ] || tar -c -C / "${path#/}" | tar -x -C "$rest"
@@ -235,6 +234,9 @@ make_rest() {
 		mount -t tracefs tracefs /sys/kernel/tracing
 		ip link set lo up
 		cd /tmp
+		if [ -e /tpcheck.deb ]; then
+			dpkg -i /tpcheck.deb >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; echo "vm.sh: exit code 99"; }
+		fi
 		become=
 		if [ -e /user ]; then
 			chown 1000:1000 /home/user
