@@ -36,3 +36,8 @@ execute_process(COMMAND gzip -9n ${compressed} COMMAND_ERROR_IS_FATAL ANY)
 
 # Where Debian's zsh looks.
 file(RENAME ${share}/zsh/site-functions ${share}/zsh/vendor-completions)
+
+# Of a cross build dpkg-shlibdeps finds the libraries and their packages by this.
+if(CPACK_DEBIAN_PACKAGE_ARCHITECTURE)
+  set(ENV{DEB_HOST_ARCH} ${CPACK_DEBIAN_PACKAGE_ARCHITECTURE})
+endif()

@@ -1,13 +1,17 @@
 #!/bin/sh
 # Builds the Debian package in a clean chroot of each SUITE, and tries it in another one that has only the package and its
 # dependencies: the programs, the place of the man page, selftest, a bitcoind, and that removing it leaves nothing behind.
-# Needs root and debootstrap.
+# Needs root and debootstrap. A package for another architecture is cross-compiled, and tried in an emulated machine instead
+# (tools/vm.sh).
 #
 #	tools/package.sh [OPTION...] SUITE...        for example: tools/package.sh bookworm trixie
 #
+#	--arch=ARCH       the architecture, as Debian calls it: this machine's (default), or arm64
+#	--kernel=SUITE    the kernel of the emulated machine (default: that of SUITE)
 #	--mirror=URL      the archive (default: the first one that apt uses here)
 #	--debootstrap=OPTION   an option for debootstrap; for Ubuntu: --components=main,universe, and --keyring=FILE
-#	--bitcoind=PATH   check this bitcoind there; its libraries are installed by the names of this machine's packages
+#	--bitcoind=PATH   check this bitcoind, which is for that architecture, there; where the architecture is this machine's, its
+#	                  libraries are installed by the names of this machine's packages
 #	--check           run check.sh in the chroot that the package is built in
 #	--into=DIR        where the packages go (default: build/packages)
 #	--work=DIR        where the chroots are made (default: a new folder in TMPDIR); 2 GB for a suite
@@ -18,6 +22,8 @@
 set -eu
 unset CDPATH
 root=$(cd "$(dirname "$0")/.." && pwd)
+arch=
+kernel=
 mirror=
 options=
 bitcoind=
@@ -33,6 +39,8 @@ fail() {
 
 while [ $# -gt 0 ]; do
 	case $1 in
+	--arch=?*) arch=${1#*=} ;;
+	--kernel=?*) kernel=${1#*=} ;;
 	--mirror=?*) mirror=${1#*=} ;;
 	--debootstrap=?*) options="$options ${1#*=}" ;;
 	--bitcoind=?*) bitcoind=$(readlink -f "${1#*=}") ;;
@@ -50,6 +58,14 @@ done
 for suite in "$@"; do
 	case $suite in *[!a-z0-9]*) fail "'$suite' is not the name of a suite" ;; esac
 done
+# The compiler for it, if it is not that of this machine.
+compiler=
+case $arch in
+"" | "$(dpkg --print-architecture)") arch= ;;
+arm64) compiler=aarch64-linux-gnu ;;
+*) fail "packages for the architecture '$arch' are not supported" ;;
+esac
+[ -z "$arch" ] || [ -z "$check" ] || fail "--check is not possible for another architecture"
 for tool in debootstrap unshare chroot; do
 	command -v $tool >/dev/null || fail "there is no $tool; install it (Debian: apt-get install debootstrap util-linux coreutils)"
 done
@@ -136,6 +152,50 @@ copy_source() {
 	tar -C "$root" --exclude='./build*' --exclude=./.git -cf - . | tar -C "$work/$suite/build/src" -xf -
 }
 
+# For another architecture the libraries are that one's packages, which an ordinary machine would have to install in place of
+# its own.
+build_package() {
+	# shellcheck disable=SC2016
+	inside "$work/$suite/build" sh -euc '
+		cd /src
+		root=/src
+		arch=$1
+		compiler=$2
+		. tools/setup.sh
+		toolchain=
+		if [ -n "$arch" ]; then
+			dpkg --add-architecture "$arch"
+			toolchain=--toolchain=cmake/$compiler.cmake
+			packages=
+			for package in $BUILD_PACKAGES; do
+				case $package in
+				lib*-dev | systemtap-sdt-dev) packages="$packages $package:$arch" ;;
+				gcc | g++) packages="$packages $package-$compiler" ;;
+				*) packages="$packages $package" ;;
+				esac
+			done
+			BUILD_PACKAGES=$packages
+		fi
+		setup_packages $BUILD_PACKAGES $PACKAGE_PACKAGES
+		setup_build $toolchain -DBUILD_TESTING=OFF -DWERROR=OFF
+		cd build
+		cpack -G DEB -B /src/packages' sh "$arch" "$compiler"
+}
+
+# In a machine that has only the package, its dependencies and what a shell needs.
+try_emulated() {
+	run=
+	[ -z "$bitcoind" ] || run='tpcheck abi --format=json /usr/local/bin/bitcoind; tpcheck doctor; tpcheck run --require'
+	env -u BITCOIND "$root/tools/vm.sh" --arch="$arch" --suite="$suite" --kernel="${kernel:-$suite}" --deb="$into/$name" \
+		--bitcoind="$bitcoind" \
+		"set -e
+		tpcheck --version
+		tpcheck selftest
+		$run
+		dpkg --purge tpcheck
+		[ -z \"\$(find / -xdev -path '*tpcheck*' ! -name '*.deb' ! -path '/proc/*' ! -path '/sys/*')\" ]"
+}
+
 # Nothing of ours is left in the chroot.
 nothing_left() {
 	left=$(cd "$work/$suite/clean" && find . -xdev -path '*tpcheck*' ! -name '*.deb')
@@ -152,18 +212,16 @@ for suite in "$@"; do
 	step "making the chroot" make_base
 	fresh build
 	copy_source
-	# shellcheck disable=SC2016
-	step "building, with what tools/setup.sh names" inside "$work/$suite/build" sh -euc '
-		cd /src
-		root=/src
-		. tools/setup.sh
-		setup_packages $BUILD_PACKAGES $PACKAGE_PACKAGES
-		setup_build -DBUILD_TESTING=OFF -DWERROR=OFF
-		cd build
-		cpack -G DEB -B /src/packages'
+	step "building, with what tools/setup.sh names" build_package
 	deb=$(echo "$work/$suite/build/src/packages"/*.deb)
 	cp "$deb" "$into/"
 	name=${deb##*/}
+	if [ -n "$arch" ]; then
+		step "trying $name in an emulated machine" try_emulated
+		tail -n 1 "$log"
+		echo "$suite: $into/$name is good"
+		continue
+	fi
 	fresh clean
 	cp "$deb" "$work/$suite/clean/"
 	step "installing $name in a clean chroot" inside "$work/$suite/clean" sh -euc "

@@ -7,6 +7,7 @@ PACKAGE_PACKAGES="dpkg-dev file"
 FUZZ_PACKAGES="clang libclang-rt-dev"
 FORMAT_PACKAGES="clang-format-14"
 INSTALL_PACKAGES="$PACKAGE_PACKAGES bash-completion lintian mandoc zsh"
+CROSS_PACKAGES="g++-aarch64-linux-gnu qemu-user-static"
 
 # For what only root may do; empty if we are root.
 SUDO=
@@ -92,4 +93,17 @@ setup_build() {
 		tail -n 40 "$dir/build.log" >&2
 		return 1
 	}
+}
+
+# setup_sysroot: the libraries for the unit tests of aarch64, if they can be compiled; not essential.
+setup_sysroot() {
+	dir=$root/build/sysroot-arm64
+	[ ! -e "$dir" ] && command -v aarch64-linux-gnu-g++ >/dev/null 2>&1 || return 0
+	echo "setup: unpacking libraries for aarch64 in $dir (75 MB are downloaded)"
+	rm -rf "$dir.new"
+	if "$root/tools/sysroot.sh" "$dir.new"; then
+		mv "$dir.new" "$dir"
+	else
+		echo "setup: continuing without" >&2
+	fi
 }

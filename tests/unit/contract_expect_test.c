@@ -1,5 +1,4 @@
 /* Expectations: what fits and what does not, and whether findings blame the right thing. */
-#include "base/clock.h"
 #include "base/text.h"
 #include "contract/expect.h"
 
@@ -10,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -1556,11 +1556,11 @@ static void
 assert_quick(const struct expect *x, const struct event *events, size_t cnt, size_t least, size_t most)
 {
 	struct findings findings;
-	uint64_t start = clock_now_ns();
+	clock_t start = clock();
 
 	assert_in_range(match(x, TP_UTXOCACHE_ADD, events, cnt, &findings), least, most);
-	/* About a second; much more with sanitizers on a busy machine. */
-	assert_in_range((clock_now_ns() - start) / 1000000, 0, 30000);
+	/* About a second of the processor's time; much more with sanitizers, or emulated. */
+	assert_in_range((clock() - start) / CLOCKS_PER_SEC, 0, 30);
 	findings_fini(&findings);
 }
 
