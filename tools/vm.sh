@@ -215,9 +215,9 @@ make_rest() {
 	echo "$copies" | while read -r path; do
 		[ -z "$path" ] || tar -c -C / "${path#/}" | tar -x -C "$rest"
 	done
-	printf '%s\n' root:x:0:0::/root:/bin/sh user:x:1000:1000::/home/user:/bin/sh \
+	printf '%s\n' root:x:0:0::/root:/bin/sh daemon:x:1:1::/usr/sbin:/bin/false user:x:1000:1000::/home/user:/bin/sh \
 		nobody:x:65534:65534::/nonexistent:/bin/false >"$rest/etc/passwd"
-	printf '%s\n' root:x:0: tty:x:5: user:x:1000: nogroup:x:65534: >"$rest/etc/group"
+	printf '%s\n' root:x:0: daemon:x:1: tty:x:5: user:x:1000: nogroup:x:65534: >"$rest/etc/group"
 	echo 127.0.0.1 localhost >"$rest/etc/hosts"
 	printf '%s\n' "$command" >"$rest/command"
 	cat >"$rest/init" <<-'END'
