@@ -44,9 +44,11 @@ struct thread_counts {
 typedef void (*thread_counts_cb)(void *cookie, uint32_t tid, const struct thread_counts *counts);
 
 struct probe_backend {
-	/* As probe_set_new; points are borrowed until close, sink is copied. */
-	int (*open)(struct probe_source **out, const struct probe_point *points, size_t points_cnt,
-		    const struct probe_opts *opts, const struct record_sink *sink, struct diag *diag);
+	/* As probe_set_new; points are borrowed until close, sink is copied. model: one of the same points and options,
+	 * whose compiled programs are used, and which is closed later; NULL: there is none. In any thread. */
+	int (*open)(struct probe_source **out, struct probe_source *model, const struct probe_point *points,
+		    size_t points_cnt, const struct probe_opts *opts, const struct record_sink *sink,
+		    struct diag *diag);
 	/* Detaches too. */
 	void (*close)(struct probe_source *source);
 	/* The part of open that takes long and that nobody has to wait for. Called once, in the draining thread. */

@@ -54,15 +54,19 @@ struct probe_opts {
 	const char *tmpdir;        /* for temporary files, absolute; NULL: /tmp */
 	const char *kernel_source; /* tree for PROBE_HEADERS_SYSTEM; NULL: libbcc looks for one */
 	size_t ring_bytes;         /* for each CPU; 0: a sensible size for this machine */
-	bool streams;              /* for take and finish, not for collect */
-	bool owns_process;         /* with ptrace: what is attached to was started by us, and ends with us */
-	size_t store_bytes;        /* most memory for records that were not fetched; 0: a sensible size */
+	unsigned sets_cnt;  /* how many copies there will be, this one included; 0: 1. They share that size */
+	bool streams;       /* for take and finish, not for collect */
+	bool owns_process;  /* with ptrace: what is attached to was started by us, and ends with us */
+	size_t store_bytes; /* most memory for records that were not fetched; 0: a sensible size */
 };
 
 /* Points and their sites are borrowed until probe_set_free. opts may be NULL. -EPERM: this user may not (the text names
  * what is missing); -EOPNOTSUPP: the method does not work here; -EINVAL: compiling failed. */
 int probe_set_new(struct probe_set **out, const struct probe_point *points, size_t points_cnt,
 		  const struct probe_opts *opts, struct diag *diag);
+/* Another set with the same points and options, for another process; nothing is compiled. The model, and what it
+ * borrows, must live longer; it may be in use. May be called by any thread. Errors as probe_set_new. */
+int probe_set_copy(struct probe_set **out, const struct probe_set *model, struct diag *diag);
 /* Detaches too; NULL is fine. */
 void probe_set_free(struct probe_set *set);
 

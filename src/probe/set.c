@@ -113,9 +113,11 @@ init_lock(struct probe_set *set)
 	pthread_condattr_destroy(&monotonic);
 }
 
-int
-set_new(struct probe_set **out, const struct probe_backend *backend, const struct probe_point *points,
-	size_t points_cnt, const struct probe_opts *opts, struct diag *diag)
+/* model: see backend.h. */
+static int
+make_set(struct probe_set **out, const struct probe_backend *backend, struct probe_source *model,
+	 const struct probe_point *points, size_t points_cnt, const struct probe_opts *opts,
+	 struct diag *diag)
 {
 	*out = NULL;
 	if (!points_cnt)
@@ -125,12 +127,13 @@ set_new(struct probe_set **out, const struct probe_backend *backend, const struc
 	set->backend = backend;
 	set->points = points;
 	set->points_cnt = points_cnt;
+	set->opts = *opts;
 	set->streams = opts->streams;
 	set->store_max = opts->store_bytes ? opts->store_bytes
 			 : opts->streams   ? STREAM_BYTES_MAX
 					   : STORE_BYTES_MAX;
 	init_lock(set);
-	int err = backend->open(&set->source, points, points_cnt, opts, &sink, diag);
+	int err = backend->open(&set->source, model, points, points_cnt, opts, &sink, diag);
 	if (!err) {
 		thread_table_init(&set->threads, set->source->threads_max);
 		err = start_drainer(set, diag);
@@ -141,6 +144,24 @@ set_new(struct probe_set **out, const struct probe_backend *backend, const struc
 	}
 	*out = set;
 	return 0;
+}
+
+int
+set_new(struct probe_set **out, const struct probe_backend *backend, const struct probe_point *points,
+	size_t points_cnt, const struct probe_opts *opts, struct diag *diag)
+{
+	return make_set(out, backend, NULL, points, points_cnt, opts, diag);
+}
+
+int
+probe_set_copy(struct probe_set **out, const struct probe_set *model, struct diag *diag)
+{
+	int err = make_set(out, model->backend, model->source, model->points, model->points_cnt, &model->opts,
+			   diag);
+
+	if (!err)
+		(*out)->why = xstrdup_or_null(model->why);
+	return err;
 }
 
 void

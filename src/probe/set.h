@@ -41,6 +41,7 @@ struct probe_set {
 	struct probe_source *source;
 	const struct probe_point *points;
 	size_t points_cnt;
+	struct probe_opts opts; /* as given, for copies */
 	bool streams;
 	char *why; /* see probe_set_why */
 

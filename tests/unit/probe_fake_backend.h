@@ -67,9 +67,10 @@ fake_hit(uint32_t tid, uint64_t seq, uint64_t time_ns)
 }
 
 static int
-fake_open(struct probe_source **out, const struct probe_point *points, size_t points_cnt,
-	  const struct probe_opts *opts, const struct record_sink *sink, struct diag *diag)
+fake_open(struct probe_source **out, struct probe_source *model, const struct probe_point *points,
+	  size_t points_cnt, const struct probe_opts *opts, const struct record_sink *sink, struct diag *diag)
 {
+	(void)model;
 	(void)points, (void)points_cnt, (void)opts, (void)diag;
 	fake.sink = *sink;
 	fake.is_open = true;

@@ -40,8 +40,9 @@ close_source(struct probe_source *base)
 }
 
 static int
-open_source(struct probe_source **out, const struct probe_point *points, size_t points_cnt,
-	    const struct probe_opts *opts, const struct record_sink *sink, struct diag *diag)
+open_source(struct probe_source **out, struct probe_source *model, const struct probe_point *points,
+	    size_t points_cnt, const struct probe_opts *opts, const struct record_sink *sink,
+	    struct diag *diag)
 {
 	struct bpf_source *source = xcalloc(1, sizeof(*source));
 
@@ -56,7 +57,7 @@ open_source(struct probe_source **out, const struct probe_point *points, size_t 
 	/* In struct tp_thread the record follows the two counts. */
 	source->thread_value = xmalloc(sizeof(struct thread_counts) + source->record_bytes);
 	source->base.threads_max = program_text_threads(source->record_bytes);
-	int err = bpf_build(source, opts, diag);
+	int err = model ? bpf_copy(source, bpf_of(model), opts, diag) : bpf_build(source, opts, diag);
 	if (err) {
 		close_source(&source->base);
 		return err;

@@ -17,6 +17,7 @@
 #define FUNCTIONS(X)                                                                                         \
 	X(version)                                                                                           \
 	X(compile)                                                                                           \
+	X(copy)                                                                                              \
 	X(free)                                                                                              \
 	X(load)                                                                                              \
 	X(map_fd)                                                                                            \
@@ -97,6 +98,12 @@ bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cfl
 		 const char *kernel_tree, char *error, size_t error_sz)
 {
 	return module.compile(out, text, cflags, cflags_cnt, kernel_tree, error, error_sz);
+}
+
+int
+bcc_shim_copy(struct bcc_shim **out, struct bcc_shim *model, char *error, size_t error_sz)
+{
+	return module.copy(out, model, error, error_sz);
 }
 
 void

@@ -1,7 +1,7 @@
 #include "probe/bpf/bcc_shim.h"
 
-#include <bcc/BPF.h>
 #include <bcc/bcc_version.h>
+#include <bcc/bpf_module.h>
 #include <bcc/libbpf.h>
 #include <bcc/perf_reader.h>
 
@@ -10,10 +10,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -43,10 +46,11 @@ open_unnamed()
 	return fd >= 0 ? fd : open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
-/* Collects what libbcc and its clang print to stdout and stderr while this lives. */
+/* Collects what libbcc and its clang print to stdout and stderr while this lives. One at a time: two threads would
+ * restore each other's. */
 class Capture {
       public:
-	Capture()
+	Capture() : alone_(mutex())
 	{
 		fflush(stdout);
 		fflush(stderr);
@@ -85,6 +89,11 @@ class Capture {
 	}
 
       private:
+	static std::mutex &mutex()
+	{
+		static std::mutex mutex;
+		return mutex;
+	}
 	void restore()
 	{
 		fflush(stdout);
@@ -115,7 +124,9 @@ class Capture {
 		{
 			return fd;
 		}
-	} fd_;
+	};
+	std::lock_guard<std::mutex> alone_;
+	Fd fd_;
 	int saved_[2] = {-1, -1};
 };
 
@@ -212,7 +223,10 @@ struct Ring {
 } // namespace
 
 struct bcc_shim {
-	std::unique_ptr<ebpf::BPF> bpf;
+	std::unique_ptr<ebpf::BPFModule> module; /* of a copy: empty */
+	bcc_shim *model = nullptr;               /* of a copy: what it is a copy of */
+	std::map<int, int> copied_maps;          /* of a copy: its maps by those of the model */
+	std::vector<int> programs;
 	std::vector<Ring> rings;
 	bcc_shim_record_cb on_record = nullptr;
 	bcc_shim_lost_cb on_lost = nullptr;
@@ -268,6 +282,24 @@ with_capture(const std::string &what, Capture &capture)
 
 } // namespace
 
+/* In place of libbcc's own function of that name: this module comes before libbcc when its calls are bound.
+ *
+ * With each compilation, libbcc asks whether the kernel has the helper bpf_probe_read_kernel, and hashes all of
+ * /proc/kallsyms to find out (0.1 s). It came in one release (5.5) with bpf_probe_read_user, which our programs cannot
+ * do without. So what is compiled is the same. */
+extern "C" int
+bcc_symcache_resolve_name(void *resolver, const char *module, const char *name, uint64_t *address)
+{
+	using resolve_name = int (*)(void *, const char *, const char *, uint64_t *);
+
+	if (!module && strcmp(name, "bpf_probe_read_kernel") == 0) {
+		*address = 1;
+		return 0;
+	}
+	auto next = (resolve_name)dlsym(RTLD_NEXT, "bcc_symcache_resolve_name");
+	return next ? next(resolver, module, name, address) : -1;
+}
+
 extern "C" const char *
 bcc_shim_version(void)
 {
@@ -281,21 +313,20 @@ bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cfl
 	*out = nullptr;
 	return guarded(error, error_sz, [&] {
 		auto shim = std::make_unique<bcc_shim>();
-		std::vector<std::string> flags(cflags, cflags + cflags_cnt);
+		std::vector<const char *> flags(cflags, cflags + cflags_cnt);
 		/* libbcc takes the kernel tree from nowhere but the environment. */
 		Variable tree("BCC_KERNEL_SOURCE", kernel_tree);
 		Variable path("PATH", PROGRAMS_PATH);
 		WorkingDirectory root;
 		Capture capture;
 
-		shim->bpf = std::make_unique<ebpf::BPF>(0, nullptr, false);
-		ebpf::StatusTuple status = shim->bpf->init(text, flags);
-		if (!status.ok()) {
-			set_error(error, error_sz, with_capture(status.msg(), capture));
+		shim->module = std::make_unique<ebpf::BPFModule>(0, nullptr, false);
+		if (shim->module->load_string(text, flags.data(), (int)flags.size()) != 0) {
+			set_error(error, error_sz, with_capture("it cannot be compiled", capture));
 			/* Destroying a module whose maps could not be created, libbcc 0.26 frees what it must not.
 			 * So the module stays, reachable, until the program ends. */
-			static std::vector<ebpf::BPF *> undead;
-			undead.push_back(shim->bpf.release());
+			static std::vector<ebpf::BPFModule *> undead;
+			undead.push_back(shim->module.release());
 			return -EINVAL;
 		}
 		*out = shim.release();
@@ -313,7 +344,76 @@ bcc_shim_free(struct bcc_shim *shim)
 
 		for (const Ring &ring : shim->rings)
 			perf_reader_free(ring.reader);
+		for (int fd : shim->programs)
+			close(fd);
+		for (const auto &copied : shim->copied_maps)
+			close(copied.second);
 		delete shim;
+		return 0;
+	});
+}
+
+namespace {
+
+/* A map like that one, empty; a descriptor or a negative errno value. */
+int
+copy_map(int map_fd, const char *name)
+{
+	struct bpf_map_info info = {};
+	uint32_t info_sz = sizeof(info);
+
+	if (bpf_obj_get_info(map_fd, &info, &info_sz) != 0)
+		return -errno;
+	int fd = bcc_create_map((enum bpf_map_type)info.type, name, (int)info.key_size, (int)info.value_size,
+				(int)info.max_entries, (int)info.map_flags);
+	return fd >= 0 ? fd : errno ? -errno : -EPERM;
+}
+
+/* The instructions of a function; in a copy, they use its own maps. */
+std::vector<bpf_insn>
+instructions_of(const bcc_shim &shim, const char *function)
+{
+	const ebpf::BPFModule &module = shim.model ? *shim.model->module : *shim.module;
+	const uint8_t *start = module.function_start(function);
+	const size_t cnt = start ? module.function_size(function) / sizeof(bpf_insn) : 0;
+	std::vector<bpf_insn> insns(cnt);
+
+	if (cnt)
+		memcpy(insns.data(), start, cnt * sizeof(bpf_insn));
+	for (bpf_insn &insn : insns) {
+		if (insn.code != (BPF_LD | BPF_IMM | BPF_DW) || insn.src_reg != BPF_PSEUDO_MAP_FD)
+			continue;
+		auto copied = shim.copied_maps.find(insn.imm);
+		if (copied != shim.copied_maps.end())
+			insn.imm = copied->second;
+	}
+	return insns;
+}
+
+} // namespace
+
+extern "C" int
+bcc_shim_copy(struct bcc_shim **out, struct bcc_shim *model, char *error, size_t error_sz)
+{
+	*out = nullptr;
+	return guarded(error, error_sz, [&] {
+		auto shim = std::make_unique<bcc_shim>();
+		Capture capture;
+
+		shim->model = model;
+		for (size_t i = 0; i < model->module->num_tables(); i++) {
+			int from = model->module->table_fd(i);
+			int fd = copy_map(from, model->module->table_name(i));
+
+			if (fd < 0) {
+				set_error(error, error_sz, with_capture(strerror(-fd), capture));
+				for (const auto &copied : shim->copied_maps)
+					close(copied.second);
+				return fd;
+			}
+			shim->copied_maps[from] = fd;
+		}
+		*out = shim.release();
 		return 0;
 	});
 }
@@ -325,23 +425,29 @@ bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int 
 	*prog_fd = -1;
 	return guarded(error, error_sz, [&] {
 		Capture capture;
+		ebpf::BPFModule &module = shim->model ? *shim->model->module : *shim->module;
+		std::vector<bpf_insn> insns = instructions_of(*shim, function);
+
 		errno = 0;
-		ebpf::StatusTuple status =
-			attach_type ? shim->bpf->load_func(function, BPF_PROG_TYPE_KPROBE, *prog_fd, 0,
-							   (enum bpf_attach_type)attach_type)
-				    : shim->bpf->load_func(function, BPF_PROG_TYPE_KPROBE, *prog_fd);
-		if (!status.ok()) {
+		int fd = insns.empty()
+				 ? -1
+				 : module.bcc_func_load(BPF_PROG_TYPE_KPROBE, function, insns.data(),
+							(int)(insns.size() * sizeof(bpf_insn)),
+							module.license(), module.kern_version(), 0, nullptr,
+							0, nullptr, 0, attach_type ? attach_type : -1);
+		if (fd < 0) {
 			/* The verifier uses EACCES to refuse a program, EPERM to refuse a user. */
 			int err = errno && errno != EACCES ? -errno : -EINVAL;
 			std::string log = capture.take();
 
-			*prog_fd = -1;
 			/* The verifier's log ends with the reason. */
 			if (log.size() > LOG_TAIL)
 				log = "... " + log.substr(log.size() - LOG_TAIL);
-			set_error(error, error_sz, status.msg() + ": " + log);
+			set_error(error, error_sz, std::string("Failed to load ") + function + ": " + log);
 			return err;
 		}
+		shim->programs.push_back(fd);
+		*prog_fd = fd;
 		return 0;
 	});
 }
@@ -350,8 +456,10 @@ extern "C" int
 bcc_shim_map_fd(struct bcc_shim *shim, const char *map)
 {
 	return guarded(nullptr, 0, [&] {
-		int fd = shim->bpf->get_table(map).get_fd();
+		int fd = (shim->model ? shim->model : shim)->module->table_fd(map);
 
+		if (shim->model)
+			fd = shim->copied_maps.at(fd);
 		return fd >= 0 ? fd : -ENOENT;
 	});
 }

@@ -23,6 +23,9 @@ const char *bcc_shim_version(void);
  * libbcc owns the process's working directory, environment, stdout and stderr. */
 int bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cflags, size_t cflags_cnt,
 		     const char *kernel_tree, char *error, size_t error_sz);
+/* Another one of the same instructions, with maps of its own; nothing is compiled. The model must outlive it. Any
+ * thread may make one. */
+int bcc_shim_copy(struct bcc_shim **out, struct bcc_shim *model, char *error, size_t error_sz);
 /* Unloads what is loaded and closes the rings; NULL is fine. */
 void bcc_shim_free(struct bcc_shim *shim);
 

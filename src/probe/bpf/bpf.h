@@ -49,6 +49,9 @@ struct bpf_source {
 
 /* build.c: compiles and loads the programs and opens the rings, by the first method of opts that works. */
 int bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag);
+/* The same by the programs that the model has compiled. */
+int bpf_copy(struct bpf_source *source, const struct bpf_source *model, const struct probe_opts *opts,
+	     struct diag *diag);
 void bpf_close_trial(struct bpf_source *source);
 
 /* attach.c */

@@ -1,5 +1,6 @@
 /* Builds what runs in the kernel: the text of the programs, compiled by libbcc and loaded, and the rings for
  * records. */
+#include "base/xmem.h"
 #include "probe/bpf/bcc_loader.h"
 #include "probe/bpf/bcc_shim.h"
 #include "probe/bpf/bpf.h"
@@ -19,7 +20,7 @@ enum {
 	WAKEUP_EVENTS = 256,
 	RING_BYTES_MIN = 64 << 10,
 	RING_BYTES_MAX = 16 << 20,
-	RINGS_BYTES_MAX = 128 << 20, /* of all CPUs, by default */
+	RINGS_BYTES_MAX = 128 << 20, /* of all CPUs and sets, by default */
 	PAGE_BYTES = 4096,
 };
 
@@ -44,24 +45,23 @@ find_errno(const char *text, int err)
 }
 
 static size_t
-default_ring_bytes(void)
+default_ring_bytes(unsigned sets_cnt)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t bytes = RING_BYTES_MAX;
+	size_t bytes = RING_BYTES_MAX, rings = (size_t)(cpus > 0 ? cpus : 1) * (sets_cnt ? sets_cnt : 1);
 
-	while (bytes > RING_BYTES_MIN && bytes * (size_t)(cpus > 0 ? cpus : 1) > RINGS_BYTES_MAX)
+	while (bytes > RING_BYTES_MIN && bytes * rings > RINGS_BYTES_MAX)
 		bytes /= 2;
 	return bytes;
 }
 
 static int
-open_rings(struct bpf_source *source, size_t ring_bytes, struct diag *diag)
+open_rings(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag)
 {
 	char error[1024] = "";
-	size_t bytes = RING_BYTES_MIN;
+	size_t bytes = RING_BYTES_MIN,
+	       ring_bytes = opts->ring_bytes ? opts->ring_bytes : default_ring_bytes(opts->sets_cnt);
 
-	if (!ring_bytes)
-		ring_bytes = default_ring_bytes();
 	while (bytes < ring_bytes && bytes < RING_BYTES_MAX)
 		bytes *= 2;
 	for (;; bytes /= 2) {
@@ -80,6 +80,14 @@ open_rings(struct bpf_source *source, size_t ring_bytes, struct diag *diag)
 				"probe: failed to open the ring buffers: %s; CAP_PERFMON (or CAP_SYS_ADMIN) and some lockable memory (ulimit -l) are required",
 				error);
 	}
+}
+
+static void
+find_maps(struct bpf_source *source)
+{
+	source->control_fd = bcc_shim_map_fd(source->shim, "control");
+	source->counters_fd = bcc_shim_map_fd(source->shim, "counters");
+	source->threads_fd = bcc_shim_map_fd(source->shim, "threads");
 }
 
 static int
@@ -112,9 +120,7 @@ compile(struct bpf_source *source, enum probe_method method, const struct probe_
 			diag, find_errno(error, err),
 			"probe: failed to compile the probes with libbcc %s: %s%s", bcc_shim_version(), error,
 			is_builtin ? "" : "; without --headers=system, no kernel headers are required");
-	source->control_fd = bcc_shim_map_fd(source->shim, "control");
-	source->counters_fd = bcc_shim_map_fd(source->shim, "counters");
-	source->threads_fd = bcc_shim_map_fd(source->shim, "threads");
+	find_maps(source);
 	return 0;
 }
 
@@ -128,7 +134,7 @@ load_multi(struct bpf_source *source, struct diag *diag)
 	if (err)
 		return diag_fail(diag, find_errno(error, err),
 				 "probe: failed to load the probes for a uprobe_multi link: %s", error);
-	return multi_try(source->keeper, source->prog_fds[0], source->counters_fd, &source->trial, diag);
+	return 0;
 }
 
 static int
@@ -157,7 +163,12 @@ build_for(struct bpf_source *source, enum probe_method method, const struct prob
 	int err = compile(source, method, opts, diag);
 	if (err)
 		return err;
-	return method == PROBE_METHOD_MULTI ? load_multi(source, diag) : load_each(source, diag);
+	if (method != PROBE_METHOD_MULTI)
+		return load_each(source, diag);
+	err = load_multi(source, diag);
+	if (err)
+		return err;
+	return multi_try(source->keeper, source->prog_fds[0], source->counters_fd, &source->trial, diag);
 }
 
 /* The uprobe PMU leaves nothing behind, so it goes first. */
@@ -203,7 +214,24 @@ bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag 
 		err = build(source, opts, diag);
 	if (err)
 		return err;
-	return open_rings(source, opts->ring_bytes, diag);
+	return open_rings(source, opts, diag);
+}
+
+int
+bpf_copy(struct bpf_source *source, const struct bpf_source *model, const struct probe_opts *opts,
+	 struct diag *diag)
+{
+	char error[1536];
+	int err = bcc_shim_copy(&source->shim, model->shim, error, sizeof(error));
+
+	if (err)
+		return diag_fail(diag, find_errno(error, err),
+				 "probe: failed to make another set of maps: %s", error);
+	source->text = xstrdup(model->text);
+	source->base.method = model->base.method;
+	find_maps(source);
+	err = source->base.method == PROBE_METHOD_MULTI ? load_multi(source, diag) : load_each(source, diag);
+	return err ? err : open_rings(source, opts, diag);
 }
 
 void

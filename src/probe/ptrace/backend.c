@@ -90,12 +90,14 @@ start_tracer(struct ptrace_source *source, int area_fd, struct keeper *keeper, s
 }
 
 static int
-open_source(struct probe_source **out, const struct probe_point *points, size_t points_cnt,
-	    const struct probe_opts *opts, const struct record_sink *sink, struct diag *diag)
+open_source(struct probe_source **out, struct probe_source *model, const struct probe_point *points,
+	    size_t points_cnt, const struct probe_opts *opts, const struct record_sink *sink,
+	    struct diag *diag)
 {
 	struct ptrace_source *source = xcalloc(1, sizeof(*source));
 	int area_fd;
 
+	(void)model; /* there is nothing that takes long */
 	*out = NULL;
 	source->sink = *sink;
 	source->socket_fd = -1;
