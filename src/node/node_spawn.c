@@ -154,6 +154,10 @@ static const char *const usual_args[] = {
 	/* regtest's self-checks cost more than everything else. */
 	"-checkmempool=0",
 	"-checkblockindex=0",
+	/* What is not needed takes time at each start: 32 MiB that are filled, 16 threads. */
+	"-maxsigcachesize=1",
+	"-rpcthreads=4",
+	"-par=1",
 	"-persistmempool=0",
 	"-fallbackfee=0.0002",
 	"-mempoolexpiry=336",
