@@ -165,7 +165,7 @@ complete_without_memory(void *cookie)
 	alarm(COMPLETE_S);
 	dup2(reporting->error_fd, STDERR_FILENO);
 	/* Readers that do not read are given up. */
-	raise(SIGTERM);
+	kill(getpid(), SIGTERM); /* not only to this thread, which may block it */
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += LOCK_MS / 1000;
 	if (pthread_mutex_clocklock(&reporting->lock, CLOCK_MONOTONIC, &until))

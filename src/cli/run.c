@@ -12,6 +12,7 @@
 #include "run/runner.h"
 #include "run/selftest.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,16 @@ make_notice(const struct run_options *options, const char *bitcoind, unsigned re
 	return notice;
 }
 
+/* The CPUs that this process may use. */
+static unsigned
+default_jobs(void)
+{
+	cpu_set_t cpus;
+	int cnt = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
+
+	return cnt < RUN_MAX_JOBS ? (unsigned)cnt : RUN_MAX_JOBS;
+}
+
 static enum exit_code
 run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifacts *artifacts,
 		const volatile sig_atomic_t *interrupted, struct report_run *run)
@@ -163,6 +174,7 @@ run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifa
 		.env = options->env,
 		.env_hint = env_hint,
 		.scenarios = options->chosen,
+		.jobs = options->jobs ? options->jobs : default_jobs(),
 		.probe = options->probe,
 		.timeout_ms = 1000 * options->timeout_s,
 		.details_warn = options->details_warn,

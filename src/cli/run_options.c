@@ -14,6 +14,7 @@ enum {
 	OPTION_BITCOIND = 256,
 	OPTION_LIST,
 	OPTION_TIMEOUT,
+	OPTION_JOBS,
 	OPTION_REQUIRE,
 	OPTION_DETAILS,
 	OPTION_ARTIFACTS,
@@ -58,6 +59,9 @@ parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_TIMEOUT:
 		options->timeout_s = (unsigned)cli_number(state, "timeout", arg, 1, 86400);
+		return 0;
+	case OPTION_JOBS:
+		options->jobs = (unsigned)cli_number(state, "jobs", arg, 1, RUN_MAX_JOBS);
 		return 0;
 	case OPTION_REQUIRE:
 		options->reporting.require = true;
@@ -120,6 +124,9 @@ static const struct argp_option known[] = {
 	 "The bitcoind to check (default: $BITCOIND, else the one in PATH)", 0},
 	{"list", OPTION_LIST, NULL, 0, "List the scenarios that would run, and exit", 0},
 	{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "Time limit for one scenario (default: 60)", 0},
+	{"jobs", OPTION_JOBS, "N", 0,
+	 "Run at most this many scenarios at a time, each on a node of its own (default: the number of CPUs)",
+	 0},
 	{"require", OPTION_REQUIRE, NULL, 0, "Count a skip as an error; use this in CI", 0},
 	{"details", OPTION_DETAILS, "fail|warn", 0,
 	 "How to treat findings about implementation details (default: fail)", 0},

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { RUN_DEFAULT_TIMEOUT_S = 60 };
+enum { RUN_DEFAULT_TIMEOUT_S = 60, RUN_MAX_JOBS = 64 };
 
 struct run_options {
 	const char *bitcoind, *artifacts, *user; /* NULL: not given */
@@ -17,6 +17,7 @@ struct run_options {
 	size_t env_cnt;
 	bool list, details_warn;
 	unsigned timeout_s;
+	unsigned jobs;    /* 0: not given */
 	unsigned release; /* 0: not given */
 	struct reporting reporting;
 	struct probe_opts probe;

@@ -58,6 +58,12 @@ node_find_user(struct node_user *out, const struct node_opts *opts, struct diag 
 }
 
 int
+node_check_machine(struct diag *diag)
+{
+	return network_check_loopback(diag);
+}
+
+int
 node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 {
 	struct node *node = xcalloc(1, sizeof(*node));

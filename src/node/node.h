@@ -81,6 +81,9 @@ struct node_user {
  * only root can choose. */
 int node_find_user(struct node_user *out, const struct node_opts *opts, struct diag *diag);
 
+/* Whether the machine lets any node start. -ENETDOWN: its loopback device is down. */
+int node_check_machine(struct diag *diag);
+
 /* Makes the datadir and starts bitcoind; does not wait until it is ready. On failure *out is NULL and nothing is left
  * behind. Copies what it needs of opts except interrupted. -EPERM, -EACCES, -ENOENT, -ENOEXEC and others, depending on
  * the step that failed; -ENETDOWN: the machine's loopback device is down. */

@@ -246,7 +246,7 @@ static bool
 add_version(struct buf *out, const struct p2p_version *version)
 {
 	static const uint8_t no_address[26];
-	static uint64_t nonces;
+	static _Atomic uint64_t nonces;
 	const char *agent = version->user_agent ? version->user_agent : "/tpcheck/";
 
 	/* A node recognizes a connection to itself by the nonce, which therefore must not be one of its own. */

@@ -20,6 +20,7 @@ struct runner_opts {
 	const char *const *env; /* more variables for the nodes, see struct node_opts; NULL: none */
 	const char *env_hint;   /* which of the caller's variables they are not given; NULL: nothing to say */
 	const struct scenario *const *scenarios; /* in the order in which they run; NULL-terminated */
+	unsigned jobs;                           /* how many run at a time, at most; 0: 1 */
 	struct probe_opts probe;
 	unsigned timeout_ms;           /* of one scenario, its node's start included */
 	bool details_warn;             /* findings about details do not fail a scenario */

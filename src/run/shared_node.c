@@ -20,14 +20,18 @@ struct shared_node {
 	struct sanitizer_scan *scan;
 	uint64_t scanned; /* bytes of the node's output */
 	const volatile sig_atomic_t *interrupted;
-	/* The thread lives until the end: a bitcoind that it had to start again is killed when it ends. */
+	struct shared_node_opts opts;
+	/* The thread starts the node and ends it, and lives as long as it: bitcoind is killed when the thread that
+	 * started it ends. */
 	pthread_t thread;
 	sem_t warm, leave;
+	bool has_left;
 	/* The thread's until warm was posted: */
 	struct deadline deadline;
 	bool ready;
 	int err;
 	struct diag diag;
+	int end_err; /* of node_free */
 };
 
 /* Signals are for the main thread, whose waits they end. */
@@ -48,30 +52,6 @@ wait_for(sem_t *semaphore)
 {
 	while (sem_wait(semaphore) && errno == EINTR)
 		;
-}
-
-static void *
-warm_up(void *arg)
-{
-	struct shared_node *shared = arg;
-	const struct profile *profile = shared->profile;
-	struct scene scene = {.deadline = shared->deadline};
-
-	shared_node_enter(shared, &scene);
-	scene.err = node_wait_ready(shared->node, shared->deadline, &scene.diag);
-	if (!scene.err && shared->partner)
-		scene.err = node_wait_ready(shared->partner, shared->deadline, &scene.diag);
-	shared->ready = !scene.err;
-	if (!profile->no_blocks)
-		coins_start_chain(&scene);
-	if (profile->warm)
-		profile->warm(&scene);
-	shared->err = scene.err;
-	shared->diag = scene.diag;
-	scene_release(&scene);
-	sem_post(&shared->warm);
-	wait_for(&shared->leave);
-	return NULL;
 }
 
 static int
@@ -100,35 +80,61 @@ start_node(struct node **out, const struct profile *profile, const struct shared
 	return node_start(out, &node_opts, diag);
 }
 
+static void
+warm_up(struct shared_node *shared, struct scene *scene)
+{
+	const struct profile *profile = shared->profile;
+
+	shared_node_enter(shared, scene);
+	scene->err = node_wait_ready(shared->node, shared->deadline, &scene->diag);
+	if (!scene->err && shared->partner)
+		scene->err = node_wait_ready(shared->partner, shared->deadline, &scene->diag);
+	shared->ready = !scene->err;
+	if (!profile->no_blocks)
+		coins_start_chain(scene);
+	if (profile->warm)
+		profile->warm(scene);
+}
+
+static void *
+live(void *arg)
+{
+	struct shared_node *shared = arg;
+	const struct profile *profile = shared->profile;
+	struct scene scene = {.deadline = shared->deadline};
+
+	scene.err = start_node(&shared->node, profile, &shared->opts, &scene.diag);
+	if (!scene.err && profile->partner)
+		scene.err = start_node(&shared->partner, profile->partner, &shared->opts, &scene.diag);
+	if (!scene.err)
+		warm_up(shared, &scene);
+	shared->err = scene.err;
+	shared->diag = scene.diag;
+	scene_release(&scene);
+	sem_post(&shared->warm);
+	wait_for(&shared->leave);
+	int err = node_free(shared->node), partner_err = node_free(shared->partner);
+	shared->end_err = err ? err : partner_err;
+	return NULL;
+}
+
 int
 shared_node_start(struct shared_node **out, const struct profile *profile,
 		  const struct shared_node_opts *opts, struct diag *diag)
 {
-	struct node *node, *partner = NULL;
-	int err = start_node(&node, profile, opts, diag);
+	struct shared_node *shared = xcalloc(1, sizeof(*shared));
 
 	*out = NULL;
-	if (!err && profile->partner) {
-		err = start_node(&partner, profile->partner, opts, diag);
-		if (err)
-			node_free(node);
-	}
-	if (err)
-		return err;
-	struct shared_node *shared = xcalloc(1, sizeof(*shared));
 	shared->profile = profile;
-	shared->node = node;
+	shared->opts = *opts;
 	shared->scan = sanitizer_scan_new();
 	shared->interrupted = opts->interrupted;
-	shared->partner = partner;
 	shared->deadline = deadline_in_ms(opts->timeout_ms);
 	sem_init(&shared->warm, 0, 0);
 	sem_init(&shared->leave, 0, 0);
-	err = start_thread(&shared->thread, warm_up, shared);
+	int err = start_thread(&shared->thread, live, shared);
 	if (err) {
-		node_free(node);
 		sanitizer_scan_free(shared->scan);
-		node_free(partner);
 		free(shared);
 		return diag_fail(diag, err, "runner: failed to start a thread: %s", strerror(-err));
 	}
@@ -153,7 +159,7 @@ shared_node_was_ready(const struct shared_node *shared)
 bool
 shared_node_is_usable(const struct shared_node *shared, const struct profile *profile)
 {
-	return shared->profile == profile && node_is_alive(shared->node) &&
+	return shared->profile == profile && shared->node && node_is_alive(shared->node) &&
 	       (!shared->partner || node_is_alive(shared->partner));
 }
 
@@ -195,6 +201,8 @@ shared_node_find_reports(struct shared_node *shared, struct deadline deadline, s
 {
 	bool is_over;
 
+	if (!shared->node)
+		return;
 	do {
 		is_over = !node_is_alive(shared->node) || deadline_has_passed(deadline) ||
 			  (shared->interrupted && *shared->interrupted);
@@ -224,18 +232,26 @@ shared_node_stop(struct shared_node *shared, struct deadline deadline, struct fi
 	return findings->cnt > cnt && err != -ETIMEDOUT && err != -EINTR ? 0 : err;
 }
 
+void
+shared_node_leave(struct shared_node *shared)
+{
+	if (!shared || shared->has_left)
+		return;
+	shared->has_left = true;
+	sem_post(&shared->leave);
+}
+
 int
 shared_node_end(struct shared_node *shared)
 {
 	if (!shared)
 		return 0;
-	shared_node_wait(shared, NULL);
-	int err = node_free(shared->node), partner_err = node_free(shared->partner);
-	sem_post(&shared->leave);
+	shared_node_leave(shared);
 	pthread_join(shared->thread, NULL);
+	int err = shared->end_err;
 	sem_destroy(&shared->warm);
 	sem_destroy(&shared->leave);
 	sanitizer_scan_free(shared->scan);
 	free(shared);
-	return err ? err : partner_err;
+	return err;
 }

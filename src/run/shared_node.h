@@ -25,18 +25,20 @@ struct shared_node_opts {
 	const volatile sig_atomic_t *interrupted;
 };
 
-/* *out is NULL on failure. Errors as node_start. */
+/* Begins to start it. *out is NULL on failure, which is that of starting a thread. Copies opts; what they name must
+ * live until the end. */
 int shared_node_start(struct shared_node **out, const struct profile *profile,
 		      const struct shared_node_opts *opts, struct diag *diag);
-/* Waits until it is ready and warm. Errors of node_wait_ready and of the profile's warm; the same ones when called
- * again. */
+/* Waits until it is ready and warm. Errors of node_start, node_wait_ready and the profile's warm; the same ones when
+ * called again. */
 int shared_node_wait(struct shared_node *shared, struct diag *diag);
 /* Whether bitcoind became ready, though warming it may have failed; after shared_node_wait. */
 bool shared_node_was_ready(const struct shared_node *shared);
 /* Whether a scenario of that profile can use it now. */
 bool shared_node_is_usable(const struct shared_node *shared, const struct profile *profile);
 const struct profile *shared_node_profile(const struct shared_node *shared);
-struct node *shared_node_node(const struct shared_node *shared); /* lent */
+/* Lent, after shared_node_wait; NULL: it could not be started. */
+struct node *shared_node_node(const struct shared_node *shared);
 /* Gives a scene what belongs to the node: node, coins, wallets. */
 void shared_node_enter(struct shared_node *shared, struct scene *scene);
 /* Adds what sanitizers have reported since the last call. A report that has begun, and ends the node, is waited for. */
@@ -46,6 +48,9 @@ void shared_node_find_reports(struct shared_node *shared, struct deadline deadli
  * from its work, or bitcoind from ending well for another reason, is an error. */
 int shared_node_stop(struct shared_node *shared, struct deadline deadline, struct findings *findings,
 		     struct diag *diag);
+/* Begins to end it, without waiting: it is killed and its datadir removed in its own thread. Nothing may be done with
+ * it but shared_node_end. NULL is fine. */
+void shared_node_leave(struct shared_node *shared);
 /* Kills the node and frees all; NULL is fine. Errors as node_free. */
 int shared_node_end(struct shared_node *shared);
 

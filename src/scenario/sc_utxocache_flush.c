@@ -298,7 +298,7 @@ enum {
 	FILL_SOME_BELOW_BYTES = 2 << 20,
 };
 static const char *const small_cache_args[] = {"-dbcache=4", "-maxmempool=5", NULL};
-static const struct profile small_cache = {.name = "small_cache", .args = small_cache_args};
+static const struct profile small_cache = {.name = "small_cache", .cost_ms = 250, .args = small_cache_args};
 
 /* Submits blocks until bitcoind's log has a flush: of at_first coins each while the cache is small, then of
  * after_that. */

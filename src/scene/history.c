@@ -50,6 +50,7 @@ warm_history(struct scene *scene)
 
 const struct profile profile_history = {
 	.name = "history",
+	.cost_ms = 900,
 	.args = (const char *const[]){"-persistmempool=1", NULL},
 	.warm = warm_history,
 };

@@ -24,6 +24,7 @@ static const struct profile profile_partner = {
 
 const struct profile profile_pair = {
 	.name = "pair",
+	.cost_ms = 400,
 	.args = pair_args,
 	.args_if_known = pair_args_if_known,
 	.listen = true,

@@ -30,6 +30,7 @@ warm_default(struct scene *scene)
 
 const struct profile profile_default = {
 	.name = "default",
+	.cost_ms = 1000,
 	.args =
 		(const char *const[]){
 			"-whitelist=noban@" PEER_NOBAN_ADDRESS,
@@ -64,6 +65,7 @@ warm_narrow(struct scene *scene)
 
 const struct profile profile_narrow = {
 	.name = "narrow",
+	.cost_ms = 120,
 	.args = (const char *const[]){"-prune=1", "-fastprune", "-maxmempool=5", "-acceptnonstdtxn=1", NULL},
 	.warm = warm_narrow,
 };

@@ -46,6 +46,9 @@ struct profile {
 	const char *const *args_if_known;
 	bool listen, own_network, finds_peers, proxy, i2p;
 	bool no_blocks; /* it starts without the blocks of coins_start_chain, so scenarios take no coins */
+	/* How long all its scenarios take together, roughly: those of the profiles that take longest begin first when
+	 * several run at a time. */
+	unsigned cost_ms;
 	/* Of a second node, which is started with the first one and never traced; NULL: there is none. Only name, args,
 	 * args_if_known and listen count. */
 	const struct profile *partner;
@@ -78,7 +81,7 @@ struct scene {
 	size_t events_cnt;
 
 	unsigned odd_taken; /* see coins_take_odd */
-	unsigned *reported; /* of the run: what is reported only once, see log_lines.h; NULL: nothing is */
+	unsigned *reported; /* of those that share the node: what is reported only once, see log_lines.h; NULL: nothing */
 	struct scene_kept *kept; /* see scene_keep */
 	/* For tests: the scene fails at the nth call of scene_ok; 0: never. */
 	unsigned fail_at, asked;

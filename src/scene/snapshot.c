@@ -25,6 +25,7 @@ static const uint8_t genesis_hash_wire[32] = {
 
 const struct profile profile_bare = {
 	.name = "bare",
+	.cost_ms = 110,
 	.args =
 		(const char *const[]){
 			/* The block at SNAPSHOT_HEIGHT. */

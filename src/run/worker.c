@@ -1,0 +1,622 @@
+/* The steps for a scenario, in order:
+ *
+ *   static check   the binary's notes against the contract: a tracepoint that is missing, an argument of another width
+ *   node           one for each profile, started and warmed up while the probes compile or others run
+ *   prepare        nothing is recorded
+ *   attach         once for each process; again when prepare restarted it
+ *   arm, act       recorded from here
+ *   fence          the node is asked to finish what it does in the background (syncwithvalidationinterfacequeue);
+ *                  what it did in answering has been recorded by the time the answer is here, as a tracepoint's
+ *                  program runs in the thread that hits it
+ *   collect        all that the kernel counted has arrived, or the outcome is an error
+ *   expect, match
+ *
+ * A scenario whose subject the binary lacks fails before anything is attached, unless it needs the wallet and a node
+ * says that it has none: the wallet's tracepoints are compiled with the wallet. A missing companion, or one
+ * whose notes are wrong, is left out of the comparison: its own scenarios report that.
+ *
+ * The node is killed, not stopped, when its scenarios are over: its datadir is thrown away. After a failure or an error
+ * the next scenario gets the same node if this is as good as before (scene/clean.h), else a new one.
+ *
+ * A bitcoind with sanitizers is stopped instead, after the probes were detached, because leaks are reported when it
+ * exits. That is part of its last scenario, which gets what is reported then. Any other report belongs to the scenario
+ * during which it came. */
+#include "run/worker.h"
+
+#include "base/xmem.h"
+#include "contract/expect.h"
+#include "run/checks.h"
+#include "run/sanitizer.h"
+#include "scene/clean.h"
+#include "scene/wallets.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLLECT_MS = 10000, CLEAN_MS = 1000 };
+
+struct worker {
+	struct team *team;
+	pthread_t thread;
+	struct group *group;   /* NULL: none yet */
+	struct probe_set *set; /* NULL: not made yet */
+	/* Of a scenario that attaches one tracepoint only, while it runs: */
+	struct plan alone_plan;
+	struct probe_set *alone_set;
+	bool can_ptrace; /* the machine allows it: not tried again */
+	struct shared_node *current;
+	struct shared_node *next;  /* for the current group, started ahead */
+	struct shared_node **left; /* what is ending */
+	size_t left_cnt;
+	pid_t attached_pid;                /* of the current one; 0: none */
+	unsigned scenarios_cnt;            /* that used the current node */
+	const struct profile *unstartable; /* its node did not become ready: not tried again */
+};
+
+/* Nodes */
+
+static void
+detach(struct worker *worker)
+{
+	if (worker->attached_pid && worker->set)
+		probe_set_detach(worker->set);
+	worker->attached_pid = 0;
+}
+
+/* Without waiting for its end. */
+static void
+leave(struct worker *worker, struct shared_node *node)
+{
+	if (!node)
+		return;
+	shared_node_leave(node);
+	worker->left = xreallocarray(worker->left, worker->left_cnt + 1, sizeof(*worker->left));
+	worker->left[worker->left_cnt++] = node;
+}
+
+static void
+end_current_node(struct worker *worker)
+{
+	detach(worker);
+	leave(worker, worker->current);
+	worker->current = NULL;
+	worker->scenarios_cnt = 0;
+}
+
+static void
+end_next_node(struct worker *worker)
+{
+	leave(worker, worker->next);
+	worker->next = NULL;
+}
+
+static void
+join_nodes(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->left_cnt; i++)
+		team_note_remains(worker->team, shared_node_end(worker->left[i]));
+	free(worker->left);
+	worker->left = NULL;
+	worker->left_cnt = 0;
+}
+
+/* Makes the current node one of that profile, ready and warm. */
+static int
+provide_node(struct worker *worker, const struct profile *profile, struct diag *diag)
+{
+	int err = 0;
+
+	if (worker->unstartable == profile)
+		return diag_fail(diag, -ECHILD, "not tried: its node did not start, see above");
+	if (worker->current && !shared_node_is_usable(worker->current, profile))
+		end_current_node(worker);
+	if (!worker->current && worker->next && shared_node_profile(worker->next) == profile) {
+		worker->current = worker->next;
+		worker->next = NULL;
+	}
+	if (!worker->current)
+		err = team_start_node(worker->team, &worker->current, profile, diag);
+	if (worker->current)
+		err = shared_node_wait(worker->current, diag);
+	if (!err)
+		team_note_version(worker->team, shared_node_node(worker->current));
+	else if (!team_is_interrupted(worker->team) &&
+		 !(worker->current && shared_node_was_ready(worker->current)))
+		worker->unstartable = profile;
+	if (err && worker->current && !shared_node_node(worker->current))
+		end_current_node(worker);
+	return err;
+}
+
+static void
+use_node(struct worker *worker, const struct profile *profile, struct scene *scene)
+{
+	if (scene->err)
+		return;
+	/* The node that require_wallet used may be gone. */
+	scene->node = NULL;
+	scene->err = provide_node(worker, profile, &scene->diag);
+	if (worker->current)
+		shared_node_enter(worker->current, scene);
+}
+
+/* Asks a node once whether it has the wallet. */
+static void
+require_wallet(struct worker *worker, const struct profile *profile, struct scene *scene)
+{
+	if (team_wallet(worker->team) == WALLET_UNKNOWN) {
+		use_node(worker, profile, scene);
+		bool has = scene_call_succeeds(scene, "listwallets", "[]");
+		bool lacks = !scene->err && !has && node_rpc_code(scene->node) == NODE_RPC_NO_METHOD;
+
+		if (scene->err)
+			return;
+		if (!has && !lacks) {
+			scene_fail(scene, -EREMOTEIO, "runner: listwallets failed: %s",
+				   node_rpc_message(scene->node));
+			return;
+		}
+		team_set_wallet(worker->team, has ? WALLET_THERE : WALLET_NONE);
+	}
+	if (team_wallet(worker->team) == WALLET_THERE)
+		return;
+	if (worker->next && shared_node_profile(worker->next) == profile)
+		end_next_node(worker);
+	scene_skip(scene, "this bitcoind has no wallet: it does not know the RPC listwallets; "
+			  "build it with -DENABLE_WALLET=ON (before v29: ./configure --enable-wallet)");
+}
+
+/* The steps of a scenario */
+
+static void
+attach(struct worker *worker, struct scene *scene)
+{
+	char reason[600];
+	int err = 0;
+
+	if (scene->err || worker->attached_pid == node_pid(scene->node))
+		return;
+	if (!worker->set)
+		err = team_get_set(worker->team, &worker->set, &scene->diag);
+	if (!err)
+		err = probe_set_attach(worker->set, node_pid(scene->node), &scene->diag);
+	worker->attached_pid = err ? 0 : node_pid(scene->node);
+	if (!err)
+		team_note_attached(worker->team);
+	if ((err == -EPERM || err == -EACCES) &&
+	    probe_find_obstacle(probe_set_method(worker->team->set), reason, sizeof(reason))) {
+		/* The same applies to all other scenarios. */
+		team_set_obstacle(worker->team, true, reason);
+		scene_skip(scene, "%s", reason);
+		return;
+	}
+	scene->err = err;
+}
+
+/* Whether detaching leaves the process as it was: perf events stay until the verdict is out. */
+static bool
+detaches_at_once(const struct worker *worker)
+{
+	enum probe_method method = probe_set_method(worker->team->set);
+
+	return method == PROBE_METHOD_MULTI || method == PROBE_METHOD_PTRACE;
+}
+
+/* Attaches one tracepoint only, by ptrace: such a set needs no compiler, and so next to no time. */
+static void
+attach_alone(struct worker *worker, enum tracepoint_id subject, struct scene *scene)
+{
+	const struct plan *all = &worker->team->plan, *alone = &worker->alone_plan;
+	struct probe_opts opts = worker->team->opts->probe;
+	char reason[600];
+
+	if (scene->err)
+		return;
+	detach(worker);
+	if (!worker->can_ptrace && probe_find_obstacle(PROBE_METHOD_PTRACE, reason, sizeof(reason))) {
+		scene_skip(scene, "%s", reason);
+		return;
+	}
+	worker->can_ptrace = true;
+	plan_make(&worker->alone_plan, worker->team->notes, all->release, TP_BIT(subject));
+	opts.method = PROBE_METHOD_PTRACE;
+	opts.owns_process = true;
+	scene->err = probe_check_quiet(node_pid(scene->node), all->points, all->points_cnt, &scene->diag);
+	if (scene->err == -EBUSY) {
+		struct diag diag = scene->diag;
+
+		scene->err = 0;
+		scene_skip(scene, "%s", diag.text);
+	}
+	if (!scene->err)
+		scene->err = probe_set_new(&worker->alone_set, alone->points, alone->points_cnt, &opts,
+					   &scene->diag);
+	if (!scene->err)
+		scene->err = probe_set_attach(worker->alone_set, node_pid(scene->node), &scene->diag);
+}
+
+static void
+end_alone(struct worker *worker)
+{
+	probe_set_free(worker->alone_set);
+	worker->alone_set = NULL;
+	plan_fini(&worker->alone_plan);
+}
+
+/* If the machine spoiled what was recorded, there is no verdict. */
+static void
+check_resident(const struct worker *worker, struct scene *scene)
+{
+	for (size_t i = 0; i < scene->events_cnt && node_is_alive(scene->node); i++) {
+		const struct event *event = &scene->events[i];
+		unsigned n = checks_find_absent_page(worker->team->machine, node_pid(scene->node), event);
+
+		if (n)
+			scene_fail(
+				scene, -EFAULT,
+				"argument %u of %s points at memory that was not resident when the probe read it; run it again, with more memory free",
+				n, contract_get(event->tracepoint)->full_name);
+	}
+}
+
+/* Afterwards the node has nothing left to do that act caused. */
+static void
+fence(struct scene *scene)
+{
+	if (node_is_alive(scene->node))
+		scene_call(scene, "syncwithvalidationinterfacequeue", "[]");
+}
+
+static void
+act(const struct worker *worker, const struct scenario *steps, struct scene *scene)
+{
+	int64_t offset_ns = worker->team->machine->clock_offset_ns();
+
+	scene->log_mark = node_log_mark(scene->node);
+	scene->act_start_ns = clock_now_ns();
+	steps->act(scene);
+	fence(scene);
+	scene->act_end_ns = clock_now_ns();
+	if (checks_clock_was_set(offset_ns, worker->team->machine->clock_offset_ns(),
+				 scene->act_end_ns - scene->act_start_ns))
+		scene_fail(
+			scene, -EAGAIN,
+			"the machine's clock was set meanwhile: durations cannot be checked; run it again");
+}
+
+/* After a failed act as well: what has been recorded explains it. */
+static void
+collect(struct worker *worker, struct scene *scene, struct event **events)
+{
+	struct record_list records = {0};
+	struct diag diag;
+	int err = probe_set_collect(worker->alone_set ? worker->alone_set : worker->set,
+				    deadline_in_ms(COLLECT_MS), &records, NULL, &diag);
+
+	if (err)
+		scene_fail(scene, err, "%s", diag.text);
+	err = plan_decode(worker->alone_set ? &worker->alone_plan : &worker->team->plan, &records, events,
+			  &diag);
+	if (err)
+		scene_fail(scene, err, "%s", diag.text);
+	scene->events = *events;
+	scene->events_cnt = *events ? records.cnt : 0;
+}
+
+/* From prepare to match; events and their records live until the next arm. */
+static void
+run_steps(struct worker *worker, const struct scenario *scenario, struct scene *scene, struct event **events,
+	  struct findings *findings)
+{
+	const struct scenario *steps = scenario_steps(scenario);
+	uint64_t left_out = plan_left_out(&worker->team->plan, scenario->subject);
+
+	if (steps->prepare)
+		steps->prepare(scene);
+	if (scenario->alone_of) {
+		attach_alone(worker, scenario->subject, scene);
+		left_out = ~TP_BIT(scenario->subject);
+	} else {
+		attach(worker, scene);
+	}
+	if (!scene->err)
+		scene->err = probe_set_arm(worker->alone_set ? worker->alone_set : worker->set,
+					   scenario->tracepoints & ~left_out, &scene->diag);
+	if (scene->err)
+		return;
+	act(worker, steps, scene);
+	collect(worker, scene, events);
+	check_resident(worker, scene);
+	if (!scene->err)
+		steps->expect(scene);
+	if (scene->err)
+		return;
+	expect_drop(scene->expect, left_out);
+	scene->err = expect_match(scene->expect, scenario->subject, scene->events, scene->events_cnt,
+				  findings, &scene->diag);
+}
+
+/* The outcome of a scenario */
+
+static void
+copy_findings(struct findings *to, const struct findings *from)
+{
+	for (size_t i = 0; i < from->cnt; i++) {
+		const struct finding *f = &from->items[i];
+
+		findings_add(to, f->kind, f->tracepoint, f->argument, f->argument_name, f->want, f->got,
+			     f->source, f->message);
+	}
+}
+
+static void
+decide_by_findings(const struct worker *worker, struct report_result *result)
+{
+	size_t others = 0, details = 0;
+
+	for (size_t i = 0; i < result->findings.cnt; i++) {
+		if (result->findings.items[i].kind == FINDING_DETAIL)
+			details++;
+		else
+			others++;
+	}
+	result->outcome =
+		others || (details && !worker->team->opts->details_warn) ? OUTCOME_FAIL : OUTCOME_PASS;
+}
+
+static bool
+has_sanitizer_finding(const struct findings *findings)
+{
+	for (size_t i = 0; i < findings->cnt; i++)
+		if (findings->items[i].kind == FINDING_SANITIZER)
+			return true;
+	return false;
+}
+
+/* What came when the node exited may be due to any scenario that used it. */
+static void
+mark_as_late(const struct worker *worker, const struct findings *findings, size_t first)
+{
+	for (size_t i = first; i < findings->cnt && worker->scenarios_cnt > 1; i++) {
+		struct finding *finding = &findings->items[i];
+		char *message = xasprintf("%s; reported when the node exited, after %u scenarios",
+					  finding->message, worker->scenarios_cnt);
+
+		free(finding->message);
+		finding->message = message;
+	}
+}
+
+/* Adds what sanitizers report. The scenario's node is stopped if it will not be used again. */
+static void
+find_reports(struct worker *worker, struct scene *scene, bool is_last_of_node, struct report_result *result)
+{
+	struct deadline deadline = deadline_in_ms(worker->team->opts->timeout_ms);
+	struct diag diag;
+
+	if (!worker->current)
+		return;
+	shared_node_find_reports(worker->current, deadline, &result->findings);
+	decide_by_findings(worker, result);
+	bool ends = is_last_of_node || (scene->node && (scene->err || result->outcome == OUTCOME_FAIL));
+	size_t cnt = result->findings.cnt;
+	int err = 0;
+	if (ends && worker->team->has_sanitizer && !team_is_interrupted(worker->team)) {
+		detach(worker);
+		err = shared_node_stop(worker->current, deadline, &result->findings, &diag);
+		mark_as_late(worker, &result->findings, cnt);
+	}
+	/* A scenario that was skipped has no node; what is found is kept all the same. */
+	if (err || has_sanitizer_finding(&result->findings))
+		scene->node = shared_node_node(worker->current);
+	if (err && (!scene->err || scene_is_skipped(scene))) {
+		scene->err = err;
+		scene->diag = diag;
+	}
+}
+
+static void
+decide(struct worker *worker, const struct scene *scene, struct report_result *result)
+{
+	bool is_skip = scene_is_skipped(scene);
+
+	decide_by_findings(worker, result);
+	if (has_sanitizer_finding(&result->findings) && worker->team->opts->env_hint && !scene->err)
+		result->reason = xstrdup(worker->team->opts->env_hint);
+	if (!scene->err)
+		return;
+	/* What the notes show to be wrong is wrong whether or not the rest could be tried. */
+	bool has_failed = result->outcome == OUTCOME_FAIL;
+	if (!has_failed || !is_skip)
+		result->reason = xstrdup(scene->diag.text);
+	if (!has_failed)
+		result->outcome = is_skip ? OUTCOME_SKIP : OUTCOME_ERROR;
+	if (team_is_interrupted(worker->team)) {
+		free(result->reason);
+		result->reason = xstrdup("interrupted");
+		team_note_interrupt(worker->team);
+	}
+}
+
+static void
+keep_artifacts(struct worker *worker, const struct scenario *scenario, const struct scene *scene,
+	       struct report_result *result)
+{
+	if (result->outcome != OUTCOME_FAIL &&
+	    (result->outcome != OUTCOME_ERROR || team_is_interrupted(worker->team)))
+		return;
+	result->repeat = xasprintf("%s '%s'", worker->team->opts->repeat_prefix, scenario->name);
+	result->artifacts = artifacts_keep(worker->team->opts->artifacts, scenario->name, scene->node,
+					   scene->events, scene->events_cnt, result,
+					   worker->team->set ? probe_set_text(worker->team->set) : NULL);
+}
+
+/* Fails or skips a scenario that there is no reason to try. */
+static void
+check_is_due(struct worker *worker, const struct scenario *scenario, struct scene *scene)
+{
+	const struct contract_tracepoint *row = contract_get(scenario->subject);
+	char checked[16], since[16];
+
+	if (team_rules_out(worker->team, scenario))
+		scene_fail(
+			scene, -ECANCELED,
+			"not tried: the scenarios of this context before it ran out of time, one after the other");
+	if (worker->team->plan.later & TP_BIT(scenario->subject))
+		scene_skip(scene, "%s came with %s; this bitcoind is checked as %s", row->full_name,
+			   release_name(row->since, since),
+			   release_name(worker->team->plan.release, checked));
+	if (!scene->err && scenario->needs_wallet)
+		require_wallet(worker, scenario->profile, scene);
+}
+
+/* Whether the node is as good as before a scenario that failed, ended early or was skipped. */
+static bool
+is_as_before(const struct worker *worker, const struct scene *scene)
+{
+	struct scene after = {.node = scene->node,
+			      .deadline = deadline_in_ms(CLEAN_MS),
+			      .coins = scene->coins,
+			      .wallets = scene->wallets};
+	bool is_early = scene->err && !scene_is_skipped(scene);
+
+	/* Leaks are reported when the node ends. Locks on the purse's coins may be half set. A node that is slow or
+	 * gone is not asked. */
+	if (worker->team->has_sanitizer || team_is_interrupted(worker->team) || !worker->current ||
+	    !shared_node_is_usable(worker->current, shared_node_profile(worker->current)) ||
+	    (is_early && (scene->wallets->made || scene->err == -ETIMEDOUT)))
+		return false;
+	clean_require(&after);
+	scene_release(&after);
+	return !after.err;
+}
+
+/* Whether it reports what is new in its tracepoint. */
+static bool
+is_first_of_subject(const struct team *team, size_t idx)
+{
+	for (size_t i = 0; i < idx; i++)
+		if (team->opts->scenarios[i]->subject == team->opts->scenarios[idx]->subject)
+			return false;
+	return true;
+}
+
+static void
+run_scenario(struct worker *worker, size_t idx, bool is_last_of_node, struct report_result *result)
+{
+	const struct scenario *scenario = worker->team->opts->scenarios[idx];
+	const struct scenario *steps = scenario_steps(scenario);
+	uint64_t start_ns = clock_now_ns();
+	struct scene scene = {
+		.release = worker->team->plan.release,
+		.deadline = deadline_in_ms(worker->team->opts->timeout_ms),
+		.expect = expect_new(),
+		.state = steps->state_sz ? xcalloc(1, steps->state_sz) : NULL,
+		.fail_at = worker->team->opts->fail_at,
+		.reported = &worker->group->reported,
+	};
+	struct event *events = NULL;
+
+	expect_release(scene.expect, worker->team->plan.release);
+	check_is_due(worker, scenario, &scene);
+	if (!scene_is_skipped(&scene)) {
+		copy_findings(&result->findings, &worker->team->plan.findings[scenario->subject]);
+		if (is_first_of_subject(worker->team, idx))
+			copy_findings(&result->findings, &worker->team->plan.news[scenario->subject]);
+	}
+	if (!(worker->team->plan.missing & TP_BIT(scenario->subject))) {
+		if (scenario->alone_of && worker->attached_pid && !detaches_at_once(worker))
+			end_current_node(worker);
+		use_node(worker, scenario->profile, &scene);
+		if (!scene.err) {
+			worker->scenarios_cnt++;
+			run_steps(worker, scenario, &scene, &events, &result->findings);
+		}
+	}
+	find_reports(worker, &scene, is_last_of_node, result);
+	decide(worker, &scene, result);
+	team_count_timeout(worker->team, scenario, scene.err);
+	result->duration_ms = (clock_now_ns() - start_ns) / 1000000;
+	keep_artifacts(worker, scenario, &scene, result);
+	scene_release(&scene);
+	if (scene.node && (scene.err || result->outcome == OUTCOME_FAIL) && !is_as_before(worker, &scene))
+		end_current_node(worker);
+	end_alone(worker);
+	free(events);
+	expect_free(scene.expect);
+	free(scene.state);
+}
+
+/* The thread */
+
+static void
+run_next(struct worker *worker, size_t idx, bool is_last_of_node)
+{
+	struct team *team = worker->team;
+	struct report_result *result = &team->run->results[idx];
+
+	*result = (struct report_result){.name = team->opts->scenarios[idx]->name};
+	if (!team_finds_obstacle(team, result))
+		run_scenario(worker, idx, is_last_of_node, result);
+	team_is_done(team, idx);
+}
+
+static void *
+work(void *arg)
+{
+	struct worker *worker = arg;
+	struct shared_node *ahead;
+	size_t idx;
+	bool is_last;
+
+	while (team_take(worker->team, &worker->group, &idx, &is_last, &ahead)) {
+		if (ahead) {
+			end_next_node(worker);
+			worker->next = ahead;
+		}
+		run_next(worker, idx, is_last);
+		team_look_ahead(worker->team);
+	}
+	end_current_node(worker);
+	end_next_node(worker);
+	join_nodes(worker);
+	return NULL;
+}
+
+int
+worker_start(struct worker **out, struct team *team, struct diag *diag)
+{
+	struct worker *worker = xcalloc(1, sizeof(*worker));
+	sigset_t all, before;
+
+	*out = NULL;
+	worker->team = team;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int err = -pthread_create(&worker->thread, NULL, work, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err) {
+		free(worker);
+		return diag_fail(diag, err, "runner: failed to start a thread: %s", strerror(-err));
+	}
+	*out = worker;
+	return 0;
+}
+
+void
+worker_join(struct worker *worker)
+{
+	pthread_join(worker->thread, NULL);
+}
+
+void
+worker_free(struct worker *worker)
+{
+	if (!worker)
+		return;
+	if (worker->set != worker->team->set)
+		probe_set_free(worker->set);
+	free(worker);
+}
