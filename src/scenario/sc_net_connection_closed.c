@@ -3,11 +3,11 @@
 #include "base/xmem.h"
 #include "scenario/registry.h"
 #include "scene/blocks.h"
-#include "scene/coins.h"
 #include "scene/connections.h"
 #include "scene/log.h"
 #include "scene/log_lines.h"
 #include "scene/messages.h"
+#include "scene/pool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -413,7 +413,7 @@ stop_prepare(struct scene *scene)
 	several_prepare(scene);
 	if (!has_private_broadcast(scene))
 		return;
-	state->coin = coins_take(scene);
+	state->coin = pool_coinbase(scene, 1);
 	/* Whatever the node has to say to these peers, it says now. */
 	for (size_t i = 0; i < state->cnt; i++)
 		if (strcmp(peer_at(scene, i)->connection_type, "inbound") != 0)
