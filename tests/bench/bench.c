@@ -1,6 +1,8 @@
 /* Measures the figures that tpcheck promises: bench [BITCOIND]. Prints a table with the promised limits, by BPF and by
- * ptrace; exit code 1 if one is missed, 77 if they cannot be measured here. bench --ptrace-hits is only a part of it.
+ * ptrace; exit code 1 if one is missed, 77 if they cannot be measured here. bench --ptrace-hits is only a part of it;
+ * bench --against=DIR [BITCOIND] compares with Bitcoin Core's tests instead (against.h).
  * Where a person would wait for a whole process, so does this: it runs itself as "bench --arm METHOD PID BINARY". */
+#include "against.h"
 #include "base/text.h"
 #include "base/xmem.h"
 #include "node/chain.h"
@@ -426,13 +428,29 @@ main(int argc, char **argv)
 		measure_ptrace_hits();
 		return missed;
 	}
-	if (probe_find_obstacle(PROBE_METHOD_MULTI, reason, sizeof(reason))) {
+	static const char against_option[] = "--against=";
+	const char *against_dir = NULL;
+	if (argc > 1 && !strncmp(argv[1], against_option, strlen(against_option))) {
+		against_dir = argv[1] + strlen(against_option);
+		argc--;
+		argv++;
+	}
+	if (!against_dir && probe_find_obstacle(PROBE_METHOD_MULTI, reason, sizeof(reason))) {
 		printf("SKIP: %s\n", reason);
 		return 77;
 	}
 	const struct node_search search = {.given = argc > 1 ? argv[1] : NULL,
 					   .bitcoind_env = getenv("BITCOIND"),
 					   .path_env = getenv("PATH")};
+	if (against_dir) {
+		if (node_find_bitcoind(&search, &bitcoind, &diag)) {
+			printf("SKIP: %s\n", diag.text);
+			return 77;
+		}
+		int code = against(against_dir, bitcoind, TPCHECK);
+		free(bitcoind);
+		return code;
+	}
 	printf("medians of %d (least to greatest)\n", RUNS);
 	measure_hits();
 	measure_ptrace_hits();
