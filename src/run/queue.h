@@ -13,8 +13,7 @@ struct group {
 	size_t first, cnt, done; /* done: how many were handed out */
 	const struct profile *profile;
 	bool is_taken;
-	unsigned reported; /* by its scenarios, see struct scene */
-	void *node;        /* the runner's: what was started ahead for it; NULL */
+	void *node; /* the runner's: what was started ahead for it; NULL */
 };
 
 struct queue {

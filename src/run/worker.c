@@ -515,7 +515,7 @@ run_scenario(struct worker *worker, size_t idx, bool is_last_of_node, struct rep
 		.expect = expect_new(),
 		.state = steps->state_sz ? xcalloc(1, steps->state_sz) : NULL,
 		.fail_at = worker->team->opts->fail_at,
-		.reported = &worker->group->reported,
+		.reported = &worker->team->reported,
 	};
 	struct event *events = NULL;
 

@@ -58,9 +58,8 @@ log_report_unknown(struct scene *scene, enum log_fact fact)
 	const unsigned bit = 1u << fact;
 	char since[16], until[16];
 
-	if (!scene->reported || *scene->reported & bit)
+	if (!scene->reported || __atomic_fetch_or(scene->reported, bit, __ATOMIC_RELAXED) & bit)
 		return;
-	*scene->reported |= bit;
 	release_name(lines[facts[fact].line].since, since);
 	release_name(lines[facts[fact].line].until, until);
 	expect_detail(scene->expect, facts[fact].tracepoint,

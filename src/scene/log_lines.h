@@ -1,8 +1,8 @@
 /* The lines of bitcoind's debug.log that checks depend on: the one place where their words stand.
  *
  * What the log says is no interface. A release that words a line in another way gets a row here. A bitcoind that logs
- * none of the known words is checked by what else is known, which is less: log_report_unknown says so, once for the
- * scenarios that share a node. */
+ * none of the known words is checked by what else is known, which is less: log_report_unknown says so, once per
+ * run. */
 #ifndef TPCHECK_SCENE_LOG_LINES_H
 #define TPCHECK_SCENE_LOG_LINES_H
 
@@ -44,7 +44,7 @@ enum log_fact {
 };
 
 /* Expects a detail: this bitcoind's log does not say that, or not in words that are known, and what this leaves
- * unchecked. Only the first time for the scenarios that share a node. */
+ * unchecked. Only the first time in a run. */
 void log_report_unknown(struct scene *scene, enum log_fact fact);
 
 #endif

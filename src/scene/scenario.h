@@ -81,7 +81,8 @@ struct scene {
 	size_t events_cnt;
 
 	unsigned odd_taken; /* see coins_take_odd */
-	unsigned *reported; /* of those that share the node: what is reported only once, see log_lines.h; NULL: nothing */
+	/* Of the run: what is reported only once, see log_lines.h; NULL: nothing is. Other threads use it, too. */
+	unsigned *reported;
 	struct scene_kept *kept; /* see scene_keep */
 	/* For tests: the scene fails at the nth call of scene_ok; 0: never. */
 	unsigned fail_at, asked;
