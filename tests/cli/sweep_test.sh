@@ -7,7 +7,7 @@ if [ -z "${SWEEP_INSIDE:-}" ]; then
 	SWEEP_INSIDE=yes
 	export SWEEP_INSIDE
 	# shellcheck disable=SC2016 # for the inner shell
-	exec unshare --mount sh -c '[ -e '$events' ] || mount -t tracefs tracefs /sys/kernel/tracing || { echo "SKIP: tracefs cannot be mounted"; exit 77; }; exec "$@"' sh "$0" "$@"
+	exec "$(dirname "$0")/../own_mounts.sh" sh -c '[ -e '$events' ] || mount -t tracefs tracefs /sys/kernel/tracing || { echo "SKIP: tracefs cannot be mounted"; exit 77; }; exec "$@"' sh "$0" "$@"
 fi
 # shellcheck disable=SC1091,SC2154
 . "$(dirname "$0")/lib.sh"
@@ -52,6 +52,10 @@ check "its events stay" has_events $dead
 namespace=$(stat -Lc %i /proc/self/ns/pid)
 echo "p:tpcheck_mine/e0_0 $scratch/specimen:0x1000" >>$events
 echo "p:tpcheck_${namespace}_$$_1/e0_0 $scratch/specimen:0x1000" >>$events
+# More than are read at a time.
+for number in $(seq 100); do
+	echo "p:tpcheck_${namespace}_$$_1/e1_$number $scratch/specimen:0x1000" >>$events
+done
 run 0 "$tpcheck" selftest --attach=multi
 check "the events of the dead one are removed" sh -c "! grep -q '/proc/$dead/exe' $events"
 check "also if its PID was reused" sh -c "! grep -q 'tpcheck_${namespace}_$$_1/' $events"

@@ -131,31 +131,38 @@ tracefs_try(void)
 	return 0;
 }
 
+/* Removes what a line defines, if it is ours and its process is gone. */
+static void
+sweep_line(const char *line, uint64_t our_namespace)
+{
+	char remove[128];
+	uint64_t namespace, started;
+	int pid, at = 0;
+
+	if (sscanf(line, "p:" NAME_FORMAT "%n", &namespace, &pid, &started, &at) != 3 || !at ||
+	    namespace != our_namespace || pid <= 0 || may_run(pid, started))
+		return;
+	int len = (int)strcspn(line, " ");
+	if (snprintf(remove, sizeof(remove), "-%.*s", len - 1, line + 1) < (int)sizeof(remove))
+		write_line(remove);
+}
+
 void
 tracefs_sweep(void)
 {
 	const char *root;
 	int fd = open_events(O_RDONLY, &root);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	uint64_t ours = pid_namespace();
-	char *line = NULL;
-	size_t line_sz = 0;
+	char *text = NULL, *rest = NULL;
+	size_t text_sz = 0;
 
 	if (fd >= 0 && !file)
 		close(fd);
-	while (file && getline(&line, &line_sz, file) > 0) {
-		char remove[128];
-		uint64_t namespace, started;
-		int pid, at = 0;
-
-		if (sscanf(line, "p:" NAME_FORMAT "%n", &namespace, &pid, &started, &at) != 3 || !at ||
-		    namespace != ours || pid <= 0 || may_run(pid, started))
-			continue;
-		int len = (int)strcspn(line, " \n");
-		if (snprintf(remove, sizeof(remove), "-%.*s", len - 1, line + 1) < (int)sizeof(remove))
-			write_line(remove);
-	}
-	free(line);
+	/* All is read before any is removed: the kernel goes on reading at the next number, and would skip some. */
+	if (file && getdelim(&text, &text_sz, '\0', file) > 0)
+		for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+			sweep_line(line, pid_namespace());
+	free(text);
 	if (file)
 		fclose(file);
 }
