@@ -9,8 +9,9 @@ if [ "${left%% *}" != $$ ]; then
 	*/*) set -- "$0" "$@" ;;
 	*) set -- "./$0" "$@" ;;
 	esac
-	if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
-		set -- unshare --mount --propagation private "$@"
+	own_mounts=$(dirname "$0")/../own_mounts.sh
+	if [ "$(id -u)" = 0 ] && "$own_mounts" --can; then
+		set -- "$own_mounts" "$@"
 	fi
 	PATH=$PATH:/usr/sbin:/sbin
 	for name in left PATH HOME USER TERM TMPDIR BITCOIND CI CC CXX LD_LIBRARY_PATH ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS; do
@@ -67,6 +68,14 @@ trap 'exit 99' HUP INT TERM
 # A user and a group that nobody else has; users share limits.
 uid=$((700000000 + $$))
 group=$((uid + 1))
+
+# install_for_everybody: sets tpcheck and full to what everybody may run: the build folder may be closed to others.
+install_for_everybody() {
+	cmake --install "$(dirname "$tpcheck")" --prefix "$scratch/installed" >/dev/null || exit 99
+	full=$(find "$scratch/installed" -name tpcheck-full)
+	tpcheck=$scratch/installed/bin/tpcheck
+	[ -x "$tpcheck" ] && [ -x "$full" ] || exit 99
+}
 
 # copy_bitcoind: sets bitcoind to a copy. Who traces the copy disturbs nobody who traces the original, and the other way
 # round: the kernel sets traps in files, and all tracers of a file have to agree on its semaphores.

@@ -45,6 +45,7 @@ check "the other run passed too" [ $? = 0 ]
 
 # Users.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && grep -q '^ok  *attach: multi' "$scratch/doctor"; then
+	install_for_everybody
 	user="setpriv --reuid=$uid --regid=$group --clear-groups"
 	two=+bpf,+perfmon
 	four=$two,+sys_admin,+net_admin

@@ -106,10 +106,8 @@ if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then
 	finish
 fi
 
-# With an ordinary user. The build folder may be closed to it.
-prefix=$scratch/installed
-cmake --install "$(dirname "$tpcheck")" --prefix "$prefix" >/dev/null || exit 99
-tpcheck=$prefix/bin/tpcheck
+# With an ordinary user.
+install_for_everybody
 cp "$refuse" "$scratch/refuse" && chmod 755 "$scratch/refuse"
 refuse=$scratch/refuse
 mkdir -m 1777 "$scratch/tmp"

@@ -70,6 +70,7 @@ fi
 # Commands that make nothing do not care, nor does whoever is not root.
 run 0 env TMPDIR="$scratch/open" "$tpcheck" list
 if "$tpcheck" doctor | grep -q '^ok  *attach: multi'; then
+	install_for_everybody
 	run 0 setpriv --reuid="$uid" --regid="$group" --clear-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon \
 		env TMPDIR="$scratch/open" "$tpcheck" selftest
 fi

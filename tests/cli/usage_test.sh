@@ -198,6 +198,7 @@ fi
 
 # An ordinary user without capabilities: BPF is skipped, with what would help; ptrace is used.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	install_for_everybody
 	user="setpriv --reuid=$uid --regid=$group --clear-groups"
 	run 77 $user "$tpcheck" selftest --attach=multi
 	check "the reason names capabilities" says 'CAP_BPF and CAP_PERFMON'

@@ -109,8 +109,9 @@ else
 		[ "$(id -u)" != 0 ] || user="setpriv --reuid=65534 --regid=65534 --clear-groups"
 		chmod -R a+rX "$scratch/pack"
 		mkdir -m 1777 "$scratch/lintian"
+		# In a folder that the user may enter.
 		# shellcheck disable=SC2086
-		HOME=$scratch TMPDIR=$scratch/lintian $user lintian --fail-on error,warning "$deb" >"$scratch/out" 2>"$scratch/err"
+		(cd "$scratch" && HOME=$scratch TMPDIR=$scratch/lintian exec $user lintian --fail-on error,warning "$deb") >"$scratch/out" 2>"$scratch/err"
 		check "lintian has neither errors nor warnings" [ $? = 0 ]
 	else
 		skipped="${skipped:+$skipped; }lintian is not installed"

@@ -22,6 +22,7 @@ no warnings 'portable';
 use Config;
 use Fcntl;
 use File::Temp;
+use FindBin;
 use Getopt::Long;
 use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(sleep time);
@@ -519,7 +520,7 @@ sub main {
 	$kinds{$_} or fail("there is no kind '$_'; --list names them") for @kinds;
 	$> == 0 or fail('run it as root');
 	# Mounts of its own, which end with it.
-	exec 'unshare', '--mount', '--propagation', 'private', $^X, $0, '--inside', @given unless $opt{inside};
+	exec "$FindBin::Bin/../own_mounts.sh", $^X, $0, '--inside', @given unless $opt{inside};
 	$opt{inside} = $$;
 	$SIG{$_} = sub { exit 99 } for qw(HUP INT TERM);
 	$SIG{PIPE} = 'IGNORE';
