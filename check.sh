@@ -25,6 +25,7 @@ setup_packages $BUILD_PACKAGES $TEST_PACKAGES || exit 99
 setup_optional $FUZZ_PACKAGES
 setup_optional $FORMAT_PACKAGES
 setup_optional $INSTALL_PACKAGES
+setup_optional $METRICS_PACKAGES
 setup_optional $CROSS_PACKAGES
 setup_sysroot
 # Another compiler may know other warnings: they are errors only in CI.

@@ -1,11 +1,12 @@
 # Sourced by judge.sh and check.sh: packages and build.
 # shellcheck shell=sh
-BUILD_PACKAGES="cmake make gcc g++ libc6-dev libbpfcc-dev libelf-dev libcurl4-openssl-dev libyajl-dev libcap-ng-dev libssl-dev systemtap-sdt-dev"
+BUILD_PACKAGES="cmake make gcc g++ libc6-dev libbpfcc-dev libelf-dev libcurl4-openssl-dev libyajl-dev libcap-ng-dev libssl-dev libmicrohttpd-dev systemtap-sdt-dev"
 TEST_PACKAGES="libcmocka-dev jq procps util-linux binutils lld perl libyaml-libyaml-perl libxml2-utils libcap2-bin"
 PACKAGE_PACKAGES="dpkg-dev file"
 # Without these a test, or a part of one, is skipped.
 FUZZ_PACKAGES="clang libclang-rt-dev"
 FORMAT_PACKAGES="clang-format-14"
+METRICS_PACKAGES="curl prometheus prometheus-node-exporter"
 INSTALL_PACKAGES="$PACKAGE_PACKAGES bash-completion lintian mandoc zsh"
 CROSS_PACKAGES="g++-aarch64-linux-gnu qemu-user-static"
 

@@ -87,7 +87,8 @@ finish(struct trace_session *session, int err, struct diag *diag)
 		return code;
 	}
 	tracer_counts(session->tracer, &counts);
-	if (probe_counts_lost(&counts) || display->output.unwritten_lines || session->was_process_untraced)
+	if (probe_counts_lost(&counts) || display->output.unwritten_lines || display->has_failed ||
+	    session->was_process_untraced)
 		return EXIT_ERROR;
 	return EXIT_PASSED;
 }
@@ -115,7 +116,10 @@ run(int argc, char **argv)
 			 .cookie = &session},
 	});
 	trace_display_init(&session.display, &options, session.tracer, must_end, &session);
-	int err = trace_follow(&session, &diag);
+	int err = trace_display_open(&session.display, &diag);
+	session.is_usage_error = err && err != -ELIBACC;
+	if (!err)
+		err = trace_follow(&session, &diag);
 	enum exit_code code = finish(&session, err, &diag);
 	tracer_free(session.tracer);
 	trace_display_fini(&session.display);

@@ -13,20 +13,59 @@
 
 enum { REFRESH_MS = 1000 }; /* of the table on a terminal */
 
+static void
+render_metrics(void *cookie, bool is_prometheus, struct buf *out)
+{
+	const struct trace_display *display = cookie;
+	const struct selection *selection = tracer_selection(display->tracer);
+	struct stats *none = display->stats ? NULL : stats_new(&display->options->stats_opts, 0);
+	struct probe_counts counts;
+
+	tracer_counts(display->tracer, &counts);
+	struct stats_openmetrics_opts opts = {
+		.is_prometheus = is_prometheus,
+		.started_s = (double)line_clock_epoch_ns(&display->clock, display->created_ns) / 1e9,
+		.losses = {{"full_ring", counts.failed},
+			   {"slow_reader", counts.dropped},
+			   {"too_many_threads", counts.no_memory},
+			   {"missing", counts.missing}},
+		.late = counts.late,
+		.rows = (const struct contract_tracepoint *const *)selection->rows,
+		.rows_cnt = SELECTION_MAX,
+	};
+	stats_openmetrics(none ? none : display->stats, &opts, out);
+	stats_free(none);
+}
+
 void
 trace_display_init(struct trace_display *display, const struct trace_options *options,
 		   const struct tracer *tracer, bool (*must_end)(void *cookie), void *cookie)
 {
-	*display = (struct trace_display){.options = options, .tracer = tracer};
+	*display = (struct trace_display){.options = options, .tracer = tracer, .created_ns = clock_now_ns()};
 	line_clock_init(&display->clock);
+	display->metrics =
+		(struct trace_metrics){.options = options, .render = render_metrics, .cookie = display};
 	output_init(&display->output, STDOUT_FILENO, must_end, cookie);
 }
 
 void
 trace_display_fini(struct trace_display *display)
 {
+	trace_metrics_close(&display->metrics);
 	stats_free(display->stats);
 	output_fini(&display->output);
+}
+
+int
+trace_display_open(struct trace_display *display, struct diag *diag)
+{
+	if (!display->options->output && !display->options->listen)
+		return 0;
+	int err = trace_metrics_open(&display->metrics, diag);
+
+	if (!err && display->metrics.http)
+		trace_display_say(display, "metrics are at %s/metrics", display->metrics.url);
+	return err;
 }
 
 void
@@ -106,7 +145,10 @@ print_stats(struct trace_display *display, bool is_last)
 	uint64_t now_ns = clock_now_ns();
 	struct probe_counts counts;
 
-	if (display->options->format == CLI_FORMAT_JSON) {
+	if (trace_options_has_metrics(display->options)) {
+		render_metrics(display, display->options->format == TRACE_FORMAT_PROMETHEUS,
+			       &display->output.buf);
+	} else if (display->options->format == TRACE_FORMAT_JSON) {
 		tracer_counts(display->tracer, &counts);
 		stats_json(display->stats, now_ns, line_clock_epoch_ns(&display->clock, now_ns),
 			   &(struct stats_losses){.lost = probe_counts_lost(&counts), .late = counts.late},
@@ -123,7 +165,7 @@ refresh_stats(struct trace_display *display)
 {
 	uint64_t interval_ns = display->options->interval_ns;
 
-	if (!interval_ns && display->output.is_terminal && display->options->format == CLI_FORMAT_TEXT)
+	if (!interval_ns && display->output.is_terminal && display->options->format == TRACE_FORMAT_TEXT)
 		interval_ns = REFRESH_MS * UINT64_C(1000000);
 	if (!interval_ns || !display->started_ns || clock_now_ns() - display->refreshed_ns < interval_ns)
 		return;
@@ -149,7 +191,7 @@ trace_display_event(struct trace_display *display, pid_t pid, const struct contr
 	}
 	if (options->stats)
 		stats_add(display->stats, row, event);
-	else if (options->format == CLI_FORMAT_JSON)
+	else if (options->format == TRACE_FORMAT_JSON)
 		line_json(&display->clock, row, event, pid, &output->buf);
 	else
 		line_text(&display->clock, row, event, &output->buf);
@@ -158,18 +200,45 @@ trace_display_event(struct trace_display *display, pid_t pid, const struct contr
 	return output_spill(output) || output->state == OUTPUT_STUCK;
 }
 
+/* Metrics go elsewhere than to standard output. */
+static bool
+has_outlet(const struct trace_display *display)
+{
+	return display->metrics.http || display->metrics.new_path;
+}
+
+static void
+complain(struct trace_display *display, const struct diag *diag)
+{
+	if (!*diag->text)
+		return;
+	trace_display_say(display, "%s", diag->text);
+	display->has_failed = true;
+}
+
 bool
 trace_display_pause(struct trace_display *display)
 {
-	if (display->options->stats)
+	struct diag diag;
+
+	if (has_outlet(display)) {
+		trace_metrics_pause(&display->metrics, &diag);
+		complain(display, &diag);
+	} else if (display->options->stats) {
 		refresh_stats(display);
+	}
 	return output_flush(&display->output) || display->output.state == OUTPUT_STUCK;
 }
 
 void
 trace_display_end(struct trace_display *display)
 {
-	if (display->stats && display->options->stats && display->output.state == OUTPUT_GOOD)
+	struct diag diag;
+
+	if (has_outlet(display)) {
+		trace_metrics_end(&display->metrics, &diag);
+		complain(display, &diag);
+	} else if (display->stats && display->options->stats && display->output.state == OUTPUT_GOOD)
 		print_stats(display, true);
 	output_flush(&display->output);
 }

@@ -3,6 +3,7 @@
 #define TPCHECK_CLI_TRACE_DISPLAY_H
 
 #include "cli/output.h"
+#include "cli/trace_metrics.h"
 #include "cli/trace_options.h"
 #include "probe/probe.h"
 #include "trace/line.h"
@@ -18,10 +19,13 @@ struct trace_display {
 	const struct tracer *tracer; /* for its counts */
 	struct output output;
 	struct line_clock clock;
+	struct trace_metrics metrics;
 	struct stats *stats;   /* NULL before trace_display_start */
 	uint64_t events_cnt;   /* including those that nobody read */
+	uint64_t created_ns;   /* when the trace began */
 	uint64_t started_ns;   /* 0 before trace_display_start */
 	uint64_t refreshed_ns; /* when the table was last due */
+	bool has_failed;       /* a file of metrics could not be written */
 	unsigned table_lines;  /* of the table that the next one replaces on the terminal */
 };
 
@@ -29,6 +33,9 @@ struct trace_display {
 void trace_display_init(struct trace_display *display, const struct trace_options *options,
 			const struct tracer *tracer, bool (*must_end)(void *cookie), void *cookie);
 void trace_display_fini(struct trace_display *display);
+
+/* Opens what metrics go to, if anything; errors as trace_metrics_open. */
+int trace_display_open(struct trace_display *display, struct diag *diag);
 
 /* Starts the clock of rates and of --duration, unless it has been started. */
 void trace_display_start(struct trace_display *display);

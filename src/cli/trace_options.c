@@ -18,12 +18,16 @@ enum {
 	OPTION_BY,
 	OPTION_OF,
 	OPTION_INTERVAL,
+	OPTION_OUTPUT,
+	OPTION_LISTEN,
 	OPTION_PAYLOAD,
 	OPTION_RELEASE,
 	OPTION_USER,
 	OPTION_ENV,
 	OPTION_RING,
 };
+
+static const char *const format_names[] = {"text", "json", "openmetrics", "prometheus", NULL};
 
 static uint64_t
 parse_seconds(const struct argp_state *state, const char *option, const char *text)
@@ -87,6 +91,14 @@ check_combination(const struct argp_state *state, const struct trace_options *op
 	if (!options->stats &&
 	    (options->stats_opts.by_cnt || options->stats_opts.of_cnt || options->interval_ns))
 		argp_error(state, "--by, --of and --interval need --stats");
+	if (trace_options_has_metrics(options) && !options->stats)
+		argp_error(state, "--format=%s needs --stats", format_names[options->format]);
+	if (!trace_options_has_metrics(options) && (options->output || options->listen))
+		argp_error(state, "--output and --listen need --format=openmetrics or --format=prometheus");
+	if (options->listen && !options->output && options->interval_ns)
+		argp_error(
+			state,
+			"--interval has no effect with --listen: metrics are made when they are asked for");
 	if (options->stats && options->payload_bytes)
 		argp_error(state, "--payload has no effect with --stats");
 }
@@ -97,7 +109,7 @@ parse_display(int key, char *arg, const struct argp_state *state, struct trace_o
 {
 	switch (key) {
 	case OPTION_FORMAT:
-		options->format = (enum cli_format)cli_choice(state, "format", arg, cli_format_names);
+		options->format = (enum trace_format)cli_choice(state, "format", arg, format_names);
 		return 0;
 	case OPTION_PAYLOAD:
 		options->payload_bytes = (uint32_t)cli_number(state, "payload", arg, 1, RECORD_PAYLOAD_BYTES);
@@ -116,6 +128,12 @@ parse_display(int key, char *arg, const struct argp_state *state, struct trace_o
 		return 0;
 	case OPTION_OF:
 		add_names(state, "of", arg, options->stats_opts.of, &options->stats_opts.of_cnt);
+		return 0;
+	case OPTION_OUTPUT:
+		options->output = arg;
+		return 0;
+	case OPTION_LISTEN:
+		options->listen = arg;
 		return 0;
 	case OPTION_INTERVAL:
 		options->interval_ns = parse_seconds(state, "interval", arg);
@@ -219,7 +237,8 @@ static const struct argp_option known[] = {
 	 1},
 	{"user", OPTION_USER, "NAME", 0, CLI_USER_HELP, 1},
 	{"env", OPTION_ENV, "NAME=VALUE", 0, CLI_ENV_HELP, 1},
-	{"format", OPTION_FORMAT, "text|json", 0, "Print text lines (default), or one JSON object per event",
+	{"format", OPTION_FORMAT, "text|json|openmetrics|prometheus", 0,
+	 "Print text lines (default) or a JSON object per event; with --stats also metrics, as OpenMetrics or in Prometheus's older format",
 	 2},
 	{"payload", OPTION_PAYLOAD, "BYTES", 0, "Print the first bytes of messages, up to 32768, as hex", 2},
 	{"count", OPTION_COUNT, "COUNT", 0, "End after this many events", 2},
@@ -230,8 +249,13 @@ static const struct argp_option known[] = {
 	{"of", OPTION_OF, "ARGUMENTS", 0,
 	 "With --stats: measure these arguments (default: all durations, sizes and amounts)", 3},
 	{"interval", OPTION_INTERVAL, "SECONDS", 0,
-	 "With --stats: how often to print the table (default: every second on a terminal, else once at the end)",
+	 "With --stats: how often to print the table (default: every second on a terminal, else once at the end), or to replace the file of --output (default: every 15)",
 	 3},
+	{"output", OPTION_OUTPUT, "FILE", 0,
+	 "With metrics: replace this file, as a whole (for node_exporter: NAME.prom), instead of printing them",
+	 3},
+	{"listen", OPTION_LISTEN, "ADDRESS:PORT", 0,
+	 "With metrics: serve them by HTTP, as /metrics, at 127.0.0.1 or [::1] (port 0: any)", 3},
 	{"release", OPTION_RELEASE, "RELEASE", 0,
 	 "The release of Bitcoin Core whose names and types to use (default: found in the binary)", 4},
 	{"ring", OPTION_RING, "KIB", 0,
@@ -249,12 +273,21 @@ static const struct argp argp = {
 	       "Exit codes: 0 everything was shown, 2 wrong usage, 77 this machine or user cannot trace, or there are no tracepoints, 99 events were lost, or something broke.",
 };
 
+bool
+trace_options_has_metrics(const struct trace_options *options)
+{
+	return options->format == TRACE_FORMAT_OPENMETRICS || options->format == TRACE_FORMAT_PROMETHEUS;
+}
+
 void
 trace_options_parse(struct trace_options *options, int argc, char **argv)
 {
 	*options = (struct trace_options){0};
 	argc = split_node_args(argc, argv, options);
 	argp_parse(&argp, argc, argv, 0, NULL, options);
+	options->stats_opts.with_labels = trace_options_has_metrics(options);
+	if (options->stats_opts.with_labels && !options->stats_opts.by_cnt)
+		options->stats_opts.by[options->stats_opts.by_cnt++] = "message_type";
 }
 
 void

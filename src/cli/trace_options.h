@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum trace_format { TRACE_FORMAT_TEXT, TRACE_FORMAT_JSON, TRACE_FORMAT_OPENMETRICS, TRACE_FORMAT_PROMETHEUS };
+
 struct trace_options {
 	/* Exactly one of these three is given. */
 	pid_t pid;
@@ -22,7 +24,8 @@ struct trace_options {
 	size_t node_args_cnt;
 	const char **patterns;
 	size_t patterns_cnt;
-	enum cli_format format;
+	enum trace_format format;
+	const char *output, *listen;              /* of metrics; NULL: not given */
 	uint64_t count, duration_ns, interval_ns; /* 0: not given */
 	bool stats;
 	struct stats_opts stats_opts;
@@ -30,6 +33,9 @@ struct trace_options {
 	struct probe_opts probe;
 	unsigned release; /* 0: not given */
 };
+
+/* Whether what is shown are metrics. */
+bool trace_options_has_metrics(const struct trace_options *options);
 
 /* Ends the program if the command line is wrong. */
 void trace_options_parse(struct trace_options *options, int argc, char **argv);

@@ -43,6 +43,7 @@ struct contract_arg {
 	enum arg_type type;             /* as documented */
 	enum arg_type code_type;        /* as the code passes it; where it is not type, difference says so */
 	bool is_size;                   /* the code passes a size_t, which is as wide as a pointer */
+	bool is_level;                  /* a state, such as a height, of which a sum means nothing */
 	const char *unit;               /* "sat", "ns", "B", ...; NULL */
 	unsigned max_chars;             /* ARG_STRING: documented maximum without NUL; 0: none documented */
 	unsigned size_arg;              /* ARG_BYTES: number, from 1, of the argument with the length */
@@ -100,6 +101,10 @@ const struct contract_tracepoint *contract_find(const char *context, const char 
 
 /* "int64", "pointer to C string", ... */
 const char *arg_type_name(enum arg_type type);
+/* Whether the peer-to-peer protocol, as Bitcoin Core's master knows it, has a message of that type. Peers may send
+ * any. */
+bool contract_knows_message_type(const uint8_t *type, size_t len);
+
 /* Width in bytes, and signedness, of an operand that passes the type. */
 unsigned arg_type_width(enum arg_type type, unsigned pointer_bytes);
 bool arg_type_is_signed(enum arg_type type);

@@ -27,6 +27,16 @@ static const char *const networks[] = {"unroutable", "IPv4",  "IPv6",     "Onion
 		.name = n, .type = ARG_UINT64, .code_type = ARG_UINT64, .is_size = true, .unit = u,          \
 		.meaning = m                                                                                 \
 	}
+#define LEVEL(arg_type, n, u, m)                                                                             \
+	{                                                                                                    \
+		.name = n, .type = arg_type, .code_type = arg_type, .is_level = true, .unit = u,             \
+		.meaning = m                                                                                 \
+	}
+#define SIZE_LEVEL(n, u, m)                                                                                  \
+	{                                                                                                    \
+		.name = n, .type = ARG_UINT64, .code_type = ARG_UINT64, .is_size = true, .is_level = true,   \
+		.unit = u, .meaning = m                                                                      \
+	}
 #define INT32(n, u, m)                                                                                       \
 	{                                                                                                    \
 		.name = n, .type = ARG_INT32, .code_type = ARG_INT32, .unit = u, .meaning = m                \
@@ -109,6 +119,24 @@ contract_find(const char *context, const char *name)
 		if (!strcmp(rows[i].context, context) && !strcmp(rows[i].name, name))
 			return &rows[i];
 	return NULL;
+}
+
+bool
+contract_knows_message_type(const uint8_t *type, size_t len)
+{
+	static const char *const types[] = {
+		"addr",        "addrv2",      "block",      "blocktxn",    "cfcheckpt",    "cfheaders",
+		"cfilter",     "cmpctblock",  "feature",    "feefilter",   "filteradd",    "filterclear",
+		"filterload",  "getaddr",     "getblocks",  "getblocktxn", "getcfcheckpt", "getcfheaders",
+		"getcfilters", "getdata",     "getheaders", "headers",     "inv",          "mempool",
+		"merkleblock", "notfound",    "ping",       "pong",        "sendaddrv2",   "sendcmpct",
+		"sendheaders", "sendtxrcncl", "tx",         "verack",      "version",      "wtxidrelay",
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strlen(types[i]) == len && !memcmp(types[i], type, len))
+			return true;
+	return false;
 }
 
 const char *

@@ -44,12 +44,13 @@ stats_free(struct stats *stats)
 
 		for (size_t m = 0; m < group->measures_cnt; m++) {
 			free(group->measures[m].name);
+			free(group->measures[m].buckets);
 			histogram_fini(&group->measures[m].histogram);
 		}
 		free(group->measures);
 		free(group->tracepoint);
 		free(group->text);
-		free(group->json);
+		free(group->members);
 	}
 	free(stats->groups);
 	buf_fini(&stats->key);
@@ -84,7 +85,8 @@ is_shown(const struct contract_tracepoint *row, const struct event *event, unsig
 	return idx < event->args_cnt && selection_shows(row, idx, &event->args[idx]);
 }
 
-/* Adds the values that the event is divided by, as members of a JSON object; null in the group of all others. */
+/* Adds the values that the event is divided by, as members of a JSON object, null in the group of all others; or as
+ * labels. */
 static void
 add_members(const struct stats *stats, const struct contract_tracepoint *row, const struct event *event,
 	    bool others, struct buf *out)
@@ -99,6 +101,10 @@ add_members(const struct stats *stats, const struct contract_tracepoint *row, co
 			continue;
 		buf_puts(out, separator);
 		separator = ",";
+		if (stats->opts.with_labels) {
+			stats_label_add(name, selection_arg(row, idx), &event->args[idx], others, out);
+			continue;
+		}
 		line_json_string((const uint8_t *)name, strlen(name), out);
 		buf_putc(out, ':');
 		if (others)
@@ -156,15 +162,22 @@ add_measures(const struct stats *stats, struct stats_group *group, const struct 
 		const char *name = selection_arg_name(row, i, room);
 		enum value_type type = event->args[i].type;
 
-		if (stats->opts.of_cnt ? !has_name(stats->opts.of, stats->opts.of_cnt, name)
-				       : !arg || !is_measured(arg->unit))
+		bool is_wanted = stats->opts.of_cnt ? has_name(stats->opts.of, stats->opts.of_cnt, name)
+						    : arg && (is_measured(arg->unit) ||
+							      (stats->opts.with_labels && arg->is_level));
+
+		if (!is_wanted)
 			continue;
 		if ((type != VALUE_INT && type != VALUE_UINT) || !selection_shows(row, i, &event->args[i]))
 			continue;
 		group->measures =
 			xreallocarray(group->measures, group->measures_cnt + 1, sizeof(*group->measures));
-		group->measures[group->measures_cnt++] =
-			(struct stats_measure){.name = xstrdup(name), .unit = arg ? arg->unit : NULL};
+		struct stats_measure *measure = &group->measures[group->measures_cnt++];
+		*measure = (struct stats_measure){.name = xstrdup(name), .unit = arg ? arg->unit : NULL};
+		if (stats->opts.with_labels)
+			measure->metric = stats_metric_of(arg);
+		if (measure->metric && measure->metric->bounds_cnt)
+			measure->buckets = xcalloc(measure->metric->bounds_cnt, sizeof(*measure->buckets));
 	}
 }
 
@@ -176,7 +189,7 @@ add_group(struct stats *stats, const struct contract_tracepoint *row, const stru
 	struct stats_group *group = &stats->groups[stats->groups_cnt++];
 	*group = (struct stats_group){.tracepoint = xstrdup(row->full_name),
 				      .text = values_text(stats, row, event, others),
-				      .json = xstrdup(members)};
+				      .members = xstrdup(members)};
 	add_measures(stats, group, row, event);
 	return group;
 }
@@ -198,7 +211,7 @@ find_group(struct stats *stats, const struct contract_tracepoint *row, const str
 	for (uint16_t slot; (slot = stats->slots[at % STATS_SLOTS]); at++) {
 		struct stats_group *group = &stats->groups[slot - 1];
 
-		if (!strcmp(group->json, members) && !strcmp(group->tracepoint, row->full_name))
+		if (!strcmp(group->members, members) && !strcmp(group->tracepoint, row->full_name))
 			return group;
 	}
 	if (stats->groups_cnt >= STATS_GROUPS_MAX && !others && key->len > name_len) {
@@ -223,8 +236,12 @@ stats_add(struct stats *stats, const struct contract_tracepoint *row, const stru
 
 		if (!value || value->state != VALUE_READ)
 			continue;
-		histogram_add(&group->measures[m].histogram,
-			      value->type == VALUE_INT ? number_of_i64(value->i) : number_of_u64(value->u));
+		struct number n =
+			value->type == VALUE_INT ? number_of_i64(value->i) : number_of_u64(value->u);
+		if (group->measures[m].metric)
+			stats_metric_add(&group->measures[m], n);
+		else
+			histogram_add(&group->measures[m].histogram, n);
 	}
 }
 

@@ -16,6 +16,8 @@ struct stats_opts {
 	/* Names of arguments to measure; none: those with a unit of time, size or amount. */
 	const char *of[STATS_NAMES_MAX];
 	size_t of_cnt;
+	/* For stats_openmetrics: events are divided by labels, and states such as a height are measured as well. */
+	bool with_labels;
 };
 
 struct stats;
@@ -40,6 +42,22 @@ struct stats_losses {
 };
 void stats_json(const struct stats *stats, uint64_t now_ns, uint64_t epoch_ns,
 		const struct stats_losses *losses, struct buf *out);
+
+/* All metrics as OpenMetrics has them or, for older readers, Prometheus's text format; doc/metrics.md lists them. */
+struct stats_openmetrics_opts {
+	bool is_prometheus; /* the older format */
+	double started_s;   /* since the epoch */
+	struct stats_loss {
+		const char *reason; /* the value of a label */
+		uint64_t cnt;
+	} losses[4];
+	uint64_t late;
+	/* What is shown: tracepoints that are not divided begin with 0. Each may be NULL. */
+	const struct contract_tracepoint *const *rows;
+	size_t rows_cnt;
+};
+void stats_openmetrics(const struct stats *stats, const struct stats_openmetrics_opts *opts, struct buf *out);
+
 /* Starts the next interval. */
 void stats_next(struct stats *stats, uint64_t now_ns);
 

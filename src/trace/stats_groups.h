@@ -1,5 +1,5 @@
 /* The groups behind struct stats, for stats.c, which fills them, and for what prints them: stats_table.c and
- * stats_json.c. */
+ * stats_json.c, stats_openmetrics.c. */
 #ifndef TPCHECK_TRACE_STATS_GROUPS_H
 #define TPCHECK_TRACE_STATS_GROUPS_H
 
@@ -15,14 +15,33 @@ struct stats_measure {
 	char *name;
 	const char *unit; /* NULL: a number without one; borrowed from the contract */
 	struct histogram histogram;
-	double sum_before; /* at the last stats_next */
+	double sum_before;                 /* at the last stats_next */
+	const struct stats_metric *metric; /* with labels only */
+	uint64_t *buckets;                 /* of a distribution: numbers up to each bound, not cumulated */
+	struct number last;
 };
+
+/* How an argument becomes a metric, by its unit. */
+enum stats_kind { STATS_SUM, STATS_DISTRIBUTION, STATS_LAST };
+struct stats_metric {
+	enum stats_kind kind;
+	const char *unit;     /* of OpenMetrics: "seconds", "bytes"; NULL: none */
+	double per_unit;      /* the argument's units in one of these */
+	const double *bounds; /* of a distribution, in the unit; bounds_cnt of them */
+	size_t bounds_cnt;
+};
+const struct stats_metric *stats_metric_of(const struct contract_arg *arg);
+/* Adds a number to the buckets. */
+void stats_metric_add(struct stats_measure *measure, struct number n);
+/* Adds the label of a value, such as message_type="ping". */
+void stats_label_add(const char *name, const struct contract_arg *arg, const struct value *value, bool others,
+		     struct buf *out);
 
 /* Events of one tracepoint, and of one combination of values if the events are divided. */
 struct stats_group {
 	char *tracepoint;
-	char *text; /* the values, for people; "" if the events are not divided */
-	char *json; /* the values as members of a JSON object */
+	char *text;    /* the values, for people; "" if the events are not divided */
+	char *members; /* the values as members of a JSON object, or as labels */
 	uint64_t cnt, cnt_before;
 	struct stats_measure *measures;
 	size_t measures_cnt;

@@ -114,9 +114,9 @@ write_group(struct json_writer *w, const struct stats *stats, const struct stats
 {
 	json_writer_begin_object(w);
 	json_member_string(w, "tracepoint", group->tracepoint);
-	if (*group->json) {
+	if (*group->members) {
 		json_writer_key(w, "by");
-		write_members(w, group->json);
+		write_members(w, group->members);
 	}
 	member_u64(w, "count", group->cnt);
 	member_double(w, "per_second",

@@ -31,10 +31,14 @@ works() {
 	run "$want_selftest" "$1/bin/tpcheck" selftest
 }
 
+# If it was built with libmicrohttpd.
+http=
+[ ! -e "$build/tpcheck-http.so" ] || http=libexec/tpcheck/tpcheck-http.so
+
 DESTDIR=$scratch/tree cmake --install "$build" --prefix /opt/tpcheck >"$scratch/out" 2>"$scratch/err"
 check "it is installed" [ $? = 0 ]
 {
-	printf './%s\n' bin/tpcheck libexec/tpcheck/tpcheck-full libexec/tpcheck/tpcheck-bcc.so share/man/man1/tpcheck.1 \
+	printf './%s\n' bin/tpcheck libexec/tpcheck/tpcheck-full libexec/tpcheck/tpcheck-bcc.so $http share/man/man1/tpcheck.1 \
 		share/bash-completion/completions/tpcheck share/zsh/site-functions/_tpcheck \
 		share/doc/tpcheck/README.md share/doc/tpcheck/CHANGELOG.md share/doc/tpcheck/LICENSE
 	for_cmake
@@ -69,12 +73,12 @@ else
 	control() { dpkg-deb -f "$deb" "$1"; }
 	check "its name has version, release and architecture" \
 		sh -c "expr '${deb##*/}' : 'tpcheck_[0-9.]*-1~[a-z]*[0-9.]*_$(dpkg --print-architecture).deb' >/dev/null"
-	for library in libbpfcc libcurl4 libelf1 libyajl2 libssl3; do
+	for library in libbpfcc libcurl4 libelf1 libyajl2 libssl3 ${http:+libmicrohttpd12}; do
 		check "it depends on $library" sh -c "echo '$(control Depends)' | grep -q '$library'"
 	done
 	dpkg-deb -x "$deb" "$scratch/deb"
 	{
-		printf './%s\n' bin/tpcheck libexec/tpcheck/tpcheck-full libexec/tpcheck/tpcheck-bcc.so share/man/man1/tpcheck.1.gz \
+		printf './%s\n' bin/tpcheck libexec/tpcheck/tpcheck-full libexec/tpcheck/tpcheck-bcc.so $http share/man/man1/tpcheck.1.gz \
 			share/bash-completion/completions/tpcheck share/zsh/vendor-completions/_tpcheck \
 			share/doc/tpcheck/README.md share/doc/tpcheck/changelog.gz \
 			share/doc/tpcheck/changelog.Debian.gz share/doc/tpcheck/copyright
@@ -88,7 +92,7 @@ else
 	dpkg-deb -c "$deb" | grep -Ev '^(drwxr-xr-x|-rwxr-xr-x|-rw-r--r--) root/root ' >"$scratch/out"
 	check "all files belong to root, and are readable by everybody" [ ! -s "$scratch/out" ]
 	works "$scratch/deb/usr"
-	for program in libexec/tpcheck/tpcheck-bcc.so bin/tpcheck libexec/tpcheck/tpcheck-full; do
+	for program in libexec/tpcheck/tpcheck-bcc.so $http bin/tpcheck libexec/tpcheck/tpcheck-full; do
 		program=$scratch/deb/usr/$program
 		check "$program does not contain the build path" \
 			sh -c "! LC_ALL=C grep -aqF -e '$build' -e '$source' '$program'"

@@ -1,5 +1,6 @@
 #include "probe/bpf/bcc_loader.h"
 
+#include "base/module.h"
 #include "probe/bpf/bcc_shim.h"
 
 #include <dlfcn.h>
@@ -7,9 +8,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #define MODULE_NAME "tpcheck-bcc.so"
 
@@ -35,29 +33,14 @@ static struct {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool is_loaded;
 
-/* Beside this program, by an absolute path: nothing that a user sets leads elsewhere. */
-static int
-find_module(char *path, size_t path_sz, struct diag *diag)
-{
-	ssize_t n = readlink("/proc/self/exe", path, path_sz - sizeof(MODULE_NAME));
-
-	path[n > 0 ? n : 0] = '\0';
-	char *slash = strrchr(path, '/');
-	if (n <= 0 || *path != '/')
-		return diag_fail(diag, -ELIBACC, "probe: failed to find " MODULE_NAME ": /proc/self/exe: %s",
-				 n < 0 ? strerror(errno) : "it is not the path of this program");
-	memcpy(slash + 1, MODULE_NAME, sizeof(MODULE_NAME));
-	return 0;
-}
-
 static int
 load(struct diag *diag)
 {
 	char path[PATH_MAX + sizeof(MODULE_NAME)];
-	int err = find_module(path, sizeof(path), diag);
+	int err = module_find(MODULE_NAME, path, sizeof(path));
 
 	if (err)
-		return err;
+		return diag_fail(diag, -ELIBACC, "probe: failed to find " MODULE_NAME ": %s", path);
 	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!handle)
 		return diag_fail(
