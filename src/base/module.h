@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* The path of a module: beside this program, and absolute, so that nothing that a user sets leads elsewhere. Returns 0, or
- * a negative errno value with its text in path, which should have room for a path. */
+/* The path of a module: beside this program, and absolute, so that nothing that a user sets leads elsewhere. After an
+ * error its text is in path. */
 int module_find(const char *name, char *path, size_t path_sz);
 
 #endif

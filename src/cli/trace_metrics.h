@@ -24,8 +24,8 @@ struct trace_metrics {
 	bool has_failed;     /* to write the file; reported once */
 };
 
-/* Opens what the options name, and writes the file for the first time. -EINVAL and the system's errors: it is not usable.
- * trace_metrics_close is due even after an error. */
+/* Opens what the options name, and writes the file for the first time. -EINVAL and the system's errors: it cannot be
+ * used. trace_metrics_close is due even after an error. */
 int trace_metrics_open(struct trace_metrics *metrics, struct diag *diag);
 /* Answers requests, and writes the file if that is due. diag: why the file could not be written, once; else "". */
 void trace_metrics_pause(struct trace_metrics *metrics, struct diag *diag);

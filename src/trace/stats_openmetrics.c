@@ -1,8 +1,8 @@
 /* Statistics as metrics.
  *
- * The format is https://github.com/OpenObservability/OpenMetrics, version 1.0. The older text format of Prometheus, which
- * node_exporter and promtool read, differs in three things: a counter's name in "# TYPE" and "# HELP" has its _total,
- * and there is neither "# UNIT" nor "# EOF".
+ * The format is https://github.com/OpenObservability/OpenMetrics, version 1.0. The older text format of Prometheus,
+ * which node_exporter and promtool read, differs in three things: a counter's name in "# TYPE" and "# HELP" has its
+ * _total, and there is neither "# UNIT" nor "# EOF".
  *
  * The metrics are few, whatever the tracepoints are called: an argument's name and unit make the name of a metric, and
  * the tracepoint is a label. Which values labels can have is bounded, because peers choose many of them. */
