@@ -31,6 +31,7 @@ struct tp_arg {
 struct tp_thread {
 	u64 attempts; /* hits while recording */
 	u64 failed;   /* of these, hits whose record did not fit into the ring */
+	u64 filtered; /* of these, hits that did not fulfil the conditions of --where */
 	struct tp_head head;
 	char rest[TP_RECORD_BYTES - sizeof(struct tp_head)];
 };
@@ -58,10 +59,11 @@ TP_ASSERT_OFFSET(tp_head, size, 28);
 _Static_assert(sizeof(struct tp_arg) == 16, "size of struct record_arg");
 TP_ASSERT_OFFSET(tp_arg, value, 0);
 TP_ASSERT_OFFSET(tp_arg, state, 8);
-/* The host reads both counts of a thread from the start of its entry. */
+/* The host reads the counts of a thread from the start of its entry. */
 TP_ASSERT_OFFSET(tp_thread, attempts, 0);
 TP_ASSERT_OFFSET(tp_thread, failed, 8);
-TP_ASSERT_OFFSET(tp_thread, head, 16);
+TP_ASSERT_OFFSET(tp_thread, filtered, 16);
+TP_ASSERT_OFFSET(tp_thread, head, 24);
 
 BPF_PERF_OUTPUT(events);
 BPF_ARRAY(control, struct tp_control, 1);
@@ -174,6 +176,19 @@ static __always_inline struct tp_thread *tp_begin(u64 cookie)
 		}                                                                                            \
 	} while (0)
 
+/* Conditions, as condition.c of src/base defines them. Nothing that could not be read fulfils one. */
+#define TP_READABLE(n) \
+	(!(TP_ARG(n)->state & (u64)(TP_RECORD_OPERAND_FAILED | TP_RECORD_POINTER_FAILED) << 16))
+#define TP_WORD(at) (*(u64 *)TP_AT(at))
+#define TP_SKIPPED ((u32)-1) /* in place of the length of a payload */
+#define TP_REQUIRE(condition)              \
+	do {                               \
+		if (!(condition)) {        \
+			t->filtered++;     \
+			return TP_SKIPPED; \
+		}                          \
+	} while (0)
+
 static __always_inline u64 tp_string_state(long result, u64 address, u32 bytes)
 {
 	if (result < 0)
@@ -188,6 +203,8 @@ static __always_inline u64 tp_string_state(long result, u64 address, u32 bytes)
 
 static __always_inline int tp_submit(struct pt_regs *ctx, struct tp_thread *t, u64 cookie, u32 payload)
 {
+	if (payload == TP_SKIPPED)
+		return 0;
 	u64 size = (u64)TP_FIXED_BYTES(cookie) + payload;
 
 	t->head.size = size;

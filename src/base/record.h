@@ -79,11 +79,16 @@ struct record_slot {
 	unsigned size_idx;    /* READER_PAYLOAD: index, from 0, of the argument with the length */
 };
 
+struct condition;
+
 /* One probe point: where to probe, what to read there, and where to put it. */
 struct probe_point {
 	const struct site *site; /* borrowed */
 	unsigned tracepoint;     /* of the contract; below 64 */
 	struct record_slot slots[SITE_ARGS_MAX];
+	/* What a record must fulfil to be kept, borrowed; none: nothing. Only for sets that stream. */
+	const struct condition *conditions;
+	size_t conditions_cnt;
 	uint32_t fixed_bytes;  /* size of a record without payload */
 	uint32_t record_bytes; /* size with the largest payload */
 };

@@ -109,6 +109,8 @@ run(int argc, char **argv)
 		.patterns = options.patterns,
 		.patterns_cnt = options.patterns_cnt,
 		.payload_bytes = options.payload_bytes,
+		.where = options.where,
+		.where_cnt = options.where_cnt,
 		.sink = {.on_event = on_event,
 			 .on_pause = on_pause,
 			 .must_end = must_end,

@@ -30,6 +30,7 @@ render_metrics(void *cookie, bool is_prometheus, struct buf *out)
 			   {"too_many_threads", counts.no_memory},
 			   {"missing", counts.missing}},
 		.late = counts.late,
+		.filtered = counts.filtered,
 		.rows = (const struct contract_tracepoint *const *)selection->rows,
 		.rows_cnt = SELECTION_MAX,
 	};
@@ -103,6 +104,8 @@ add_summary(const struct trace_display *display, uint64_t now_ns, struct buf *ou
 
 	buf_printf(out, "%" PRIu64 " event%s in %.1f s", display->events_cnt,
 		   display->events_cnt == 1 ? "" : "s", seconds);
+	if (display->options->where_cnt)
+		buf_printf(out, ", %" PRIu64 " others filtered out", counts.filtered);
 	if (lost)
 		buf_printf(out, ", %" PRIu64 " lost", lost);
 	else
@@ -151,7 +154,9 @@ print_stats(struct trace_display *display, bool is_last)
 	} else if (display->options->format == TRACE_FORMAT_JSON) {
 		tracer_counts(display->tracer, &counts);
 		stats_json(display->stats, now_ns, line_clock_epoch_ns(&display->clock, now_ns),
-			   &(struct stats_losses){.lost = probe_counts_lost(&counts), .late = counts.late},
+			   &(struct stats_losses){.lost = probe_counts_lost(&counts),
+						  .late = counts.late,
+						  .filtered = counts.filtered},
 			   &display->output.buf);
 	} else {
 		print_table(display, now_ns, is_last);

@@ -71,7 +71,7 @@ load(struct trace_session *session, const char *path, struct diag *diag)
 	int err = tracer_load(session->tracer, path, binary_find_release(path, session->options->release),
 			      diag);
 	/* With these errors, the caller named a tracepoint that does not exist, or too many. */
-	session->is_usage_error = (err == -ENOENT || err == -E2BIG) && !stat(path, &st);
+	session->is_usage_error = (err == -ENOENT || err == -E2BIG || err == -EDOM) && !stat(path, &st);
 	if (err)
 		return err;
 	say_differences(session);

@@ -12,6 +12,7 @@ enum {
 	OPTION_PID_FILE = 256,
 	OPTION_BITCOIND,
 	OPTION_FORMAT,
+	OPTION_WHERE,
 	OPTION_COUNT,
 	OPTION_DURATION,
 	OPTION_STATS,
@@ -56,6 +57,17 @@ add_names(const struct argp_state *state, const char *option, char *list, const 
 				option, STATS_NAMES_MAX);
 		names[(*cnt)++] = name;
 	}
+}
+
+static void
+add_term(const struct argp_state *state, struct trace_options *options, const char *text)
+{
+	struct diag diag;
+
+	if (options->where_cnt == CONDITIONS_MAX)
+		argp_error(state, "--where can be repeated up to %d times", CONDITIONS_MAX);
+	if (where_parse(text, &options->where[options->where_cnt++], &diag))
+		argp_error(state, "--where: %s", diag.text);
 }
 
 static void
@@ -110,6 +122,9 @@ parse_display(int key, char *arg, const struct argp_state *state, struct trace_o
 	switch (key) {
 	case OPTION_FORMAT:
 		options->format = (enum trace_format)cli_choice(state, "format", arg, format_names);
+		return 0;
+	case OPTION_WHERE:
+		add_term(state, options, arg);
 		return 0;
 	case OPTION_PAYLOAD:
 		options->payload_bytes = (uint32_t)cli_number(state, "payload", arg, 1, RECORD_PAYLOAD_BYTES);
@@ -239,6 +254,9 @@ static const struct argp_option known[] = {
 	{"env", OPTION_ENV, "NAME=VALUE", 0, CLI_ENV_HELP, 1},
 	{"format", OPTION_FORMAT, "text|json|openmetrics|prometheus", 0,
 	 "Print text lines (default) or a JSON object per event; with --stats also metrics, as OpenMetrics or in Prometheus's older format",
+	 2},
+	{"where", OPTION_WHERE, "CONDITION", 0,
+	 "Show only events with such an argument: 'peer_id=17', 'fee>=1000', 'message_type~cmpct*' (operators = != < > <= >=, and ~ for a shell pattern; names as in list); may be repeated, then all must hold",
 	 2},
 	{"payload", OPTION_PAYLOAD, "BYTES", 0, "Print the first bytes of messages, up to 32768, as hex", 2},
 	{"count", OPTION_COUNT, "COUNT", 0, "End after this many events", 2},

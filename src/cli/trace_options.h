@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "probe/probe.h"
 #include "trace/stats.h"
+#include "trace/where.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +31,8 @@ struct trace_options {
 	bool stats;
 	struct stats_opts stats_opts;
 	uint32_t payload_bytes;
+	struct where_term where[CONDITIONS_MAX];
+	size_t where_cnt;
 	struct probe_opts probe;
 	unsigned release; /* 0: not given */
 };

@@ -129,6 +129,10 @@ const char *contract_bcc_effect(enum operand_bcc bcc);
  * pointer of 4 bytes) is read as a number. point borrows site. */
 void contract_plan(const struct contract_tracepoint *row, const struct site *site, struct probe_point *point);
 
+/* The type of argument i, from 0, of an event; also of one that the row does not have. */
+enum value_type contract_value_type(const struct contract_tracepoint *row, unsigned i,
+				    const struct operand *operand);
+
 /* Decodes a record into an event, which borrows the record's bytes. -EBADMSG: not a record of that point; it is too
  * short, or has lengths beyond its end. */
 int contract_decode(const struct contract_tracepoint *row, const struct probe_point *point,

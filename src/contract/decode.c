@@ -58,6 +58,14 @@ value_type_of(enum arg_type type)
 	return VALUE_UINT;
 }
 
+enum value_type
+contract_value_type(const struct contract_tracepoint *row, unsigned i, const struct operand *operand)
+{
+	if (i < row->args_cnt)
+		return value_type_of(row->args[i].code_type);
+	return operand->is_signed ? VALUE_INT : VALUE_UINT;
+}
+
 static int64_t
 sign_extend(uint64_t value, unsigned width_bytes)
 {
@@ -82,10 +90,7 @@ decode_argument(const struct contract_tracepoint *row, const struct probe_point 
 	memcpy(&arg, record + sizeof(struct record_head) + i * sizeof(arg), sizeof(arg));
 	value->u = arg.value;
 	value->i = operand->is_signed ? sign_extend(arg.value, operand->width_bytes) : (int64_t)arg.value;
-	if (i < row->args_cnt)
-		value->type = value_type_of(row->args[i].code_type);
-	else
-		value->type = operand->is_signed ? VALUE_INT : VALUE_UINT;
+	value->type = contract_value_type(row, i, operand);
 	if (arg.flags & RECORD_OPERAND_FAILED) {
 		value->state = VALUE_BAD_OPERAND;
 		value->error = -arg.error;

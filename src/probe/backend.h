@@ -5,7 +5,8 @@
  *
  * What a backend guarantees. While armed, each hit adds 1 to the attempts of its thread, before the clock is read and
  * before anything can be lost. The number goes into the record as seq. A record that cannot be delivered adds 1 to the
- * thread's failures. Records are delivered by drain, and only by it.
+ * thread's failures, and one that does not fulfil its point's early conditions to those that were filtered. Records are
+ * delivered by drain, and only by it.
  *
  * The set makes all calls from one thread, except settle, drain and wait, which its draining thread makes as well;
  * drain, read_counts, take_thread and forget_threads never run at the same time. Calls that can fail return 0 or a
@@ -40,6 +41,7 @@ struct record_sink {
 struct thread_counts {
 	uint64_t attempts; /* hits while armed, which is also the seq of the last of them */
 	uint64_t failed;   /* of these, hits whose record could not be delivered */
+	uint64_t filtered; /* of these, hits that did not fulfil the conditions */
 };
 typedef void (*thread_counts_cb)(void *cookie, uint32_t tid, const struct thread_counts *counts);
 

@@ -47,7 +47,7 @@ has_all(struct probe_set *set, struct probe_counts *counts)
 	set->backend->drain(set->source);
 	counts->delivered = set->delivered;
 	/* More may have arrived than was counted: a hit was under way when the counts were read. */
-	bool all = counts->delivered == counts->attempts - counts->failed;
+	bool all = counts->delivered == counts->attempts - counts->failed - counts->filtered;
 	if (all)
 		set->draining = false;
 	pthread_mutex_unlock(&set->lock);

@@ -21,7 +21,9 @@ add_thread(void *cookie, uint32_t tid, const struct thread_counts *found)
 
 	reading->counts->attempts += found->attempts;
 	reading->counts->failed += found->failed;
+	reading->counts->filtered += found->filtered;
 	entry->failed = found->failed;
+	entry->filtered = found->filtered;
 	if (reading->marks_due)
 		entry->due = found->attempts;
 }
@@ -33,6 +35,7 @@ read_counts(struct probe_set *set, bool marks_due, struct probe_counts *counts, 
 
 	counts->attempts = set->retired.attempts;
 	counts->failed = set->retired.failed;
+	counts->filtered = set->retired.filtered;
 	pthread_mutex_lock(&set->lock);
 	int err = set->backend->read_counts(set->source, add_thread, &reading, &counts->no_memory, diag);
 	pthread_mutex_unlock(&set->lock);
@@ -59,8 +62,10 @@ counts_outstanding(const struct probe_set *set)
 	for (size_t i = 0; i < set->threads.cap; i++) {
 		const struct thread_entry *entry = &set->threads.entries[i];
 
-		if (entry->tid && entry->due > entry->delivered + entry->failed)
-			cnt += entry->due - entry->delivered - entry->failed;
+		uint64_t over = entry->delivered + entry->failed + entry->filtered;
+
+		if (entry->tid && entry->due > over)
+			cnt += entry->due - over;
 	}
 	return cnt;
 }
@@ -75,7 +80,8 @@ counts_retire_thread(struct probe_set *set, uint32_t tid)
 		return err == -ENOENT ? 0 : err;
 	set->retired.attempts += counts.attempts;
 	set->retired.failed += counts.failed;
-	uint64_t expected = counts.attempts - counts.failed;
+	set->retired.filtered += counts.filtered;
+	uint64_t expected = counts.attempts - counts.failed - counts.filtered;
 	struct thread_entry *entry = thread_table_get(&set->threads, tid);
 	/* More arrived: the number already belongs to a new thread. */
 	if (entry->delivered > expected) {
@@ -97,10 +103,11 @@ counts_retire_all(struct probe_set *set, struct diag *diag)
 		return err;
 	set->retired.attempts = counts.attempts;
 	set->retired.failed = counts.failed;
+	set->retired.filtered = counts.filtered;
 	pthread_mutex_lock(&set->lock);
 	set->backend->drain(set->source);
 	/* Whatever did not add up in earlier processes was reported with them. */
-	set->delivered = counts.attempts - counts.failed;
+	set->delivered = counts.attempts - counts.failed - set->retired.filtered;
 	thread_table_clear(&set->threads);
 	err = set->backend->forget_threads(set->source, diag);
 	pthread_mutex_unlock(&set->lock);

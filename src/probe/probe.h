@@ -56,6 +56,7 @@ struct probe_opts {
 	size_t ring_bytes;         /* for each CPU; 0: a sensible size for this machine */
 	unsigned sets_cnt;  /* how many copies there will be, this one included; 0: 1. They share that size */
 	bool streams;       /* for take and finish, not for collect */
+	bool filters_late;  /* for tests: conditions are checked only once a record has arrived */
 	bool owns_process;  /* with ptrace: what is attached to was started by us, and ends with us */
 	size_t store_bytes; /* most memory for records that were not fetched; 0: a sensible size */
 };
@@ -90,8 +91,10 @@ int probe_set_arm(struct probe_set *set, uint64_t tracepoint_mask, struct diag *
 
 struct probe_counts {
 	uint64_t attempts;  /* hits while armed, of all threads since probe_set_new */
-	uint64_t delivered; /* records that arrived here */
+	uint64_t delivered; /* records that arrived here and were kept */
 	uint64_t failed;    /* hits whose record did not fit into a buffer */
+	uint64_t
+		filtered; /* hits that did not fulfil their point's conditions; not among delivered or lost */
 	uint64_t no_memory; /* hits of threads that there was no room for */
 	uint64_t gaps;      /* sequence numbers that did not arrive; 0 unless something is badly wrong */
 	uint64_t dropped;   /* records that arrived when store_bytes were full */

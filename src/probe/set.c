@@ -133,6 +133,14 @@ make_set(struct probe_set **out, const struct probe_backend *backend, struct pro
 			 : opts->streams   ? STREAM_BYTES_MAX
 					   : STORE_BYTES_MAX;
 	init_lock(set);
+	if (opts->filters_late) {
+		set->bare_points = xcalloc(points_cnt, sizeof(*points));
+		for (size_t i = 0; i < points_cnt; i++) {
+			set->bare_points[i] = points[i];
+			set->bare_points[i].conditions_cnt = 0;
+		}
+		points = set->bare_points;
+	}
 	int err = backend->open(&set->source, model, points, points_cnt, opts, &sink, diag);
 	if (!err) {
 		thread_table_init(&set->threads, set->source->threads_max);
@@ -177,6 +185,7 @@ probe_set_free(struct probe_set *set)
 	store_free(set);
 	thread_table_fini(&set->threads);
 	free(set->held);
+	free(set->bare_points);
 	free(set->why);
 	pthread_cond_destroy(&set->wake);
 	pthread_cond_destroy(&set->arrived);

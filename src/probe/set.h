@@ -25,7 +25,8 @@ struct store_chunk {
 struct thread_entry {
 	uint32_t tid; /* 0: free */
 	uint64_t delivered;
-	uint64_t failed;   /* when the counts were last read */
+	uint64_t failed; /* when the counts were last read; so is filtered */
+	uint64_t filtered;
 	uint64_t due;      /* its attempts when they were last marked as due */
 	uint64_t last_seq; /* of the records that were looked at; used by the search for gaps */
 };
@@ -43,7 +44,8 @@ struct probe_set {
 	size_t points_cnt;
 	struct probe_opts opts; /* as given, for copies */
 	bool streams;
-	char *why; /* see probe_set_why */
+	char *why;                       /* see probe_set_why */
+	struct probe_point *bare_points; /* without conditions; NULL unless the backend gets these */
 
 	/* Shared with the draining thread, under lock. */
 	pthread_mutex_t lock;
@@ -53,7 +55,8 @@ struct probe_set {
 	uint32_t generation;
 	uint64_t delivered; /* all records that arrived, stale ones included */
 	uint64_t malformed;
-	uint64_t dropped; /* records that the store had no room for */
+	uint64_t dropped;  /* records that the store had no room for */
+	uint64_t filtered; /* records that arrived, but did not fulfil the conditions */
 	struct thread_table threads;
 	struct store_chunk *chunks, *last_chunk, *spare_chunks;
 	size_t spare_cnt;

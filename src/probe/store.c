@@ -4,6 +4,7 @@
  * When streaming, they are given back one by one, and a chunk whose last record was given back is used again: the
  * memory in use is what waits to be read, and it has a bound. A record beyond the bound is dropped here and counted
  * as dropped; for the comparison with the backend's counts it has arrived. */
+#include "base/condition.h"
 #include "base/xmem.h"
 #include "probe/set.h"
 
@@ -105,6 +106,11 @@ store_on_record(void *cookie, const void *record, size_t record_sz)
 	}
 	if (head.generation != set->generation)
 		return;
+	const struct probe_point *point = &set->points[head.point];
+	if (!conditions_hold(point->conditions, point->conditions_cnt, point->slots, record)) {
+		set->filtered++;
+		return;
+	}
 	void *copy = reserve(set, room_for(head.size));
 	if (!copy) {
 		set->dropped++;

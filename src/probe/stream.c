@@ -6,7 +6,7 @@
  * clock. At a moment S the hits of all threads are read and marked as due. A hit that is counted after S bears a
  * later time than S. One that was counted by then arrives, or is counted as failed. Once, for each thread,
  *
- *	delivered + failed >= due
+ *	delivered + failed + filtered >= due
  *
  * all hits up to S are over, because a thread does one after the other. Some of their records may still lie in a buffer
  * that was emptied a moment before the thread moved to its CPU; one more round through the buffers fetches these. Now
@@ -84,13 +84,16 @@ static void
 update_counts(struct probe_set *set, struct probe_counts *counts)
 {
 	pthread_mutex_lock(&set->lock);
-	set->counts.delivered = set->delivered;
+	uint64_t filtered = set->filtered;
+	set->counts.delivered = set->delivered - filtered;
 	set->counts.dropped = set->dropped;
 	pthread_mutex_unlock(&set->lock);
 	set->counts.late = set->late;
 	set->counts.missing = set->missing;
-	if (counts)
-		*counts = set->counts;
+	if (!counts)
+		return;
+	*counts = set->counts;
+	counts->filtered += filtered;
 }
 
 /* Lends those held records that are from before that time. */

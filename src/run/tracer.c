@@ -65,6 +65,8 @@ tracer_load(struct tracer *tracer, const char *path, unsigned release, struct di
 		.patterns = tracer->opts.patterns,
 		.patterns_cnt = tracer->opts.patterns_cnt,
 		.payload_bytes = tracer->opts.payload_bytes,
+		.where = tracer->opts.where,
+		.where_cnt = tracer->opts.where_cnt,
 	};
 	char reason[600];
 	struct diag absence;
@@ -136,6 +138,7 @@ update_counts(struct tracer *tracer, const struct probe_counts *of_set)
 		.attempts = earlier->attempts + of_set->attempts,
 		.delivered = earlier->delivered + of_set->delivered,
 		.failed = earlier->failed + of_set->failed,
+		.filtered = earlier->filtered + of_set->filtered,
 		.no_memory = earlier->no_memory + of_set->no_memory,
 		.gaps = earlier->gaps + of_set->gaps,
 		.dropped = earlier->dropped + of_set->dropped,

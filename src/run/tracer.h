@@ -40,10 +40,12 @@ struct tracer_opts {
 	const char *const *patterns;
 	size_t patterns_cnt;
 	uint32_t payload_bytes;
+	const struct where_term *where;
+	size_t where_cnt;
 	struct tracer_sink sink;
 };
 
-/* Copies opts; its patterns are borrowed. */
+/* Copies opts; its patterns and terms are borrowed. */
 struct tracer *tracer_new(const struct tracer_opts *opts);
 void tracer_free(struct tracer *tracer); /* NULL is fine */
 

@@ -1,6 +1,8 @@
 #include "trace/selection.h"
 
+#include "base/condition.h"
 #include "base/xmem.h"
+#include "trace/where.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -194,6 +196,113 @@ add_sites(struct selection *selection, const struct site *const *sorted, size_t 
 	return 0;
 }
 
+/* "peer_id, address, ...": what the tracepoints have. */
+static void
+list_arguments(const struct selection *selection, struct buf *out)
+{
+	char room[16], entry[80];
+
+	for (size_t p = 0; p < selection->points_cnt; p++) {
+		const struct probe_point *point = &selection->points[p];
+
+		for (unsigned i = 0; i < point->site->args_cnt; i++) {
+			snprintf(entry, sizeof(entry), "%s%s", out->len ? ", " : "",
+				 selection_arg_name(selection->rows[point->tracepoint], i, room));
+			const char *name = entry + (out->len ? 2 : 0);
+			const char *known = out->len ? strstr(out->data, name) : NULL;
+			size_t len = strlen(name);
+
+			/* As a whole word. */
+			while (known && !((known == out->data || known[-1] == ' ') &&
+					  (known[len] == ',' || !known[len])))
+				known = strstr(known + 1, name);
+			if (!known)
+				buf_puts(out, entry);
+		}
+	}
+}
+
+static int
+fail_unknown(const struct selection *selection, const struct where_term *term, struct diag *diag)
+{
+	struct buf names;
+
+	buf_init(&names, sizeof(diag->text) - 300);
+	list_arguments(selection, &names);
+	diag_fail(diag, -ENOENT, "no selected tracepoint has an argument '%s'; they have %s", term->name,
+		  names.data ? names.data : "none");
+	buf_fini(&names);
+	return -ENOENT;
+}
+
+static bool
+has_arguments(const struct selection *selection, const struct probe_point *point,
+	      const struct selection_opts *opts)
+{
+	for (size_t w = 0; w < opts->where_cnt; w++)
+		if (!where_has_argument(&opts->where[w], selection->rows[point->tracepoint], point->site))
+			return false;
+	return true;
+}
+
+/* Keeps the points that have all arguments of the terms, and the rows of tracepoints with such a point. */
+static void
+keep_points(struct selection *selection, const struct selection_opts *opts)
+{
+	bool is_kept[SELECTION_MAX] = {false};
+	size_t kept = 0;
+
+	for (size_t p = 0; p < selection->points_cnt; p++) {
+		if (!has_arguments(selection, &selection->points[p], opts))
+			continue;
+		is_kept[selection->points[p].tracepoint] = true;
+		selection->points[kept++] = selection->points[p];
+	}
+	selection->points_cnt = kept;
+	for (size_t i = 0; i < SELECTION_MAX; i++) {
+		if (is_kept[i])
+			continue;
+		free(selection->rows[i]);
+		selection->rows[i] = NULL;
+	}
+}
+
+static int
+add_conditions(struct selection *selection, const struct selection_opts *opts, struct diag *diag)
+{
+	for (size_t w = 0; w < opts->where_cnt; w++) {
+		bool is_known = false;
+
+		for (size_t p = 0; p < selection->points_cnt && !is_known; p++)
+			is_known = where_has_argument(&opts->where[w],
+						      selection->rows[selection->points[p].tracepoint],
+						      selection->points[p].site);
+		if (!is_known)
+			return fail_unknown(selection, &opts->where[w], diag);
+	}
+	keep_points(selection, opts);
+	if (!selection->points_cnt)
+		return diag_fail(diag, -ENOENT,
+				 "no selected tracepoint has all the arguments that --where names");
+	selection->conditions =
+		xcalloc(selection->points_cnt * opts->where_cnt, sizeof(*selection->conditions));
+	for (size_t p = 0; p < selection->points_cnt; p++) {
+		struct probe_point *point = &selection->points[p];
+		struct condition *conditions = selection->conditions + p * opts->where_cnt;
+
+		for (size_t w = 0; w < opts->where_cnt; w++) {
+			int err = where_compile(&opts->where[w], selection->rows[point->tracepoint], point,
+						&conditions[w], diag);
+
+			if (err)
+				return err;
+		}
+		point->conditions = conditions;
+		point->conditions_cnt = opts->where_cnt;
+	}
+	return 0;
+}
+
 int
 selection_make(struct selection *selection, const struct site *sites, size_t sites_cnt,
 	       const struct selection_opts *opts, struct diag *diag)
@@ -206,6 +315,8 @@ selection_make(struct selection *selection, const struct site *sites, size_t sit
 		err = add_sites(selection, sorted, sites_cnt, opts, diag);
 	if (!err && !selection->points_cnt)
 		err = diag_fail(diag, -ENODATA, "the binary has no tracepoints to attach to");
+	if (!err && opts->where_cnt)
+		err = add_conditions(selection, opts, diag);
 	free(sorted);
 	return err;
 }
@@ -219,6 +330,7 @@ selection_fini(struct selection *selection)
 		free(selection->strings.items[i]);
 	free(selection->strings.items);
 	free(selection->points);
+	free(selection->conditions);
 	findings_fini(&selection->differences);
 	*selection = (struct selection){0};
 }

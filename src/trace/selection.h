@@ -12,11 +12,16 @@
 
 enum { SELECTION_MAX = 64 }; /* tracepoints at once: a mask holds them */
 
+struct where_term;
+
 struct selection_opts {
 	unsigned release;            /* the binary's */
 	const char *const *patterns; /* names or shell patterns like "context:name" */
 	size_t patterns_cnt;         /* 0: all documented ones, or all when none is documented */
 	uint32_t payload_bytes;      /* of a message's payload at most; 0: it is not read */
+	/* All of these must hold; CONDITIONS_MAX at most. A tracepoint without one of their arguments is left out. */
+	const struct where_term *where;
+	size_t where_cnt;
 };
 
 struct selection {
@@ -26,7 +31,8 @@ struct selection {
 	bool is_documented[SELECTION_MAX];
 	struct probe_point *points; /* all locations of what is shown; they borrow the sites */
 	size_t points_cnt;
-	struct findings differences; /* between the document and the notes */
+	struct condition *conditions; /* where_cnt for each point */
+	struct findings differences;  /* between the document and the notes */
 	struct strings {
 		char **items;
 		size_t cnt;
@@ -34,7 +40,8 @@ struct selection {
 };
 
 /* Sites are borrowed until selection_fini, which is due even after an error. -ENOENT: a pattern matches nothing, and
- * the text lists the tracepoints; -ENODATA: there is nothing to attach to; -E2BIG: more than SELECTION_MAX. */
+ * the text lists the tracepoints, or a term names no argument; -EDOM: a term's argument has no such values; -ENODATA:
+ * there is nothing to attach to; -E2BIG: more than SELECTION_MAX. */
 int selection_make(struct selection *selection, const struct site *sites, size_t sites_cnt,
 		   const struct selection_opts *opts, struct diag *diag);
 void selection_fini(struct selection *selection);

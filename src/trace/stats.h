@@ -38,7 +38,7 @@ void stats_table(const struct stats *stats, uint64_t now_ns, const struct stats_
 		 struct buf *out);
 /* One JSON object and a newline; doc/trace.md lists its members. */
 struct stats_losses {
-	uint64_t lost, late;
+	uint64_t lost, late, filtered;
 };
 void stats_json(const struct stats *stats, uint64_t now_ns, uint64_t epoch_ns,
 		const struct stats_losses *losses, struct buf *out);
@@ -51,7 +51,7 @@ struct stats_openmetrics_opts {
 		const char *reason; /* the value of a label */
 		uint64_t cnt;
 	} losses[4];
-	uint64_t late;
+	uint64_t late, filtered;
 	/* What is shown: tracepoints that are not divided begin with 0. Each may be NULL. */
 	const struct contract_tracepoint *const *rows;
 	size_t rows_cnt;

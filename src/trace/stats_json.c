@@ -144,6 +144,7 @@ stats_json(const struct stats *stats, uint64_t now_ns, uint64_t epoch_ns, const 
 	member_u64(w, "events", stats->cnt);
 	member_u64(w, "lost", losses->lost);
 	member_u64(w, "late", losses->late);
+	member_u64(w, "filtered", losses->filtered);
 	json_member_begin_array(w, "stats");
 	for (size_t i = 0; i < stats->groups_cnt; i++)
 		write_group(w, stats, groups[i], now_ns);

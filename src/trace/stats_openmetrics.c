@@ -309,6 +309,8 @@ stats_openmetrics(const struct stats *stats, const struct stats_openmetrics_opts
 			   opts->losses[i].reason, opts->losses[i].cnt);
 	begin_metric(&x, "tpcheck_late_events", "counter", NULL, "Events that were shown out of order.");
 	buf_printf(out, "tpcheck_late_events_total %" PRIu64 "\n", opts->late);
+	begin_metric(&x, "tpcheck_filtered_events", "counter", NULL, "Events that --where has filtered out.");
+	buf_printf(out, "tpcheck_filtered_events_total %" PRIu64 "\n", opts->filtered);
 	begin_metric(&x, "tpcheck_trace_start_time", "gauge", "seconds",
 		     "When the trace began, since the epoch.");
 	buf_printf(out, "tpcheck_trace_start_time_seconds %.3f\n", opts->started_s);

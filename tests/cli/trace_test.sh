@@ -216,6 +216,49 @@ check "only these" json -s '[.[].tracepoint] == ["net:inbound_message", "net:out
 run 2 "$tpcheck" trace --pid=$specimen 'utxocache:spend'
 check "a misspelt tracepoint" complains "matches 'utxocache:spend'; it has .*utxocache:spent"
 
+# Conditions: what jq finds among all events.
+trace --pid=$specimen --count=160 --format=json
+for round in 0 1 2 3; do send "round $round"; done
+ends 0
+cp "$scratch/out" "$scratch/all"
+where() {
+	trace --pid=$specimen --format=json "$@"
+	for round in 0 1 2 3; do send "round $round"; done
+	kill -INT $tracer
+	ends 0
+	for file in all out; do
+		jq -c "select($filter) | del(.time_ns)" "$scratch/$file" >"$scratch/$file.filtered"
+		[ $file = all ] || jq -c 'del(.time_ns)' "$scratch/$file" >"$scratch/out.whole"
+	done
+	check "$* shows something" [ -s "$scratch/out.whole" ]
+	check "$* shows what it should" cmp -s "$scratch/all.filtered" "$scratch/out.whole"
+}
+for method in auto ptrace; do
+	filter='.args.peer_id == 1001' where --attach=$method --where=peer_id=1001
+	filter='(.args | has("size")) and .args.size > 100' where --attach=$method --where='size>100'
+	filter='(.args | has("fee")) and .args.fee < 0 and .args.vsize != -2147483390' where --attach=$method --where='fee<0' --where='vsize!=-2147483390'
+	filter='(.args | has("reason")) and .args.reason != ""' where --attach=$method --where='reason!='
+	filter='(.args.address // "" | test("^t.a2$")) and .args.network > 2036' where --attach=$method --where='address~t?a2' --where='network>2036'
+done
+check "what was filtered out is counted" complains '4 events in [0-9.]* s, 2[0-9] others filtered out, none lost'
+run 2 "$tpcheck" trace --pid=1 --where='peer id=1'
+check "a condition of a wrong form" complains "where: 'peer id=1' is not of the form NAME=VALUE"
+run 2 "$tpcheck" trace --pid=1 $(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do echo --where=a=$i; done)
+check "too many conditions" complains 'where can be repeated up to 16 times'
+run 2 "$tpcheck" trace --pid=$specimen --where=peerid=1 'net:closed*'
+check "an argument that is not there" complains "no selected tracepoint has an argument 'peerid'; they have peer_id, address, connection_type, network, established\$"
+run 2 "$tpcheck" trace --pid=$specimen --where=peer_id=x
+check "a value of another type" complains "'peer_id=x': peer_id of net:[a-z_]* is a whole number"
+run 2 "$tpcheck" trace --pid=$specimen --where='address<x'
+check "an operator that does not suit" complains "address of net:[a-z_]* is a string: compare it by = != ~"
+run 2 "$tpcheck" trace --pid=$specimen --where=peer_id=1 --where=coins=1
+check "arguments of different tracepoints" complains 'no selected tracepoint has all the arguments'
+trace --pid=$specimen --where=peer_id=1001 --stats --format=json
+send 'round 0'
+kill -INT $tracer
+ends 0
+check "in statistics" json '.events == 2 and .filtered == 12 and .lost == 0' "$scratch/out"
+
 # Statistics.
 trace --pid=$specimen --count=200000 --stats
 send 'burst 200000'

@@ -49,6 +49,7 @@ exposition(const struct stats *stats, bool is_prometheus)
 		.started_s = 1795691375.25,
 		.losses = {{"full_ring", 5}, {"slow_reader", 0}, {"too_many_threads", 0}, {"missing", 1}},
 		.late = 2,
+		.filtered = 7,
 		.rows = rows,
 		.rows_cnt = 3,
 	};
@@ -97,6 +98,9 @@ test_whole(void **state)
 		"# TYPE tpcheck_late_events counter\n"
 		"# HELP tpcheck_late_events Events that were shown out of order.\n"
 		"tpcheck_late_events_total 2\n"
+		"# TYPE tpcheck_filtered_events counter\n"
+		"# HELP tpcheck_filtered_events Events that --where has filtered out.\n"
+		"tpcheck_filtered_events_total 7\n"
 		"# TYPE tpcheck_trace_start_time_seconds gauge\n"
 		"# UNIT tpcheck_trace_start_time_seconds seconds\n"
 		"# HELP tpcheck_trace_start_time_seconds When the trace began, since the epoch.\n"

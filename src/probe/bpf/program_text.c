@@ -3,6 +3,7 @@
  * text. */
 #include "probe/bpf/program_text.h"
 
+#include "base/condition.h"
 #include "base/machine.h"
 #include "probe/bpf/bpf.h"
 #include "probe/bpf/embedded.h"
@@ -74,6 +75,73 @@ generate_operand(unsigned n, const struct operand *operand, struct buf *out)
 	buf_puts(out, " */\n");
 }
 
+static const char *
+sign_cast(const struct condition *condition)
+{
+	switch (condition->extend_bytes) {
+	case 1:
+		return "(s64)(s8)";
+	case 2:
+		return "(s64)(s16)";
+	case 4:
+		return "(s64)(s32)";
+	default:
+		return condition->is_signed ? "(s64)" : "(u64)";
+	}
+}
+
+static void
+generate_number(const struct condition *condition, struct buf *out)
+{
+	static const char *const operators[] = {"==", "!=", "<", ">", "<=", ">="};
+	bool is_signed = condition->is_signed;
+
+	buf_printf(out, " && (%s)%sTP_ARG(%u)->value %s (%s)0x%" PRIx64 "ULL", is_signed ? "s64" : "u64",
+		   sign_cast(condition), condition->arg, operators[condition->op], is_signed ? "s64" : "u64",
+		   condition->number);
+}
+
+/* Word by word; what is behind the end of the last one is masked. */
+static void
+generate_bytes(const struct condition *condition, const struct record_slot *slot, struct buf *out)
+{
+	unsigned read_len = condition->bytes_len + (slot->reader == READER_STRING);
+
+	buf_printf(out, " && %s(TP_ARG(%u)->state == TP_STATE(0, 0, %u)",
+		   condition->op == CONDITION_NE ? "!" : "", condition->arg, read_len);
+	for (unsigned at = 0; at < condition->bytes_len; at += 8) {
+		unsigned n = condition->bytes_len - at < 8 ? condition->bytes_len - at : 8;
+		uint64_t mask = n < 8 ? (UINT64_C(1) << 8 * n) - 1 : UINT64_MAX, word = 0;
+
+		for (unsigned i = 0; i < n; i++)
+			word |= (uint64_t)condition->bytes[at + i] << 8 * i;
+		buf_printf(out, " && (TP_WORD(%u) & 0x%" PRIx64 "ULL) == 0x%" PRIx64 "ULL",
+			   slot->slot_offset + at, mask, word);
+	}
+	buf_putc(out, ')');
+}
+
+/* Those about numbers come before anything is read from behind a pointer, the others after that. */
+static void
+generate_conditions(const struct probe_point *point, bool about_bytes, struct buf *out)
+{
+	for (size_t i = 0; i < point->conditions_cnt; i++) {
+		const struct condition *condition = &point->conditions[i];
+
+		if (!condition_is_early(condition) ||
+		    about_bytes != (point->slots[condition->arg].reader != READER_INTEGER))
+			continue;
+		buf_printf(out, "\tTP_REQUIRE(TP_READABLE(%u)", condition->arg);
+		if (condition->kind == CONDITION_NEVER)
+			buf_puts(out, " && 0");
+		else if (condition->kind == CONDITION_NUMBER)
+			generate_number(condition, out);
+		else if (condition->kind == CONDITION_BYTES)
+			generate_bytes(condition, &point->slots[condition->arg], out);
+		buf_puts(out, ");\n");
+	}
+}
+
 /* The function that fills in the arguments of one point's record and returns the length of the payload. */
 static void
 generate_point(size_t idx, const struct probe_point *point, struct buf *out)
@@ -87,6 +155,7 @@ generate_point(size_t idx, const struct probe_point *point, struct buf *out)
 		idx);
 	for (unsigned n = 0; n < site->args_cnt; n++)
 		generate_operand(n, &site->args[n], out);
+	generate_conditions(point, false, out);
 	for (unsigned n = 0; n < site->args_cnt; n++) {
 		const struct record_slot *slot = &point->slots[n];
 
@@ -105,6 +174,7 @@ generate_point(size_t idx, const struct probe_point *point, struct buf *out)
 			break;
 		}
 	}
+	generate_conditions(point, true, out);
 	buf_puts(out, "\treturn tp_payload;\n}\n");
 }
 

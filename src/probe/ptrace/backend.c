@@ -234,9 +234,10 @@ read_counts(struct probe_source *base, thread_counts_cb on_thread, void *cookie,
 
 		if (atomic_load(&thread->state) == THREAD_FREE)
 			continue;
-		/* In this order a failure is never counted without its attempt. */
-		uint64_t failed = atomic_load(&thread->failed);
-		struct thread_counts counts = {.attempts = atomic_load(&thread->attempts), .failed = failed};
+		/* In this order nothing is counted as over without its attempt. */
+		struct thread_counts counts = {.failed = atomic_load(&thread->failed),
+					       .filtered = atomic_load(&thread->filtered)};
+		counts.attempts = atomic_load(&thread->attempts);
 		if (counts.attempts)
 			on_thread(cookie, thread->tid, &counts);
 	}
@@ -257,7 +258,8 @@ take_thread(struct probe_source *base, uint32_t tid, struct thread_counts *count
 		    !atomic_compare_exchange_strong(&thread->state, &ended, THREAD_CLAIMED))
 			continue;
 		*counts = (struct thread_counts){.attempts = atomic_load(&thread->attempts),
-						 .failed = atomic_load(&thread->failed)};
+						 .failed = atomic_load(&thread->failed),
+						 .filtered = atomic_load(&thread->filtered)};
 		atomic_store(&thread->state, THREAD_FREE);
 		return 0;
 	}

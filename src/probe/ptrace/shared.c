@@ -69,6 +69,9 @@ fill_point(struct ptrace_point *to, const struct probe_point *from)
 		fill_operand(&to->operands[n], &site->args[n]);
 		to->slots[n] = from->slots[n];
 	}
+	for (size_t i = 0; i < from->conditions_cnt && to->conditions_cnt < CONDITIONS_MAX; i++)
+		if (condition_is_early(&from->conditions[i]))
+			to->conditions[to->conditions_cnt++] = from->conditions[i];
 }
 
 /* memfd_create may be refused (seccomp); a file without a name does as well. */

@@ -7,6 +7,7 @@
 #ifndef TPCHECK_PROBE_PTRACE_SHARED_H
 #define TPCHECK_PROBE_PTRACE_SHARED_H
 
+#include "base/condition.h"
 #include "base/diag.h"
 #include "base/machine.h"
 #include "base/record.h"
@@ -32,6 +33,8 @@ struct ptrace_point {
 	uint32_t fixed_bytes, record_bytes;
 	struct ptrace_operand operands[SITE_ARGS_MAX];
 	struct record_slot slots[SITE_ARGS_MAX];
+	uint32_t conditions_cnt; /* only the early ones */
+	struct condition conditions[CONDITIONS_MAX];
 };
 
 enum trap_move { MOVES_NOT, MOVES_UP, MOVES_DOWN };
@@ -53,7 +56,7 @@ enum thread_state { THREAD_FREE, THREAD_CLAIMED, THREAD_LIVE, THREAD_ENDED };
 struct ptrace_thread {
 	_Atomic uint32_t state; /* enum thread_state */
 	uint32_t tid;
-	_Atomic uint64_t attempts, failed;
+	_Atomic uint64_t attempts, failed, filtered;
 };
 
 enum { PTRACE_THREADS_MAX = 4096 };

@@ -50,6 +50,7 @@ claim_counts(struct ptrace_shared *shared, uint32_t tid)
 		threads[i].tid = tid;
 		atomic_store(&threads[i].attempts, 0);
 		atomic_store(&threads[i].failed, 0);
+		atomic_store(&threads[i].filtered, 0);
 		atomic_store(&threads[i].state, THREAD_LIVE);
 		return &threads[i];
 	}

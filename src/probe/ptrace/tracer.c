@@ -116,7 +116,10 @@ record_hit(struct tracer *tracer, struct tracee *tracee, size_t idx, const struc
 		.args_cnt = point->args_cnt,
 	};
 	record->head.size = reader_fill(record, point, tracee->tid, tracer->area.traps[idx].address, regs);
-	ring_commit(&tracer->area, record->head.size);
+	if (conditions_hold(point->conditions, point->conditions_cnt, point->slots, record))
+		ring_commit(&tracer->area, record->head.size);
+	else
+		atomic_fetch_add(&counts->filtered, 1);
 }
 
 /* Whether a process sent the signal (then its code is not positive). The thread may stand behind a trap all the same,
