@@ -1,8 +1,8 @@
 /* What a record must be like to be of interest. This is the one place that defines it: the text that runs in the
  * kernel (src/probe/bpf/program_text.c) is generated from the same struct, and tests compare both.
  *
- * What could not be read, or is not there, fulfils no condition, not even CONDITION_NE. A string of which only the first
- * bytes were read is longer than any that a condition can name; a pattern is compared with these bytes. */
+ * What could not be read fulfils no condition, not even CONDITION_NE. A string of which only the first bytes were read
+ * is longer than any that a condition can name; a pattern is compared with these bytes. */
 #ifndef TPCHECK_BASE_CONDITION_H
 #define TPCHECK_BASE_CONDITION_H
 

@@ -1,6 +1,6 @@
 /* Conditions on arguments: the same events whether they are checked in the kernel, by the tracer process, or once a
- * record has arrived; and every hit is accounted for. tests/unit/trace_where_test.c shows what conditions mean. Requires what
- * harness_test.c requires. */
+ * record has arrived; and every hit is accounted for. tests/unit/trace_where_test.c shows what conditions mean.
+ * Requires what harness_test.c requires. */
 #include "base/buf.h"
 #include "notes/notes.h"
 #include "probe/probe.h"
