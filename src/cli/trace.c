@@ -2,12 +2,13 @@
 
 #include "cli/trace_display.h"
 #include "cli/trace_follow.h"
+#include "cli/trace_many.h"
 #include "cli/trace_options.h"
 #include "report/report.h"
 #include "run/tracer.h"
+#include "run/tracer_group.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 static bool
@@ -37,13 +38,7 @@ on_loss(void *cookie, const struct probe_counts *counts, uint64_t lost)
 {
 	struct trace_session *session = cookie;
 
-	trace_display_say(&session->display,
-			  "lost %" PRIu64 " event%s (so far %" PRIu64 ": %" PRIu64
-			  " did not fit into the rings, %" PRIu64
-			  " came faster than they could be shown, %" PRIu64
-			  " came from more threads than there is room for, %" PRIu64 " did not arrive)",
-			  lost, lost == 1 ? "" : "s", probe_counts_lost(counts), counts->failed,
-			  counts->dropped, counts->no_memory, counts->missing);
+	trace_display_loss(&session->display, 0, counts, lost);
 }
 
 /* The exit code for an error. If the machine does not allow tracing at all, diag becomes the reason for that. */
@@ -86,7 +81,10 @@ finish(struct trace_session *session, int err, struct diag *diag)
 		trace_display_say(display, "%s", diag->text);
 		return code;
 	}
-	tracer_counts(session->tracer, &counts);
+	if (session->group)
+		tracer_group_counts(session->group, &counts);
+	else
+		tracer_counts(session->tracer, &counts);
 	if (probe_counts_lost(&counts) || display->output.unwritten_lines || display->has_failed ||
 	    session->was_process_untraced)
 		return EXIT_ERROR;
@@ -104,7 +102,7 @@ run(int argc, char **argv)
 	session.interrupted = cli_catch_signals();
 	/* A bitcoind that is not ours must outlive us. */
 	options.probe.owns_process = options.bitcoind != NULL;
-	session.tracer = tracer_new(&(struct tracer_opts){
+	struct tracer_opts tracer_opts = {
 		.probe = options.probe,
 		.patterns = options.patterns,
 		.patterns_cnt = options.patterns_cnt,
@@ -116,13 +114,18 @@ run(int argc, char **argv)
 			 .must_end = must_end,
 			 .on_loss = on_loss,
 			 .cookie = &session},
-	});
+	};
+	session.tracer = tracer_new(&tracer_opts);
+	if (trace_options_has_many(&options))
+		session.group = trace_many_new(&session, &tracer_opts);
 	trace_display_init(&session.display, &options, session.tracer, must_end, &session);
+	session.display.group = session.group;
 	int err = trace_display_open(&session.display, &diag);
 	session.is_usage_error = err && err != -ELIBACC;
 	if (!err)
-		err = trace_follow(&session, &diag);
+		err = session.group ? trace_many_follow(&session, &diag) : trace_follow(&session, &diag);
 	enum exit_code code = finish(&session, err, &diag);
+	tracer_group_free(session.group);
 	tracer_free(session.tracer);
 	trace_display_fini(&session.display);
 	trace_options_fini(&options);

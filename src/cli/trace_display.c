@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/xmem.h"
 #include "run/tracer.h"
+#include "run/tracer_group.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,14 +15,24 @@
 enum { REFRESH_MS = 1000 }; /* of the table on a terminal */
 
 static void
+get_counts(const struct trace_display *display, struct probe_counts *counts)
+{
+	if (display->group)
+		tracer_group_counts(display->group, counts);
+	else
+		tracer_counts(display->tracer, counts);
+}
+
+static void
 render_metrics(void *cookie, bool is_prometheus, struct buf *out)
 {
 	const struct trace_display *display = cookie;
-	const struct selection *selection = tracer_selection(display->tracer);
+	const struct selection *selection =
+		display->group ? tracer_group_selection(display->group) : tracer_selection(display->tracer);
 	struct stats *none = display->stats ? NULL : stats_new(&display->options->stats_opts, 0);
 	struct probe_counts counts;
 
-	tracer_counts(display->tracer, &counts);
+	get_counts(display, &counts);
 	struct stats_openmetrics_opts opts = {
 		.is_prometheus = is_prometheus,
 		.started_s = (double)line_clock_epoch_ns(&display->clock, display->created_ns) / 1e9,
@@ -31,8 +42,8 @@ render_metrics(void *cookie, bool is_prometheus, struct buf *out)
 			   {"missing", counts.missing}},
 		.late = counts.late,
 		.filtered = counts.filtered,
-		.rows = (const struct contract_tracepoint *const *)selection->rows,
-		.rows_cnt = SELECTION_MAX,
+		.rows = selection ? (const struct contract_tracepoint *const *)selection->rows : NULL,
+		.rows_cnt = selection ? SELECTION_MAX : 0,
 	};
 	stats_openmetrics(none ? none : display->stats, &opts, out);
 	stats_free(none);
@@ -93,13 +104,28 @@ trace_display_say(struct trace_display *display, const char *fmt, ...)
 	display->table_lines = 0;
 }
 
+void
+trace_display_loss(struct trace_display *display, pid_t pid, const struct probe_counts *counts, uint64_t lost)
+{
+	char *process = pid ? xasprintf("process %d: ", (int)pid) : xstrdup("");
+
+	trace_display_say(display,
+			  "%slost %" PRIu64 " event%s (so far %" PRIu64 ": %" PRIu64
+			  " did not fit into the rings, %" PRIu64
+			  " came faster than they could be shown, %" PRIu64
+			  " came from more threads than there is room for, %" PRIu64 " did not arrive)",
+			  process, lost, lost == 1 ? "" : "s", probe_counts_lost(counts), counts->failed,
+			  counts->dropped, counts->no_memory, counts->missing);
+	free(process);
+}
+
 static void
 add_summary(const struct trace_display *display, uint64_t now_ns, struct buf *out)
 {
 	double seconds = display->started_ns ? (double)(now_ns - display->started_ns) / 1e9 : 0;
 	struct probe_counts counts;
 
-	tracer_counts(display->tracer, &counts);
+	get_counts(display, &counts);
 	uint64_t lost = probe_counts_lost(&counts);
 
 	buf_printf(out, "%" PRIu64 " event%s in %.1f s", display->events_cnt,
@@ -152,7 +178,7 @@ print_stats(struct trace_display *display, bool is_last)
 		render_metrics(display, display->options->format == TRACE_FORMAT_PROMETHEUS,
 			       &display->output.buf);
 	} else if (display->options->format == TRACE_FORMAT_JSON) {
-		tracer_counts(display->tracer, &counts);
+		get_counts(display, &counts);
 		stats_json(display->stats, now_ns, line_clock_epoch_ns(&display->clock, now_ns),
 			   &(struct stats_losses){.lost = probe_counts_lost(&counts),
 						  .late = counts.late,
@@ -195,11 +221,12 @@ trace_display_event(struct trace_display *display, pid_t pid, const struct contr
 		return true;
 	}
 	if (options->stats)
-		stats_add(display->stats, row, event);
+		stats_add(display->stats, row, event, pid);
 	else if (options->format == TRACE_FORMAT_JSON)
 		line_json(&display->clock, row, event, pid, &output->buf);
 	else
-		line_text(&display->clock, row, event, &output->buf);
+		line_text(&display->clock, row, event, trace_options_has_many(options) ? pid : 0,
+			  &output->buf);
 	if (options->count && display->events_cnt >= options->count)
 		return false;
 	return output_spill(output) || output->state == OUTPUT_STUCK;

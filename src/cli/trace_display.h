@@ -13,10 +13,12 @@
 #include <stdint.h>
 
 struct tracer;
+struct tracer_group;
 
 struct trace_display {
 	const struct trace_options *options;
-	const struct tracer *tracer; /* for its counts */
+	const struct tracer *tracer;      /* for its counts */
+	const struct tracer_group *group; /* instead, if there are several processes; NULL */
 	struct output output;
 	struct line_clock clock;
 	struct trace_metrics metrics;
@@ -47,6 +49,9 @@ bool trace_display_pause(struct trace_display *display);
 
 /* Prints the last table of --stats and writes what is left. */
 void trace_display_end(struct trace_display *display);
+/* Reports a loss; pid: of one of several processes, or 0. */
+void trace_display_loss(struct trace_display *display, pid_t pid, const struct probe_counts *counts,
+			uint64_t lost);
 /* "1830 events in 60.0 s, none lost", as a message. */
 void trace_display_summary(struct trace_display *display);
 

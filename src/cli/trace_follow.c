@@ -32,11 +32,21 @@ trace_is_over(const struct trace_session *session)
 	       (duration_ns && started_ns && clock_now_ns() - started_ns >= duration_ns);
 }
 
-static void
-say_differences(struct trace_session *session)
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
 {
-	const struct findings *differences = &tracer_selection(session->tracer)->differences;
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
 
+void
+trace_say_differences(struct trace_session *session, const struct tracer *tracer, const struct stat *binary)
+{
+	const struct findings *differences = &tracer_selection(tracer)->differences;
+
+	if (is_same_file(&session->binary, binary))
+		return;
+	session->binary = *binary;
 	for (size_t i = 0; i < differences->cnt && i < DIFFERENCES_MAX; i++)
 		trace_display_say(&session->display, "note: %s; it is shown as found in the binary",
 				  differences->items[i].message);
@@ -44,13 +54,6 @@ say_differences(struct trace_session *session)
 		trace_display_say(&session->display,
 				  "note: and %zu more differences; 'tpcheck abi' lists them all",
 				  differences->cnt - DIFFERENCES_MAX);
-}
-
-static bool
-is_same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 /* Makes the probes for a binary, unless they have been made for it already. */
@@ -70,27 +73,28 @@ load(struct trace_session *session, const char *path, struct diag *diag)
 	session->binary = (struct stat){0};
 	int err = tracer_load(session->tracer, path, binary_find_release(path, session->options->release),
 			      diag);
-	/* With these errors, the caller named a tracepoint that does not exist, or too many. */
-	session->is_usage_error = (err == -ENOENT || err == -E2BIG || err == -EDOM) && !stat(path, &st);
-	if (err)
-		return err;
-	say_differences(session);
-	session->binary = st;
-	return 0;
+	session->is_usage_error = trace_is_usage_error(err, path);
+	if (!err)
+		trace_say_differences(session, session->tracer, &st);
+	return err;
 }
 
-static int
-attach(struct trace_session *session, pid_t pid, struct diag *diag)
+bool
+trace_is_usage_error(int err, const char *path)
 {
-	const struct selection *selection = tracer_selection(session->tracer);
-	const char *why = tracer_why(session->tracer);
-	bool is_ptrace = tracer_method(session->tracer) == PROBE_METHOD_PTRACE;
-	unsigned cnt = 0;
-	int err = tracer_attach(session->tracer, pid, diag);
+	struct stat st;
 
-	if (err)
-		return err;
-	session->pid = pid;
+	return (err == -ENOENT || err == -E2BIG || err == -EDOM) && !stat(path, &st);
+}
+
+void
+trace_say_attached(struct trace_session *session, const struct tracer *tracer, pid_t pid)
+{
+	const struct selection *selection = tracer_selection(tracer);
+	const char *why = tracer_why(tracer);
+	bool is_ptrace = tracer_method(tracer) == PROBE_METHOD_PTRACE;
+	unsigned cnt = 0;
+
 	/* The reason is given once. */
 	if (session->display.started_ns)
 		why = NULL;
@@ -100,6 +104,17 @@ attach(struct trace_session *session, pid_t pid, struct diag *diag)
 	trace_display_say(&session->display, "attached to %u tracepoint%s of process %d%s%s%s", cnt,
 			  cnt == 1 ? "" : "s", (int)pid, is_ptrace ? " by ptrace" : "",
 			  why ? ", because BPF cannot be used here: " : "", why ? why : "");
+}
+
+static int
+attach(struct trace_session *session, pid_t pid, struct diag *diag)
+{
+	int err = tracer_attach(session->tracer, pid, diag);
+
+	if (err)
+		return err;
+	session->pid = pid;
+	trace_say_attached(session, session->tracer, pid);
 	return 0;
 }
 
@@ -124,7 +139,7 @@ follow_process(struct trace_session *session, pid_t pid, int pidfd, enum tracer_
 static int
 open_given(struct trace_session *session, pid_t *pid, int *pidfd, struct diag *diag)
 {
-	pid_t given = session->options->pid;
+	pid_t given = session->options->pids[0];
 	int err = trace_target_find(given, pid, diag);
 
 	if (!err)
@@ -347,7 +362,7 @@ follow_bitcoind(struct trace_session *session, struct diag *diag)
 int
 trace_follow(struct trace_session *session, struct diag *diag)
 {
-	if (session->options->pid)
+	if (session->options->pids_cnt)
 		return follow_pid(session, diag);
 	if (session->options->pid_file)
 		return follow_pid_file(session, diag);

@@ -10,6 +10,8 @@
 enum {
 	OPTION_PID = 'p',
 	OPTION_PID_FILE = 256,
+	OPTION_NAME,
+	OPTION_CGROUP,
 	OPTION_BITCOIND,
 	OPTION_FORMAT,
 	OPTION_WHERE,
@@ -27,6 +29,8 @@ enum {
 	OPTION_ENV,
 	OPTION_RING,
 };
+
+enum { PROCESSES_MAX = 64 };
 
 static const char *const format_names[] = {"text", "json", "openmetrics", "prometheus", NULL};
 
@@ -87,14 +91,15 @@ check_node_args(const struct argp_state *state, const struct trace_options *opti
 static void
 check_combination(const struct argp_state *state, const struct trace_options *options)
 {
-	int ways = (options->pid != 0) + (options->pid_file != NULL) + (options->bitcoind != NULL);
+	int ways = (options->pids_cnt != 0) + (options->pid_file != NULL) + (options->bitcoind != NULL) +
+		   (options->name != NULL) + (options->cgroup != NULL);
 
 	if (!ways)
 		argp_error(
 			state,
-			"no process given; use --pid=PID, --pid-file=FILE, or --bitcoind=PATH to start one");
+			"no process given; use --pid=PID, --pid-file=FILE, --name=bitcoind, or --bitcoind=PATH to start one");
 	if (ways > 1)
-		argp_error(state, "--pid, --pid-file and --bitcoind exclude one another");
+		argp_error(state, "--pid, --pid-file, --name, --cgroup and --bitcoind exclude one another");
 	check_node_args(state, options);
 	if (options->user && !options->bitcoind)
 		argp_error(state, "--user needs --bitcoind");
@@ -158,17 +163,45 @@ parse_display(int key, char *arg, const struct argp_state *state, struct trace_o
 	}
 }
 
-static const char one_process[] =
-	"only one process can be traced at once; start a tpcheck trace for each PID (pidof -s names one)";
+static void
+add_pid(const struct argp_state *state, struct trace_options *options, const char *text)
+{
+	pid_t pid = (pid_t)cli_number(state, "pid", text, 1, INT32_MAX);
+
+	for (size_t i = 0; i < options->pids_cnt; i++)
+		if (options->pids[i] == pid)
+			return;
+	if (options->pids_cnt == PROCESSES_MAX)
+		argp_error(state, "more than %d processes cannot be traced at once", PROCESSES_MAX);
+	options->pids = xreallocarray(options->pids, options->pids_cnt + 1, sizeof(*options->pids));
+	options->pids[options->pids_cnt++] = pid;
+}
+
+/* As from pidof and pgrep: separated by blanks, commas or newlines. */
+static void
+add_pids(const struct argp_state *state, struct trace_options *options, char *list)
+{
+	static const char separators[] = " ,\n\t";
+	size_t cnt = 0;
+
+	for (char *at = list + strspn(list, separators), *next; *at; at = next) {
+		size_t len = strcspn(at, separators);
+
+		next = at + len + strspn(at + len, separators);
+		at[len] = '\0';
+		add_pid(state, options, at);
+		cnt++;
+	}
+	if (!cnt)
+		argp_error(state, "--pid has no PID; is a bitcoind running?");
+}
 
 /* What cannot be the name of a tracepoint, and was meant for an option. */
 static void
-check_tracepoint(const struct argp_state *state, const struct trace_options *options, const char *arg)
+check_tracepoint(const struct argp_state *state, const char *arg)
 {
 	uint64_t pid;
 
-	if (parse_u64(arg, &pid) && options->pid)
-		argp_error(state, one_process);
 	if (parse_u64(arg, &pid))
 		argp_error(state, "'%s' is no tracepoint; did you mean --pid=%s?", arg, arg);
 	if (strchr(arg, '/'))
@@ -186,14 +219,21 @@ parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &options->probe;
 		return 0;
 	case OPTION_PID:
-		/* As from pidof and pgrep. */
-		if (options->pid || strpbrk(arg, " ,\n"))
-			argp_error(state, one_process);
-		options->pid = (pid_t)cli_number(state, "pid", arg, 1, INT32_MAX);
+		add_pids(state, options, arg);
+		return 0;
+	case OPTION_NAME:
+		if (!*arg || strchr(arg, '/'))
+			argp_error(state, "--name=%s is not the name of a program, such as bitcoind", arg);
+		options->name = arg;
+		return 0;
+	case OPTION_CGROUP:
+		options->cgroup = arg;
 		return 0;
 	case OPTION_PID_FILE:
 		if (options->pid_file)
-			argp_error(state, one_process);
+			argp_error(
+				state,
+				"only one --pid-file can be given; for several processes use --pid, --name or --cgroup");
 		options->pid_file = arg;
 		return 0;
 	case OPTION_BITCOIND:
@@ -212,7 +252,12 @@ parse(int key, char *arg, struct argp_state *state)
 		options->probe.ring_bytes = (size_t)cli_number(state, "ring", arg, 1, 16384) << 10;
 		return 0;
 	case ARGP_KEY_ARG:
-		check_tracepoint(state, options, arg);
+		/* What pidof prints, without quotes. */
+		if (options->pids_cnt && *arg && strspn(arg, "0123456789") == strlen(arg)) {
+			add_pid(state, options, arg);
+			return 0;
+		}
+		check_tracepoint(state, arg);
 		cli_append(&options->patterns, &options->patterns_cnt, arg);
 		return 0;
 	case ARGP_KEY_END:
@@ -244,7 +289,14 @@ split_node_args(int argc, char **argv, struct trace_options *options)
 }
 
 static const struct argp_option known[] = {
-	{"pid", OPTION_PID, "PID", 0, "Trace this process: a bitcoind, or any program with tracepoints", 1},
+	{"pid", OPTION_PID, "PID", 0,
+	 "Trace this process: a bitcoind, or any program with tracepoints; several if it is repeated, or a list such as pidof prints",
+	 1},
+	{"name", OPTION_NAME, "PROGRAM", 0,
+	 "Trace all processes that run a program of this name (bitcoind), also those that start later", 1},
+	{"cgroup", OPTION_CGROUP, "GROUP", 0,
+	 "Trace all processes with tracepoints in this control group (a container's), also those that start later",
+	 1},
 	{"pid-file", OPTION_PID_FILE, "FILE", 0,
 	 "Trace the process that this file names (bitcoind's -pid) and, when it ends, the next one", 1},
 	{"bitcoind", OPTION_BITCOIND, "PATH", 0,
@@ -292,6 +344,12 @@ static const struct argp argp = {
 };
 
 bool
+trace_options_has_many(const struct trace_options *options)
+{
+	return options->pids_cnt > 1 || options->name || options->cgroup;
+}
+
+bool
 trace_options_has_metrics(const struct trace_options *options)
 {
 	return options->format == TRACE_FORMAT_OPENMETRICS || options->format == TRACE_FORMAT_PROMETHEUS;
@@ -306,12 +364,17 @@ trace_options_parse(struct trace_options *options, int argc, char **argv)
 	options->stats_opts.with_labels = trace_options_has_metrics(options);
 	if (options->stats_opts.with_labels && !options->stats_opts.by_cnt)
 		options->stats_opts.by[options->stats_opts.by_cnt++] = "message_type";
+	/* Otherwise, nodes could not be told apart. */
+	if (options->stats_opts.with_labels && trace_options_has_many(options) &&
+	    options->stats_opts.by_cnt < STATS_NAMES_MAX)
+		options->stats_opts.by[options->stats_opts.by_cnt++] = "pid";
 }
 
 void
 trace_options_fini(struct trace_options *options)
 {
 	free(options->env);
+	free(options->pids);
 	free(options->patterns);
 	free(options->node_args);
 }

@@ -15,9 +15,10 @@
 enum trace_format { TRACE_FORMAT_TEXT, TRACE_FORMAT_JSON, TRACE_FORMAT_OPENMETRICS, TRACE_FORMAT_PROMETHEUS };
 
 struct trace_options {
-	/* Exactly one of these three is given. */
-	pid_t pid;
-	const char *pid_file, *bitcoind;
+	/* Exactly one of these is given. */
+	pid_t *pids;
+	size_t pids_cnt;
+	const char *pid_file, *bitcoind, *name, *cgroup;
 	const char *user; /* NULL: not given */
 	const char **env; /* "NAME=VALUE", ended by NULL; NULL: none */
 	size_t env_cnt;
@@ -36,6 +37,9 @@ struct trace_options {
 	struct probe_opts probe;
 	unsigned release; /* 0: not given */
 };
+
+/* Whether several processes were asked for, whatever their number is. */
+bool trace_options_has_many(const struct trace_options *options);
 
 /* Whether what is shown are metrics. */
 bool trace_options_has_metrics(const struct trace_options *options);

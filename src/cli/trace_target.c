@@ -13,9 +13,8 @@
 
 enum { LISTED_MAX = 8 };
 
-/* Whether the process's program has a tracepoint that Bitcoin Core documents. */
-static bool
-has_tracepoints(pid_t pid)
+bool
+trace_target_has_tracepoints(pid_t pid)
 {
 	struct notes *notes = NULL;
 	struct stat its, ours;
@@ -42,7 +41,7 @@ keep_traceable(struct pids *pids)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < pids->cnt; i++)
-		if (has_tracepoints(pids->items[i]))
+		if (trace_target_has_tracepoints(pids->items[i]))
 			pids->items[kept++] = pids->items[i];
 	pids->cnt = kept;
 }

@@ -4,11 +4,15 @@
 
 #include "base/diag.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* The process to open for that number: its own for a thread, else the number itself. -ESRCH: there is none, or
  * it has ended; diag also names the process of a container that has that number there. */
 int trace_target_find(pid_t number, pid_t *pid, struct diag *diag);
+
+/* Whether the process's program has a tracepoint that Bitcoin Core documents. */
+bool trace_target_has_tracepoints(pid_t pid);
 
 /* Call it when the process's program turned out to have no tracepoints, or none of those that were asked for. Replaces
  * the text in diag by what the process is and what would be right. Returns the only process below it that runs Bitcoin

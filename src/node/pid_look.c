@@ -4,13 +4,15 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { FILE_BYTES = 16 << 10, NAMESPACES_MAX = 32 };
+enum { FILE_BYTES = 16 << 10, NAMESPACES_MAX = 32, CGROUP_DEPTH_MAX = 8 };
+#define CGROUP_ROOT "/sys/fs/cgroup"
 
 /* Reads a file of /proc/PID, with a NUL at its end; its length, 0 if it cannot be read. */
 static size_t
@@ -191,6 +193,76 @@ pid_descendants(pid_t pid, struct pids *found)
 			break;
 	}
 	free(all);
+}
+
+void
+pid_named(const char *name, struct pids *found)
+{
+	char path[64], exe[4096];
+	const struct dirent *entry;
+	DIR *proc = opendir("/proc");
+
+	*found = (struct pids){.cnt = 0};
+	while (proc && found->cnt < PIDS_MAX && (entry = readdir(proc))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (!isdigit((unsigned char)*entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+		ssize_t n = readlink(path, exe, sizeof(exe) - 1);
+		exe[n > 0 ? n : 0] = '\0';
+		/* The file may have been replaced. */
+		char *deleted = strstr(exe, " (deleted)");
+		if (deleted)
+			*deleted = '\0';
+		const char *slash = strrchr(exe, '/');
+		if (slash && !strcmp(slash + 1, name))
+			found->items[found->cnt++] = pid;
+	}
+	if (proc)
+		closedir(proc);
+}
+
+static void
+add_cgroup(const char *folder, unsigned depth, struct pids *found)
+{
+	char *path = xasprintf("%s/cgroup.procs", folder);
+	FILE *file = fopen(path, "re");
+	const struct dirent *entry;
+	int pid;
+
+	free(path);
+	while (file && found->cnt < PIDS_MAX && fscanf(file, "%d", &pid) == 1)
+		if (pid > 0)
+			found->items[found->cnt++] = pid;
+	if (file)
+		fclose(file);
+	DIR *dir = depth < CGROUP_DEPTH_MAX ? opendir(folder) : NULL;
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_type != DT_DIR || *entry->d_name == '.')
+			continue;
+		char *below = xasprintf("%s/%s", folder, entry->d_name);
+		add_cgroup(below, depth + 1, found);
+		free(below);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+int
+pid_in_cgroup(const char *cgroup, struct pids *found, struct diag *diag)
+{
+	bool is_whole = !strncmp(cgroup, CGROUP_ROOT "/", strlen(CGROUP_ROOT) + 1);
+	char *folder = xasprintf("%s%s%s", is_whole ? "" : CGROUP_ROOT, *cgroup == '/' ? "" : "/", cgroup);
+	int err = 0;
+
+	*found = (struct pids){.cnt = 0};
+	if (access(folder, F_OK))
+		err = diag_fail(diag, -errno, "there is no control group '%s'", folder);
+	else
+		add_cgroup(folder, 0, found);
+	free(folder);
+	return err;
 }
 
 void

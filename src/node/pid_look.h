@@ -4,6 +4,8 @@
 #ifndef TPCHECK_NODE_PID_LOOK_H
 #define TPCHECK_NODE_PID_LOOK_H
 
+#include "base/diag.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -31,6 +33,11 @@ struct pids {
 };
 /* The children of a process, their children and so on, nearest first. */
 void pid_descendants(pid_t pid, struct pids *found);
+/* The processes that run a program of that name, whatever the folder. */
+void pid_named(const char *name, struct pids *found);
+/* The processes of a control group and of those below it: a folder in /sys/fs/cgroup, or a path as /proc/PID/cgroup
+ * shows it. -ENOENT: there is no such group now. */
+int pid_in_cgroup(const char *cgroup, struct pids *found, struct diag *diag);
 /* The processes that have that number in a PID namespace of their own. */
 void pid_in_containers(pid_t number, struct pids *found);
 

@@ -122,6 +122,10 @@ int probe_set_collect(struct probe_set *set, struct deadline deadline, struct re
  * does. */
 int probe_set_take(struct probe_set *set, struct deadline deadline, struct record_list *out,
 		   struct probe_counts *counts, struct diag *diag);
+/* The same for several sets whose records are to be merged: does not wait for records, but for the hits that are under
+ * way (for 60 ms at most, as above), and lends what was recorded before *until_ns, which is about now. */
+int probe_set_take_now(struct probe_set *set, struct record_list *out, uint64_t *until_ns,
+		       struct probe_counts *counts, struct diag *diag);
 /* Stops recording and lends what remains to be taken. Losses are not an error here, but are in counts. -ETIMEDOUT: some
  * hits are missing at the deadline; what arrived is lent nevertheless. The process may have ended. */
 int probe_set_finish(struct probe_set *set, struct deadline deadline, struct record_list *out,

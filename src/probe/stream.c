@@ -251,6 +251,26 @@ probe_set_take(struct probe_set *set, struct deadline deadline, struct record_li
 	return err ? err : check_records(set, diag);
 }
 
+int
+probe_set_take_now(struct probe_set *set, struct record_list *out, uint64_t *until_ns,
+		   struct probe_counts *counts, struct diag *diag)
+{
+	*out = (struct record_list){0};
+	give_back_lent(set);
+	set->is_waiting = false;
+	*until_ns = set->marked_at_ns = clock_now_ns();
+	int err = counts_mark_due(set, &set->counts, diag);
+	while (!err && !has_all_due(set) && clock_now_ns() - *until_ns <= HOLD_MS * NS_PER_MS) {
+		clock_pause_ms(1, deadline_in_ms(1));
+		err = counts_read(set, &set->counts, diag);
+	}
+	if (!err)
+		err = sweep(set, set->marked_at_ns, diag);
+	lend(set, set->marked_at_ns, out);
+	update_counts(set, counts);
+	return err ? err : check_records(set, diag);
+}
+
 /* Waits until nothing is outstanding; what still is at the deadline counts as missing. */
 static int
 wait_for_all(struct probe_set *set, struct deadline deadline, struct diag *diag)

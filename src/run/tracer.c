@@ -198,6 +198,28 @@ must_end(const struct tracer *tracer)
 }
 
 int
+tracer_take(struct tracer *tracer, struct record_list *records, uint64_t *until_ns, struct diag *diag)
+{
+	struct probe_counts counts;
+	int err = probe_set_take_now(tracer->set, records, until_ns, &counts, diag);
+
+	update_counts(tracer, &counts);
+	report_loss(tracer, false);
+	return err;
+}
+
+int
+tracer_finish(struct tracer *tracer, struct record_list *records, struct diag *diag)
+{
+	struct probe_counts counts;
+	int err = probe_set_finish(tracer->set, deadline_in_ms(FINISH_MS), records, &counts, diag);
+
+	update_counts(tracer, &counts);
+	report_loss(tracer, true);
+	return err == -ETIMEDOUT ? 0 : err; /* counts.missing reports it */
+}
+
+int
 tracer_follow(struct tracer *tracer, int pidfd, enum tracer_end *end, struct diag *diag)
 {
 	bool enough = false, ended = false;

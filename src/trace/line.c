@@ -326,12 +326,16 @@ line_value_json(const struct value *value, struct buf *out)
 
 void
 line_text(struct line_clock *clock, const struct contract_tracepoint *row, const struct event *event,
-	  struct buf *out)
+	  int64_t pid, struct buf *out)
 {
 	char room[16];
 
 	line_time(clock, event->time_ns, out);
 	buf_putc(out, ' ');
+	if (pid) {
+		add_i64(out, pid);
+		buf_putc(out, ' ');
+	}
 	buf_puts(out, row->full_name);
 	for (unsigned i = 0; i < event->args_cnt; i++) {
 		if (!selection_shows(row, i, &event->args[i]))

@@ -18,9 +18,9 @@ uint64_t line_clock_epoch_ns(const struct line_clock *clock, uint64_t monotonic_
 /* Adds "12:34:56.789012", the local time. */
 void line_time(struct line_clock *clock, uint64_t monotonic_ns, struct buf *out);
 
-/* Adds "12:34:56.789012 net:inbound_message peer_id=3 ... size=8 B\n". */
+/* Adds "12:34:56.789012 net:inbound_message peer_id=3 ... size=8 B\n"; with a pid other than 0, it comes second. */
 void line_text(struct line_clock *clock, const struct contract_tracepoint *row, const struct event *event,
-	       struct buf *out);
+	       int64_t pid, struct buf *out);
 /* Adds one JSON object and a newline; doc/trace.md lists its members. */
 void line_json(const struct line_clock *clock, const struct contract_tracepoint *row,
 	       const struct event *event, int64_t pid, struct buf *out);

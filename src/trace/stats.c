@@ -78,11 +78,17 @@ find_arg(const struct contract_tracepoint *row, const struct event *event, const
 	return i;
 }
 
-/* Whether the event has this argument and it is shown. */
-static bool
-is_shown(const struct contract_tracepoint *row, const struct event *event, unsigned idx)
+/* The value that the event is divided by under that name; NULL: the event has none, or it is not shown. */
+static const struct value *
+find_value(const struct stats *stats, const struct contract_tracepoint *row, const struct event *event,
+	   const char *name, const struct contract_arg **arg)
 {
-	return idx < event->args_cnt && selection_shows(row, idx, &event->args[idx]);
+	unsigned idx = find_arg(row, event, name);
+
+	*arg = selection_arg(row, idx);
+	if (idx == event->args_cnt)
+		return strcmp(name, "pid") ? NULL : &stats->pid;
+	return selection_shows(row, idx, &event->args[idx]) ? &event->args[idx] : NULL;
 }
 
 /* Adds the values that the event is divided by, as members of a JSON object, null in the group of all others; or as
@@ -95,14 +101,15 @@ add_members(const struct stats *stats, const struct contract_tracepoint *row, co
 
 	for (size_t i = 0; i < stats->opts.by_cnt; i++) {
 		const char *name = stats->opts.by[i];
-		unsigned idx = find_arg(row, event, name);
+		const struct contract_arg *arg;
+		const struct value *value = find_value(stats, row, event, name, &arg);
 
-		if (!is_shown(row, event, idx))
+		if (!value)
 			continue;
 		buf_puts(out, separator);
 		separator = ",";
 		if (stats->opts.with_labels) {
-			stats_label_add(name, selection_arg(row, idx), &event->args[idx], others, out);
+			stats_label_add(name, arg, value, others, out);
 			continue;
 		}
 		line_json_string((const uint8_t *)name, strlen(name), out);
@@ -110,7 +117,7 @@ add_members(const struct stats *stats, const struct contract_tracepoint *row, co
 		if (others)
 			buf_puts(out, "null");
 		else
-			line_value_json(&event->args[idx], out);
+			line_value_json(value, out);
 	}
 }
 
@@ -123,20 +130,21 @@ values_text(const struct stats *stats, const struct contract_tracepoint *row, co
 
 	buf_init(&out, 1 << 20);
 	for (size_t i = 0; i < stats->opts.by_cnt; i++) {
-		unsigned idx = find_arg(row, event, stats->opts.by[i]);
+		const struct contract_arg *arg;
+		const struct value *value = find_value(stats, row, event, stats->opts.by[i], &arg);
 		struct contract_arg bare = {0};
 
-		if (!is_shown(row, event, idx))
+		if (!value)
 			continue;
 		if (out.len)
 			buf_putc(&out, ' ');
-		if (selection_arg(row, idx))
-			bare = *selection_arg(row, idx);
+		if (arg)
+			bare = *arg;
 		bare.unit = NULL;
 		if (others)
 			buf_puts(&out, "(others)");
 		else
-			line_value_text(&bare, &event->args[idx], &out);
+			line_value_text(&bare, value, &out);
 	}
 	return buf_take(&out);
 }
@@ -224,8 +232,9 @@ find_group(struct stats *stats, const struct contract_tracepoint *row, const str
 }
 
 void
-stats_add(struct stats *stats, const struct contract_tracepoint *row, const struct event *event)
+stats_add(struct stats *stats, const struct contract_tracepoint *row, const struct event *event, int64_t pid)
 {
+	stats->pid = (struct value){.type = VALUE_INT, .i = pid};
 	struct stats_group *group = find_group(stats, row, event, false);
 
 	stats->cnt++;

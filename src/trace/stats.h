@@ -26,7 +26,9 @@ struct stats;
 struct stats *stats_new(const struct stats_opts *opts, uint64_t now_ns);
 void stats_free(struct stats *stats); /* NULL is fine */
 
-void stats_add(struct stats *stats, const struct contract_tracepoint *row, const struct event *event);
+/* pid: of the event's process, which "pid" among the names divides by. */
+void stats_add(struct stats *stats, const struct contract_tracepoint *row, const struct event *event,
+	       int64_t pid);
 
 /* A table for people: a line for each group and measured argument. with_now adds the rate since the last stats_next. No
  * line is wider than columns, and there are at most that many lines; 0: any number. */

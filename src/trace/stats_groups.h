@@ -53,6 +53,7 @@ struct stats {
 	struct stats_group *groups;
 	size_t groups_cnt;
 	bool is_full;
+	struct value pid;            /* of the event that is being added */
 	uint16_t slots[STATS_SLOTS]; /* a hash table; index + 1 of the group */
 	struct buf key;
 };

@@ -267,10 +267,13 @@ add_family(struct exposition *x, const struct stats_group **groups, size_t group
 static bool
 is_divided(const struct stats *stats, const struct contract_tracepoint *row)
 {
-	for (size_t b = 0; b < stats->opts.by_cnt; b++)
+	for (size_t b = 0; b < stats->opts.by_cnt; b++) {
+		if (!strcmp(stats->opts.by[b], "pid"))
+			return true;
 		for (unsigned i = 0; i < row->args_cnt; i++)
 			if (!strcmp(row->args[i].name, stats->opts.by[b]))
 				return true;
+	}
 	return false;
 }
 

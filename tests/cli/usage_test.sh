@@ -75,13 +75,24 @@ run 2 "$tpcheck" trace 4711
 check "trace PID" complains "'4711' is no tracepoint; did you mean --pid=4711?"
 run 2 "$tpcheck" trace ./bitcoind
 check "trace PATH" complains "'./bitcoind' is no tracepoint; did you mean --bitcoind=./bitcoind, or --pid-file=./bitcoind?"
-one='only one process can be traced at once'
-for arguments in '--pid=4711 --pid=4712' '--pid=4711 4712' '-p 4711 -p 4712' '--pid-file=a --pid-file=b'; do
+run 2 "$tpcheck" trace --pid-file=a --pid-file=b
+check "two PID files" complains 'only one --pid-file can be given'
+for arguments in '--pid=1 --name=x' '--name=x --cgroup=y' '--pid-file=a --name=x' '--cgroup=x --bitcoind=y'; do
 	run 2 "$tpcheck" trace $arguments
-	check "trace $arguments" complains "$one"
+	check "trace $arguments" complains 'exclude one another'
 done
-run 2 "$tpcheck" trace --pid="4711 4712"
-check "what pidof prints" complains "$one"
+for list in '1 x' '1,,0' '1;2' '1 -2'; do
+	run 2 "$tpcheck" trace --pid="$list"
+	check "trace --pid='$list'" complains 'pid=[^ ]* is not a whole number'
+done
+for list in '' ' ' ,; do
+	run 2 "$tpcheck" trace --pid="$list"
+	check "a pidof that found nothing" complains 'pid has no PID; is a bitcoind running?'
+done
+run 2 "$tpcheck" trace --pid="$(seq -s ' ' 1 65)"
+check "too many" complains 'more than 64 processes cannot be traced at once'
+run 2 "$tpcheck" trace --name=/usr/bin/bitcoind
+check "a path for a name" complains 'name=/usr/bin/bitcoind is not the name of a program'
 run 2 "$tpcheck" trace -p x
 check "trace -p" complains 'pid=x is not a whole number'
 run 2 "$tpcheck" list --release=34

@@ -216,14 +216,14 @@ test_whole_lines(void **state)
 	buf_init(&out, 1 << 20);
 	/* 12:34:56.789012 on the first day of the epoch. */
 	event.time_ns = UINT64_C(45295789012999);
-	line_text(&clock, row, &event, &out);
+	line_text(&clock, row, &event, 0, &out);
 	assert_string_equal(
 		out.data,
 		"12:34:56.789012 net:inbound_message peer_id=3 address=127.0.0.1:8333 connection_type=inbound message_type=ping size=8 B\n");
 	buf_reset(&out);
 	event = message(payload, 2, VALUE_CUT);
 	event.time_ns = UINT64_C(45295789012999);
-	line_text(&clock, row, &event, &out);
+	line_text(&clock, row, &event, 0, &out);
 	assert_non_null(strstr(out.data, " size=8 B payload=dead<cut after 2 bytes>\n"));
 	buf_reset(&out);
 	line_json(&clock, row, &event, 4711, &out);
@@ -267,7 +267,7 @@ test_remarks_in_json(void **state)
 			    "not readable at 0x8: Bad address");
 	json_free(doc);
 	buf_reset(&out);
-	line_text(&clock, row, &event, &out);
+	line_text(&clock, row, &event, 0, &out);
 	assert_non_null(strstr(out.data, " peer_id=<not readable: No data available> "));
 	assert_non_null(strstr(out.data, " network=3 (Onion) connections=5 arg6=-1\n"));
 	buf_fini(&out);

@@ -24,7 +24,7 @@ add_message(struct stats *stats, const char *type, size_t type_len, uint64_t siz
 					       .len = i == 3 ? type_len : 1};
 	event.args[4] = (struct value){.type = VALUE_UINT, .u = size};
 	event.args[5] = (struct value){.type = VALUE_UINT, .u = 0x1234};
-	stats_add(stats, contract_get(TP_NET_INBOUND_MESSAGE), &event);
+	stats_add(stats, contract_get(TP_NET_INBOUND_MESSAGE), &event, 0);
 }
 
 static void
@@ -35,7 +35,7 @@ add_block(struct stats *stats, int64_t duration_ns)
 	for (int i = 0; i < 6; i++)
 		event.args[i] = (struct value){.type = VALUE_INT, .i = 100 + i};
 	event.args[5].i = duration_ns;
-	stats_add(stats, contract_get(TP_VALIDATION_BLOCK_CONNECTED), &event);
+	stats_add(stats, contract_get(TP_VALIDATION_BLOCK_CONNECTED), &event, 0);
 }
 
 /* The caller frees it. */
@@ -154,16 +154,16 @@ test_hostile_labels(void **state)
 	(void)state;
 	event.args[0] = (struct value){
 		.type = VALUE_STRING, .bytes = (const uint8_t *)hostile, .len = sizeof(hostile) - 1};
-	stats_add(stats, row, &event);
+	stats_add(stats, row, &event, 0);
 	event.args[0] = (struct value){.type = VALUE_STRING, .state = VALUE_BAD_POINTER, .u = 8, .error = 14};
-	stats_add(stats, row, &event);
+	stats_add(stats, row, &event, 0);
 	for (int i = 0; i < 2000; i++) {
 		char name[16];
 
 		event.args[0] = (struct value){.type = VALUE_STRING,
 					       .bytes = (const uint8_t *)name,
 					       .len = (size_t)snprintf(name, sizeof(name), "w%d", i)};
-		stats_add(stats, row, &event);
+		stats_add(stats, row, &event, 0);
 	}
 	char *text = exposition(stats, false);
 	assert_has(text, "wallet=\"a\\\"b\\\\c\\\\x0ad\\\\xff\\\\xc2\\\\x9b}\"} 1\n");
@@ -216,9 +216,9 @@ test_negative(void **state)
 
 	(void)state;
 	event.args[0] = (struct value){.type = VALUE_INT, .i = 7, .u = 7};
-	stats_add(stats, row, &event);
+	stats_add(stats, row, &event, 0);
 	event.args[0] = (struct value){.type = VALUE_INT, .i = -5, .u = (uint64_t)-5};
-	stats_add(stats, row, &event);
+	stats_add(stats, row, &event, 0);
 	char *text = exposition(stats, false);
 	assert_has(text, "tpcheck_event_peer_id_total{tracepoint=\"net:misbehaving_connection\"} 7\n");
 	free(text);
@@ -237,9 +237,9 @@ test_enumeration(void **state)
 	(void)state;
 	event.args[0] = (struct value){.type = VALUE_INT, .i = 1};
 	event.args[1] = (struct value){.type = VALUE_UINT, .u = 4};
-	stats_add(stats, row, &event);
+	stats_add(stats, row, &event, 0);
 	event.args[1].u = 77;
-	stats_add(stats, row, &event);
+	stats_add(stats, row, &event, 0);
 	char *text = exposition(stats, false);
 	assert_has(text, "tpcheck_events_total{tracepoint=\"utxocache:flush\",mode=\"FORCE_SYNC\"} 1\n");
 	assert_has(text, "tpcheck_events_total{tracepoint=\"utxocache:flush\",mode=\"77\"} 1\n");
@@ -257,7 +257,7 @@ test_hostile_tracepoint(void **state)
 
 	(void)state;
 	row.args[0] = (struct contract_arg){.name = "arg1"};
-	stats_add(stats, &row, &event);
+	stats_add(stats, &row, &event, 0);
 	char *text = exposition(stats, false);
 	assert_has(text, "tpcheck_events_total{tracepoint=\"a\\\"}\\\\x0a:b\\\\\"} 1\n");
 	free(text);

@@ -34,7 +34,7 @@ add(struct stats *stats, enum tracepoint_id id, const char *type, uint64_t size)
 {
 	struct event event = message(id, type, size);
 
-	stats_add(stats, contract_get(id), &event);
+	stats_add(stats, contract_get(id), &event, 0);
 }
 
 static struct json *
@@ -186,7 +186,7 @@ test_tables_for_people(void **state)
 	add(stats, TP_NET_INBOUND_MESSAGE, "tx", 1500);
 	add(stats, TP_NET_INBOUND_MESSAGE, "\x1b[2J", 20000000);
 	block.args[5] = (struct value){.type = VALUE_INT, .i = 12345678};
-	stats_add(stats, contract_get(TP_VALIDATION_BLOCK_CONNECTED), &block);
+	stats_add(stats, contract_get(TP_VALIDATION_BLOCK_CONNECTED), &block, 0);
 	buf_init(&out, 1 << 20);
 	stats_table(stats, 2 * S, &(struct stats_table_opts){0}, &out);
 	assert_string_equal(
@@ -208,7 +208,7 @@ test_unreadable_values_are_not_measured(void **state)
 
 	(void)state;
 	event.args[4].state = VALUE_BAD_OPERAND;
-	stats_add(stats, contract_get(TP_NET_INBOUND_MESSAGE), &event);
+	stats_add(stats, contract_get(TP_NET_INBOUND_MESSAGE), &event, 0);
 	struct json *doc = parse(stats, S);
 	const struct json *group = json_at(json_get(doc, "stats"), 0);
 	assert_string_equal(number(group, "count"), "1");
