@@ -72,8 +72,8 @@ enum tracer_end {
 int tracer_follow(struct tracer *tracer, int pidfd, enum tracer_end *end, struct diag *diag);
 void tracer_detach(struct tracer *tracer);
 
-/* Instead of tracer_follow, for tracer_group: what was recorded before *until_ns, as probe_set_take_now; and the rest, as
- * probe_set_finish. Losses are reported, but the events are the caller's to decode. */
+/* Instead of tracer_follow, for tracer_group: what was recorded before *until_ns, as probe_set_take_now; and the rest,
+ * as probe_set_finish. Losses are reported, but the events are the caller's to decode. */
 int tracer_take(struct tracer *tracer, struct record_list *records, uint64_t *until_ns, struct diag *diag);
 int tracer_finish(struct tracer *tracer, struct record_list *records, struct diag *diag);
 
