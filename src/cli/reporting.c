@@ -70,7 +70,7 @@ parse(int key, char *arg, struct argp_state *state)
 const struct argp reporting_argp = {
 	.options =
 		(const struct argp_option[]){
-			{"format", OPTION_FORMAT, "text|json|tap|tap13|junit|github", 0,
+			{"format", OPTION_FORMAT, "text|json|tap|tap13|junit|github|html", 0,
 			 "Report format (default: text); tap13 is for older TAP consumers, github is text with annotations for GitHub Actions",
 			 0},
 			{"output", OPTION_OUTPUT, "FILE", 0,

@@ -18,6 +18,6 @@ struct report_format {
 };
 
 extern const struct report_format report_format_text, report_format_json, report_format_tap,
-	report_format_tap13, report_format_junit, report_format_github;
+	report_format_tap13, report_format_junit, report_format_github, report_format_html;
 
 #endif

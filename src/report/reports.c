@@ -16,13 +16,8 @@
 enum { FIFO_POLL_MS = 100 };
 
 const struct report_format *const report_formats[] = {
-	&report_format_text,
-	&report_format_json,
-	&report_format_tap,
-	&report_format_tap13,
-	&report_format_junit,
-	&report_format_github,
-	NULL,
+	&report_format_text,  &report_format_json,   &report_format_tap,  &report_format_tap13,
+	&report_format_junit, &report_format_github, &report_format_html, NULL,
 };
 
 const char *

@@ -33,7 +33,7 @@ done
 run 2 "$tpcheck" run --report=tap
 check "with the right form" complains 'use FORMAT=FILE, such as junit=report.xml'
 run 2 "$tpcheck" run --report=xml=file
-check "the formats are listed" complains 'report=xml is none of text, json, tap, tap13, junit, github'
+check "the formats are listed" complains 'report=xml is none of text, json, tap, tap13, junit, github, html'
 for two in "--report tap=- --report json=-" "--format=text --report tap=-" "--format=json --report text=-"; do
 	# shellcheck disable=SC2086
 	run 2 "$tpcheck" run $two
