@@ -1,6 +1,6 @@
-/* HTML: one page that is complete in itself. It works without scripts, loads nothing (its policy forbids both), and filters
- * by radio buttons and CSS. Texts come from the node and its peers: they never become markup, and never stand in
- * attributes; what is invisible or changes the direction of text is shown as \xNN. */
+/* HTML: one page that is complete in itself. It works without scripts, loads nothing (its policy forbids both), and
+ * filters by radio buttons and CSS. Texts come from the node and its peers: they never become markup, and never stand
+ * in attributes; what is invisible or changes the direction of text is shown as \xNN. */
 #include "base/utf8.h"
 #include "base/xmem.h"
 #include "report/format.h"
@@ -12,33 +12,34 @@
 enum { LOG_BYTES = 24 << 10, SUBJECTS_MAX = 64 };
 
 static const char style[] =
-	":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#57606a;--line:#d0d7de;--soft:#f6f8fa;"
+	":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#57606a;--line:#d0d7de;--soft:#f6f8fa;\n"
 	"--good:#1a7f37;--bad:#b3261e;--warn:#8a5a00;--mark:#ffe3e0;--ok:#d9f5e0}\n"
-	"@media(prefers-color-scheme:dark){:root{--bg:#12161b;--fg:#e4e8ec;--dim:#9aa4ae;--line:#3a424b;"
+	"@media(prefers-color-scheme:dark){:root{--bg:#12161b;--fg:#e4e8ec;--dim:#9aa4ae;--line:#3a424b;\n"
 	"--soft:#1b2128;--good:#56d37d;--bad:#ff8a80;--warn:#f0b95a;--mark:#5a2320;--ok:#173d25}}\n"
-	"*{box-sizing:border-box}body{margin:0 auto;padding:1rem;max-width:76rem;background:var(--bg);"
+	"*{box-sizing:border-box}body{margin:0 auto;padding:1rem;max-width:76rem;background:var(--bg);\n"
 	"color:var(--fg);font:1rem/1.5 system-ui,sans-serif}\n"
-	"h1{font-size:1.4rem;margin:0}h2{font-size:1rem;margin:0;overflow-wrap:anywhere}"
-	"header{border-left:.4rem solid var(--good);padding:.2rem .8rem;margin-bottom:1rem}"
+	"h1{font-size:1.4rem;margin:0}h2{font-size:1rem;margin:0;overflow-wrap:anywhere}\n"
+	"header{border-left:.4rem solid var(--good);padding:.2rem .8rem;margin-bottom:1rem}\n"
 	"header.fail{border-color:var(--bad)}header.error,header.skip{border-color:var(--warn)}\n"
-	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:.5rem 0}"
+	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:.5rem 0}\n"
 	"dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}\n"
-	"section{border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem;margin:.5rem 0}"
-	"section>h2::before{display:inline-block;min-width:3.4rem;font-size:.8rem;content:attr(data-o)}"
-	".pass>h2::before{color:var(--good)}.fail>h2::before{color:var(--bad)}"
+	"section{border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem;margin:.5rem 0}\n"
+	"section>h2::before{display:inline-block;min-width:3.4rem;font-size:.8rem;content:attr(data-o)}\n"
+	".pass>h2::before{color:var(--good)}.fail>h2::before{color:var(--bad)}\n"
 	".error>h2::before,.skip>h2::before{color:var(--warn)}\n"
-	"article{border-top:1px solid var(--line);margin-top:.6rem;padding-top:.6rem}p{margin:.3rem 0;"
+	"article{border-top:1px solid var(--line);margin-top:.6rem;padding-top:.6rem}p{margin:.3rem 0;\n"
 	"overflow-wrap:anywhere}small{color:var(--dim)}\n"
-	".pair{display:grid;grid-template-columns:1fr 1fr;gap:.6rem}@media(max-width:40rem){"
+	".pair{display:grid;grid-template-columns:1fr 1fr;gap:.6rem}@media(max-width:40rem){\n"
 	".pair{grid-template-columns:1fr}}.pair>div{min-width:0}\n"
-	"pre{margin:.2rem 0;padding:.5rem;background:var(--soft);border:1px solid var(--line);"
-	"border-radius:.3rem;font:.82rem/1.45 ui-monospace,monospace;white-space:pre-wrap;"
+	"pre{margin:.2rem 0;padding:.5rem;background:var(--soft);border:1px solid var(--line);\n"
+	"border-radius:.3rem;font:.82rem/1.45 ui-monospace,monospace;white-space:pre-wrap;\n"
 	"overflow-wrap:anywhere;max-height:30rem;overflow:auto}\n"
-	".pair mark{color:inherit;font-weight:700;background:var(--mark)}.pair .want mark{background:var(--ok)}"
+	".pair mark{color:inherit;font-weight:700;background:var(--mark)}.pair .want mark{background:var(--ok)}\n"
 	"pre b{display:block;background:var(--mark);font-weight:inherit}\n"
-	"fieldset{border:0;padding:0;margin:.4rem 0}.filter{position:absolute;opacity:0;pointer-events:none}"
-	"label{display:inline-block;padding:.15rem .6rem;margin:.1rem;border:1px solid var(--line);"
-	"border-radius:1rem;font-size:.85rem;cursor:pointer;overflow-wrap:anywhere}summary{cursor:pointer}\n";
+	"fieldset{border:0;padding:0;margin:.4rem 0}.filter{position:absolute;opacity:0;pointer-events:none}\n"
+	"label{display:inline-block;padding:.15rem .6rem;margin:.1rem;border:1px solid var(--line);\n"
+	"border-radius:1rem;font-size:.85rem;cursor:pointer;overflow-wrap:anywhere}summary{cursor:pointer}\n"
+	".filter:focus-visible~nav{outline:2px solid}\n";
 
 struct state {
 	FILE *out;
@@ -178,7 +179,7 @@ print_filter_inputs(FILE *out, const struct subjects *subjects, const struct rep
 	for (size_t i = 0; i < run->results_cnt; i++)
 		if (has_details(&run->results[i]))
 			fprintf(out, "#s%zu:checked~nav label[for=s%zu],", i, i);
-	fputs("#o:checked~nav label[for=o],#t:checked~nav label[for=t],#s:checked~nav label[for=s]"
+	fputs("#o:checked~nav label[for=o],#t:checked~nav label[for=t],#s:checked~nav label[for=s]\n"
 	      "{background:var(--fg);color:var(--bg)}</style>\n",
 	      out);
 }

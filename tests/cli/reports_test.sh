@@ -115,7 +115,7 @@ if can_trace; then
 	check "selftest reports, too" valid_xml "$scratch/self.xml"
 
 	# A report that cannot be written is an error.
-	for format in text json tap junit github; do
+	for format in text json tap junit github html; do
 		run 99 "$tpcheck" selftest --report $format=/dev/full --report json="$scratch/full.json"
 		check "$format: the file and the reason" complains "failed to write the $format report to '/dev/full': No space left"
 		check "$format: the other report is complete" json '.summary.passed == 5' "$scratch/full.json"

@@ -79,7 +79,7 @@ add(struct reports *reports, const char *format, const char *name, struct diag *
 static void
 test_formats(void **state)
 {
-	static const char *const names[] = {"text", "json", "tap", "tap13", "junit", "github"};
+	static const char *const names[] = {"text", "json", "tap", "tap13", "junit", "github", "html"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

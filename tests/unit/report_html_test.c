@@ -1,0 +1,228 @@
+/* The HTML report: the argument that is wrong stands out in both events, and no text becomes markup. */
+#include "base/xmem.h"
+#include "report/format.h"
+#include "report/report.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* The page of a run with one result; the caller frees it. */
+static char *
+page(struct report_result *result)
+{
+	const struct report_head head = {.terminal_fd = -1, .host = "h<o>st", .results_cnt = 1};
+	struct report_run run = {
+		.node_path = "/a/\"bitcoind\"", .node_subversion = "", .results = result, .results_cnt = 1};
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_non_null(out);
+	report_format_html.end(report_format_html.begin(out, &head), &run);
+	fclose(out);
+	report_result_fini(result);
+	/* By hand, to look at them. */
+	static int number;
+	const char *prefix = getenv("TPCHECK_HTML");
+	char *path = prefix ? xasprintf("%s%d.html", prefix, number++) : NULL;
+	FILE *file = path ? fopen(path, "we") : NULL;
+	if (file) {
+		fputs(text, file);
+		fclose(file);
+	}
+	free(path);
+	return text;
+}
+
+static void
+assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("'%s' is not in\n%s", part, strstr(text, "<main>"));
+}
+
+static void
+test_pair(void **state)
+{
+	struct report_result result = {.name = "utxocache.spent.inputs", .outcome = OUTCOME_FAIL};
+	struct finding *finding = findings_add(
+		&result.findings, FINDING_CONTRACT, "utxocache:spent", 3, "height", "101", "102", "gettxout",
+		"argument 3 (height) of utxocache:spent, the coin: want 101, got 102");
+
+	(void)state;
+	finding->context = xstrdup(
+		"      +0.000 ms #1 utxocache:add(txid=aa, vout=0, height=102, value=5000000000 sat)\n"
+		">     +0.123 ms #2 utxocache:spent(txid=bb, vout=102, height=102, value=102 sat)\n"
+		"      +0.300 ms #3 utxocache:spent(txid=cc, vout=0, height=101, value=7 sat)\n");
+	char *text = page(&result);
+	assert_has(text, "<h1>The tracepoints do not do what is documented</h1>");
+	assert_has(
+		text,
+		"<small>expected (gettxout)</small><pre>utxocache:spent(txid=bb, vout=102, height=<mark>101</mark>, value=102 sat)</pre>");
+	assert_has(
+		text,
+		"<small>actual</small><pre>utxocache:spent(txid=bb, vout=102, height=<mark>102</mark>, value=102 sat)</pre>");
+	assert_has(text, "<b>&gt;     +0.123 ms #2 utxocache:spent(");
+	assert_has(text, "<label for=t0>utxocache:spent</label>");
+	assert_has(text, "<label for=s0>utxocache.spent.inputs</label>");
+	assert_has(text, "<section class=\"fail s0 t0 t0\">");
+	assert_has(text, "/a/&quot;bitcoind&quot;");
+	assert_has(text, "h&lt;o&gt;st");
+	free(text);
+}
+
+/* Whatever stands in a text, the tags are those of the format, and their attributes are its own. */
+static void
+assert_only_own_tags(const char *text)
+{
+	static const char *const tags[] = {"!DOCTYPE html",
+					   "html",
+					   "meta",
+					   "title",
+					   "style",
+					   "body",
+					   "header",
+					   "h1",
+					   "h2",
+					   "p",
+					   "dl",
+					   "dt",
+					   "dd",
+					   "input",
+					   "nav",
+					   "fieldset",
+					   "small",
+					   "label",
+					   "details",
+					   "summary",
+					   "main",
+					   "section",
+					   "article",
+					   "div",
+					   "pre",
+					   "mark",
+					   "b"};
+
+	for (const char *at = text; (at = strchr(at, '<')); at++) {
+		const char *name = at + 1 + (at[1] == '/');
+		bool is_known = false;
+
+		for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]) && !is_known; i++) {
+			size_t len = strlen(tags[i]);
+
+			is_known = !strncmp(name, tags[i], len) && (name[len] == '>' || name[len] == ' ');
+		}
+		if (!is_known)
+			fail_msg("an unknown tag: %.60s", at);
+		const char *end = strchr(at, '>');
+		assert_non_null(end);
+		for (const char *c = at; c < end; c++)
+			if (!strncmp(c, "evil", 4))
+				fail_msg("a text in a tag: %.60s", at);
+	}
+}
+
+static void
+test_hostile(void **state)
+{
+	static const char *const texts[] = {
+		"evil<script>alert(1)</script>",
+		"evil\" onmouseover=\"alert(1)",
+		"evil' onmouseover='alert(1)",
+		"evil--></style></pre></section><img src=x onerror=alert(1)>",
+		"evil&lt;b&gt;&#60;b&#62;",
+		"evil\xe2\x80\xae\x1b[31m\x01\x7f\xff\xc2\x9b",
+		"evil\n> evil:evil(evil=<b>evil</b>)\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		const char *hostile = texts[i];
+		struct report_result result = {.name = hostile,
+					       .outcome = OUTCOME_FAIL,
+					       .reason = xstrdup(hostile),
+					       .artifacts = xstrdup(hostile),
+					       .repeat = xstrdup(hostile)};
+
+		findings_add(&result.findings, FINDING_DETAIL, hostile, 1, hostile, hostile, hostile, hostile,
+			     hostile)
+			->context = xasprintf("> %s(%s=%s)\n", hostile, hostile, hostile);
+		char *text = page(&result);
+		assert_only_own_tags(text);
+		assert_null(strstr(text, "<script"));
+		assert_null(strstr(text, "\xe2\x80\xae"));
+		for (const char *c = text; *c; c++)
+			assert_true((unsigned char)*c >= 0x20 || *c == '\n' || *c == '\t');
+		free(text);
+	}
+}
+
+/* Nothing is loaded, and nothing runs. */
+static void
+test_alone(void **state)
+{
+	struct report_result result = {
+		.name = "net.inbound_message.ping", .outcome = OUTCOME_SKIP, .reason = xstrdup("no BPF")};
+	char *text = page(&result);
+
+	(void)state;
+	assert_has(text, "content=\"default-src 'none'; style-src 'unsafe-inline'\"");
+	static const char *const loads[] = {"src=",  "href=",  "url(",    "@import",
+					    "http:", "https:", "<script", "<link"};
+	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
+		if (strstr(text, loads[i]))
+			fail_msg("'%s' is in the page", loads[i]);
+	assert_has(text, "Nothing could be checked");
+	assert_has(text, "<p>no BPF");
+	free(text);
+}
+
+/* The end of the node's log, however long it is. */
+static void
+test_log(void **state)
+{
+	char folder[] = "/tmp/tpcheck-html-XXXXXX";
+	struct report_result result = {.name = "net.inbound_message.ping", .outcome = OUTCOME_ERROR};
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	char *path = xasprintf("%s/debug.log", folder);
+	FILE *log = fopen(path, "we");
+	assert_non_null(log);
+	for (int i = 0; i < 2000; i++)
+		fprintf(log, "2026-11-28T21:00:00Z line %d of <the log>\n", i);
+	fclose(log);
+	result.reason = xstrdup("the node ended");
+	result.artifacts = xstrdup(folder);
+	char *text = page(&result);
+	assert_has(text, "debug.log</summary><pre>2026-");
+	assert_has(text, "line 1999 of &lt;the log&gt;\n</pre>");
+	assert_null(strstr(text, "line 1000 of"));
+	assert_only_own_tags(text);
+	free(text);
+	unlink(path);
+	rmdir(folder);
+	free(path);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pair),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_log),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
