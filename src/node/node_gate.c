@@ -61,6 +61,7 @@ wait_at_gate(struct node *node, struct deadline deadline, struct diag *diag)
 			err = node_start_after_end(node, diag);
 		if (err)
 			return err;
+		idle_look(&node->idle, &node->process);
 		if (node_is_interrupted(node))
 			return diag_fail(diag, -EINTR, "node: failed to wait for bitcoind: interrupted");
 		if (deadline_has_passed(deadline))
@@ -81,6 +82,7 @@ node_restart_held(struct node *node, const char *const *args, struct deadline de
 	err = node_restart(node, args, diag);
 	if (!err)
 		err = wait_at_gate(node, deadline, diag);
+	idle_end(&node->idle, &node->process);
 	if (err)
 		node_release(node);
 	return err;

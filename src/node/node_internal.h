@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "node/datadir.h"
+#include "node/idle.h"
 #include "node/network.h"
 #include "node/node.h"
 #include "node/process.h"
@@ -55,7 +56,8 @@ struct node {
 	struct node_server proxy, i2p;
 	struct datadir datadir;
 	struct process process;
-	struct rpc *rpc; /* NULL until there is a cookie */
+	struct idle idle; /* of the process */
+	struct rpc *rpc;  /* NULL until there is a cookie */
 	uint16_t ports[PORT_CNT];
 	bool held;   /* bitcoind is started so that it waits at the gate; see node_gate.c */
 	int gate_fd; /* our end of it; -1: not open */

@@ -197,6 +197,7 @@ wait_round(struct node *node, struct deadline deadline, struct diag *missing, bo
 		err = node_start_after_end(node, diag);
 	if (err)
 		return err;
+	idle_look(&node->idle, &node->process);
 	if (node_is_interrupted(node))
 		return diag_fail(diag, -EINTR, "node: failed to wait for bitcoind: interrupted");
 	if (deadline_has_passed(deadline))
@@ -231,7 +232,9 @@ node_wait_ready(struct node *node, struct deadline deadline, struct diag *diag)
 		return diag_fail(diag, -ECHILD, "node: failed to wait for bitcoind: it was not started");
 	while (!is_over) {
 		err = wait_round(node, deadline, &missing, &is_over, diag);
-		if (!is_over)
+		if (is_over)
+			idle_end(&node->idle, &node->process);
+		else
 			process_wait(&node->process, deadline_earlier(deadline, deadline_in_ms(POLL_MS)),
 				     node->interrupted);
 	}

@@ -295,6 +295,7 @@ node_spawn(struct node *node, struct diag *diag)
 				    .user = &node->user,
 			    },
 			    diag);
+	node->idle = (struct idle){.state = IDLE_LOOKS};
 	node_free_args(argv);
 	free(env);
 	free(home);
