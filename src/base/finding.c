@@ -28,20 +28,34 @@ findings_add(struct findings *findings, enum finding_kind kind, const char *trac
 	return finding;
 }
 
+static void
+fini(struct finding *finding)
+{
+	free(finding->tracepoint);
+	free(finding->argument_name);
+	free(finding->want);
+	free(finding->got);
+	free(finding->source);
+	free(finding->message);
+	free(finding->context);
+}
+
+void
+findings_remove(struct findings *findings, size_t idx)
+{
+	struct finding removed = findings->items[idx];
+
+	for (size_t i = idx; i + 1 < findings->cnt; i++)
+		findings->items[i] = findings->items[i + 1];
+	findings->cnt--;
+	fini(&removed);
+}
+
 void
 findings_fini(struct findings *findings)
 {
-	for (size_t i = 0; i < findings->cnt; i++) {
-		struct finding *finding = &findings->items[i];
-
-		free(finding->tracepoint);
-		free(finding->argument_name);
-		free(finding->want);
-		free(finding->got);
-		free(finding->source);
-		free(finding->message);
-		free(finding->context);
-	}
+	for (size_t i = 0; i < findings->cnt; i++)
+		fini(&findings->items[i]);
 	free(findings->items);
 	*findings = (struct findings){0};
 }

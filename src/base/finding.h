@@ -30,6 +30,7 @@ struct findings {
 struct finding *findings_add(struct findings *findings, enum finding_kind kind, const char *tracepoint,
 			     unsigned argument, const char *argument_name, const char *want, const char *got,
 			     const char *source, const char *message);
+void findings_remove(struct findings *findings, size_t idx);
 void findings_fini(struct findings *findings);
 
 const char *finding_kind_name(enum finding_kind kind);

@@ -124,7 +124,7 @@ static const struct argp_option known[] = {
 	 "The bitcoind to check (default: $BITCOIND, else the one in PATH)", 0},
 	{"list", OPTION_LIST, NULL, 0, "List the scenarios that would run, and exit", 0},
 	{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "Time limit for one scenario (default: 60)", 0},
-	{"jobs", OPTION_JOBS, "N", 0,
+	{"jobs", OPTION_JOBS, "COUNT", 0,
 	 "Run at most this many scenarios at a time, each on a node of its own (default: the number of CPUs)",
 	 0},
 	{"require", OPTION_REQUIRE, NULL, 0, "Count a skip as an error; use this in CI", 0},

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,9 @@ struct artifacts {
 	char *dir, *tmp_dir;
 	uid_t uid;
 	gid_t gid;
-	bool made;
+	bool made;            /* dir */
+	bool is_temporary;    /* dir is a new folder in tmp_dir */
+	pthread_mutex_t lock; /* while dir is made */
 };
 
 struct artifacts *
@@ -29,6 +32,7 @@ artifacts_new(const struct artifacts_opts *opts)
 	artifacts->tmp_dir = xstrdup(opts->tmp_dir ? opts->tmp_dir : "/tmp");
 	artifacts->uid = opts->uid;
 	artifacts->gid = opts->gid;
+	pthread_mutex_init(&artifacts->lock, NULL);
 	return artifacts;
 }
 
@@ -37,6 +41,10 @@ artifacts_free(struct artifacts *artifacts)
 {
 	if (!artifacts)
 		return;
+	/* If all that was kept was dropped again. */
+	if (artifacts->is_temporary)
+		rmdir(artifacts->dir);
+	pthread_mutex_destroy(&artifacts->lock);
 	free(artifacts->dir);
 	free(artifacts->tmp_dir);
 	free(artifacts);
@@ -124,7 +132,7 @@ make_base(struct artifacts *artifacts)
 	}
 	give_away(artifacts, dir);
 	artifacts->dir = dir;
-	artifacts->made = true;
+	artifacts->made = artifacts->is_temporary = true;
 	return true;
 }
 
@@ -296,8 +304,10 @@ char *
 artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node, const struct event *events,
 	       size_t events_cnt, const struct report_result *result, const char *probes_text)
 {
-	char *dir = make_base(artifacts) ? make_scenario_dir(artifacts, name) : NULL;
-
+	pthread_mutex_lock(&artifacts->lock);
+	bool is_made = make_base(artifacts);
+	pthread_mutex_unlock(&artifacts->lock);
+	char *dir = is_made ? make_scenario_dir(artifacts, name) : NULL;
 	if (!dir)
 		return NULL;
 	char *findings = report_findings_json(&result->findings);
@@ -316,4 +326,19 @@ artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node,
 	free(findings);
 	free(command);
 	return dir;
+}
+
+void
+artifacts_drop(const char *dir)
+{
+	static const char *const names[] = {"findings.json", "command",   "reason",    "probes.c",
+					    "events.jsonl",  "debug.log", "output.txt"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char *path = xasprintf("%s/%s", dir, names[i]);
+
+		unlink(path);
+		free(path);
+	}
+	rmdir(dir);
 }

@@ -40,8 +40,6 @@ struct team {
 	char *obstacle;
 	bool obstacle_is_skip, obstacle_is_early; /* early: before anything was run */
 	struct timeouts timeouts;
-
-	unsigned reported; /* see struct scene */
 };
 
 void team_init(struct team *team, const struct runner_opts *opts, struct report_run *run);

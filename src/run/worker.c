@@ -351,8 +351,8 @@ copy_findings(struct findings *to, const struct findings *from)
 	}
 }
 
-static void
-decide_by_findings(const struct worker *worker, struct report_result *result)
+void
+worker_decide(const struct runner_opts *opts, struct report_result *result)
 {
 	size_t others = 0, details = 0;
 
@@ -362,8 +362,7 @@ decide_by_findings(const struct worker *worker, struct report_result *result)
 		else
 			others++;
 	}
-	result->outcome =
-		others || (details && !worker->team->opts->details_warn) ? OUTCOME_FAIL : OUTCOME_PASS;
+	result->outcome = others || (details && !opts->details_warn) ? OUTCOME_FAIL : OUTCOME_PASS;
 }
 
 static bool
@@ -399,7 +398,7 @@ find_reports(struct worker *worker, struct scene *scene, bool is_last_of_node, s
 	if (!worker->current)
 		return;
 	shared_node_find_reports(worker->current, deadline, &result->findings);
-	decide_by_findings(worker, result);
+	worker_decide(worker->team->opts, result);
 	bool ends = is_last_of_node || (scene->node && (scene->err || result->outcome == OUTCOME_FAIL));
 	size_t cnt = result->findings.cnt;
 	int err = 0;
@@ -422,7 +421,7 @@ decide(struct worker *worker, const struct scene *scene, struct report_result *r
 {
 	bool is_skip = scene_is_skipped(scene);
 
-	decide_by_findings(worker, result);
+	worker_decide(worker->team->opts, result);
 	if (has_sanitizer_finding(&result->findings) && worker->team->opts->env_hint && !scene->err)
 		result->reason = xstrdup(worker->team->opts->env_hint);
 	if (!scene->err)
@@ -509,13 +508,14 @@ run_scenario(struct worker *worker, size_t idx, bool is_last_of_node, struct rep
 	const struct scenario *scenario = worker->team->opts->scenarios[idx];
 	const struct scenario *steps = scenario_steps(scenario);
 	uint64_t start_ns = clock_now_ns();
+	unsigned reported = 0;
 	struct scene scene = {
 		.release = worker->team->plan.release,
 		.deadline = deadline_in_ms(worker->team->opts->timeout_ms),
 		.expect = expect_new(),
 		.state = steps->state_sz ? xcalloc(1, steps->state_sz) : NULL,
 		.fail_at = worker->team->opts->fail_at,
-		.reported = &worker->team->reported,
+		.reported = &reported,
 	};
 	struct event *events = NULL;
 

@@ -1,5 +1,9 @@
 #include "scene/log_lines.h"
 
+#include <string.h>
+
+#define UNKNOWN_WORDS "this bitcoind's debug.log does not have the line "
+
 /* A line that releases word differently has a row for each wording; the releases are those that have the line. */
 static const struct {
 	const char *words;
@@ -58,11 +62,17 @@ log_report_unknown(struct scene *scene, enum log_fact fact)
 	const unsigned bit = 1u << fact;
 	char since[16], until[16];
 
-	if (!scene->reported || __atomic_fetch_or(scene->reported, bit, __ATOMIC_RELAXED) & bit)
+	if (!scene->reported || *scene->reported & bit)
 		return;
+	*scene->reported |= bit;
 	release_name(lines[facts[fact].line].since, since);
 	release_name(lines[facts[fact].line].until, until);
-	expect_detail(scene->expect, facts[fact].tracepoint,
-		      "this bitcoind's debug.log does not have the line '%s...' as from %s to %s: %s",
+	expect_detail(scene->expect, facts[fact].tracepoint, UNKNOWN_WORDS "'%s...' as from %s to %s: %s",
 		      lines[facts[fact].line].words, since, until, facts[fact].unchecked);
+}
+
+bool
+log_is_about_unknown(const char *message)
+{
+	return strstr(message, UNKNOWN_WORDS) != NULL;
 }

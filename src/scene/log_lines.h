@@ -46,5 +46,8 @@ enum log_fact {
 /* Expects a detail: this bitcoind's log does not say that, or not in words that are known, and what this leaves
  * unchecked. Only the first time in a run. */
 void log_report_unknown(struct scene *scene, enum log_fact fact);
+/* Whether it is the message of such a finding. Scenarios that run at the same time report the same: the runner leaves
+ * it to the first of them. */
+bool log_is_about_unknown(const char *message);
 
 #endif

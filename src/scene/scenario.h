@@ -81,7 +81,7 @@ struct scene {
 	size_t events_cnt;
 
 	unsigned odd_taken; /* see coins_take_odd */
-	/* Of the run: what is reported only once, see log_lines.h; NULL: nothing is. Other threads use it, too. */
+	/* What was reported and is not reported again, see log_lines.h; NULL: nothing is reported. */
 	unsigned *reported;
 	struct scene_kept *kept; /* see scene_keep */
 	/* For tests: the scene fails at the nth call of scene_ok; 0: never. */

@@ -37,6 +37,12 @@ run 0 with '' 'validation.block_connected.*' 'utxocache.flush.*'
 run 1 with 'Sanity checks|Fork checks|Verify|Write undo data|Index writing' 'validation.block_connected.*' 'utxocache.*'
 check "no errors" [ "$(errors)" = 0 ]
 check "nothing but one detail" [ "$(details) $(others)" = "1 0" ]
+failed() { jq -r '.scenarios[] | select(.outcome == "fail").name' "$scratch/report.json"; }
+in_parallel=$(failed)
+run 1 with 'Sanity checks|Fork checks|Verify|Write undo data|Index writing' --jobs=1 'validation.block_connected.*' 'utxocache.*'
+check "the same scenario reports it when they run one after the other" [ "$(failed)" = "$in_parallel" ]
+check "a folder is kept for that scenario, and for no other" \
+	[ "$(ls "$scratch/artifacts")" = "$(printf '%s\n' "$in_parallel" "$in_parallel.2")" ]
 check "the detail names the line" says "\[detail\] this bitcoind's debug.log does not have the line '- Sanity checks: ...'"
 run 0 with 'Sanity checks|Fork checks|Verify|Write undo data|Index writing' --details=warn 'validation.block_connected.*'
 run 1 with 'UpdateTip|write coins cache|Cache size' 'utxocache.flush.*'
