@@ -223,6 +223,7 @@ attach_alone(struct worker *worker, enum tracepoint_id subject, struct scene *sc
 	plan_make(&worker->alone_plan, worker->team->notes, all->release, TP_BIT(subject));
 	opts.method = PROBE_METHOD_PTRACE;
 	opts.owns_process = true;
+	opts.sets_cnt = worker->team->workers_cnt;
 	scene->err = probe_check_quiet(node_pid(scene->node), all->points, all->points_cnt, &scene->diag);
 	if (scene->err == -EBUSY) {
 		struct diag diag = scene->diag;

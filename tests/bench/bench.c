@@ -153,7 +153,7 @@ measure_start_and_end(const char *bitcoind)
 		arm_once(node, "multi", bitcoind, &armed_s[i], &ended_s[i]);
 		arm_once(node, "ptrace", bitcoind, &ptrace_armed_s[i], &ptrace_ended_s[i]);
 	}
-	report("from command to all 20 tracepoints armed on a running node", armed_s, 0.4, "s");
+	report("from command to all 20 tracepoints armed on a running node", armed_s, 0.25, "s");
 	report("  by ptrace", ptrace_armed_s, 0.05, "s");
 	report("from the last event to the end of the program", ended_s, 0.2, "s");
 	report("  by ptrace", ptrace_ended_s, 0.2, "s");
@@ -313,6 +313,11 @@ measure_run(const char *tpcheck, const char *bitcoind)
 	for (int i = 0; i < RUNS; i++)
 		seconds[i] = time_command(args, &memory[i]);
 	report("tpcheck run 'validation.*' 'utxocache.*'", seconds, 3, "s");
+	args[4] = (char *)(uintptr_t) "validation.block_connected.submit";
+	args[5] = NULL;
+	for (int i = 0; i < RUNS; i++)
+		seconds[i] = time_command(args, &memory[i]);
+	report("tpcheck run, a single scenario", seconds, 0.3, "s");
 	free(option);
 }
 
@@ -320,9 +325,9 @@ measure_run(const char *tpcheck, const char *bitcoind)
 static void
 measure_all_scenarios(const char *tpcheck, const char *bitcoind)
 {
-	double bpf_s[RUNS], ptrace_s[RUNS], ratio[RUNS], memory[RUNS];
+	double bpf_s[RUNS], ptrace_s[RUNS], one_s[RUNS], ratio[RUNS], memory[RUNS];
 	char *option = xasprintf("--bitcoind=%s", bitcoind);
-	char *args[] = {(char *)(uintptr_t)tpcheck, (char *)(uintptr_t) "run", option, NULL, NULL};
+	char *args[] = {(char *)(uintptr_t)tpcheck, (char *)(uintptr_t) "run", option, NULL, NULL, NULL};
 
 	for (int i = 0; i < RUNS; i++) {
 		args[3] = (char *)(uintptr_t) "--attach=multi";
@@ -330,8 +335,14 @@ measure_all_scenarios(const char *tpcheck, const char *bitcoind)
 		args[3] = (char *)(uintptr_t) "--attach=ptrace";
 		ptrace_s[i] = time_command(args, &memory[i]);
 		ratio[i] = ptrace_s[i] / bpf_s[i];
+		args[3] = (char *)(uintptr_t) "--attach=multi";
+		args[4] = (char *)(uintptr_t) "--jobs=1";
+		one_s[i] = time_command(args, &memory[i]);
+		args[4] = NULL;
 	}
-	report("tpcheck run, all scenarios, by BPF", bpf_s, 0, "s");
+	/* On two cores. */
+	report("tpcheck run, all scenarios, by BPF", bpf_s, 2, "s");
+	report("  one after the other", one_s, 0, "s");
 	report("  by ptrace", ptrace_s, 0, "s");
 	report("  that divided by the time by BPF, run by run", ratio, 2, "  ");
 	free(option);

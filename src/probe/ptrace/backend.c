@@ -69,7 +69,8 @@ close_source(struct probe_source *base)
 static size_t
 choose_ring_bytes(const struct probe_opts *opts)
 {
-	size_t bytes = RING_BYTES_MIN, wanted = opts->ring_bytes ? opts->ring_bytes : RING_BYTES;
+	size_t shared = RING_BYTES / (opts->sets_cnt ? opts->sets_cnt : 1);
+	size_t bytes = RING_BYTES_MIN, wanted = opts->ring_bytes ? opts->ring_bytes : shared;
 
 	while (bytes < wanted && bytes < RING_BYTES_MAX)
 		bytes *= 2;
