@@ -49,6 +49,16 @@ read_process(pid_t pid, uint64_t *cpu_ns, uint64_t *faults)
 	       threads == 1;
 }
 
+unsigned
+idle_wait_ms(const struct idle *idle, unsigned usual_ms)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (idle->state != IDLE_STOPPED || idle->until_ns <= now_ns)
+		return usual_ms;
+	return (unsigned)((idle->until_ns - now_ns) / MS) + 1;
+}
+
 void
 idle_end(struct idle *idle, struct process *process)
 {

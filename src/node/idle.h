@@ -24,6 +24,8 @@ struct idle {
 /* Looks at the process, stops it or lets it go on. To be called every few milliseconds
  * while it is waited for. */
 void idle_look(struct idle *idle, struct process *process);
+/* How long to wait until the next look: usual_ms, or until it goes on. */
+unsigned idle_wait_ms(const struct idle *idle, unsigned usual_ms);
 /* Lets it go on if it is stopped, and leaves it alone from now on. */
 void idle_end(struct idle *idle, struct process *process);
 

@@ -66,7 +66,8 @@ wait_at_gate(struct node *node, struct deadline deadline, struct diag *diag)
 			return diag_fail(diag, -EINTR, "node: failed to wait for bitcoind: interrupted");
 		if (deadline_has_passed(deadline))
 			return node_fail_timeout(node, &missing, diag);
-		process_wait(&node->process, deadline_earlier(deadline, deadline_in_ms(POLL_MS)),
+		process_wait(&node->process,
+			     deadline_earlier(deadline, deadline_in_ms(idle_wait_ms(&node->idle, POLL_MS))),
 			     node->interrupted);
 	}
 }

@@ -235,7 +235,9 @@ node_wait_ready(struct node *node, struct deadline deadline, struct diag *diag)
 		if (is_over)
 			idle_end(&node->idle, &node->process);
 		else
-			process_wait(&node->process, deadline_earlier(deadline, deadline_in_ms(POLL_MS)),
+			process_wait(&node->process,
+				     deadline_earlier(deadline,
+						      deadline_in_ms(idle_wait_ms(&node->idle, POLL_MS))),
 				     node->interrupted);
 	}
 	if (!err)
