@@ -70,6 +70,14 @@ datadir_open(const struct datadir *datadir, const char *dir, const char *name, i
 	return err ? err : fd;
 }
 
+int
+datadir_open_dir(const struct datadir *datadir, const char *dir)
+{
+	int fd = open_dir(datadir->fd, dir ? dir : ".");
+
+	return fd < 0 ? -errno : fd;
+}
+
 void
 datadir_remove(const struct datadir *datadir, const char *dir, const char *name)
 {

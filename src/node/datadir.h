@@ -22,6 +22,9 @@ int datadir_remove_all(struct datadir *datadir, struct diag *diag);
 /* Opens dir/name, or name when dir is NULL: only a regular file with a single link; a descriptor or a negative errno
  * value. */
 int datadir_open(const struct datadir *datadir, const char *dir, const char *name, int flags);
+/* The folder dir in it, or the datadir itself when dir is NULL: a descriptor of the caller's, or a negative errno
+ * value. */
+int datadir_open_dir(const struct datadir *datadir, const char *dir);
 void datadir_remove(const struct datadir *datadir, const char *dir, const char *name);
 
 #endif

@@ -103,11 +103,16 @@ int node_stop(struct node *node, struct deadline deadline, struct diag *diag);
  * next. args replaces that of the options; NULL leaves it. -EBUSY: bitcoind runs. */
 int node_restart(struct node *node, const char *const *args, struct diag *diag);
 
-/* The same, but the new bitcoind is held before it connects the blocks that it has, or indexes, and loads its mempool:
- * it has been indexing if args has -reindex. RPC may not answer before node_release. Returns once it is there, so its
- * pid is final. Errors as node_restart and node_wait_ready. */
-int node_restart_held(struct node *node, const char *const *args, struct deadline deadline,
-		      struct diag *diag);
+enum node_hold {
+	NODE_HOLD_NONE,
+	NODE_HOLD_CHAIN_STATE, /* before it loads its chain state, and repairs it after a crash */
+	NODE_HOLD_IMPORT, /* before it connects the blocks that it has, or indexes, and loads its mempool: it has been
+			   * indexing if args has -reindex */
+};
+/* The same, but the new bitcoind is held there. RPC may not answer before node_release. Returns once it is there, so
+ * its pid is final. Errors as node_restart and node_wait_ready. */
+int node_restart_held(struct node *node, const char *const *args, enum node_hold hold,
+		      struct deadline deadline, struct diag *diag);
 /* Lets it go on; call node_wait_ready next. Does nothing to a node that is not held. */
 void node_release(struct node *node);
 

@@ -59,8 +59,8 @@ struct node {
 	struct idle idle; /* of the process */
 	struct rpc *rpc;  /* NULL until there is a cookie */
 	uint16_t ports[PORT_CNT];
-	bool held;   /* bitcoind is started so that it waits at the gate; see node_gate.c */
-	int gate_fd; /* our end of it; -1: not open */
+	enum node_hold hold; /* where bitcoind is started to wait; see node_gate.c */
+	int gate_fd;         /* our end of the gate; -1: not open */
 	/* The sizes of debug.log and of its output when bitcoind was started. */
 	uint64_t log_start, output_start;
 	unsigned starts; /* since node_start or node_restart */

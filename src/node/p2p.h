@@ -52,6 +52,8 @@ struct p2p_peer *p2p_adopt(struct node *node, int fd);
 void p2p_set_begins(struct p2p_peer *peer);
 /* Pings are not answered from now on, so the node keeps waiting. */
 void p2p_set_silent(struct p2p_peer *peer);
+/* The system's buffer for what the node has sent and we have not read gets as small as it can be. */
+int p2p_keep_little(struct p2p_peer *peer, struct diag *diag);
 /* Closes the connection and frees everything; NULL is fine. */
 void p2p_free(struct p2p_peer *peer);
 

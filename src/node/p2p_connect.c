@@ -105,6 +105,17 @@ p2p_set_silent(struct p2p_peer *peer)
 	peer->silent = true;
 }
 
+int
+p2p_keep_little(struct p2p_peer *peer, struct diag *diag)
+{
+	const int least = 1 << 16;
+
+	if (setsockopt(peer->fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)))
+		return diag_fail(diag, -errno, "p2p: failed to make the buffer of a socket smaller: %s",
+				 strerror(errno));
+	return 0;
+}
+
 void
 p2p_free(struct p2p_peer *peer)
 {

@@ -56,15 +56,36 @@ const struct profile profile_history = {
 };
 
 void
-history_restart(struct scene *scene, const char *arg)
+history_start(struct scene *scene, const char *const *more_args, enum node_hold hold)
 {
-	const char *args[] = {profile_history.args[0], arg, NULL};
+	const char *args[HISTORY_ARGS_MAX + 2] = {profile_history.args[0]};
 
+	for (size_t i = 0; more_args && more_args[i] && i < HISTORY_ARGS_MAX; i++)
+		args[i + 1] = more_args[i];
+	if (scene_ok(scene))
+		scene->err = node_restart_held(scene->node, args, hold, scene->deadline, &scene->diag);
+}
+
+void
+history_restart_with(struct scene *scene, const char *const *more_args)
+{
 	scene_call(scene, "gettxoutsetinfo", "[\"none\"]");
 	if (scene_ok(scene))
 		scene->err = node_kill(scene->node, &scene->diag);
+	history_start(scene, more_args, NODE_HOLD_IMPORT);
+}
+
+void
+history_restart(struct scene *scene, const char *arg)
+{
+	history_restart_with(scene, (const char *const[]){arg, NULL});
+}
+
+void
+history_end(struct scene *scene)
+{
 	if (scene_ok(scene))
-		scene->err = node_restart_held(scene->node, args, scene->deadline, &scene->diag);
+		scene->err = node_stop(scene->node, scene->deadline, &scene->diag);
 }
 
 void

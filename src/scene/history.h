@@ -16,8 +16,16 @@ enum {
 	HISTORY_TIP = ODD_BLOCKS + COINBASE_MATURITY + HISTORY_BLOCKS_TXS,
 };
 
-/* Writes everything to disk, then restarts the node with one more argument (NULL: none), and holds it. */
+/* Writes everything to disk, then restarts the node with one more argument (NULL: none), and holds it before it
+ * imports blocks. */
 void history_restart(struct scene *scene, const char *arg);
+/* The same with HISTORY_ARGS_MAX at most; the array ends with NULL. */
+enum { HISTORY_ARGS_MAX = 4 };
+void history_restart_with(struct scene *scene, const char *const *more_args);
+/* Ends the node in its orderly way. */
+void history_end(struct scene *scene);
+/* Starts it again, with more arguments (NULL: none), and holds it there. */
+void history_start(struct scene *scene, const char *const *more_args, enum node_hold hold);
 /* Lets it go on, and waits until it is ready. */
 void history_release(struct scene *scene);
 /* getblock, verbosity 3, of the block at that height. */

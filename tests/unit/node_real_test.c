@@ -291,9 +291,9 @@ restart_held(struct node *node, const struct chain_tip *tip)
 	struct diag diag = {0};
 	struct chain_tip again;
 
-	assert_int_equal(node_restart_held(node, args, soon(), &diag), -EBUSY);
+	assert_int_equal(node_restart_held(node, args, NODE_HOLD_IMPORT, soon(), &diag), -EBUSY);
 	check(node_stop(node, soon(), &diag), diag);
-	check(node_restart_held(node, args, soon(), &diag), diag);
+	check(node_restart_held(node, args, NODE_HOLD_IMPORT, soon(), &diag), diag);
 	pid_t pid = node_pid(node);
 	assert_int_equal(node_wait_ready(node, deadline_in_ms(300), &diag), -ETIMEDOUT);
 	if (!chain_tip(node, soon(), &again, &diag))
@@ -310,12 +310,55 @@ restart_held(struct node *node, const struct chain_tip *tip)
 	check(node_restart(node, NULL, &diag), diag);
 	check(node_wait_ready(node, soon(), &diag), diag);
 	check(node_stop(node, soon(), &diag), diag);
-	check(node_restart_held(node, NULL, soon(), &diag), diag);
+	check(node_restart_held(node, NULL, NODE_HOLD_IMPORT, soon(), &diag), diag);
 	check(node_kill(node, &diag), diag);
-	assert_int_equal(node_restart_held(node, (const char *const[]){"-nonsense", NULL}, soon(), &diag),
+	assert_int_equal(node_restart_held(node, (const char *const[]){"-nonsense", NULL}, NODE_HOLD_IMPORT,
+					   soon(), &diag),
 			 -ECHILD);
 	check(node_restart(node, (const char *const[]){NULL}, &diag), diag);
 	check(node_wait_ready(node, soon(), &diag), diag);
+}
+
+static bool
+has_log(struct node *node, uint64_t mark, const char *words)
+{
+	struct diag diag = {0};
+	struct buf log;
+
+	buf_init(&log, 1 << 20);
+	check(node_log_read(node, mark, &log, &diag), diag);
+	bool has = log.data && strstr(log.data, words);
+	buf_fini(&log);
+	return has;
+}
+
+/* Held there, it has not loaded its chain state, and its list of bans is an ordinary file again afterwards. */
+static void
+restart_held_early(struct node *node)
+{
+	struct diag diag = {0};
+	char *bans = NULL;
+	struct stat st;
+
+	assert_true(asprintf(&bans, "%s/regtest/banlist.json", node_datadir(node)) > 0);
+	for (int kill_it = 1; kill_it >= 0; kill_it--) {
+		check(node_stop(node, soon(), &diag), diag);
+		uint64_t mark = node_log_mark(node);
+		check(node_restart_held(node, NULL, NODE_HOLD_CHAIN_STATE, soon(), &diag), diag);
+		assert_false(has_log(node, mark, "Loaded best chain"));
+		if (kill_it) {
+			check(node_kill(node, &diag), diag);
+			assert_int_equal(stat(bans, &st), -1);
+			check(node_restart(node, NULL, &diag), diag);
+		} else {
+			node_release(node);
+		}
+		check(node_wait_ready(node, soon(), &diag), diag);
+		assert_true(has_log(node, mark, "Loaded best chain"));
+		assert_int_equal(stat(bans, &st), 0);
+		assert_true(S_ISREG(st.st_mode));
+	}
+	free(bans);
 }
 
 static void
@@ -371,6 +414,7 @@ test_life(void **state)
 	assert_log_since(node, mark);
 	restart(node, &tip);
 	restart_held(node, &tip);
+	restart_held_early(node);
 	assert_log_can_be_saved(node, mark);
 
 	char *datadir = strdup(node_datadir(node));
