@@ -820,6 +820,9 @@ let_transactions_expire(struct scene *scene)
 	scene_set_time(scene, resending->now - 5 * HOUR_S);
 	for (size_t i = 0; i < RESENT; i++)
 		pool_send(scene, resending->txs[i]);
+	/* The wallet sends again only what it received five minutes before the tip, by the node's clock. It may learn
+	 * of a transaction later than the mempool does. */
+	scene_call(scene, "syncwithvalidationinterfacequeue", "[]");
 	scene_set_time(scene, resending->now - 3 * HOUR_S);
 	pool_send(scene, later);
 	scene_set_time(scene, resending->now);
