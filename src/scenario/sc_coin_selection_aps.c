@@ -4,6 +4,8 @@
 #include "scenario/registry.h"
 #include "scene/payments.h"
 
+#include <errno.h>
+
 /* The coins share an address. The first is enough on its own, and above the long-term rate it wastes less. */
 #define ONE_THEN_BOTH                                                                                        \
 	.normal = {COIN_BIT(COIN_FINE), "knapsack"}, .aps = APS_OTHER, .grouped = {COINS_FINE, "knapsack"}
@@ -106,6 +108,53 @@ static const struct payment not_used_payments[] = {
 PAYMENT_SCENARIO(aps_create_tx_internal, not_used,
 	.summary = "the second transaction costs more than -maxapsfee extra: it is made, but not used",
 	.subject = TP_COIN_SELECTION_APS_CREATE_TX_INTERNAL,
+);
+
+/* aps_create_tx_internal.limit: it costs exactly -maxapsfee more, and one satoshi more than that */
+
+static const struct payment limit_payments[] = {
+	{
+		.offer = COINS_FINE,
+		.first_sat = 1234321,
+		.rate = 29851,
+		.change_position = 1,
+		ONE_THEN_BOTH,
+	},
+	{
+		.first_sat = 1345431,
+		.rate = 29860,
+		.change_position = 1,
+		ONE_THEN_BOTH,
+	},
+};
+
+static void
+limit_prepare(struct scene *scene)
+{
+	payments_begin(scene, limit_payments, 2);
+}
+
+/* The second coin takes 67 virtual bytes: rounded, 2000 satoshi at the first rate and 2001 at the other. */
+static void
+limit_expect(struct scene *scene)
+{
+	const struct payments *payments = scene->state;
+
+	payments_expect(scene);
+	if (payments->items[0].coins != COINS_FINE || payments->items[1].coins != COIN_BIT(COIN_FINE))
+		scene_fail(scene, -EBADMSG, "the payments do not cost what they were arranged to cost");
+}
+
+DEFINE_SCENARIO(coin_selection, aps_create_tx_internal, limit,
+	.summary = "the second transaction is used when it costs exactly -maxapsfee more, and not when it costs a satoshi more",
+	.subject = TP_COIN_SELECTION_APS_CREATE_TX_INTERNAL,
+	.tracepoints = COIN_SELECTION_TRACEPOINTS,
+	.profile = &profile_wallet,
+	.needs_wallet = true,
+	.state_sz = sizeof(struct payments),
+	.prepare = limit_prepare,
+	.act = payments_act,
+	.expect = limit_expect,
 );
 
 /* aps_create_tx_internal.no_change: one coin matches the target and leaves no change; both together do not */

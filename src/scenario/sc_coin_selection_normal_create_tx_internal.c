@@ -2,7 +2,9 @@
 #include "base/xmem.h"
 #include "scenario/registry.h"
 #include "scene/coins.h"
+#include "scene/history.h"
 #include "scene/payments.h"
+#include "scene/pool.h"
 
 #include <stdlib.h>
 
@@ -209,42 +211,40 @@ DEFINE_SCENARIO(coin_selection, normal_create_tx_internal, wallets,
 	.expect = payments_expect,
 );
 
-/* aps_off: the default profile has -maxapsfee=-1. The wallet owns nothing: it pays with a coin that no wallet owns, and
- * has no change. */
+/* aps_off and aps_default: on nodes with other values of -maxapsfee. The wallet owns nothing: it pays with a coin that
+ * no wallet owns, and has no change. */
 
-#define APS_OFF_NAME "no second attempt"
+#define OUTSIDE_NAME "outside"
 
-static const struct payment aps_off_payments[] = {
-	{
-		.wallet = APS_OFF_NAME,
-		.presets = COIN_BIT(COIN_LARGE),
-		.preset_vbytes = 89,
-		.presets_only = true,
-		.excess_sat = 321,
-		.rate = 16000,
-		.change_position = 1,
-		.foreign_change = true,
-		.normal = {COIN_BIT(COIN_LARGE), "manual"},
-		.aps = APS_NONE,
-	},
-};
+#define OUTSIDE_PAYMENT                                                                                      \
+	.wallet = OUTSIDE_NAME, .presets = COIN_BIT(COIN_LARGE), .preset_vbytes = 89, .presets_only = true,  \
+	.excess_sat = 321, .rate = 16000, .change_position = 1, .foreign_change = true,                      \
+	.normal = {COIN_BIT(COIN_LARGE), "manual"}
+
+static void
+outside_begin(struct scene *scene, struct chain_coin coin, const struct payment *payment)
+{
+	scene_call(scene, "createwallet", "[\"" OUTSIDE_NAME "\", false, true]");
+	wallets_borrow(scene, &coin);
+	payments_begin(scene, payment, 1);
+}
+
+static void
+outside_expect(struct scene *scene)
+{
+	payments_expect(scene);
+	wallets_give_back(scene);
+	scene_call(scene, "unloadwallet", "[\"" OUTSIDE_NAME "\"]");
+}
+
+/* aps_off: the default profile has -maxapsfee=-1 */
 
 static void
 aps_off_prepare(struct scene *scene)
 {
-	struct chain_coin coin = coins_take(scene);
+	static const struct payment payment = {OUTSIDE_PAYMENT, .aps = APS_NONE};
 
-	scene_call(scene, "createwallet", "[\"" APS_OFF_NAME "\", false, true]");
-	wallets_borrow(scene, &coin);
-	payments_begin(scene, aps_off_payments, 1);
-}
-
-static void
-aps_off_expect(struct scene *scene)
-{
-	payments_expect(scene);
-	wallets_give_back(scene);
-	scene_call(scene, "unloadwallet", "[\"" APS_OFF_NAME "\"]");
+	outside_begin(scene, coins_take(scene), &payment);
 }
 
 DEFINE_SCENARIO(coin_selection, normal_create_tx_internal, aps_off,
@@ -256,5 +256,29 @@ DEFINE_SCENARIO(coin_selection, normal_create_tx_internal, aps_off,
 	.state_sz = sizeof(struct payments),
 	.prepare = aps_off_prepare,
 	.act = payments_act,
-	.expect = aps_off_expect,
+	.expect = outside_expect,
+);
+
+/* aps_default: by default the second transaction may not cost more than the first one. It costs as much. */
+
+enum { APS_DEFAULT_HEIGHT = 5 };
+
+static void
+aps_default_prepare(struct scene *scene)
+{
+	static const struct payment payment = {OUTSIDE_PAYMENT};
+
+	outside_begin(scene, pool_coinbase(scene, APS_DEFAULT_HEIGHT), &payment);
+}
+
+DEFINE_SCENARIO(coin_selection, aps_create_tx_internal, aps_default,
+	.summary = "without -maxapsfee the second transaction is used when it costs no more than the first one",
+	.subject = TP_COIN_SELECTION_APS_CREATE_TX_INTERNAL,
+	.tracepoints = COIN_SELECTION_TRACEPOINTS,
+	.profile = &profile_history,
+	.needs_wallet = true,
+	.state_sz = sizeof(struct payments),
+	.prepare = aps_default_prepare,
+	.act = payments_act,
+	.expect = outside_expect,
 );

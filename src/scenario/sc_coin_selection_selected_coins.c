@@ -4,7 +4,9 @@
  * the first of bnb, knapsack, cg and srd (ChooseSelectionResult in src/wallet/spend.cpp). Coins, payment and fee rate
  * therefore determine the algorithm. */
 #include "scenario/registry.h"
+#include "scene/abilities.h"
 #include "scene/payments.h"
+#include "scene/pool.h"
 
 /* manual: all inputs are preset; first with every value above 32 bits, then with small ones */
 
@@ -146,4 +148,64 @@ static const struct payment subtract_fee_payments[] = {
 PAYMENT_SCENARIO(selected_coins, subtract_fee,
 	.summary = "the recipient pays the fee: the target is the value of the outputs",
 	.subject = TP_COIN_SELECTION_SELECTED_COINS,
+);
+
+/* unconfirmed: the preset coin's parent is in the mempool and pays less than the payment. The payment has to pay for
+ * it, too, which is part of what the coin costs: of the fee and the waste, not of the target. */
+
+enum { PARENT_FEE_SAT = 321, PARENT_HEIGHT = 3, BUMPED_RATE = 26000 };
+
+struct unconfirmed_state {
+	struct payments payments; /* the first member: payments_act and payments_expect use it */
+	struct chain_coin lent;
+};
+
+static void
+unconfirmed_prepare(struct scene *scene)
+{
+	struct unconfirmed_state *state = scene->state;
+	struct payment payment = {
+		.presets = COIN_BIT(COIN_LARGE),
+		.preset_vbytes = 111,
+		.presets_only = true,
+		.first_sat = 123456789,
+		.rate = BUMPED_RATE,
+		.change_position = 1,
+		.normal = {COIN_BIT(COIN_LARGE), "manual"},
+	};
+
+	wallets_make(scene);
+	struct pool_tx *parent =
+		pool_spender(scene, "the parent", pool_coinbase(scene, PARENT_HEIGHT), 1, PARENT_FEE_SAT);
+	pool_send(scene, parent);
+	if (scene_has(scene, ABILITY_BUMP_FEES))
+		payment.bump_sat =
+			(BUMPED_RATE * (int64_t)tx_vsize(&parent->tx) + 999) / 1000 - PARENT_FEE_SAT;
+	/* In the place of a coin of the purse, whose position it has. */
+	state->lent = scene->wallets->coins[COIN_LARGE];
+	scene->wallets->coins[COIN_LARGE] = blocks_coin_of(&parent->tx, COIN_LARGE);
+	payments_begin(scene, &payment, 1);
+}
+
+static void
+unconfirmed_expect(struct scene *scene)
+{
+	struct unconfirmed_state *state = scene->state;
+
+	payments_expect(scene);
+	scene->wallets->coins[COIN_LARGE] = state->lent;
+	/* So that the next scenario finds the mempool empty. */
+	blocks_mine(scene, 1);
+}
+
+DEFINE_SCENARIO(coin_selection, selected_coins, unconfirmed,
+	.summary = "an input is unconfirmed and its parent pays too little: the waste and the fee include what the parent lacks",
+	.subject = TP_COIN_SELECTION_SELECTED_COINS,
+	.tracepoints = COIN_SELECTION_TRACEPOINTS,
+	.profile = &profile_wallet,
+	.needs_wallet = true,
+	.state_sz = sizeof(struct unconfirmed_state),
+	.prepare = unconfirmed_prepare,
+	.act = payments_act,
+	.expect = unconfirmed_expect,
 );

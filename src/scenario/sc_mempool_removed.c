@@ -9,6 +9,7 @@
 #include "scene/pool.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct state {
 	struct pool_tx *parent, *child; /* in most scenarios */
@@ -358,13 +359,17 @@ sizelimit_prepare(struct scene *scene)
 
 	scene_require(scene, ABILITY_CHEAP_FULL_POOL);
 	struct pool_tx *coins = make_anchors(scene);
-	state->parent = pool_child(scene, "the cheapest transaction", coins, ANCHORS + 1, 3, 333);
+	struct pool_tx *unwritten = pool_child(scene, "what parent spends", coins, ANCHORS + 1, 1, 1000);
+	state->parent = pool_child(scene, "the cheapest transaction", unwritten, 0, 3, 333);
 	state->child = pool_child(scene, "its child", state->parent, 2, 2, 444);
 	state->large = make_large(scene, "the cheapest large transaction", coins, 0, 2, 123456);
 	state->best = make_large(scene, "the large transaction that pays most", coins, 1, 3, 987654);
 	state->refused =
 		make_large(scene, "the large transaction that there is no room for", coins, 2, 4, 456789);
 	pool_mine(scene, &coins, 1, NULL);
+	/* What is on disk as it is in the cache is uncached when the transaction that spends it has to go. */
+	scene_call(scene, "gettxoutsetinfo", "[\"none\"]");
+	pool_mine(scene, &unwritten, 1, NULL);
 	pool_send_at(scene, state->parent, POOL_TIME + 3);
 	pool_send_at(scene, state->child, POOL_TIME + 44);
 	pool_send_at(scene, state->large, POOL_TIME + 555);
@@ -392,12 +397,36 @@ mine_rival_of_best(struct scene *scene)
 	pool_mine(scene, &rival, 1, NULL);
 }
 
+/* Those of the transactions that have to go, except the one that is not on disk, and the one that only the mempool
+ * had. */
+static void
+expect_uncached(struct scene *scene)
+{
+	static const struct lane_select uncached = {.tracepoints = TP_BIT(TP_UTXOCACHE_UNCACHE)};
+	struct state *state = scene->state;
+	const struct pool_tx *gone[] = {state->large, state->refused};
+
+	expect_lane(scene->expect, "uncached", LANE_ANY_ORDER, &uncached);
+	for (int i = 0; i < 2; i++) {
+		const struct tx_input *input = &gone[i]->tx.inputs[0];
+		struct chain_coin coin = {.idx = input->prev_idx};
+
+		memcpy(coin.txid_wire, input->prev_txid_wire, 32);
+		struct coin_facts facts = blocks_coin_facts(scene, &coin);
+		expect_source(scene->expect, "gettxout of the coin of %s", gone[i]->name);
+		blocks_expect_coin(scene, TP_UTXOCACHE_UNCACHE, FINDING_CONTRACT,
+				   "a coin of a transaction that had to go", &facts);
+	}
+	expect_main_lane(scene->expect);
+}
+
 static void
 sizelimit_expect(struct scene *scene)
 {
 	struct state *state = scene->state;
 	struct pool_tx *gone[] = {state->parent, state->child};
 
+	expect_uncached(scene);
 	pool_expect_added(scene, state->best);
 	pool_expect_all_removed(scene, gone, 2, "sizelimit");
 	pool_expect_removed(scene, state->large, "sizelimit");
@@ -408,9 +437,9 @@ sizelimit_expect(struct scene *scene)
 }
 
 DEFINE_SCENARIO(mempool, removed, sizelimit,
-	.summary = "a full mempool removes what pays least, even what has only just been added",
+	.summary = "a full mempool removes what pays least, even what has only just been added, and uncaches its coins",
 	.subject = TP_MEMPOOL_REMOVED,
-	.tracepoints = POOL_TRACEPOINTS,
+	.tracepoints = POOL_TRACEPOINTS | TP_BIT(TP_UTXOCACHE_UNCACHE),
 	.profile = &profile_narrow,
 	.state_sz = sizeof(struct state),
 	.prepare = sizelimit_prepare,

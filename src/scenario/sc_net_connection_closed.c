@@ -235,11 +235,13 @@ own_prepare(struct scene *scene)
 	peer_handshake(scene, peer_at(scene, 1), &full_node);
 	enter(scene, "127.9.8.7");
 	peer_handshake(scene, peer_at(scene, 2), NULL);
+	call(scene, "block-relay-only", "33.44.55.66:82");
+	peer_handshake(scene, peer_at(scene, 3), &full_node);
 	learn(scene);
 }
 
 /* A feeler has served its purpose when the other side has sent its version, an addr-fetch when it got addresses; what
- * is not a message ends every connection. */
+ * is not a message ends every connection; whoever is asked only for blocks must not send transactions. */
 static void
 own_act(struct scene *scene)
 {
@@ -248,15 +250,17 @@ own_act(struct scene *scene)
 	static const char no_message[] = "this is longer than a message's header";
 
 	peer_handshake(scene, peer_at(scene, 0), &feeler);
-	wait_left(scene, 2);
+	wait_left(scene, 3);
 	peer_send(scene, peer_at(scene, 1), "addr", two_addresses, sizeof(two_addresses));
-	wait_left(scene, 1);
+	wait_left(scene, 2);
 	peer_send_bytes(scene, peer_at(scene, 2), no_message, sizeof(no_message));
+	wait_left(scene, 1);
+	peer_send(scene, peer_at(scene, 3), "tx", no_message, sizeof(no_message));
 	wait_left(scene, 0);
 }
 
 CONNECTION_SCENARIO(closed_connection, own,
-	.summary = "the node disconnects a feeler and an addr-fetch once they have served their purpose, and a peer that sends garbage",
+	.summary = "the node disconnects a feeler and an addr-fetch once they have served their purpose, and peers that send garbage or unwanted transactions",
 	.subject = TP_NET_CLOSED_CONNECTION,
 	.prepare = own_prepare,
 	.act = own_act,

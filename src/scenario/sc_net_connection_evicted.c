@@ -20,6 +20,7 @@
  * while it is not a late one that goes. */
 #include "scenario/registry.h"
 #include "scene/connections.h"
+#include "scene/pair.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -488,4 +489,85 @@ CONNECTION_SCENARIO(evicted_inbound_connection, full,
 	.prepare = full_prepare,
 	.act = full_act,
 	.expect = full_expect,
+);
+
+/* relay: on a smaller node, whose peers all want transactions. One more wants them than -inboundrelaypercent allows: it
+ * stays, and one of the others has to go, by the same rules. A bitcoind that does not know this limit is full then. */
+
+enum {
+	SMALL_INBOUND_MAX = PAIR_CONNECTIONS_MAX - 11,
+	RELAY_MAX = SMALL_INBOUND_MAX * PAIR_RELAY_PERCENT / 100,
+};
+
+#define NOT_NOBAN "127.5.4.3"
+
+struct relay_state {
+	struct peer *peers; /* the fence, those that want transactions, and the newcomer */
+	struct peer *newcomer, *evicted;
+	bool is_limited;
+};
+
+static void
+relay_prepare(struct scene *scene)
+{
+	static const struct p2p_version version = {.relay = true};
+	struct relay_state *state = scene->state;
+
+	state->is_limited = node_has_arg(scene->node, PAIR_RELAY_ARG);
+	state->peers = peers_new(scene, SMALL_INBOUND_MAX + 1);
+	state->newcomer = &state->peers[state->is_limited ? RELAY_MAX + 1 : SMALL_INBOUND_MAX];
+	scene_set_time(scene, CONNECTIONS_TIME);
+	connections_begin(scene, state->peers);
+	for (struct peer *peer = state->peers + 1; peer < state->newcomer; peer++) {
+		peer_join(scene, peer, NOT_NOBAN, &version);
+		scene_set_time(scene, scene->node_time + 7);
+	}
+	peers_learn(scene, state->peers, (size_t)(state->newcomer - state->peers));
+}
+
+static void
+relay_act(struct scene *scene)
+{
+	static const struct p2p_version version = {.relay = true};
+	struct relay_state *state = scene->state;
+
+	peer_connect(scene, state->newcomer, NOT_NOBAN);
+	peer_handshake(scene, state->newcomer, &version);
+	connections_wait(scene, state->peers, state->newcomer - state->peers);
+	peers_learn(scene, state->newcomer, 1);
+	for (struct peer *peer = state->peers + 1; scene_ok(scene) && peer < state->newcomer; peer++)
+		if (p2p_has_closed(peer->p2p))
+			state->evicted = peer;
+	if (!state->evicted)
+		scene_fail(scene, -EBADMSG, "the node did not make room for a newcomer");
+}
+
+static void
+relay_expect(struct scene *scene)
+{
+	struct relay_state *state = scene->state;
+	const int64_t cnt = state->newcomer - state->peers + 1;
+
+	expect_source(scene->expect, "getpeerinfo; whose connection the node closed");
+	if (!state->evicted)
+		return;
+	/* The limit counts when the newcomer says that it wants transactions; before that, it is in. */
+	if (state->is_limited)
+		connection_expect_opened(scene, state->newcomer, true, cnt);
+	connection_expect_evicted(scene, state->evicted);
+	if (!state->is_limited)
+		connection_expect_opened(scene, state->newcomer, true, cnt);
+	connection_expect_closed(scene, state->evicted);
+	connections_end(scene, state->peers, SMALL_INBOUND_MAX + 1);
+}
+
+DEFINE_SCENARIO(net, evicted_inbound_connection, relay,
+	.summary = "too many peers want transactions (or, before v32, are there): the node evicts one of them",
+	.subject = TP_NET_EVICTED_INBOUND_CONNECTION,
+	.tracepoints = CONNECTION_TRACEPOINTS,
+	.profile = &profile_pair,
+	.state_sz = sizeof(struct relay_state),
+	.prepare = relay_prepare,
+	.act = relay_act,
+	.expect = relay_expect,
 );

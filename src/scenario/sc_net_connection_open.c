@@ -3,6 +3,7 @@
  * other and from the total. */
 #include "scenario/registry.h"
 #include "scene/connections.h"
+#include "scene/messages.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -182,11 +183,12 @@ CONNECTION_SCENARIO(inbound_connection, networks,
 static void
 refused_prepare(struct scene *scene)
 {
+	scene_call(scene, "setban", "[\"%s\", \"add\"]", PEER_NOBAN_ADDRESS);
 	prepare(scene);
 	scene_call(scene, "setban", "[\"%s\", \"add\"]", BANNED);
 }
 
-/* One is refused, one comes in and leaves, a third comes in. */
+/* One is refused, one comes in and leaves, a third comes in: it is banned as well, but has the permission noban. */
 static void
 refused_act(struct scene *scene)
 {
@@ -200,7 +202,7 @@ refused_act(struct scene *scene)
 	peers_learn(scene, &peers[1], 1);
 	peer_close(&peers[1]);
 	connections_wait(scene, fence(scene), FIRST);
-	peer_connect(scene, &peers[2], NULL);
+	peer_connect(scene, &peers[2], PEER_NOBAN_ADDRESS);
 	connections_wait(scene, fence(scene), FIRST + 1);
 }
 
@@ -215,11 +217,70 @@ refused_expect(struct scene *scene)
 }
 
 CONNECTION_SCENARIO(inbound_connection, refused,
-	.summary = "a banned peer fires nothing; a peer that has left is no longer counted",
+	.summary = "a banned peer fires nothing unless it has the permission noban; a peer that has left is no longer counted",
 	.subject = TP_NET_INBOUND_CONNECTION,
 	.prepare = refused_prepare,
 	.act = refused_act,
 	.expect = refused_expect,
+);
+
+/* inbound.discouraged: an address whose peer misbehaved may come back while there is room */
+
+#define DISCOURAGED "1.7.8.9"
+
+static void
+discouraged_prepare(struct scene *scene)
+{
+	const char *lack = node_network_lack(scene->node, AF_INET);
+
+	if (lack)
+		scene_skip(scene, "%s", lack);
+	prepare(scene);
+}
+
+static void
+discouraged_act(struct scene *scene)
+{
+	struct state *state = scene->state;
+	struct peer *peers = &state->peers[FIRST];
+
+	connection_enter_from(scene, &peers[0], DISCOURAGED);
+	connections_wait(scene, fence(scene), FIRST + 1);
+	peer_handshake(scene, &peers[0], NULL);
+	peers_learn(scene, &peers[0], 1);
+	peer_send_buf(scene, &peers[0], "addr", message_addresses(scene, 1003, false));
+	connections_wait(scene, fence(scene), FIRST);
+	connection_enter_from(scene, &peers[1], DISCOURAGED);
+	connections_wait(scene, fence(scene), FIRST + 1);
+}
+
+static void
+discouraged_expect(struct scene *scene)
+{
+	struct state *state = scene->state;
+	const struct peer *first = &state->peers[FIRST];
+
+	peers_learn(scene, &state->peers[FIRST + 1], 1);
+	int64_t cnt, outbound_cnt;
+	connections_cnt(scene, &cnt, &outbound_cnt);
+	expect_source(scene->expect, "getpeerinfo; what the peer did");
+	connection_expect_opened(scene, first, true, cnt);
+	struct expected *e = expect_event(scene->expect, TP_NET_MISBEHAVING_CONNECTION, FINDING_CONTRACT,
+					  "the peer that misbehaves");
+	want_int(e, "peer_id", first->id);
+	want_string(e, "reason", "addr message size = 1003");
+	want_kind(e, FINDING_DETAIL);
+	connection_expect_closed(scene, first);
+	connection_expect_opened(scene, first + 1, true, cnt);
+	connections_end(scene, state->peers, PEERS_CNT);
+}
+
+CONNECTION_SCENARIO(inbound_connection, discouraged,
+	.summary = "a peer comes from the address of one that misbehaved, while there is room",
+	.subject = TP_NET_INBOUND_CONNECTION,
+	.prepare = discouraged_prepare,
+	.act = discouraged_act,
+	.expect = discouraged_expect,
 );
 
 /* outbound.types, networks and names */

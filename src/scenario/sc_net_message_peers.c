@@ -1,8 +1,12 @@
 /* net:inbound_message and net:outbound_message, by who the peers are. */
+#include "base/xmem.h"
+#include "node/script.h"
 #include "scenario/registry.h"
+#include "scene/blocks.h"
 #include "scene/connections.h"
 #include "scene/messages.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -126,6 +130,125 @@ DEFINE_SCENARIO(net, inbound_message, networks,
 	.prepare = networks_prepare,
 	.act = networks_act,
 	.expect = networks_expect,
+);
+
+/* inbound_message.disconnected: what is behind a message for which the node disconnects is not taken in */
+
+enum { BAD, OTHER };
+
+static void
+disconnected_prepare(struct scene *scene)
+{
+	/* A filter of one byte and too many functions: no release forgives it. */
+	static const uint8_t filter[] = {1, 0xff, 51, 0, 0, 0, 0, 0, 0, 0, 0};
+	struct message_state *state = scene->state;
+
+	messages_begin(scene);
+	for (size_t i = BAD; i <= OTHER; i++)
+		peer_join(scene, &state->peers[i], NULL, NULL);
+	peers_learn(scene, state->peers, 2);
+	peers_mark(state->peers, MESSAGE_PEERS);
+	state->payload = message_bytes(scene, filter, sizeof(filter));
+}
+
+/* Both messages are there before the node looks at the first one. */
+static void
+disconnected_act(struct scene *scene)
+{
+	struct message_state *state = scene->state;
+	struct buf *both = scene_buf(scene, 1 << 16);
+
+	p2p_format("filterload", state->payload->data, state->payload->len, both);
+	p2p_format("ping", "too late", 8, both);
+	peer_send_bytes(scene, &state->peers[BAD], both->data, both->len);
+	peer_wait_closed(scene, &state->peers[BAD], &state->peers[OTHER]);
+	peer_sync(scene, &state->peers[OTHER]);
+}
+
+static void
+disconnected_expect(struct scene *scene)
+{
+	struct message_state *state = scene->state;
+	const struct lane_select bad = {.int_argument = "peer_id", .int_value = state->peers[BAD].id};
+	const struct p2p_message first = {.direction = P2P_SENT,
+					  .type = "filterload",
+					  .payload = (const uint8_t *)state->payload->data,
+					  .size = state->payload->len};
+
+	expect_lane(scene->expect, "the peer that is disconnected", LANE_ORDERED, &bad);
+	peer_expect_message(scene, &state->peers[BAD], &first);
+	peers_expect_lanes(scene, state->peers, 2, LANE_ORDERED, LANE_ORDERED);
+	peers_leave(scene, state->peers, 2);
+}
+
+MESSAGE_SCENARIO(inbound_message, disconnected,
+	.summary = "a peer sends two messages at once and is disconnected for the first one: the second one fires nothing",
+	.subject = TP_NET_INBOUND_MESSAGE,
+	.prepare = disconnected_prepare,
+	.act = disconnected_act,
+	.expect = disconnected_expect,
+);
+
+/* outbound_message.unread: the peer asks for a block of 100 KB again and again, and does not read for a while. The
+ * node's answers then wait in its send buffer; when that is full, it takes in no messages from the peer. It takes in
+ * one message of each peer in turn: another one's pings show when it has got as far as it gets. */
+
+enum {
+	SLOW,
+	PINGING,
+	UNREAD_BYTES = 5600000, /* the system keeps up to 4 MB, the node another MB */
+	UNREAD_SCRIPT_BYTES = 100000,
+};
+
+static void
+unread_prepare(struct scene *scene)
+{
+	struct message_state *state = scene->state;
+
+	uint8_t *script = xcalloc(1, UNREAD_SCRIPT_BYTES);
+
+	state->block = blocks_begin(scene, 0);
+	script[0] = SCRIPT_OP_RETURN;
+	block_add_output(state->block, 0, script, UNREAD_SCRIPT_BYTES);
+	blocks_submit(scene, state->block);
+	free(script);
+	state->payload = message_block(scene, state->block);
+	messages_prepare(scene);
+	peer_join(scene, &state->peers[PINGING], NULL, NULL);
+	peer_keep_little(scene, &state->peers[SLOW]);
+	peers_mark(state->peers, MESSAGE_PEERS);
+}
+
+static void
+unread_act(struct scene *scene)
+{
+	struct message_state *state = scene->state;
+	const struct buf *request = message_item(scene, ITEM_BLOCK, state->block->hash_wire);
+	size_t requests = UNREAD_BYTES / (state->payload->len + 1) + 1;
+
+	for (size_t i = 0; i < requests; i++)
+		peer_send_buf(scene, &state->peers[SLOW], "getdata", request);
+	for (size_t i = 0; i < requests + 2; i++)
+		peer_sync(scene, &state->peers[PINGING]);
+	peer_sync(scene, &state->peers[SLOW]);
+}
+
+static void
+unread_expect(struct scene *scene)
+{
+	struct message_state *state = scene->state;
+
+	peers_learn(scene, state->peers, 2);
+	peers_expect_lanes(scene, state->peers, 2, LANE_ANY_ORDER, LANE_ANY_ORDER);
+	peers_leave(scene, state->peers, 2);
+}
+
+MESSAGE_SCENARIO(outbound_message, unread,
+	.summary = "a peer asks for 5 MB and does not read them at first: messages wait for it in both directions, and all fire once",
+	.subject = TP_NET_OUTBOUND_MESSAGE,
+	.prepare = unread_prepare,
+	.act = unread_act,
+	.expect = unread_expect,
 );
 
 /* outbound_message.connection_types */

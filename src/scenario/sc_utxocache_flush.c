@@ -5,6 +5,7 @@
 #include "scene/blocks.h"
 #include "scene/log.h"
 #include "scene/log_lines.h"
+#include "scene/pool.h"
 #include "scene/profiles.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@ struct state {
 	struct cache_state cache; /* before the first flush */
 	struct cache_state next;  /* before the second one */
 	struct block *block;
+	struct pool_tx *sent, *refused, *tried[2];
+	int64_t start_s; /* Unix time */
 	/* See fill_cache: */
 	struct block *filled[FILL_BLOCKS_MAX];
 	size_t filled_cnt;
@@ -74,6 +77,16 @@ has_log_of_each(struct scene *scene)
 	for (size_t i = 0; i < scene->events_cnt; i++)
 		events += scene->events[i].tracepoint == TP_UTXOCACHE_FLUSH;
 	return events == log_flushes(scene);
+}
+
+static size_t
+flush_events(const struct scene *scene)
+{
+	size_t events = 0;
+
+	for (size_t i = 0; i < scene->events_cnt; i++)
+		events += scene->events[i].tracepoint == TP_UTXOCACHE_FLUSH;
+	return events;
 }
 
 /* An upper bound for the duration of flush number nth: it began after the action did, and ended before its event. If
@@ -220,6 +233,8 @@ periodic_prepare(struct scene *scene)
 	struct state *state = scene->state;
 
 	scene_require(scene, ABILITY_PERIODIC_MOCKABLE);
+	/* The time until the next flush begins here, whatever an earlier scenario did. */
+	call_gettxoutsetinfo(scene);
 	mine_and_look(scene);
 	state->block = blocks_begin(scene, 0);
 	scene_set_time(scene, time(NULL) + LONG_AFTER_S);
@@ -264,13 +279,17 @@ periodic_expect(struct scene *scene)
 	scene_set_time(scene, 0);
 	/* The new block's coin is in the cache before the flush, and in the block's own UpdateTip line. */
 	struct cache_state cache = log_cache_state(scene);
-	if (!scene->events_cnt && !log_flushes(scene))
+	if (!flush_events(scene) && !log_flushes(scene))
 		scene_skip(scene, "this bitcoind did not flush at a block %d seconds after the last flush",
 			   LONG_AFTER_S);
 	if (!cache.is_unknown && cache.coins != state->cache.coins + 1)
 		scene_fail(scene, -EBADMSG,
 			   "the cache had %" PRId64 " coins and now has %" PRId64 ", not one more",
 			   state->cache.coins, cache.coins);
+	/* Its duration is measured by another clock, which does not stand still. */
+	char hash_hex[65];
+	format_hash(state->block->hash_wire, hash_hex);
+	blocks_expect_coinbase_connected(scene, hash_hex, state->block->draft.height);
 	struct expected *e = expect_mode(
 		scene, &(struct flush){.what = "periodic flush", .mode = MODE_PERIODIC, .cache = &cache});
 	want_stopped_duration(scene, e, stopped_s);
@@ -278,11 +297,77 @@ periodic_expect(struct scene *scene)
 
 FLUSH_SCENARIO(periodic,
 	.summary = "a block 24 hours after the last flush triggers the periodic one",
-	.tracepoints = FLUSH_TRACEPOINTS,
+	.tracepoints = FLUSH_TRACEPOINTS | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
 	.profile = &profile_default,
 	.prepare = periodic_prepare,
 	.act = periodic_act,
 	.expect = periodic_expect,
+);
+
+/* transaction: the periodic flush also comes after a transaction, whether it is accepted, rejected, or tried together
+ * with another */
+
+static void
+transaction_prepare(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	scene_require(scene, ABILITY_PERIODIC_STOPPED);
+	state->sent = pool_make(scene, "the transaction that is accepted", 1, 2, 4567);
+	state->refused = pool_make(scene, "the transaction that is rejected", 1, 1, 0);
+	/* Trying a valid transaction, on its own, loads its coin. */
+	pool_try(scene, &state->sent, 1, true);
+	for (int i = 0; i < 2; i++) {
+		state->tried[i] = pool_make(scene, "a transaction of the package", 1, 2, 5678);
+		pool_try(scene, &state->tried[i], 1, true);
+	}
+	pool_prioritise(scene, state->refused, 1000000);
+	pool_try(scene, &state->refused, 1, true);
+	pool_prioritise(scene, state->refused, -1000000);
+	call_gettxoutsetinfo(scene);
+	mine_and_look(scene);
+	state->start_s = time(NULL);
+}
+
+static void
+transaction_act(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	pool_send_at(scene, state->sent, (uint64_t)(state->start_s + LONG_AFTER_S));
+	scene_set_time(scene, state->start_s + 2 * LONG_AFTER_S);
+	pool_send_refused(scene, state->refused);
+	scene_set_time(scene, state->start_s + 3 * LONG_AFTER_S);
+	pool_try(scene, state->tried, 2, true);
+}
+
+static void
+transaction_expect(struct scene *scene)
+{
+	static const char *const causes[] = {"flush after a transaction", "flush after a rejected one",
+					     "flush after a package was tried"};
+	const struct state *state = scene->state;
+
+	if (!flush_events(scene) && !log_flushes(scene))
+		scene_skip(scene,
+			   "this bitcoind did not flush at a transaction %d seconds after the last flush",
+			   LONG_AFTER_S);
+	for (int i = 0; i < 3; i++) {
+		struct expected *e = expect_mode(
+			scene,
+			&(struct flush){.what = causes[i], .mode = MODE_PERIODIC, .cache = &state->cache});
+		want_stopped_duration(scene, e, scene->node_time);
+	}
+	pool_clear(scene);
+}
+
+FLUSH_SCENARIO(transaction,
+	.summary = "a transaction 24 hours after the last flush triggers the periodic one: accepted, rejected, or tried in a package",
+	.tracepoints = FLUSH_TRACEPOINTS,
+	.profile = &profile_default,
+	.prepare = transaction_prepare,
+	.act = transaction_act,
+	.expect = transaction_expect,
 );
 
 /* if_needed and large: more coins than -dbcache allows, and nearly as many */
@@ -297,8 +382,6 @@ enum {
 	FILL_FEW = 1000,
 	FILL_SOME_BELOW_BYTES = 2 << 20,
 };
-static const char *const small_cache_args[] = {"-dbcache=4", "-maxmempool=5", NULL};
-static const struct profile small_cache = {.name = "small_cache", .cost_ms = 250, .args = small_cache_args};
 
 /* Submits blocks until bitcoind's log has a flush: of at_first coins each while the cache is small, then of
  * after_that. */
@@ -381,7 +464,7 @@ if_needed_expect(struct scene *scene)
 FLUSH_SCENARIO(if_needed,
 	.summary = "a cache too large for -dbcache is flushed after the block, with its exact number of coins and memory",
 	.tracepoints = FLUSH_TRACEPOINTS | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
-	.profile = &small_cache,
+	.profile = &profile_small_cache,
 	.prepare = fill_prepare,
 	.act = if_needed_act,
 	.expect = if_needed_expect,
@@ -410,7 +493,7 @@ large_expect(struct scene *scene)
 FLUSH_SCENARIO(large,
 	.summary = "a cache in the last tenth of what -dbcache allows is flushed by the periodic check",
 	.tracepoints = FLUSH_TRACEPOINTS | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
-	.profile = &small_cache,
+	.profile = &profile_small_cache,
 	.prepare = fill_prepare,
 	.act = large_act,
 	.expect = large_expect,

@@ -1,17 +1,20 @@
 #include "scenario/registry.h"
+#include "scene/abilities.h"
 #include "scene/blocks.h"
 #include "scene/coins.h"
+#include "scene/pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COINS_MAX = 4 };
+enum { COINS_MAX = 4, COINS_OF_BOTH = 8 };
 
 struct state {
-	struct chain_coin coins[COINS_MAX]; /* cold ones, which a rejected transaction loads */
+	struct chain_coin coins[COINS_OF_BOTH]; /* cold ones, which a rejected transaction loads */
 	size_t coins_cnt;
-	bool stays[COINS_MAX]; /* so not uncached */
+	bool stays[COINS_OF_BOTH]; /* so not uncached */
+	struct pool_tx *parent, *child, *refused;
 };
 
 #define UNCACHE_SCENARIO(behaviour_, ...)                                                                    \
@@ -233,4 +236,173 @@ UNCACHE_SCENARIO(package,
 	.prepare = take_all,
 	.act = package_act,
 	.expect = uncached_expect,
+);
+
+/* tried: nothing comes of it, even if both could be accepted */
+
+static void
+tried_prepare(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	take_all(scene);
+	state->parent = pool_new(scene, "a transaction");
+	state->child = pool_new(scene, "another transaction");
+	for (size_t i = 0; i < COINS_MAX; i++)
+		pool_spend(i < 2 ? state->parent : state->child, &state->coins[i]);
+	pool_pay(state->parent, 1, 2000);
+	pool_pay(state->child, 1, 10000);
+}
+
+static void
+tried_act(struct scene *scene)
+{
+	struct state *state = scene->state;
+	struct pool_tx *txs[] = {state->parent, state->child};
+
+	pool_try(scene, txs, 2, true);
+}
+
+UNCACHE_SCENARIO(tried,
+	.summary = "two transactions that are tried together, and could be accepted, uncache the coins of both",
+	.prepare = tried_prepare,
+	.act = tried_act,
+	.expect = uncached_expect,
+);
+
+/* submitted: a parent without a fee and its child, whose witnesses are wrong. Each is tried on its own, then both are
+ * tried together. While bitcoind tries a transaction, it has copies of the coins that are only in the mempool, or in
+ * the package, in a temporary cache, which are uncached afterwards (a detail; before v31 only those of packages). */
+
+enum { MEMPOOL_HEIGHT = 0x7fffffff };
+
+/* The lane of the temporary cache, and the events there. */
+static void
+expect_copies(struct scene *scene, const struct pool_tx *parent, uint32_t cnt, const char *what)
+{
+	static const struct lane_select copies = {.tracepoints = TP_BIT(TP_UTXOCACHE_UNCACHE),
+						  .int_argument = "height",
+						  .int_value = MEMPOOL_HEIGHT};
+
+	const bool are_uncached = scene_has(scene, ABILITY_COPIES_UNCACHED);
+
+	expect_lane(scene->expect, "temporary cache", are_uncached ? LANE_ANY_ORDER : LANE_IGNORED, &copies);
+	expect_extra_kind(scene->expect, FINDING_DETAIL);
+	expect_source(scene->expect, "%s as it was sent", parent->name);
+	for (uint32_t i = 0; are_uncached && i < cnt; i++) {
+		struct coin_facts facts = {
+			.vout = i, .height = MEMPOOL_HEIGHT, .value_sat = parent->tx.outputs[i].value_sat};
+
+		tx_txid(&parent->tx, facts.txid_wire);
+		blocks_expect_coin(scene, TP_UTXOCACHE_UNCACHE, FINDING_DETAIL, what, &facts);
+	}
+	expect_main_lane(scene->expect);
+}
+
+static void
+submitted_prepare(struct scene *scene)
+{
+	struct state *state = scene->state;
+	struct chain_coin *coins = state->coins;
+
+	scene_require(scene, ABILITY_SUBMITPACKAGE);
+	take(scene, COINS_OF_BOTH);
+	/* Coins of every fourth position come from one transaction: two of them follow each other. */
+	struct chain_coin swapped = coins[4];
+	coins[4] = coins[7];
+	coins[7] = swapped;
+	state->parent = pool_new(scene, "the parent");
+	state->child = pool_new(scene, "the child");
+	/* In some releases only of this version does a parent without a fee get as far as its child. */
+	if (scene_has(scene, ABILITY_TRUC))
+		state->parent->tx.version = state->child->tx.version = 3;
+	for (int i = 0; i < 4; i++)
+		pool_spend(state->parent, &coins[i]);
+	pool_pay(state->parent, 1, 0);
+	for (int i = 4; i < COINS_OF_BOTH; i++)
+		pool_spend(state->child, &coins[i]);
+	pool_set_witness(state->child, "\x52", 1);
+	struct chain_coin own = blocks_coin_of(&state->parent->tx, 0);
+	pool_spend(state->child, &own);
+	pool_pay(state->child, 1, 100000);
+}
+
+static void
+submitted_act(struct scene *scene)
+{
+	struct state *state = scene->state;
+	struct pool_tx *package[] = {state->parent, state->child};
+
+	pool_submit_package(scene, package, 2, false);
+}
+
+static void
+submitted_expect(struct scene *scene)
+{
+	static const struct lane_select uncached = {.tracepoints = TP_BIT(TP_UTXOCACHE_UNCACHE)};
+	const struct state *state = scene->state;
+
+	expect_copies(scene, state->parent, 1, "a coin of the package");
+	/* Releases differ in which transaction of a package they try first. */
+	expect_lane(scene->expect, "uncached", LANE_ANY_ORDER, &uncached);
+	uncached_expect(scene);
+}
+
+UNCACHE_SCENARIO(submitted,
+	.summary = "a package that is submitted and rejected uncaches the coins of both transactions, each once",
+	.prepare = submitted_prepare,
+	.act = submitted_act,
+	.expect = submitted_expect,
+);
+
+/* unconfirmed: coins that only the mempool has are not in the UTXO cache, so they are not uncached, whether the
+ * transaction that spends them is accepted or rejected */
+
+static void
+unconfirmed_prepare(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	take(scene, 2);
+	state->parent = pool_make(scene, "the parent", 1, 4, 12345);
+	state->child = pool_new(scene, "the child that is accepted");
+	state->refused = pool_new(scene, "the child that is rejected");
+	pool_spend(state->child, &state->coins[0]);
+	state->stays[0] = true;
+	pool_spend(state->refused, &state->coins[1]);
+	pool_set_witness(state->refused, "\x52", 1);
+	for (uint32_t i = 0; i < 4; i++) {
+		struct chain_coin coin = blocks_coin_of(&state->parent->tx, i);
+
+		pool_spend(i < 2 ? state->child : state->refused, &coin);
+	}
+	pool_pay(state->child, 1, 23456);
+	pool_pay(state->refused, 1, 34567);
+	pool_send(scene, state->parent);
+}
+
+static void
+unconfirmed_act(struct scene *scene)
+{
+	struct state *state = scene->state;
+
+	pool_send(scene, state->child);
+	pool_send_refused(scene, state->refused);
+}
+
+static void
+unconfirmed_expect(struct scene *scene)
+{
+	const struct state *state = scene->state;
+
+	expect_copies(scene, state->parent, 4, "a coin of the mempool");
+	uncached_expect(scene);
+	pool_clear(scene);
+}
+
+UNCACHE_SCENARIO(unconfirmed,
+	.summary = "of a rejected transaction's coins those that only the mempool has are not uncached; the one on disk is",
+	.prepare = unconfirmed_prepare,
+	.act = unconfirmed_act,
+	.expect = unconfirmed_expect,
 );

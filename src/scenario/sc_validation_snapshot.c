@@ -20,7 +20,7 @@ struct state {
 #define SNAPSHOT_SCENARIO(behaviour_, ...)                                                                   \
 	DEFINE_SCENARIO(validation, block_connected, behaviour_, .subject = TP_VALIDATION_BLOCK_CONNECTED,   \
 			.tracepoints = TP_BIT(TP_VALIDATION_BLOCK_CONNECTED) | TP_BIT(TP_UTXOCACHE_ADD) |    \
-				       TP_BIT(TP_UTXOCACHE_SPENT),                                           \
+				       TP_BIT(TP_UTXOCACHE_SPENT) | TP_BIT(TP_UTXOCACHE_FLUSH),                                          \
 			.profile = &profile_bare, .state_sz = sizeof(struct state), __VA_ARGS__)
 
 static void
@@ -92,8 +92,31 @@ snapshot_prepare(struct scene *scene)
 {
 	scene_require(scene, ABILITY_SNAPSHOT);
 	download_prepare(scene);
-	if (scene_ok(scene))
-		snapshot_load(scene, ((struct state *)scene->state)->chain);
+}
+
+/* Loading the snapshot adds no coins; but both chainstates get other caches, and are flushed for it: a detail. */
+static void
+expect_flushes(struct scene *scene)
+{
+	enum { FORCE_FLUSH = 3, MEMORY_MAX = 1 << 20 };
+	static const struct lane_select flushes = {.tracepoints = TP_BIT(TP_UTXOCACHE_FLUSH)};
+	const struct state *state = scene->state;
+	/* Each block so far has left its coin. */
+	const uint64_t coins[] = {state->first - 1, 0};
+
+	expect_lane(scene->expect, "flushes", LANE_ORDERED, &flushes);
+	expect_extra_kind(scene->expect, FINDING_DETAIL);
+	expect_source(scene->expect, "the caches of the two chainstates when the snapshot was loaded");
+	for (int i = 0; i < 2; i++) {
+		struct expected *e = expect_event(scene->expect, TP_UTXOCACHE_FLUSH, FINDING_DETAIL,
+						  "flush for a cache of another size");
+		want_range(e, "duration", 0, (int64_t)((scene->act_end_ns - scene->act_start_ns) / 1000));
+		want_uint(e, "mode", FORCE_FLUSH);
+		want_uint(e, "coins", coins[i]);
+		want_range(e, "memory", 1, MEMORY_MAX);
+		want_bool(e, "for_prune", false);
+	}
+	expect_main_lane(scene->expect);
 }
 
 static void
@@ -101,6 +124,8 @@ snapshot_act(struct scene *scene)
 {
 	const struct state *state = scene->state;
 
+	if (scene_ok(scene))
+		snapshot_load(scene, state->chain);
 	snapshot_submit(scene, state->chain, SNAPSHOT_HEIGHT + 1, SNAPSHOT_HEIGHT + ON_TOP);
 	snapshot_submit(scene, state->chain, state->first, state->first + IN_BACKGROUND - 1);
 }
@@ -110,6 +135,7 @@ snapshot_expect(struct scene *scene)
 {
 	const struct state *state = scene->state;
 
+	expect_flushes(scene);
 	expect_connected(scene, SNAPSHOT_HEIGHT + 1, SNAPSHOT_HEIGHT + ON_TOP, 0);
 	expect_connected(scene, state->first, state->first + IN_BACKGROUND - 1, ON_TOP);
 }
@@ -117,5 +143,5 @@ snapshot_expect(struct scene *scene)
 SNAPSHOT_SCENARIO(
 	snapshot,
 	.summary =
-		"with a UTXO snapshot blocks fire on top of it and in the background, each with its own height",
+		"a UTXO snapshot adds no coins; blocks fire on top of it and in the background, each with its own height",
 	.prepare = snapshot_prepare, .act = snapshot_act, .expect = snapshot_expect, );

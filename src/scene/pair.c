@@ -12,8 +12,9 @@
 
 static void warm_pair(struct scene *scene);
 
-static const char *const pair_args[] = {"-whitelist=noban@127.0.0.1", "-capturemessages=1", NULL};
-static const char *const pair_args_if_known[] = {"-v2transport=1", NULL};
+static const char *const pair_args[] = {"-whitelist=noban@127.0.0.1", "-maxconnections=40",
+					"-capturemessages=1", NULL};
+static const char *const pair_args_if_known[] = {"-v2transport=1", PAIR_RELAY_ARG, NULL};
 
 static const struct profile profile_partner = {
 	.name = "partner",

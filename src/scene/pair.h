@@ -7,8 +7,12 @@
 #include "scene/peers.h"
 #include "scene/scenario.h"
 
-/* Both listen and have the same mature chain. Each sends transactions without delay to a peer that called it. */
+/* Both listen and have the same mature chain. Each sends transactions without delay to a peer that called it. There is
+ * room for few peers (11 connections are kept for outbound ones), of which not all may want transactions if bitcoind
+ * knows PAIR_RELAY_ARG (see node_has_arg). Peers from 127.0.0.1 have the permission noban. */
 extern const struct profile profile_pair;
+enum { PAIR_CONNECTIONS_MAX = 40, PAIR_RELAY_PERCENT = 90 };
+#define PAIR_RELAY_ARG "-inboundrelaypercent=90"
 
 /* A connection between the two, from pair_connect to pair_disconnect. */
 struct pair {

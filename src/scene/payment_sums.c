@@ -52,7 +52,7 @@ payment_selected_sat(const struct scene *scene, unsigned coins)
 int64_t
 payment_effective_sat(const struct scene *scene, const struct payment *payment, unsigned coins)
 {
-	int64_t sum = payment_selected_sat(scene, coins);
+	int64_t sum = payment_selected_sat(scene, coins) - payment->bump_sat;
 
 	for (int i = 0; i < PURSE_COINS && !payment->subtract_fee; i++)
 		if (coins & COIN_BIT(i))
@@ -72,7 +72,7 @@ payment_waste_sat(const struct scene *scene, const struct payment *payment, unsi
 	int64_t excess_sat = payment_effective_sat(scene, payment, coins) - payment_target_sat(payment);
 	int64_t change_sat = excess_sat - (payment->subtract_fee ? 0 : making_sat);
 	bool has_change = change_sat >= dust_sat && change_sat > spending_sat;
-	int64_t waste = has_change ? making_sat + spending_sat : excess_sat;
+	int64_t waste = payment->bump_sat + (has_change ? making_sat + spending_sat : excess_sat);
 
 	for (int i = 0; i < PURSE_COINS; i++) {
 		if (!(coins & COIN_BIT(i)))

@@ -43,9 +43,10 @@ struct payment {
 		PAY_BY_SEND,    /* send */
 		PAY_NOBODY,     /* sendmany without payees, for which no coins are selected */
 	} by;
-	const char *wallet;     /* NULL: the purse */
-	unsigned offer;         /* coins of the purse to choose from; 0: as for the payment before */
-	unsigned presets;       /* coins that it must use */
+	const char *wallet; /* NULL: the purse */
+	unsigned offer;     /* coins of the purse to choose from; 0: as for the payment before */
+	unsigned presets;   /* coins that it must use */
+	int64_t bump_sat;   /* the presets cost that much more, for the sake of their unconfirmed parents */
 	unsigned preset_vbytes; /* size of a preset's input, as the wallet is told; 0: WALLET_COIN_VBYTES */
 	bool presets_only;      /* it may use no others */
 	int64_t first_sat;      /* value of the first output; 0: computed from excess_sat */

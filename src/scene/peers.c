@@ -216,6 +216,13 @@ peer_send_bytes(struct scene *scene, struct peer *peer, const void *bytes, size_
 }
 
 void
+peer_keep_little(struct scene *scene, struct peer *peer)
+{
+	if (scene_ok(scene))
+		scene->err = p2p_keep_little(peer->p2p, &scene->diag);
+}
+
+void
 peer_wake(struct scene *scene, struct peer *peer)
 {
 	peer_send(scene, peer, "wake", "up", 2);

@@ -80,6 +80,8 @@ bool peer_gets_answer(struct scene *scene, struct peer *peer, const char *type, 
 void peer_send_bytes(struct scene *scene, struct peer *peer, const void *bytes, size_t len);
 /* Sends a message that has no answer, so that the node does at once what it has to do of its own accord. */
 void peer_wake(struct scene *scene, struct peer *peer);
+/* From now on the system keeps as little as it can of what we have not read: the rest waits in the node. */
+void peer_keep_little(struct scene *scene, struct peer *peer);
 /* See p2p_sync; wakes the node as well. */
 void peer_sync(struct scene *scene, struct peer *peer);
 

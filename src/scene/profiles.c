@@ -69,3 +69,11 @@ const struct profile profile_narrow = {
 	.args = (const char *const[]){"-prune=1", "-fastprune", "-maxmempool=5", "-acceptnonstdtxn=1", NULL},
 	.warm = warm_narrow,
 };
+
+/* small_cache */
+
+const struct profile profile_small_cache = {
+	.name = "small_cache",
+	.cost_ms = 250,
+	.args = (const char *const[]){"-dbcache=4", "-maxmempool=5", "-checkmempool=1", NULL},
+};
