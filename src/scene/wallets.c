@@ -231,5 +231,7 @@ wallets_offer(struct scene *scene, unsigned which)
 
 	set_locks(scene, *offered & ~which, true);
 	set_locks(scene, which & ~*offered, false);
-	*offered = which;
+	/* A scenario that is skipped has locked nothing. */
+	if (scene_ok(scene))
+		*offered = which;
 }
