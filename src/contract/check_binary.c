@@ -149,6 +149,32 @@ check_bcc_readers(const struct contract_tracepoint *row, const struct site *site
 	return findings->cnt - before;
 }
 
+/* Operands of which the note has only a part, and the file the rest. */
+static size_t
+check_sources(const struct contract_tracepoint *row, const struct site *site, struct findings *findings)
+{
+	size_t before = findings->cnt;
+	char message[640];
+
+	for (unsigned i = 0; i < site->args_cnt && i < row->args_cnt; i++) {
+		const struct operand *operand = &site->args[i];
+		bool is_from_code = operand->source == OPERAND_FROM_CODE;
+
+		if (!is_from_code && operand->source != OPERAND_FROM_SYMBOLS)
+			continue;
+		snprintf(
+			message, sizeof(message),
+			"argument %u (%s) of %s: the note ('%s') names the low bits of an address without their value; tpcheck takes it, 0x%" PRIx64
+			", from %s",
+			i + 1, row->args[i].name, row->full_name, operand->text,
+			(uint64_t)operand->displacement,
+			is_from_code ? "the code around the tracepoint" : "the symbol table");
+		add(findings, row->full_name, i + 1, row->args[i].name,
+		    "an operand that has all of the address", operand->text, message);
+	}
+	return findings->cnt - before;
+}
+
 static bool
 has_type(const struct operand *operand, unsigned width, bool is_signed)
 {
@@ -404,6 +430,7 @@ check_tracepoint(const struct checked_binary *binary, const struct contract_trac
 		check_locations(&findings->wrong, locations, row, check_semaphore);
 	check_locations(&findings->known, locations, row, check_known_differences);
 	check_locations(&findings->remarks, locations, row, contract_check_new_args);
+	check_locations(&findings->remarks, locations, row, check_sources);
 }
 
 static void

@@ -76,9 +76,11 @@ contract_check_new_args(const struct contract_tracepoint *row, const struct site
 size_t
 contract_check_site(const struct contract_tracepoint *row, const struct site *site, struct findings *findings)
 {
+	static const char advice[] =
+		"; the author of the tracepoint can avoid that: pass a local copy of the static object";
 	unsigned pointer_bytes = site->address_bytes ? site->address_bytes : 8;
 	size_t before = findings->cnt;
-	char want[160], got[160], message[512];
+	char want[160], got[160], message[640];
 
 	/* What a later master adds after the documented arguments is compatible. */
 	if (site->args_cnt != row->args_cnt && !has_new_args(row, site)) {
@@ -96,9 +98,10 @@ contract_check_site(const struct contract_tracepoint *row, const struct site *si
 		bool is_signed = arg_type_is_signed(arg->code_type);
 
 		if (operand->kind == OPERAND_UNREADABLE) {
-			snprintf(message, sizeof(message), "argument %u (%s) of %s cannot be read: %s%s",
+			snprintf(message, sizeof(message), "argument %u (%s) of %s cannot be read: %s%s%s",
 				 i + 1, arg->name, row->full_name, operand->reason,
-				 contract_bcc_effect(operand->bcc));
+				 contract_bcc_effect(operand->bcc),
+				 operand->source == OPERAND_FROM_LINKER ? advice : "");
 			findings_add(findings, FINDING_CONTRACT, row->full_name, i + 1, arg->name,
 				     "an operand that a tracer can read", operand->text,
 				     "doc/tracing.md; .note.stapsdt", message);

@@ -36,6 +36,7 @@
 #include "base/machine.h"
 #include "base/xmem.h"
 #include "notes/image.h"
+#include "notes/low_bits.h"
 #include "notes/operand.h"
 
 #include <elf.h>
@@ -239,6 +240,27 @@ count_operands(const char *args)
 	return cnt;
 }
 
+static bool
+read_instruction(void *cookie, uint64_t address, uint32_t *instruction)
+{
+	const struct image *image = cookie;
+	uint64_t file_offset;
+	uint8_t bytes[4];
+	struct diag diag;
+
+	if (image_file_offset(image, address, sizeof(bytes), IMAGE_EXECUTABLE, &file_offset, &diag) ||
+	    image_read(image, file_offset, bytes, sizeof(bytes), NULL))
+		return false;
+	*instruction = (uint32_t)image_number(image, bytes, sizeof(bytes));
+	return true;
+}
+
+static bool
+find_low_bits(void *cookie, uint64_t site_address, enum machine_register base, uint64_t *low)
+{
+	return low_bits_find(read_instruction, cookie, site_address, base, low);
+}
+
 static void
 fill_site(const struct reader *reader, const struct description *description, struct site *site)
 {
@@ -257,6 +279,7 @@ fill_site(const struct reader *reader, const struct description *description, st
 		.is_32bit = reader->notes->address_bytes == 4,
 		.is_big_endian = reader->notes->is_big_endian,
 		.find_symbol = image_find_symbol,
+		.find_low_bits = find_low_bits,
 		.cookie = reader->image,
 	};
 	while (operand_split(&rest, &text, &len))
@@ -399,7 +422,8 @@ is_same_operand(const struct operand *a, const struct operand *b)
 	return a->kind == b->kind && a->width_bytes == b->width_bytes && a->is_signed == b->is_signed &&
 	       a->base == b->base && a->index == b->index && a->scale == b->scale &&
 	       a->extension == b->extension && a->shift_bits == b->shift_bits &&
-	       a->displacement == b->displacement && a->constant == b->constant && !strcmp(a->text, b->text);
+	       a->displacement == b->displacement && a->constant == b->constant && a->source == b->source &&
+	       !strcmp(a->text, b->text);
 }
 
 static bool

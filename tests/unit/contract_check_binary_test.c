@@ -351,6 +351,34 @@ operands_for_some(void **state)
 		&fake, "mempool:added", 2,
 		"argument 2 (vsize) of mempool:added cannot be read: why not; libbcc skips it, and its users see the next argument in its place");
 
+	/* Only the linker knew a part of the address; or somebody else knows it, too. */
+	operand->source = OPERAND_FROM_LINKER;
+	assert_one_wrong(
+		&fake, "mempool:added", 2,
+		"argument 2 (vsize) of mempool:added cannot be read: why not; libbcc skips it, and its users see the next argument in its place; the author of the tracepoint can avoid that: pass a local copy of the static object");
+	operand->kind = OPERAND_MEMORY;
+	operand->bcc = OPERAND_BCC_READS;
+	operand->displacement = 0x230;
+	static const struct {
+		enum operand_source source;
+		const char *text;
+	} sources[] = {{OPERAND_FROM_CODE, "the code around the tracepoint"},
+		       {OPERAND_FROM_SYMBOLS, "the symbol table"}};
+	for (size_t i = 0; i < 2; i++) {
+		char want[512];
+
+		operand->source = sources[i].source;
+		struct binary_findings known = check_fake(&fake);
+		snprintf(
+			want, sizeof(want),
+			"argument 2 (vsize) of mempool:added: the note ('operand 2') names the low bits of an address without their value; tpcheck takes it, 0x230, from %s",
+			sources[i].text);
+		assert_int_equal(known.wrong.cnt, 0);
+		assert_int_equal(known.remarks.cnt, 1);
+		assert_string_equal(known.remarks.items[0].message, want);
+		binary_findings_fini(&known);
+	}
+
 	/* A machine that libbcc does not know is reported once. */
 	make_clean(&fake, RELEASE_MASTER, 4);
 	struct binary_findings findings;

@@ -608,6 +608,42 @@ both_classes_and_byte_orders(void **state)
 	}
 }
 
+/* On aarch64 the note may have a part of the address only, and the code the rest. */
+static void
+low_bits_in_the_code(void **state)
+{
+	static const struct {
+		uint8_t behind[4]; /* behind the tracepoint */
+		enum operand_kind kind;
+		enum operand_source source;
+	} rows[] = {
+		{{0x01, 0x18, 0x41, 0xf9}, OPERAND_MEMORY, OPERAND_FROM_CODE}, /* ldr x1, [x0, #0x230] */
+		{{0x1f, 0x20, 0x03, 0xd5}, OPERAND_UNREADABLE, OPERAND_FROM_LINKER}, /* nop */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		static const uint8_t adrp[] = {0x00, 0x00, 0x00, 0x90}; /* adrp x0, page */
+		const struct spec spec = {.machine = EM_AARCH64};
+		struct image image;
+
+		begin(&image, &spec);
+		add_note(&image, "net", "inbound_message", "8@x1 8@[x0, #:lo12:.LANCHOR0]");
+		build(&image);
+		memcpy(image.bytes.data + TEXT_AT, adrp, sizeof(adrp));
+		memcpy(image.bytes.data + TEXT_AT + 8, rows[i].behind, sizeof(rows[i].behind));
+		struct notes *notes = read_image(&image);
+		assert_int_equal(notes_cnt(notes), 1);
+		const struct operand *operand = &notes_site(notes, 0)->args[1];
+		assert_int_equal(operand->kind, rows[i].kind);
+		assert_int_equal(operand->source, rows[i].source);
+		if (operand->kind == OPERAND_MEMORY)
+			assert_int_equal(operand->displacement, 0x230);
+		notes_free(notes);
+		end(&image);
+	}
+}
+
 static void
 several_places_of_one_tracepoint(void **state)
 {
@@ -2108,6 +2144,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(huge_sparse_files), /* first, because it checks the peak of memory */
 		cmocka_unit_test(both_classes_and_byte_orders),
+		cmocka_unit_test(low_bits_in_the_code),
 		cmocka_unit_test(several_places_of_one_tracepoint),
 		cmocka_unit_test(addresses_move_with_the_base),
 		cmocka_unit_test(places_that_the_file_does_not_back),

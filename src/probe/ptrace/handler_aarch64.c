@@ -17,6 +17,7 @@
 #include <sys/user.h>
 #include <time.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 enum { INSTRUCTION_BYTES = 4, CALL_NUMBER = 8, LINK = 30, FRAME_ALIGNMENT = 16 };
 #define SVC UINT32_C(0xd4000001)
@@ -45,26 +46,54 @@ _Static_assert(offsetof(struct call, context) == 128, "the kernel's struct rt_si
 _Static_assert(offsetof(ucontext_t, uc_mcontext) == 176, "the kernel's struct ucontext");
 _Static_assert(offsetof(mcontext_t, __reserved) == 288, "the kernel's struct sigcontext");
 
+/* Whether the processor checks where calls into the memory lead (BTI): to an instruction that is meant for it. */
+static bool
+is_guarded(pid_t pid, uint64_t start)
+{
+	char path[64], *line = NULL;
+	size_t line_sz = 0;
+	bool is_here = false, found = false;
+
+	if (!(getauxval(AT_HWCAP2) & CPU_HAS_BTI))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+	FILE *smaps = fopen(path, "re");
+	while (smaps && !found && getline(&line, &line_sz, smaps) > 0) {
+		uint64_t address;
+
+		if (sscanf(line, "%" SCNx64 "-%*x ", &address) == 1)
+			is_here = address == start;
+		found = is_here && !strncmp(line, "VmFlags:", 8);
+	}
+	bool has_flag = found && strstr(line, " bt");
+	free(line);
+	if (smaps)
+		fclose(smaps);
+	return !found || has_flag;
+}
+
 void
 handler_machine_look(struct handler *handler, pid_t pid, int mem_fd, uint64_t start, uint64_t end)
 {
-	static const char gadget[] = "\x01\x00\x00\xd4\xc0\x03\x5f\xd6";   /* svc #0; ret */
-	static const char restorer[] = "\x68\x11\x80\xd2\x01\x00\x00\xd4"; /* mov x8, #139; svc #0 */
-	static const char entry[] = "\x5f\x24\x03\xd5\xc0\x03\x5f\xd6";    /* bti c; ret */
+	static const char gadget[] = "\x01\x00\x00\xd4\xc0\x03\x5f\xd6";        /* svc #0; ret */
+	static const char restorer[] = "\x68\x11\x80\xd2\x01\x00\x00\xd4";      /* mov x8, #139; svc #0 */
+	static const char entry[] = "\xc0\x03\x5f\xd6";                         /* ret */
+	static const char guarded_entry[] = "\x5f\x24\x03\xd5\xc0\x03\x5f\xd6"; /* bti c; ret */
 
-	(void)pid;
 	if (!handler->gadget)
 		handler_find_bytes(mem_fd, start, end, gadget, sizeof(gadget) - 1, INSTRUCTION_BYTES,
 				   &handler->gadget);
 	if (!handler->restorer)
 		handler_find_bytes(mem_fd, start, end, restorer, sizeof(restorer) - 1, INSTRUCTION_BYTES,
 				   &handler->restorer);
-	/* A processor that checks where calls lead (BTI) demands a landing pad; others run it as a nop. */
-	if (!handler->entry && getauxval(AT_HWCAP2) & CPU_HAS_BTI)
+	if (handler->entry)
+		return;
+	if (is_guarded(pid, start))
+		handler_find_bytes(mem_fd, start, end, guarded_entry, sizeof(guarded_entry) - 1,
+				   INSTRUCTION_BYTES, &handler->entry);
+	else
 		handler_find_bytes(mem_fd, start, end, entry, sizeof(entry) - 1, INSTRUCTION_BYTES,
 				   &handler->entry);
-	else if (!handler->entry && handler->gadget)
-		handler->entry = handler->gadget + INSTRUCTION_BYTES;
 }
 
 bool
