@@ -59,10 +59,10 @@ is_guarded(pid_t pid, uint64_t start)
 	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
 	FILE *smaps = fopen(path, "re");
 	while (smaps && !found && getline(&line, &line_sz, smaps) > 0) {
-		uint64_t address;
+		uint64_t first, last;
 
-		if (sscanf(line, "%" SCNx64 "-%*x ", &address) == 1)
-			is_here = address == start;
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &first, &last) == 2)
+			is_here = first == start;
 		found = is_here && !strncmp(line, "VmFlags:", 8);
 	}
 	bool has_flag = found && strstr(line, " bt");
