@@ -3,6 +3,7 @@
 #include "probe/ptrace/ring.h"
 #include "probe_ptrace_area.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -244,6 +245,19 @@ test_writer_and_reader_at_the_same_time(void **state)
 	ptrace_area_unmap(&area);
 }
 
+static void
+test_memory_that_cannot_be_mapped(void **state)
+{
+	struct ptrace_area area;
+	struct diag diag;
+
+	(void)state;
+	memset(&area, 0x55, sizeof(area));
+	assert_int_equal(ptrace_area_map(&area, -1, &diag), -EBADF);
+	assert_null(area.shared);
+	ptrace_area_unmap(&area); /* as after success */
+}
+
 int
 main(void)
 {
@@ -255,6 +269,7 @@ main(void)
 		cmocka_unit_test(test_a_reader_that_waits_is_woken_when_a_quarter_is_full),
 		cmocka_unit_test(test_a_reader_waits_no_longer_than_asked),
 		cmocka_unit_test(test_writer_and_reader_at_the_same_time),
+		cmocka_unit_test(test_memory_that_cannot_be_mapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,15 +140,25 @@ test_a_number_that_is_used_again(void **state)
 static void
 test_all_are_removed(void **state)
 {
+	enum { BEFORE = 4000 }; /* 4096 comes first in the table, whatever its size */
 	struct fixture *fixture = begin();
+	struct tracee *tracee;
 
 	(void)state;
 	for (int i = 1; i <= 1000; i++)
-		atomic_store(&tracees_add(&fixture->tracees, i)->counts->attempts, (uint64_t)i % 2);
+		atomic_store(&tracees_add(&fixture->tracees, BEFORE + i)->counts->attempts, (uint64_t)i % 2);
+	unsigned met = 0;
+	uint64_t sum = 0;
+	for (size_t at = 0; (tracee = tracees_next(&fixture->tracees, &at)); met++)
+		sum += (uint64_t)tracee->tid - BEFORE;
+	assert_int_equal(met, 1000);
+	assert_int_equal(sum, 500500);
 	tracees_remove_all(&fixture->tracees);
 	assert_int_equal(fixture->tracees.cnt, 0);
+	size_t at = 0;
+	assert_null(tracees_next(&fixture->tracees, &at));
 	for (int i = 1; i <= 1000; i++)
-		assert_null(tracees_find(&fixture->tracees, i));
+		assert_null(tracees_find(&fixture->tracees, BEFORE + i));
 	for (size_t i = 0; i < PTRACE_THREADS_MAX; i++)
 		assert_int_equal(atomic_load(&fixture->area.shared->threads[i].state),
 				 i < 1000 && i % 2 == 0 ? THREAD_ENDED : THREAD_FREE);

@@ -33,7 +33,6 @@ struct ptrace_source {
 	pid_t tracer_pid;
 	int socket_fd;
 	bool is_dead; /* the tracer process, without having been asked to end */
-	uint32_t generation;
 	uint32_t requests_cnt;
 };
 
@@ -191,14 +190,13 @@ arm(struct probe_source *base, uint64_t mask, uint32_t generation, struct diag *
 {
 	struct ptrace_request request = {.verb = PTRACE_DO_RECORD, .mask = mask, .generation = generation};
 
-	ptrace_of(base)->generation = generation;
 	return ask(ptrace_of(base), &request, diag);
 }
 
 static int
 disarm(struct probe_source *base, struct diag *diag)
 {
-	return arm(base, 0, ptrace_of(base)->generation, diag);
+	return arm(base, 0, 0, diag);
 }
 
 static void

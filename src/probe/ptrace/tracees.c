@@ -92,6 +92,18 @@ tracees_add(struct tracees *tracees, pid_t tid)
 	return tracee;
 }
 
+struct tracee *
+tracees_next(const struct tracees *tracees, size_t *at)
+{
+	while (*at < tracees->cap) {
+		struct tracee *tracee = &tracees->items[(*at)++];
+
+		if (tracee->tid)
+			return tracee;
+	}
+	return NULL;
+}
+
 /* One that never hit leaves its place to others. */
 static void
 end(const struct tracee *tracee)

@@ -28,6 +28,9 @@ int tracees_init(struct tracees *tracees, struct ptrace_area *area);
 struct tracee *tracees_add(struct tracees *tracees, pid_t tid);
 /* NULL: not known. */
 struct tracee *tracees_find(struct tracees *tracees, pid_t tid);
+/* The threads one after the other, from *at = 0 on; NULL: no more. If some are added or removed meanwhile, others may
+ * be left out or come twice. */
+struct tracee *tracees_next(const struct tracees *tracees, size_t *at);
 /* The thread has ended, or is no longer traced. */
 void tracees_remove(struct tracees *tracees, pid_t tid);
 void tracees_remove_all(struct tracees *tracees);

@@ -519,18 +519,19 @@ typedef int (*change_cb)(struct handler *handler, const struct handler_thread *t
 static int
 try_change_handler(struct tracer *tracer, change_cb change, bool allows_wait, struct diag *diag)
 {
+	const struct tracee *tracee;
 	int err = -EAGAIN;
 
-	for (size_t i = 0; i < tracer->tracees.cap && err == -EAGAIN; i++) {
+	for (size_t at = 0; err == -EAGAIN && (tracee = tracees_next(&tracer->tracees, &at));) {
 		const struct handler_thread thread = {.pid = tracer->pid,
-						      .tid = tracer->tracees.items[i].tid,
+						      .tid = tracee->tid,
 						      .mem_fd = tracer->mem_fd,
 						      .allows_wait = allows_wait,
 						      .on_stop = on_other_stop,
 						      .cookie = tracer};
 
 		/* A child by vfork has the memory, and handlers of its own. */
-		if (thread.tid && is_thread(tracer, thread.tid))
+		if (is_thread(tracer, thread.tid))
 			err = change(&tracer->handler, &thread, diag);
 	}
 	return err;
@@ -557,10 +558,10 @@ change_handler(struct tracer *tracer, change_cb change, struct diag *diag)
 static int
 check_suspects(struct tracer *tracer, struct diag *diag)
 {
+	struct tracee *tracee;
 	int again = 0;
 
-	for (size_t i = 0; i < tracer->tracees.cap; i++) {
-		struct tracee *tracee = &tracer->tracees.items[i];
+	for (size_t at = 0; (tracee = tracees_next(&tracer->tracees, &at));) {
 		int err = tracee->is_suspect ? handler_check_thread(tracer->pid, tracee->tid, diag) : 0;
 
 		if (err && err != -EAGAIN)
@@ -576,10 +577,11 @@ static int
 check_threads(struct tracer *tracer, struct diag *diag)
 {
 	uint64_t deadline_ns = now_ns() + CALM_MS * NS_PER_MS;
+	struct tracee *tracee;
 	int err;
 
-	for (size_t i = 0; i < tracer->tracees.cap; i++)
-		tracer->tracees.items[i].is_suspect = tracer->tracees.items[i].tid != 0;
+	for (size_t at = 0; (tracee = tracees_next(&tracer->tracees, &at));)
+		tracee->is_suspect = true;
 	/* Whoever makes threads all the time blocks signals whenever it stops for us: so we look while it runs. */
 	for (int look = 1; (err = check_suspects(tracer, diag)) == -EAGAIN && now_ns() < deadline_ns; look++)
 		serve_stops(tracer, look % LOOKS == 0);
@@ -613,20 +615,20 @@ protect(struct tracer *tracer, struct diag *diag)
 static void
 interrupt_all(struct tracer *tracer)
 {
-	for (size_t i = 0; i < tracer->tracees.cap; i++) {
-		struct tracee *tracee = &tracer->tracees.items[i];
+	struct tracee *tracee;
 
-		/* If that fails, it has ended. */
-		if (tracee->tid)
-			tracee->is_drained = do_ptrace(PTRACE_INTERRUPT, tracee->tid, 0, 0) != 0;
-	}
+	/* If that fails, it has ended. */
+	for (size_t at = 0; (tracee = tracees_next(&tracer->tracees, &at));)
+		tracee->is_drained = do_ptrace(PTRACE_INTERRUPT, tracee->tid, 0, 0) != 0;
 }
 
 static bool
 is_drained(const struct tracer *tracer)
 {
-	for (size_t i = 0; i < tracer->tracees.cap; i++)
-		if (tracer->tracees.items[i].tid && !tracer->tracees.items[i].is_drained)
+	const struct tracee *tracee;
+
+	for (size_t at = 0; (tracee = tracees_next(&tracer->tracees, &at));)
+		if (!tracee->is_drained)
 			return false;
 	return true;
 }
