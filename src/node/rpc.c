@@ -274,7 +274,6 @@ rpc_call(struct rpc *rpc, struct deadline deadline, const char *wallet, const ch
 	char *body = xasprintf("{\"jsonrpc\":\"1.0\",\"id\":%u,\"method\":\"%s\",\"params\":%s}", id, method,
 			       params);
 	set_url(rpc, connection->easy, wallet);
-	curl_easy_setopt(connection->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
 	curl_easy_setopt(connection->easy, CURLOPT_POSTFIELDS, body);
 	buf_reset(&rpc->answer);
 	int err = perform(rpc, connection, deadline, method, diag);

@@ -261,6 +261,32 @@ test_utf8(void **state)
 	}
 }
 
+static void
+test_show_nul(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *want;
+	} rows[] = {
+		{"", 0, ""},
+		{"\0", 1, "\\x00"},
+		{"a\0b", 3, "a\\x00b"},
+		{"\0\0\0\0\0\0\0\0", 8, "\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00"},
+		{"\0\0\0\0\0\0\0\0\0", 9, "\\x00 (9 times)"},
+		{"x\0\0\0\0\0\0\0\0\0\0y\0", 13, "x\\x00 (10 times)y\\x00"},
+		{"\xff\x1b", 2, "\xff\x1b"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *shown = utf8_show_nul(rows[i].bytes, rows[i].len);
+
+		assert_string_equal(shown, rows[i].want);
+		free(shown);
+	}
+}
+
 int
 main(void)
 {
@@ -269,6 +295,7 @@ main(void)
 		cmocka_unit_test(test_btc),       cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_hash),      cmocka_unit_test(test_buf_grows),
 		cmocka_unit_test(test_buf_bound), cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_show_nul),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

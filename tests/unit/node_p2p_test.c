@@ -103,6 +103,22 @@ test_format(void **state)
 	assert_false(p2p_format("thirteenchars", NULL, 0, &script->out));
 }
 
+/* What has come has come, even if there is nobody left to whom what is queued could be sent. */
+static void
+test_received_before_the_end(void **state)
+{
+	struct script *script = *state;
+	struct diag diag = {0};
+
+	say(script, "alpha", "first", 5);
+	check(p2p_wait(script->peer, "alpha", 0, NULL, soon(), &diag), diag);
+	check(p2p_queue(script->peer, "gamma", "mine", 4, &diag), diag);
+	close(script->fd);
+	script->fd = -1;
+	assert_int_equal(p2p_wait(script->peer, "alpha", 0, NULL, soon(), &diag), 0);
+	assert_int_equal(p2p_wait(script->peer, "beta", 0, NULL, soon(), &diag), -ECONNRESET);
+}
+
 static void
 test_transcript(void **state)
 {
@@ -585,6 +601,7 @@ main(void)
 	const struct CMUnitTest scripted[] = {
 		cmocka_unit_test_setup_teardown(test_format, begin, end),
 		cmocka_unit_test_setup_teardown(test_transcript, begin, end),
+		cmocka_unit_test_setup_teardown(test_received_before_the_end, begin, end),
 		cmocka_unit_test_setup_teardown(test_split_reads, begin, end),
 		cmocka_unit_test_setup_teardown(test_large, begin, end),
 		cmocka_unit_test_setup_teardown(test_bad_magic, begin, end),

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/folder.h"
 #include "base/xmem.h"
+#include "fake_node.h"
 #include "node/node.h"
 #include "node/program.h"
 #include "surroundings.h"
@@ -1043,6 +1044,39 @@ test_ends_with_us(void **state)
 	free(remove);
 }
 
+/* A bitcoind, or who stands in for it, may call itself anything. */
+static void
+test_strange_subversion(void **state)
+{
+	static const struct {
+		const char *subversion, *want;
+	} rows[] = {
+		{"/Satoshi:31.0.0/", "/Satoshi:31.0.0/"},
+		{"", ""},
+		{"\\u0000", "\\x00"},
+		{"/Sato\\u0000shi\\u001b[31m\\n/", "/Sato\\x00shi\x1b[31m\n/"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct diag diag;
+		struct node *node;
+		char *text = xasprintf("getnetworkinfo {\"version\": 310000, \"subversion\": \"%s\"}\n",
+				       rows[i].subversion);
+		char *script = in_work("answers");
+
+		assert_true(fake_node_make(script, text));
+		assert_int_equal(start(&node, script, &diag), 0);
+		if (node_wait_ready(node, deadline_in_ms(60000), &diag))
+			fail_msg("%s", diag.text);
+		assert_string_equal(node_subversion(node), rows[i].want);
+		assert_int_equal(node_version(node), 310000);
+		node_free(node);
+		free(script);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -1063,6 +1097,7 @@ main(void)
 		cmocka_unit_test(test_program_environment_and_output),
 		cmocka_unit_test(test_program_home),
 		cmocka_unit_test(test_nul_in_output),
+		cmocka_unit_test(test_strange_subversion),
 		cmocka_unit_test(test_ends_with_us),
 		cmocka_unit_test(test_ignores_sigterm),
 		cmocka_unit_test(test_daemon_is_ended),

@@ -614,6 +614,8 @@ test_cache_rubbish(void **state)
 		" cache=0.3MiB(txo)",
 		" cache=0.3KiB(3txo)",
 		" cache=0.3",
+		" cache=0.3MiB(3",
+		" cache=0.3MiB(3tx)",
 		" Cache=0.3MiB(3txo)",
 	};
 
@@ -720,6 +722,10 @@ test_timings(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		assert_in_range(want_us[i] * 1000, timings.items[i].least_ns, timings.items[i].most_ns);
 		assert_in_range(timings.items[i].most_ns - timings.items[i].least_ns, 1, 100000);
+		/* Four figures are rounded to 10 us, and the clocks that were read to whole microseconds. */
+		int64_t least_ns = (want_us[i] - 24) * 1000;
+		assert_int_equal(timings.items[i].least_ns, least_ns > 0 ? least_ns : 1);
+		assert_int_equal(timings.items[i].most_ns, (want_us[i] + 24) * 1000);
 	}
 	free(timings.items);
 	log_parse_timings("", &timings);
