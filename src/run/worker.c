@@ -149,11 +149,10 @@ require_wallet(struct worker *worker, const struct profile *profile, struct scen
 	if (team_wallet(worker->team) == WALLET_UNKNOWN) {
 		use_node(worker, profile, scene);
 		bool has = scene_call_succeeds(scene, "listwallets", "[]");
-		bool lacks = !scene->err && !has && node_rpc_code(scene->node) == NODE_RPC_NO_METHOD;
 
 		if (scene->err)
 			return;
-		if (!has && !lacks) {
+		if (!has && node_rpc_code(scene->node) != NODE_RPC_NO_METHOD) {
 			scene_fail(scene, -EREMOTEIO, "runner: listwallets failed: %s",
 				   node_rpc_message(scene->node));
 			return;

@@ -171,6 +171,8 @@ what_could_not_be_looked_at(void **state)
 	doc = parse(report_diff_json(&diff));
 	assert_string_equal(json_string(json_get(doc, "outcome")), "skip");
 	assert_int_equal(json_cnt(json_get(doc, "changes")), 0);
+	assert_string_equal(json_number(json_get(doc, "breaking")), "0");
+	assert_string_equal(json_number(json_get(doc, "compatible")), "0");
 	json_free(doc);
 }
 

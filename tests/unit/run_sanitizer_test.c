@@ -60,6 +60,8 @@ assert_reports(const char *text, const char *message)
 		fail_msg("%zu findings; '%s' is not '%s'", findings.cnt,
 			 findings.cnt ? findings.items[0].message : "", message);
 	assert_int_equal(findings.items[0].kind, FINDING_SANITIZER);
+	assert_int_equal(findings.items[0].argument, 0);
+	assert_null(findings.items[0].tracepoint);
 	findings_fini(&findings);
 }
 
