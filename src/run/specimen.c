@@ -14,9 +14,10 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_MS = 60000 };
+enum { ANSWER_MS = 60000, ANSWER_SLICES = 10 };
 
 struct specimen {
 	pid_t pid;
@@ -74,6 +75,33 @@ specimen_pid(const struct specimen *specimen)
 	return specimen->pid;
 }
 
+/* Processor time that the process has used; 0 if it is not known. */
+static uint64_t
+used_ns(pid_t pid)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &ts))
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+int
+specimen_wait(int fd, pid_t pid, int slice_ms, int slices)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	uint64_t used = used_ns(pid), before;
+	int ready;
+
+	do {
+		before = used;
+		ready = poll(&pfd, 1, slice_ms);
+		used = used_ns(pid);
+	} while (!ready && used != before && --slices > 0);
+	return ready;
+}
+
 int
 specimen_command(struct specimen *specimen, const char *command, struct diag *diag)
 {
@@ -87,8 +115,7 @@ specimen_command(struct specimen *specimen, const char *command, struct diag *di
 	if (n != (ssize_t)len)
 		return diag_fail(diag, -EPIPE, "specimen: it ended before the command '%s'", command);
 	while (got < 5) {
-		struct pollfd pfd = {.fd = specimen->fd, .events = POLLIN};
-		int ready = poll(&pfd, 1, ANSWER_MS);
+		int ready = specimen_wait(specimen->fd, specimen->pid, ANSWER_MS, ANSWER_SLICES);
 
 		if (ready < 0 && errno == EINTR)
 			return diag_fail(diag, -EINTR, "specimen: interrupted");
