@@ -189,7 +189,7 @@ find_base() {
 	libraries=$(library_packages)
 	# shellcheck disable=SC2086
 	depends=$(printf '%s\n' $packages $libraries | sort -u | paste -s -d ,)
-	[ -z "$own" ] || depends="$depends,dpkg,$(dpkg-deb -f "$own" Depends)"
+	[ -z "$own" ] || depends="$depends,dpkg,diffutils,libc-bin,$(dpkg-deb -f "$own" Depends)"
 	base=$cache/$arch-$suite/root-$(echo "$depends" | cksum | tr ' ' -).cpio
 	[ ! -e "$base" ] || return 0
 	use_archive "$suite" "$here"
