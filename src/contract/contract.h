@@ -44,6 +44,7 @@ struct contract_arg {
 	enum arg_type code_type;        /* as the code passes it; where it is not type, difference says so */
 	bool is_size;                   /* the code passes a size_t, which is as wide as a pointer */
 	bool is_level;                  /* a state, such as a height, of which a sum means nothing */
+	bool identifies;                /* says what the event is about: a coin, a peer */
 	const char *unit;               /* "sat", "ns", "B", ...; NULL */
 	unsigned max_chars;             /* ARG_STRING: documented maximum without NUL; 0: none documented */
 	unsigned size_arg;              /* ARG_BYTES: number, from 1, of the argument with the length */
@@ -146,5 +147,7 @@ void contract_format_value(const struct contract_arg *arg, const struct value *v
 const struct contract_tracepoint *contract_of_event(const struct event *event);
 /* "utxocache:add(txid=…, vout=0, …)". */
 void contract_format_event(const struct event *event, struct buf *out);
+/* The same with some arguments marked, bit 1 << index: "utxocache:add(txid=…, >vout=0<, …)". */
+void contract_format_event_marked(const struct event *event, uint64_t marked, struct buf *out);
 
 #endif

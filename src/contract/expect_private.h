@@ -80,13 +80,16 @@ void want_fini(struct want *want);
 bool want_fits(const struct want *want, const struct value *value);
 void want_format(const struct contract_arg *arg, const struct want *want, struct buf *out);
 
-/* mismatch.c: appends findings. at is the event's position in the lane; a missing one should be before it. */
-void mismatch_wrong_args(const struct expected *e, const struct lane_events *events, size_t at,
+/* mismatch.c: appends findings. event is the event's position in the lane; place is that of the event before which an
+ * expected one should be. */
+void mismatch_wrong_args(const struct expected *e, const struct lane_events *events, size_t event,
 			 struct findings *findings);
-/* is_elsewhere: it came, but out of order. */
-void mismatch_missing(const struct expected *e, const struct lane_events *events, size_t at,
-		      bool is_elsewhere, struct findings *findings);
-void mismatch_extra(const struct lane *lane, const struct lane_events *events, size_t at,
+void mismatch_missing(const struct expected *e, const struct lane_events *events, size_t place,
+		      struct findings *findings);
+/* It came, but out of order. */
+void mismatch_moved(const struct expected *e, const struct lane_events *events, size_t place, size_t event,
+		    struct findings *findings);
+void mismatch_extra(const struct lane *lane, const struct lane_events *events, size_t event,
 		    struct findings *findings);
 
 #endif

@@ -102,17 +102,27 @@ contract_of_event(const struct event *event)
 void
 contract_format_event(const struct event *event, struct buf *out)
 {
+	contract_format_event_marked(event, 0, out);
+}
+
+void
+contract_format_event_marked(const struct event *event, uint64_t marked, struct buf *out)
+{
 	const struct contract_tracepoint *row = contract_of_event(event);
 
 	buf_printf(out, "%s(", row->full_name);
 	for (unsigned i = 0; i < event->args_cnt; i++) {
 		const struct contract_arg *arg = i < row->args_cnt ? &row->args[i] : NULL;
+		bool is_marked = marked >> i & 1;
 
+		buf_printf(out, "%s%s", i ? ", " : "", is_marked ? ">" : "");
 		if (arg)
-			buf_printf(out, "%s%s=", i ? ", " : "", arg->name);
+			buf_printf(out, "%s=", arg->name);
 		else
-			buf_printf(out, "%sundocumented argument %u=", i ? ", " : "", i + 1);
+			buf_printf(out, "undocumented argument %u=", i + 1);
 		contract_format_value(arg, &event->args[i], out);
+		if (is_marked)
+			buf_putc(out, '<');
 	}
 	buf_putc(out, ')');
 }

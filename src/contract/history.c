@@ -21,8 +21,8 @@ static const char *const modes_before_31[] = {"NONE", "IF_NEEDED", "PERIODIC", "
 	BEFORE(.name = "change_position", .type = ARG_INT32, .code_type = ARG_INT32,                         \
 	       .meaning = "position of the change output; -1 when there is none, 0 also after a failure")
 #define ADDRESS_BEFORE                                                                                       \
-	BEFORE(.name = "address", .type = ARG_STRING, .code_type = ARG_STRING, .max_chars = 68,              \
-	       .meaning = "peer address and port")
+	BEFORE(.name = "address", .type = ARG_STRING, .code_type = ARG_STRING, .identifies = true,           \
+	       .max_chars = 68, .meaning = "peer address and port")
 #define SIZE_CHANGE     "the virtual size is an int32; it was a uint64"
 #define POSITION_CHANGE "the change position is -1 after a failure; it was 0"
 #define ADDRESS_CHANGE  "the document says that addresses may be longer than 68 characters"
@@ -53,7 +53,7 @@ static const struct contract_change changes[] = {
 		.meaning = "time it took to connect the block",
 		.difference = "documented as microseconds; the code passes nanoseconds")},
 	{29, TP_MEMPOOL_REPLACED, 5, true, "it may be a package hash; the new argument 8 says which it is",
-	 BEFORE(.name = "replacement_hash", .type = ARG_HASH, .code_type = ARG_HASH,
+	 BEFORE(.name = "replacement_hash", .type = ARG_HASH, .code_type = ARG_HASH, .identifies = true,
 		.meaning = "id of the replacement transaction")},
 	{29, TP_MEMPOOL_REPLACED, 6, false, "it is the package's total if a package replaces", NULL},
 	{29, TP_MEMPOOL_REPLACED, 7, true,

@@ -1,271 +1,135 @@
-/* How expected events and those that came are matched, so that a finding blames the right one.
- *
- * Within an ordered lane both are sequences, and the question is which edits turn one into the other: an event missing,
- * an event too many, or an event of the right tracepoint with other values. The cheapest alignment answers it. Missing
- * and extra cost GAP each and a wrong argument costs 1, so one event with a wrong argument is never reported as one
- * missing and one extra. Equal beginnings and ends are cut off first, which usually leaves nothing. Afterwards, a
- * missing event that is among the extra ones is reported as out of order.
- *
- * In a lane without order, equal ones are paired first, then those of one tracepoint with the fewest wrong
- * arguments. */
+/* Compares what is expected with what came: sorts the events into lanes, pairs those of each lane (pairing.h), and
+ * reports what does not fit in the order of time, so that the first finding is the one nearest to the cause. */
 #include "base/xmem.h"
 #include "contract/expect_private.h"
+#include "contract/pairing.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_PAIR SIZE_MAX
-
-enum {
-	GAP = 16,             /* more than any number of wrong arguments */
-	MISFIT = 2 * GAP + 1, /* more than a missing one and an extra one */
-	ALIGN_CELLS_MAX = 16 << 20,
-};
-
-/* Which expected events of a lane are paired with which events. */
-struct pairing {
-	struct expected *const *wants;
-	size_t wants_cnt;
+/* Something that does not fit, before it is reported. */
+struct fault {
+	enum { FAULT_WRONG, FAULT_MOVED, FAULT_MISSING, FAULT_EXTRA } kind;
+	const struct lane *lane;
 	const struct lane_events *events;
-	size_t *pair_of; /* of each expected event: the index of an event, or NO_PAIR */
-	bool *taken;     /* of each event: it is paired */
+	const struct expected *want; /* NULL: FAULT_EXTRA */
+	size_t event;                /* in the lane; NO_PAIR: FAULT_MISSING */
+	size_t place;                /* the event before which it should have been: FAULT_MOVED, _MISSING */
+	uint64_t noticed_ns, before_ns; /* the time of the event that shows it; of the one before that */
+	size_t number;                  /* in order of their creation */
 };
 
-/* How many arguments are wrong or missing. */
-static unsigned
-wrong_args(const struct expected *e, const struct event *event)
-{
-	unsigned wrong = 0;
-
-	for (unsigned i = 0; i < e->row->args_cnt; i++)
-		if (i >= event->args_cnt || !want_fits(&e->wants[i], &event->args[i]))
-			wrong++;
-	return wrong;
-}
-
-static bool
-fits(const struct expected *e, const struct event *event)
-{
-	return e->tracepoint == event->tracepoint && !wrong_args(e, event);
-}
-
-static void
-pair(struct pairing *pairing, size_t want, size_t event)
-{
-	pairing->pair_of[want] = event;
-	pairing->taken[event] = true;
-}
-
-static bool
-pairs_fit(const struct pairing *pairing, size_t want, size_t event)
-{
-	return fits(pairing->wants[want], pairing->events->items[event]);
-}
-
-static bool
-pairs_have_one_tracepoint(const struct pairing *pairing, size_t want, size_t event)
-{
-	return pairing->wants[want]->tracepoint == pairing->events->items[event]->tracepoint;
-}
-
-static void
-pair_any_order(struct pairing *pairing)
-{
-	size_t events_cnt = pairing->events->cnt;
-
-	for (size_t w = 0; w < pairing->wants_cnt; w++)
-		for (size_t g = 0; g < events_cnt && pairing->pair_of[w] == NO_PAIR; g++)
-			if (!pairing->taken[g] && pairs_fit(pairing, w, g))
-				pair(pairing, w, g);
-	for (size_t w = 0; w < pairing->wants_cnt; w++) {
-		unsigned fewest = GAP;
-		size_t best = NO_PAIR;
-
-		if (pairing->pair_of[w] != NO_PAIR)
-			continue;
-		for (size_t g = 0; g < events_cnt; g++) {
-			if (pairing->taken[g] || !pairs_have_one_tracepoint(pairing, w, g))
-				continue;
-			unsigned wrong = wrong_args(pairing->wants[w], pairing->events->items[g]);
-			if (wrong < fewest) {
-				fewest = wrong;
-				best = g;
-			}
-		}
-		if (best != NO_PAIR)
-			pair(pairing, w, best);
-	}
-}
-
-/* What is left between equal beginnings and ends: wants_cnt expected events and events_cnt events, both from first on.
- * Positions below are within it. */
-struct stretch {
-	struct pairing *pairing;
-	size_t first, wants_cnt, events_cnt;
-	bool *want_came, *event_wanted; /* whether something equal is on the other side, at any position */
-	uint32_t *costs;                /* (wants_cnt + 1) * (events_cnt + 1) */
+struct faults {
+	struct fault *items;
+	size_t cnt;
 };
 
-/* The cheapest way to deal with the first w expected events and the first g events. */
-static uint32_t *
-cost_at(const struct stretch *stretch, size_t w, size_t g)
+static uint64_t
+time_of(const struct lane_events *events, size_t idx)
 {
-	return &stretch->costs[w * (stretch->events_cnt + 1) + g];
-}
-
-/* The same if the last two of these are a pair; UINT32_MAX: they cannot be one. */
-static uint32_t
-cost_of_pair(const struct stretch *stretch, size_t w, size_t g)
-{
-	const struct pairing *pairing = stretch->pairing;
-	size_t want = stretch->first + w - 1, event = stretch->first + g - 1;
-
-	if (!pairs_have_one_tracepoint(pairing, want, event))
-		return UINT32_MAX;
-	uint32_t cost = wrong_args(pairing->wants[want], pairing->events->items[event]);
-	if (cost && stretch->want_came[w - 1] && stretch->event_wanted[g - 1])
-		cost = MISFIT;
-	return *cost_at(stretch, w - 1, g - 1) + cost;
+	return idx < events->cnt ? events->items[idx]->time_ns : UINT64_MAX;
 }
 
 static void
-find_equals(struct stretch *stretch)
+add_fault(struct faults *faults, const struct fault *fault)
 {
-	for (size_t w = 0; w < stretch->wants_cnt; w++)
-		for (size_t g = 0; g < stretch->events_cnt; g++)
-			if ((!stretch->want_came[w] || !stretch->event_wanted[g]) &&
-			    pairs_fit(stretch->pairing, stretch->first + w, stretch->first + g))
-				stretch->want_came[w] = stretch->event_wanted[g] = true;
+	const struct lane_events *events = fault->events;
+	size_t at = fault->want && fault->kind != FAULT_WRONG ? fault->place : fault->event;
+
+	if (fault->kind == FAULT_MOVED && fault->event < at)
+		at = fault->event;
+	/* Without order, only the end of the lane shows what is missing or too many. */
+	if (fault->lane->order == LANE_ANY_ORDER && fault->kind != FAULT_WRONG)
+		at = events->cnt;
+	/* Room for the next power of 2. */
+	if (!(faults->cnt & (faults->cnt - 1)))
+		faults->items = xreallocarray(faults->items, faults->cnt ? 2 * faults->cnt : 1,
+					      sizeof(*faults->items));
+	struct fault *added = &faults->items[faults->cnt];
+	*added = *fault;
+	added->noticed_ns = time_of(events, at);
+	added->before_ns = at ? time_of(events, at - 1) : 0;
+	added->number = faults->cnt++;
+}
+
+static int
+compare_faults(const void *a, const void *b)
+{
+	const struct fault *x = a, *y = b;
+
+	if (x->noticed_ns != y->noticed_ns)
+		return x->noticed_ns < y->noticed_ns ? -1 : 1;
+	if (x->before_ns != y->before_ns)
+		return x->before_ns < y->before_ns ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
 }
 
 static void
-fill_costs(struct stretch *stretch)
+report_faults(struct faults *faults, struct findings *findings)
 {
-	for (size_t w = 0; w <= stretch->wants_cnt; w++)
-		for (size_t g = 0; g <= stretch->events_cnt; g++) {
-			uint32_t best = w || g ? UINT32_MAX : 0;
+	if (faults->cnt)
+		qsort(faults->items, faults->cnt, sizeof(*faults->items), compare_faults);
+	for (size_t i = 0; i < faults->cnt; i++) {
+		const struct fault *fault = &faults->items[i];
 
-			if (w && *cost_at(stretch, w - 1, g) + GAP < best)
-				best = *cost_at(stretch, w - 1, g) + GAP;
-			if (g && *cost_at(stretch, w, g - 1) + GAP < best)
-				best = *cost_at(stretch, w, g - 1) + GAP;
-			uint32_t both = w && g ? cost_of_pair(stretch, w, g) : UINT32_MAX;
-			if (both < best)
-				best = both;
-			*cost_at(stretch, w, g) = best;
-		}
-}
-
-/* Follows the cheapest way back, and makes its pairs. */
-static void
-trace_back(struct stretch *stretch)
-{
-	size_t w = stretch->wants_cnt, g = stretch->events_cnt;
-
-	while (w && g) {
-		uint32_t cost = *cost_at(stretch, w, g);
-
-		if (cost == cost_of_pair(stretch, w, g)) {
-			w--, g--;
-			pair(stretch->pairing, stretch->first + w, stretch->first + g);
-		} else if (cost == *cost_at(stretch, w, g - 1) + GAP) {
-			g--;
-		} else {
-			w--;
+		switch (fault->kind) {
+		case FAULT_MOVED:
+			mismatch_moved(fault->want, fault->events, fault->place, fault->event, findings);
+			mismatch_wrong_args(fault->want, fault->events, fault->event, findings);
+			break;
+		case FAULT_WRONG:
+			mismatch_wrong_args(fault->want, fault->events, fault->event, findings);
+			break;
+		case FAULT_MISSING:
+			mismatch_missing(fault->want, fault->events, fault->place, findings);
+			break;
+		case FAULT_EXTRA:
+			mismatch_extra(fault->lane, fault->events, fault->event, findings);
+			break;
 		}
 	}
-}
-
-static void
-align(struct stretch *stretch)
-{
-	size_t cells = (stretch->wants_cnt + 1) * (stretch->events_cnt + 1);
-
-	stretch->want_came = xcalloc(stretch->wants_cnt, sizeof(*stretch->want_came));
-	stretch->event_wanted = xcalloc(stretch->events_cnt, sizeof(*stretch->event_wanted));
-	stretch->costs = xcalloc(cells, sizeof(*stretch->costs));
-	find_equals(stretch);
-	fill_costs(stretch);
-	trace_back(stretch);
-	free(stretch->want_came);
-	free(stretch->event_wanted);
-	free(stretch->costs);
-}
-
-static void
-pair_side_by_side(const struct stretch *stretch)
-{
-	size_t end = stretch->first +
-		     (stretch->wants_cnt < stretch->events_cnt ? stretch->wants_cnt : stretch->events_cnt);
-
-	for (size_t i = stretch->first; i < end; i++)
-		if (pairs_have_one_tracepoint(stretch->pairing, i, i))
-			pair(stretch->pairing, i, i);
-}
-
-static void
-pair_in_order(struct pairing *pairing)
-{
-	size_t first = 0, wants_end = pairing->wants_cnt, events_end = pairing->events->cnt;
-
-	for (; first < wants_end && first < events_end && pairs_fit(pairing, first, first); first++)
-		pair(pairing, first, first);
-	while (wants_end > first && events_end > first && pairs_fit(pairing, wants_end - 1, events_end - 1))
-		pair(pairing, --wants_end, --events_end);
-	struct stretch stretch = {
-		.pairing = pairing,
-		.first = first,
-		.wants_cnt = wants_end - first,
-		.events_cnt = events_end - first,
-	};
-	if (!stretch.wants_cnt || !stretch.events_cnt)
-		return;
-	if ((stretch.wants_cnt + 1) * (stretch.events_cnt + 1) > ALIGN_CELLS_MAX)
-		pair_side_by_side(&stretch); /* too many to align in reasonable memory */
-	else
-		align(&stretch);
 }
 
 static void
 match_lane(const struct lane *lane, struct expected *const *wants, size_t wants_cnt,
-	   const struct lane_events *events, struct findings *findings)
+	   const struct lane_events *events, struct faults *faults)
 {
-	struct pairing pairing = {
-		.wants = wants,
-		.wants_cnt = wants_cnt,
-		.events = events,
-		.pair_of = xmalloc(wants_cnt * sizeof(*pairing.pair_of)),
-		.taken = xcalloc(events->cnt, sizeof(*pairing.taken)),
-	};
-	size_t at = 0; /* where the next expected event should be */
+	struct pairing pairing;
+	size_t place = 0; /* where the next expected event should be */
 
-	for (size_t w = 0; w < wants_cnt; w++)
-		pairing.pair_of[w] = NO_PAIR;
-	if (lane->order == LANE_ANY_ORDER)
-		pair_any_order(&pairing);
-	else
-		pair_in_order(&pairing);
+	pairing_init(&pairing, wants, wants_cnt, events);
+	if (lane->order == LANE_ANY_ORDER) {
+		pairing_any_order(&pairing);
+	} else {
+		pairing_in_order(&pairing);
+		pairing_moved(&pairing, lane->extra_kind);
+	}
 	for (size_t w = 0; w < wants_cnt; w++) {
 		size_t mate = pairing.pair_of[w];
-		bool is_elsewhere = false;
+		struct fault fault = {
+			.lane = lane, .events = events, .want = wants[w], .event = mate, .place = place};
 
-		if (mate != NO_PAIR) {
-			at = mate + 1;
-			if (!pairs_fit(&pairing, w, mate))
-				mismatch_wrong_args(wants[w], events, mate, findings);
-			continue;
+		if (mate == NO_PAIR) {
+			fault.kind = FAULT_MISSING;
+			add_fault(faults, &fault);
+		} else if (pairing.is_moved[w]) {
+			fault.kind = FAULT_MOVED;
+			add_fault(faults, &fault);
+		} else {
+			place = mate + 1;
+			fault.kind = FAULT_WRONG;
+			if (!pairing_fits(&pairing, w, mate))
+				add_fault(faults, &fault);
 		}
-		for (size_t g = 0; g < events->cnt && !is_elsewhere; g++)
-			if (!pairing.taken[g] && pairs_fit(&pairing, w, g))
-				pairing.taken[g] = is_elsewhere = true;
-		mismatch_missing(wants[w], events, at, is_elsewhere, findings);
 	}
-	for (size_t g = 0; g < events->cnt; g++)
+	for (size_t g = 0; g < events->cnt; g++) {
+		const struct fault fault = {.kind = FAULT_EXTRA, .lane = lane, .events = events, .event = g};
+
 		if (!pairing.taken[g])
-			mismatch_extra(lane, events, g, findings);
-	free(pairing.pair_of);
-	free(pairing.taken);
+			add_fault(faults, &fault);
+	}
+	pairing_fini(&pairing);
 }
 
 static const struct value *
@@ -300,6 +164,29 @@ lane_selects(const struct lane_select *select, const struct event *event)
 	return true;
 }
 
+/* The events of a lane, in order. */
+static void
+collect_lane(const struct expect *x, unsigned lane, const unsigned *lane_of, const struct event *events,
+	     size_t events_cnt, struct lane_events *of_lane)
+{
+	of_lane->items = xcalloc(events_cnt, sizeof(*of_lane->items));
+	for (size_t g = 0; g < events_cnt; g++)
+		if (lane_of[g] == lane && !(x->dropped & TP_BIT(events[g].tracepoint)))
+			of_lane->items[of_lane->cnt++] = &events[g];
+}
+
+static unsigned *
+find_lanes(const struct expect *x, const struct event *events, size_t events_cnt)
+{
+	unsigned *lane_of = xcalloc(events_cnt, sizeof(*lane_of));
+
+	for (size_t g = 0; g < events_cnt; g++)
+		for (unsigned lane = 1; lane < x->lanes_cnt && !lane_of[g]; lane++)
+			if (lane_selects(&x->lanes[lane].select, &events[g]))
+				lane_of[g] = lane;
+	return lane_of;
+}
+
 int
 expect_match(const struct expect *x, enum tracepoint_id subject, const struct event *events,
 	     size_t events_cnt, struct findings *findings, struct diag *diag)
@@ -308,34 +195,33 @@ expect_match(const struct expect *x, enum tracepoint_id subject, const struct ev
 
 	if (err)
 		return err;
-	struct lane_events of_lane = {.items = xcalloc(events_cnt, sizeof(*of_lane.items))};
+	struct lane_events *of_lanes = xcalloc(x->lanes_cnt, sizeof(*of_lanes));
 	struct expected **wants = xcalloc(x->cnt, sizeof(*wants));
-	unsigned *lane_of = xcalloc(events_cnt, sizeof(*lane_of));
+	unsigned *lane_of = find_lanes(x, events, events_cnt);
+	struct faults faults = {0};
 
-	for (size_t g = 0; g < events_cnt; g++)
-		for (unsigned lane = 1; lane < x->lanes_cnt && !lane_of[g]; lane++)
-			if (lane_selects(&x->lanes[lane].select, &events[g]))
-				lane_of[g] = lane;
 	for (unsigned lane = 0; lane < x->lanes_cnt; lane++) {
 		size_t wants_cnt = 0;
 
-		of_lane.cnt = 0;
-		for (size_t g = 0; g < events_cnt; g++)
-			if (lane_of[g] == lane && !(x->dropped & TP_BIT(events[g].tracepoint)))
-				of_lane.items[of_lane.cnt++] = &events[g];
+		if (x->lanes[lane].order == LANE_IGNORED)
+			continue;
+		collect_lane(x, lane, lane_of, events, events_cnt, &of_lanes[lane]);
 		for (size_t w = 0; w < x->cnt; w++)
 			if (x->items[w]->lane == lane && !(x->dropped & TP_BIT(x->items[w]->tracepoint)))
 				wants[wants_cnt++] = x->items[w];
-		if (x->lanes[lane].order != LANE_IGNORED)
-			match_lane(&x->lanes[lane], wants, wants_cnt, &of_lane, findings);
+		match_lane(&x->lanes[lane], wants, wants_cnt, &of_lanes[lane], &faults);
 	}
+	report_faults(&faults, findings);
 	for (size_t i = 0; i < x->details.cnt; i++) {
 		const struct finding *f = &x->details.items[i];
 
 		findings_add(findings, f->kind, f->tracepoint, 0, NULL, NULL, NULL, f->source, f->message);
 	}
+	for (unsigned lane = 0; lane < x->lanes_cnt; lane++)
+		free(of_lanes[lane].items);
+	free(of_lanes);
+	free(faults.items);
 	free(lane_of);
 	free(wants);
-	free(of_lane.items);
 	return 0;
 }

@@ -49,10 +49,12 @@ static const char *const networks[] = {"unroutable", "IPv4",  "IPv6",     "Onion
 	{                                                                                                    \
 		.name = n, .type = ARG_BOOL, .code_type = ARG_BOOL, .meaning = m                             \
 	}
-#define HASH(n, m)                                                                                           \
+/* An argument that says what the event is about. */
+#define KEY(n, t, ...)                                                                                       \
 	{                                                                                                    \
-		.name = n, .type = ARG_HASH, .code_type = ARG_HASH, .meaning = m                             \
+		.name = n, .type = t, .code_type = t, .identifies = true, __VA_ARGS__                        \
 	}
+#define HASH(n, m) KEY(n, ARG_HASH, .meaning = m)
 #define STRING(n, max, m)                                                                                    \
 	{                                                                                                    \
 		.name = n, .type = ARG_STRING, .code_type = ARG_STRING, .max_chars = max, .meaning = m       \
@@ -63,10 +65,11 @@ static const char *const networks[] = {"unroutable", "IPv4",  "IPv6",     "Onion
 		.difference = d                                                                              \
 	}
 
-#define PEER_ID INT64("peer_id", NULL, "peer id")
+#define PEER_ID KEY("peer_id", ARG_INT64, .meaning = "peer id")
 #define PEER_ADDRESS                                                                                         \
-	STRING("address", 68,                                                                                \
-	       "peer address and port (an Onion v3 address with port has 68 characters; host names may be longer)")
+	KEY("address", ARG_STRING, .max_chars = 68,                                                          \
+	    .meaning =                                                                                       \
+		    "peer address and port (an Onion v3 address with port has 68 characters; host names may be longer)")
 #define CONNECTION_TYPE                                                                                      \
 	STRING("connection_type", 20, "connection type (inbound, feeler, outbound-full-relay, ...)")
 #define NETWORK                                                                                              \
@@ -78,14 +81,16 @@ static const char *const networks[] = {"unroutable", "IPv4",  "IPv6",     "Onion
 	UINT64_PASSED_SIGNED("established", "s since the epoch", "when the connection was established",      \
 			     ESTABLISHED_DIFFERENCE)
 #define MESSAGE_ARGS                                                                                         \
-	PEER_ID, PEER_ADDRESS, CONNECTION_TYPE, STRING("message_type", 20, "message type (inv, ping, ...)"), \
+	PEER_ID, PEER_ADDRESS, CONNECTION_TYPE,                                                              \
+		KEY("message_type", ARG_STRING, .max_chars = 20,                                             \
+		    .meaning = "message type (inv, ping, ...)"),                                             \
 		SIZE("size", "B", "message size"),                                                           \
 	{                                                                                                    \
 		.name = "payload", .type = ARG_BYTES, .code_type = ARG_BYTES, .size_arg = 5,                 \
 		.meaning = "message bytes; messages over 32 KiB may be cut"                                  \
 	}
 #define COIN_ARGS(height_meaning, height_difference)                                                         \
-	HASH("txid", "transaction id"), UINT32("vout", NULL, "output index"),                                \
+	HASH("txid", "transaction id"), KEY("vout", ARG_UINT32, .meaning = "output index"),                  \
 		{.name = "height",                                                                           \
 		 .type = ARG_UINT32,                                                                         \
 		 .code_type = ARG_UINT32,                                                                    \

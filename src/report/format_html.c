@@ -228,7 +228,7 @@ marked_event(const struct finding *finding, size_t *len)
 	return NULL;
 }
 
-/* Where the value of the argument stands in an event: "..., name=VALUE, ...". NULL: not found. */
+/* Where the value of the argument stands in an event: "..., >name=VALUE<, ...". NULL: not found. */
 static const char *
 find_got(const struct finding *finding, const char *event, size_t len)
 {
@@ -237,7 +237,7 @@ find_got(const struct finding *finding, const char *event, size_t len)
 	const char *found = NULL;
 
 	for (size_t i = 1; i + key_len <= len && !found; i++)
-		if (!strncmp(event + i, key, key_len) && strchr("( *[", event[i - 1]))
+		if (!strncmp(event + i, key, key_len) && strchr("( >", event[i - 1]))
 			found = event + i + strlen(finding->argument_name) + 1;
 	free(key);
 	return found;

@@ -37,6 +37,7 @@ report_write_findings(struct json_writer *w, const struct findings *findings)
 		json_member_string(w, "got", finding->got);
 		json_member_string(w, "source", finding->source);
 		json_member_string(w, "message", finding->message);
+		json_member_string(w, "context", finding->context);
 		json_writer_end_object(w);
 	}
 	json_writer_end_array(w);

@@ -105,6 +105,7 @@ print_findings(FILE *out, const struct findings *findings)
 		print_member(out, "      got: ", finding->got);
 		print_member(out, "      source: ", finding->source);
 		print_member(out, "      message: ", finding->message);
+		print_member(out, "      context: ", finding->context);
 	}
 }
 

@@ -928,8 +928,15 @@ test_needle_in_haystack(void **state)
 		snprintf(text, sizeof(text), "getblock %d", WRONG);
 		assert_string_equal(finding->source, text);
 		/* The context marks the event itself: its number, its time since the first, and its
-		 * neighbours. */
-		assert_line(finding->context, 3, ">   +537.000 ms #538 utxocache:add(txid=");
+		 * neighbours; and in it, the argument. */
+		assert_line(finding->context, 3,
+			    a ? ">   +537.000 ms #538 utxocache:add(txid="
+			      : ">   +537.000 ms #538 utxocache:add(>txid=");
+		snprintf(text, sizeof(text), ">%s=", names[a]);
+		assert_contains(finding->context, text);
+		assert_string_equal(strchr(finding->context, '<'),
+				    strstr(strstr(finding->context, text), a == 4 ? "<)" : "<, "));
+		assert_null(strchr(strchr(finding->context, '<') + 1, '<'));
 		assert_line(finding->context, 2, "    +536.000 ms #537 utxocache:add(txid=");
 		assert_line(finding->context, 5, "    +539.000 ms #540 utxocache:add(txid=");
 		findings_fini(&findings);
@@ -1607,25 +1614,161 @@ test_many_equal(void **state)
 	expect_free(x);
 }
 
-/* One missing and one extra, and thousands in between that are merely shifted. */
+/* One missing and one extra, and thousands in between that are merely shifted: as many as can be aligned at once, and
+ * more. */
 static void
 test_far_apart(void **state)
 {
-	enum { CNT = 3500 };
+	enum { CNT = 9000 };
 	static struct event events[CNT];
+
+	(void)state;
+	for (uint32_t cnt = 1500; cnt <= CNT; cnt += 2500) {
+		struct expect *x = expect_new();
+		struct findings findings;
+
+		for (uint32_t i = 0; i < cnt; i++) {
+			expect_add(x, i);
+			if (i != 100)
+				events[i < 100 ? i : i - 1] = add_event(i);
+		}
+		events[cnt / 2] = coin_event(TP_UTXOCACHE_ADD, hash_a, cnt / 2 + 1, 4999);
+		events[cnt - 1] = coin_event(TP_UTXOCACHE_SPENT, hash_b, 9, 1);
+		assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, cnt, &findings), 3);
+		assert_contains(findings.items[0].message, "did not fire: output 100");
+		assert_argument(&findings.items[1], 4, "value", "5000 sat", "4999 sat");
+		assert_contains(findings.items[2].message, "utxocache:spent fired unexpectedly");
+		findings_fini(&findings);
+		expect_free(x);
+	}
+}
+
+/* The context of an event in another place shows the place and the event. */
+static void
+test_context_of_moved(void **state)
+{
+	enum { CNT = 12 };
+
+	(void)state;
+	for (int is_late = 0; is_late < 2; is_late++)
+		for (uint32_t by = 2; by < CNT; by++) {
+			struct expect *x = expect_new();
+			struct event events[CNT];
+			struct findings findings;
+			uint32_t from = is_late ? 0 : CNT - 1, to = is_late ? by : CNT - 1 - by, next = 0;
+			char line[64];
+
+			for (uint32_t i = 0; i < CNT; i++) {
+				expect_add(x, i);
+				next += next == from;
+				events[i] = add_event(i == to ? from : next++);
+				events[i].time_ns = 1000000 * i;
+			}
+			assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, CNT, &findings), 1);
+			const struct finding *finding = &findings.items[0];
+			snprintf(line, sizeof(line), "the event in another place, as #%u", to + 1);
+			assert_string_equal(finding->got, line);
+			assert_contains(finding->context, ">            (here)\n");
+			snprintf(line, sizeof(line), "> %+10.3f ms #%u utxocache:add(", (double)to, to + 1);
+			assert_contains(finding->context, line);
+			/* What lies between is left out if it is far away. */
+			assert_int_equal(strstr(finding->context, "  ...\n") != NULL, by > 2);
+			assert_null(strchr(finding->context, '<'));
+			findings_fini(&findings);
+			expect_free(x);
+		}
+}
+
+/* An event that is late and has another argument is not taken for the one in its place. */
+static void
+test_moved_and_wrong(void **state)
+{
 	struct expect *x = expect_new();
+	struct event events[2] = {add_event(1), coin_event(TP_UTXOCACHE_ADD, hash_a, 0, 4999)};
 	struct findings findings;
 
 	(void)state;
-	for (uint32_t i = 0; i < CNT; i++) {
-		expect_add(x, i);
-		if (i != 100)
-			events[i < 100 ? i : i - 1] = add_event(i);
+	expect_add(x, 0);
+	expect_add(x, 1);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 2, &findings), 2);
+	assert_string_equal(findings.items[0].message, "utxocache:add fired out of order: output 0");
+	assert_argument(&findings.items[1], 4, "value", "5000 sat", "4999 sat");
+	assert_contains(findings.items[0].context, "vout=0, height=101, >value=4999 sat<, ");
+	findings_fini(&findings);
+	/* Another coin is none that is late. */
+	events[1] = coin_event(TP_UTXOCACHE_ADD, hash_b, 0, 4999);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 2, &findings), 2);
+	assert_string_equal(findings.items[0].message, "utxocache:add did not fire: output 0");
+	assert_contains(findings.items[1].message, "fired unexpectedly");
+	findings_fini(&findings);
+	expect_free(x);
+
+	/* A wrong detail is not all there is to say if the event itself is none. */
+	x = expect_new();
+	for (uint32_t i = 0; i < 2; i++) {
+		struct expected *e = expect_event(x, TP_UTXOCACHE_ADD, FINDING_CONTRACT, "output %u", i);
+
+		want_hash(e, "txid", hash_a);
+		want_uint(e, "vout", i);
+		want_uint(e, "height", 101);
+		want_int(e, "value", 5000);
+		want_kind(e, FINDING_DETAIL);
+		want_bool(e, "is_coinbase", false);
 	}
-	events[CNT - 1] = coin_event(TP_UTXOCACHE_SPENT, hash_b, 9, 1);
-	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, CNT, &findings), 2);
-	assert_contains(findings.items[0].message, "did not fire: output 100");
-	assert_contains(findings.items[1].message, "utxocache:spent fired unexpectedly");
+	events[1] = coin_event(TP_UTXOCACHE_ADD, hash_a, 0, 4999);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 2, &findings), 2);
+	assert_int_equal(findings.items[0].kind, FINDING_CONTRACT);
+	assert_string_equal(findings.items[0].message, "utxocache:add did not fire: output 0");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+/* The first finding is about what came, or did not come, first, in whatever lane. */
+static void
+test_findings_by_time(void **state)
+{
+	static const struct lane_select spents = {.tracepoints = TP_BIT(TP_UTXOCACHE_SPENT)};
+	struct expect *x = expect_new();
+	struct event events[6] = {
+		coin_event(TP_UTXOCACHE_SPENT, hash_a, 0, 5000),
+		add_event(0),
+		coin_event(TP_UTXOCACHE_SPENT, hash_a, 2, 5000),
+		coin_event(TP_UTXOCACHE_ADD, hash_a, 1, 4999),
+		coin_event(TP_UTXOCACHE_UNCACHE, hash_b, 7, 1),
+		coin_event(TP_UTXOCACHE_SPENT, hash_a, 3, 4998),
+	};
+	struct findings findings;
+
+	(void)state;
+	expect_add(x, 0);
+	expect_add(x, 1);
+	expect_lane(x, "spents", LANE_ORDERED, &spents);
+	for (uint32_t i = 0; i < 4; i++)
+		expect_coin(x, TP_UTXOCACHE_SPENT, hash_a, i, 5000);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 6, &findings), 4);
+	assert_string_equal(findings.items[0].message, "utxocache:spent did not fire: output 1");
+	assert_argument(&findings.items[1], 4, "value", "5000 sat", "4999 sat");
+	assert_contains(findings.items[2].message, "utxocache:uncache fired unexpectedly");
+	assert_argument(&findings.items[3], 4, "value", "5000 sat", "4998 sat");
+	findings_fini(&findings);
+	expect_free(x);
+}
+
+/* Without order, an event that is missing does not take the one of another that has a wrong argument. */
+static void
+test_any_order_blames_the_right_one(void **state)
+{
+	struct expect *x = expect_new();
+	struct event event = coin_event(TP_UTXOCACHE_ADD, hash_b, 2, 4999);
+	struct findings findings;
+
+	(void)state;
+	expect_lane(x, "adds", LANE_ANY_ORDER, &adds);
+	expect_coin(x, TP_UTXOCACHE_ADD, hash_a, 1, 5000);
+	expect_coin(x, TP_UTXOCACHE_ADD, hash_b, 2, 5000);
+	assert_int_equal(match(x, TP_UTXOCACHE_ADD, &event, 1, &findings), 2);
+	assert_argument(&findings.items[0], 4, "value", "5000 sat", "4999 sat");
+	assert_string_equal(findings.items[1].message, "utxocache:add did not fire: output 1");
 	findings_fini(&findings);
 	expect_free(x);
 }
@@ -1825,6 +1968,10 @@ main(void)
 		cmocka_unit_test(test_many_different),
 		cmocka_unit_test(test_many_equal),
 		cmocka_unit_test(test_far_apart),
+		cmocka_unit_test(test_context_of_moved),
+		cmocka_unit_test(test_moved_and_wrong),
+		cmocka_unit_test(test_findings_by_time),
+		cmocka_unit_test(test_any_order_blames_the_right_one),
 		cmocka_unit_test(test_any_order_takes_the_most_similar),
 	};
 

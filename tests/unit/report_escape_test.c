@@ -176,7 +176,7 @@ test_json(void **state)
 
 	(void)state;
 	/* The path and the subversion, the folder and the command; message, want, source and got, or the reason. */
-	CHECK_ROWS("json", rows, 8, 5);
+	CHECK_ROWS("json", rows, 9, 5);
 }
 
 /* In XML's text; in attributes, see below. What XML forbids cannot be escaped, only replaced. */
@@ -271,9 +271,9 @@ test_tap(void **state)
 
 		for (const char *at = text; (at = strstr(at, want)); at++)
 			found++;
-		/* message, wanted, found, folder, command, and the finding's four */
-		if (found != 9)
-			fail_msg("%zu times, want 9 of '%s' in:\n%s", found, want, text);
+		/* message, wanted, found, folder, command, and the finding's five */
+		if (found != 10)
+			fail_msg("%zu times, want 10 of '%s' in:\n%s", found, want, text);
 		free(text);
 		free(want);
 		free(bytes);

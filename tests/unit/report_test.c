@@ -189,7 +189,7 @@ test_json_of_findings(void **state)
 	assert_text(scenario, "artifacts", "/tmp/run-1/utxocache.add.outputs");
 	assert_int_equal(json_cnt(findings), 3);
 	const struct json *finding = json_at(findings, 0);
-	assert_int_equal(json_cnt(finding), 8);
+	assert_int_equal(json_cnt(finding), 9);
 	assert_text(finding, "tracepoint", "utxocache:add");
 	assert_u64(finding, "argument", 4);
 	assert_text(finding, "argument_name", "value");
@@ -199,6 +199,8 @@ test_json_of_findings(void **state)
 	assert_text(finding, "source", "getblock 00ab 3");
 	assert_text(finding, "message",
 		    "argument 4 (value) of utxocache:add, output 2: want 5000 sat, got 4999 sat");
+	assert_text(finding, "context", result.findings.items[0].context);
+	assert_non_null(result.findings.items[0].context);
 	/* About the event as a whole: the argument is null, not 0. */
 	finding = json_at(findings, 1);
 	assert_text(finding, "tracepoint", "utxocache:spent");
@@ -211,6 +213,7 @@ test_json_of_findings(void **state)
 	assert_text(finding, "want", NULL);
 	assert_text(finding, "got", NULL);
 	assert_text(finding, "message", "something else");
+	assert_text(finding, "context", NULL);
 	json_free(doc);
 
 	/* The findings by themselves. */
