@@ -78,7 +78,7 @@ check_text() {
 	done
 }
 
-# Layers and libraries by what is included, banned functions by what is called; comments and literals do not count.
+# Layers and libraries by what is included (once), banned functions by what is called; comments and literals do not count.
 check_code() {
 	sources src tests | xargs awk '
 		BEGIN {
@@ -158,6 +158,9 @@ check_code() {
 		function check_include(    header, target, prefix) {
 			header = $0
 			sub(/^[ \t]*#[ \t]*include[ \t]*/, "", header)
+			if (header !~ /\.def"/ && ((FILENAME, header) in included))
+				report("includes " header " a second time")
+			included[FILENAME, header] = 1
 			if (header ~ /^</) {
 				for (prefix in library)
 					if (layer_is_src && index(header, prefix) == 1 && FILENAME !~ library[prefix])

@@ -198,6 +198,9 @@ names 'src/probe/bpf/build.c:4: the backend bpf must not include "probe/ptrace/p
 names 'src/run/runner.c:3: only src/probe may include "probe/set.h"; other layers include "probe/probe.h"' \
 	"sed -i '3s/probe.probe/probe\/set/' src/run/runner.c"
 
+names 'src/run/runner.c:4: includes "probe/probe.h" a second time' "sed -i '3p' src/run/runner.c"
+names 'src/probe/set.c:3: includes <poll.h> a second time' "sed -i '2p' src/probe/set.c"
+
 # Libraries, each where it belongs but for one file
 names 'src/probe/set.c:2: includes <bcc/BPF.h>, which is only for ^src/probe/bpf/bcc_shim\.cc$' \
 	"sed -i '2s/poll/bcc\/BPF/' src/probe/set.c"
