@@ -12,6 +12,7 @@
 #include "run/runner.h"
 #include "run/selftest.h"
 
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,11 +137,15 @@ run_on_specimen(struct run_options *options, const char *why, const volatile sig
 static char *
 make_notice(const struct run_options *options, const char *bitcoind, unsigned release)
 {
-	char *note = bitcoind_user_note(options->user), version[16] = "";
+	char *note = bitcoind_user_note(options->user), version[16] = "", order[64] = "";
 
 	if (release != RELEASE_MASTER)
 		snprintf(version, sizeof(version), " as v%u", release);
-	char *notice = xasprintf("checking %s%s%s%s", bitcoind, version, note ? "\n" : "", note ? note : "");
+	if (options->seed)
+		snprintf(order, sizeof(order), "\nin another order: --shuffle=%" PRIu32 " repeats it",
+			 options->seed);
+	char *notice = xasprintf("checking %s%s%s%s%s", bitcoind, version, order, note ? "\n" : "",
+				 note ? note : "");
 	free(note);
 	return notice;
 }

@@ -1,7 +1,9 @@
 #include "cli/run_options.h"
 
+#include "base/clock.h"
 #include "base/xmem.h"
 #include "cli/cli.h"
+#include "cli/shuffle.h"
 #include "scenario/registry.h"
 
 #include <argp.h>
@@ -21,6 +23,7 @@ enum {
 	OPTION_RELEASE,
 	OPTION_USER,
 	OPTION_ENV,
+	OPTION_SHUFFLE,
 };
 
 static const char *const details_names[] = {"fail", "warn", NULL};
@@ -39,6 +42,13 @@ check_pattern(const struct argp_state *state, const char *pattern)
 		state,
 		"no scenario matches '%s'; patterns are like 'utxocache.spent.*', and 'tpcheck list scenarios' shows all names",
 		pattern);
+}
+
+/* Short enough to be typed. */
+static uint32_t
+any_seed(void)
+{
+	return 1 + (uint32_t)(clock_now_ns() / 1000 % 999999);
 }
 
 static error_t
@@ -80,6 +90,11 @@ parse(int key, char *arg, struct argp_state *state)
 	case OPTION_USER:
 		options->user = cli_user(state, arg);
 		return 0;
+	case OPTION_SHUFFLE:
+		options->seed = (uint32_t)cli_number(state, "shuffle", arg, 0, UINT32_MAX);
+		if (!options->seed)
+			options->seed = any_seed();
+		return 0;
 	case OPTION_ENV:
 		cli_append_env(state, &options->env, &options->env_cnt, arg);
 		return 0;
@@ -117,6 +132,8 @@ choose(struct run_options *options)
 	for (size_t i = 0; i < cnt; i++)
 		if (is_chosen(options, scenarios[i]))
 			options->chosen[options->chosen_cnt++] = scenarios[i];
+	if (options->seed)
+		shuffle(options->chosen, options->chosen_cnt, options->seed);
 }
 
 static const struct argp_option known[] = {
@@ -138,6 +155,9 @@ static const struct argp_option known[] = {
 	 0},
 	{"user", OPTION_USER, "NAME", 0, CLI_USER_HELP, 0},
 	{"env", OPTION_ENV, "NAME=VALUE", 0, CLI_ENV_HELP, 0},
+	{"shuffle", OPTION_SHUFFLE, "SEED", 0,
+	 "Run the scenarios in another order, which this number gives (0: a random one); those that share a node stay together",
+	 0},
 	{0},
 };
 static const struct argp_child children[] = {{.argp = &reporting_argp}, {.argp = &cli_probe_argp}, {0}};

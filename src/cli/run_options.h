@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { RUN_DEFAULT_TIMEOUT_S = 60, RUN_MAX_JOBS = 64 };
 
@@ -19,6 +20,7 @@ struct run_options {
 	unsigned timeout_s;
 	unsigned jobs;    /* 0: not given */
 	unsigned release; /* 0: not given */
+	uint32_t seed;    /* of --shuffle; 0: not given */
 	struct reporting reporting;
 	struct probe_opts probe;
 	const char **patterns;

@@ -16,6 +16,7 @@
 #ifndef TPCHECK_CONTRACT_EXPECT_H
 #define TPCHECK_CONTRACT_EXPECT_H
 
+#include "base/checked.h"
 #include "base/diag.h"
 #include "base/event.h"
 #include "base/finding.h"
@@ -94,5 +95,7 @@ void expect_drop(struct expect *x, uint64_t tracepoints);
  * expectations are not sound. */
 int expect_match(const struct expect *x, enum tracepoint_id subject, const struct event *events,
 		 size_t events_cnt, struct findings *findings, struct diag *diag);
+/* What expect_match compares. The caller frees checked->items. */
+void expect_describe(const struct expect *x, struct checked *checked);
 
 #endif

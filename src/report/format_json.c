@@ -1,6 +1,7 @@
 /* JSON (doc/json.md): one object, written at the end. */
 #include "report/format_json.h"
 
+#include "base/buf.h"
 #include "base/xmem.h"
 #include "report/format.h"
 
@@ -101,12 +102,68 @@ write_node(struct json_writer *w, const struct report_run *run)
 }
 
 static void
+write_kinds(struct json_writer *w, const char *argument, unsigned kinds)
+{
+	static const char *const names[CHECKED_KINDS_CNT] = {
+		[CHECKED_ZERO] = "zero",         [CHECKED_8_BITS] = "8 bits",
+		[CHECKED_16_BITS] = "16 bits",   [CHECKED_32_BITS] = "32 bits",
+		[CHECKED_64_BITS] = "64 bits",   [CHECKED_NEGATIVE] = "negative",
+		[CHECKED_FALSE] = "false",       [CHECKED_TRUE] = "true",
+		[CHECKED_HASH] = "hash",         [CHECKED_EMPTY] = "empty",
+		[CHECKED_BYTES] = "bytes",       [CHECKED_CUT] = "cut",
+		[CHECKED_MEASURED] = "measured",
+	};
+	struct buf text;
+
+	buf_init(&text, 256);
+	for (unsigned kind = 0; kind < CHECKED_KINDS_CNT; kind++)
+		if (kinds >> kind & 1)
+			buf_printf(&text, "%s%s", text.len ? ", " : "", names[kind]);
+	json_member_string(w, argument, text.data);
+	buf_fini(&text);
+}
+
+static void
+write_checked(struct json_writer *w, const struct checked *checked)
+{
+	size_t events = 0, arguments = 0;
+
+	if (!checked->cnt) {
+		json_member_null(w, "checked");
+		return;
+	}
+	for (size_t i = 0; i < checked->cnt; i++) {
+		events += checked->items[i].events;
+		arguments += checked->items[i].events * checked->items[i].args_cnt;
+	}
+	json_member_begin_object(w, "checked");
+	json_member_u64(w, "events", events);
+	json_member_u64(w, "arguments", arguments);
+	json_member_begin_array(w, "tracepoints");
+	for (size_t i = 0; i < checked->cnt; i++) {
+		const struct checked_tracepoint *tracepoint = &checked->items[i];
+
+		json_writer_begin_object(w);
+		json_member_string(w, "tracepoint", tracepoint->name);
+		json_member_u64(w, "events", tracepoint->events);
+		json_member_begin_object(w, "values");
+		for (unsigned a = 0; a < tracepoint->args_cnt; a++)
+			write_kinds(w, tracepoint->args[a].name, tracepoint->args[a].kinds);
+		json_writer_end_object(w);
+		json_writer_end_object(w);
+	}
+	json_writer_end_array(w);
+	json_writer_end_object(w);
+}
+
+static void
 write_result(struct json_writer *w, const struct report_result *result)
 {
 	json_writer_begin_object(w);
 	json_member_string(w, "name", result->name);
 	report_write_outcome(w, result->outcome, result->reason);
 	json_member_u64(w, "duration_ms", result->duration_ms);
+	write_checked(w, &result->checked);
 	json_writer_key(w, "findings");
 	report_write_findings(w, &result->findings);
 	json_member_string(w, "artifacts", result->artifacts);

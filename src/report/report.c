@@ -41,6 +41,7 @@ report_result_fini(struct report_result *result)
 	free(result->artifacts);
 	free(result->repeat);
 	findings_fini(&result->findings);
+	free(result->checked.items);
 }
 
 struct report_summary

@@ -2,6 +2,7 @@
 #ifndef TPCHECK_REPORT_REPORT_H
 #define TPCHECK_REPORT_REPORT_H
 
+#include "base/checked.h"
 #include "base/diag.h"
 #include "base/finding.h"
 
@@ -34,6 +35,7 @@ struct report_result {
 	char *reason; /* of a skip or an error; NULL */
 	uint64_t duration_ms;
 	struct findings findings; /* with OUTCOME_PASS: warnings */
+	struct checked checked;   /* what was compared; empty if nothing was */
 	char *artifacts;          /* the folder that was kept for it; NULL */
 	char *repeat;             /* the command that repeats it; NULL */
 	bool omit_from_text;

@@ -533,6 +533,8 @@ run_scenario(struct worker *worker, size_t idx, bool is_last_of_node, struct rep
 		if (!scene.err) {
 			worker->scenarios_cnt++;
 			run_steps(worker, scenario, &scene, &events, &result->findings);
+			if (!scene.err)
+				expect_describe(scene.expect, &result->checked);
 		}
 	}
 	find_reports(worker, &scene, is_last_of_node, result);

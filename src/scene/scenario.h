@@ -99,6 +99,7 @@ struct scenario {
 	 * tracepoint that fires only while another one is attached as well is silent then. NULL for most. */
 	const struct scenario *alone_of;
 	bool needs_wallet; /* skipped where bitcoind was built without the wallet */
+	bool ends_node; /* it leaves the node in a state that others must not find: the next one gets a new node */
 	size_t state_sz;
 	void (*prepare)(struct scene *scene); /* may be NULL */
 	void (*act)(struct scene *scene);

@@ -110,7 +110,7 @@ try() {
 			*=NAME) want=root ;;
 			*=NAME=VALUE) want=$(sorted ASAN_OPTIONS LD_LIBRARY_PATH LSAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS) ;;
 			*=PID) want=1 ;;
-			*=SECONDS | *=COUNT | *=BYTES | *=ARGUMENTS | *=KIB | *=ADDRESS | *=CONDITION | *=PROGRAM | *=GROUP) want= ;;
+			*=SECONDS | *=SEED | *=N | *=COUNT | *=BYTES | *=ARGUMENTS | *=KIB | *=ADDRESS | *=CONDITION | *=PROGRAM | *=GROUP) want= ;;
 			*=*)
 				check "$1: what $command takes for $option is known" false
 				continue

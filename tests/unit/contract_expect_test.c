@@ -1919,10 +1919,66 @@ test_a_detail_that_is_no_event(void **state)
 	expect_free(x);
 }
 
+/* What is compared, with the kinds of values of all events. */
+static void
+test_describe(void **state)
+{
+	static const uint8_t zeros[32];
+	static uint8_t payload[RECORD_PAYLOAD_BYTES + 1];
+	static const int64_t numbers[] = {0, 255, 256, 65535, 65536, UINT32_MAX, INT64_C(1) << 32, -1};
+	static const unsigned kinds[] = {CHECKED_ZERO,    CHECKED_8_BITS,  CHECKED_16_BITS, CHECKED_16_BITS,
+					 CHECKED_32_BITS, CHECKED_32_BITS, CHECKED_64_BITS, CHECKED_NEGATIVE};
+	struct expect *x = expect_new();
+	struct checked checked;
+
+	(void)state;
+	expect_describe(x, &checked);
+	assert_int_equal(checked.cnt, 0);
+	free(checked.items);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		struct expect *one = expect_new();
+
+		expect_coin(one, TP_UTXOCACHE_ADD, hash_a, 1, numbers[i]);
+		expect_describe(one, &checked);
+		assert_int_equal(checked.cnt, 1);
+		assert_string_equal(checked.items[0].args[3].name, "value");
+		assert_int_equal(checked.items[0].args[3].kinds, 1U << kinds[i]);
+		free(checked.items);
+		expect_free(one);
+	}
+	expect_message(x, 300, "verack", NULL, 0);
+	expect_message(x, 300, "", payload, sizeof(payload));
+	expect_message(x, 300, "x", payload, RECORD_PAYLOAD_BYTES);
+	expect_coin(x, TP_UTXOCACHE_ADD, hash_a, 0, 5000);
+	expect_coin(x, TP_UTXOCACHE_ADD, zeros, 70000, 5000);
+	expect_coin(x, TP_UTXOCACHE_SPENT, hash_a, 0, 5000);
+	expect_drop(x, TP_BIT(TP_UTXOCACHE_SPENT));
+	want_range(expect_removed_but(x, "vsize"), "vsize", 1, 1);
+	expect_describe(x, &checked);
+	assert_int_equal(checked.cnt, 3);
+	assert_string_equal(checked.items[0].name, "net:inbound_message");
+	assert_int_equal(checked.items[0].events, 3);
+	assert_int_equal(checked.items[0].args_cnt, 6);
+	assert_int_equal(checked.items[0].args[0].kinds, 1U << CHECKED_16_BITS);
+	assert_int_equal(checked.items[0].args[3].kinds, 1U << CHECKED_EMPTY | 1U << CHECKED_BYTES);
+	assert_int_equal(checked.items[0].args[5].kinds,
+			 1U << CHECKED_EMPTY | 1U << CHECKED_BYTES | 1U << CHECKED_CUT);
+	assert_string_equal(checked.items[1].name, "utxocache:add");
+	assert_int_equal(checked.items[1].events, 2);
+	assert_int_equal(checked.items[1].args[0].kinds, 1U << CHECKED_HASH | 1U << CHECKED_ZERO);
+	assert_int_equal(checked.items[1].args[1].kinds, 1U << CHECKED_ZERO | 1U << CHECKED_32_BITS);
+	assert_int_equal(checked.items[1].args[4].kinds, 1U << CHECKED_FALSE);
+	assert_string_equal(checked.items[2].name, "mempool:removed");
+	assert_int_equal(checked.items[2].args[2].kinds, 1U << CHECKED_MEASURED);
+	free(checked.items);
+	expect_free(x);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_a_detail_that_is_no_event),
 		cmocka_unit_test(test_an_argument_that_came_later),
 		cmocka_unit_test(test_a_unit_that_was_another),

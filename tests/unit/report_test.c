@@ -152,7 +152,7 @@ test_json_of_outcomes(void **state)
 		for (size_t i = 0; i < run.results_cnt; i++) {
 			const struct json *scenario = json_at(scenarios, i);
 
-			assert_int_equal(json_cnt(scenario), 7);
+			assert_int_equal(json_cnt(scenario), 8);
 			assert_text(scenario, "name", results[i].name);
 			assert_text(scenario, "outcome", names[results[i].outcome]);
 			assert_text(scenario, "reason", results[i].reason);
@@ -166,6 +166,43 @@ test_json_of_outcomes(void **state)
 		json_free(doc);
 		fini(&run);
 	}
+}
+
+static void
+test_json_of_checked(void **state)
+{
+	struct checked_tracepoint items[] = {
+		{.name = "utxocache:add",
+		 .events = 3,
+		 .args_cnt = 2,
+		 .args = {{"txid", 1U << CHECKED_HASH},
+			  {"vout", 1U << CHECKED_ZERO | 1U << CHECKED_16_BITS | 1U << CHECKED_MEASURED}}},
+		{.name = "utxocache:spent",
+		 .events = 4,
+		 .args_cnt = 1,
+		 .args = {{"txid", 1U << CHECKED_HASH}}},
+	};
+	struct report_result result = result_of("utxocache.add.outputs", OUTCOME_PASS, NULL, 1);
+	struct report_run run = {.results = &result, .results_cnt = 1};
+
+	(void)state;
+	struct json *doc = parse_report(&run);
+	assert_true(json_is_null(json_get(json_at(json_get(doc, "scenarios"), 0), "checked")));
+	json_free(doc);
+	result.checked = (struct checked){.items = items, .cnt = 2};
+	doc = parse_report(&run);
+	const struct json *checked = json_get(json_at(json_get(doc, "scenarios"), 0), "checked");
+	assert_u64(checked, "events", 7);
+	assert_u64(checked, "arguments", 3 * 2 + 4 * 1);
+	assert_int_equal(json_cnt(json_get(checked, "tracepoints")), 2);
+	const struct json *first = json_at(json_get(checked, "tracepoints"), 0);
+	assert_text(first, "tracepoint", "utxocache:add");
+	assert_u64(first, "events", 3);
+	assert_text(json_get(first, "values"), "txid", "hash");
+	assert_text(json_get(first, "values"), "vout", "zero, 16 bits, measured");
+	json_free(doc);
+	result.checked = (struct checked){0};
+	report_result_fini(&result);
 }
 
 static void
@@ -715,6 +752,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_json_of_nothing),
 		cmocka_unit_test(test_json_of_outcomes),
+		cmocka_unit_test(test_json_of_checked),
 		cmocka_unit_test(test_json_of_findings),
 		cmocka_unit_test(test_json_of_rubbish),
 		cmocka_unit_test(test_json_of_node),
