@@ -543,7 +543,8 @@ run_scenario(struct worker *worker, size_t idx, bool is_last_of_node, struct rep
 	result->duration_ms = (clock_now_ns() - start_ns) / 1000000;
 	keep_artifacts(worker, scenario, &scene, result);
 	scene_release(&scene);
-	if (scene.node && (scene.err || result->outcome == OUTCOME_FAIL) && !is_as_before(worker, &scene))
+	bool has_failed = scene.err || result->outcome == OUTCOME_FAIL;
+	if (scene.node && (scenario->ends_node || (has_failed && !is_as_before(worker, &scene))))
 		end_current_node(worker);
 	end_alone(worker);
 	free(events);
@@ -561,7 +562,7 @@ run_next(struct worker *worker, size_t idx, bool is_last_of_node)
 
 	*result = (struct report_result){.name = team->opts->scenarios[idx]->name};
 	if (!team_finds_obstacle(team, result))
-		run_scenario(worker, idx, is_last_of_node, result);
+		run_scenario(worker, idx, is_last_of_node || team->opts->scenarios[idx]->ends_node, result);
 	team_is_done(team, idx);
 }
 

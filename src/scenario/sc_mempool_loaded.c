@@ -53,6 +53,7 @@ DEFINE_SCENARIO(mempool, added, loaded,
 	.subject = TP_MEMPOOL_ADDED,
 	.tracepoints = POOL_TRACEPOINTS,
 	.profile = &profile_history,
+	.ends_node = true, /* it makes the chain longer */
 	.state_sz = sizeof(struct state),
 	.prepare = loaded_prepare,
 	.act = history_release,

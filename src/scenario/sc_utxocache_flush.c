@@ -24,6 +24,7 @@ enum flush_mode {
 enum {
 	FILL_BLOCKS_MAX = 60,
 	COINS_MOST = 1000000, /* no scenario makes that many */
+	MANY_COINS = 300,     /* more than 8 bits */
 };
 
 struct state {
@@ -64,6 +65,19 @@ mine_and_look(struct scene *scene)
 	struct state *state = scene->state;
 
 	blocks_mine(scene, 1);
+	state->cache = log_cache_state(scene);
+}
+
+/* The same with many coins in the cache, whether or not another scenario has emptied it. */
+static void
+fill_and_look(struct scene *scene)
+{
+	struct state *state = scene->state;
+	struct block *block = blocks_begin(scene, 0);
+
+	for (int i = 0; i < MANY_COINS; i++)
+		block_add_output(block, 0, script_p2wsh_op_true, sizeof(script_p2wsh_op_true));
+	blocks_submit(scene, block);
 	state->cache = log_cache_state(scene);
 }
 
@@ -175,7 +189,7 @@ call_dumptxoutset(struct scene *scene)
 			.summary = #rpc_ " flushes the cache (mode FORCE_SYNC; before v31 FORCE_FLUSH)",     \
 			.subject = TP_UTXOCACHE_FLUSH, .tracepoints = FLUSH_TRACEPOINTS,                     \
 			.profile = &profile_default, .state_sz = sizeof(struct state),                       \
-			.prepare = mine_and_look, .act = call_##rpc_, .expect = sync_expect)
+			.prepare = fill_and_look, .act = call_##rpc_, .expect = sync_expect)
 
 SYNC_SCENARIO(gettxoutsetinfo);
 SYNC_SCENARIO(scantxoutset);
@@ -217,7 +231,7 @@ FLUSH_SCENARIO(quiet,
 	.summary = "connecting and disconnecting blocks does not flush the cache",
 	.tracepoints = FLUSH_TRACEPOINTS,
 	.profile = &profile_default,
-	.prepare = mine_and_look,
+	.prepare = fill_and_look,
 	.act = quiet_act,
 	.expect = quiet_expect,
 );
@@ -235,7 +249,7 @@ periodic_prepare(struct scene *scene)
 	scene_require(scene, ABILITY_PERIODIC_MOCKABLE);
 	/* The time until the next flush begins here, whatever an earlier scenario did. */
 	call_gettxoutsetinfo(scene);
-	mine_and_look(scene);
+	fill_and_look(scene);
 	state->block = blocks_begin(scene, 0);
 	scene_set_time(scene, time(NULL) + LONG_AFTER_S);
 }

@@ -144,4 +144,4 @@ SNAPSHOT_SCENARIO(
 	snapshot,
 	.summary =
 		"a UTXO snapshot adds no coins; blocks fire on top of it and in the background, each with its own height",
-	.prepare = snapshot_prepare, .act = snapshot_act, .expect = snapshot_expect, );
+	.ends_node = true, .prepare = snapshot_prepare, .act = snapshot_act, .expect = snapshot_expect, );

@@ -210,8 +210,11 @@ chill_coins(struct scene *scene)
 		scene->err = node_restart(scene->node, NULL, &scene->diag);
 	if (!scene->err)
 		scene->err = node_wait_ready(scene->node, scene->deadline, &scene->diag);
-	if (!scene->err)
-		pool->cold_cnt = COLD_COINS_MAX;
+	if (scene->err)
+		return;
+	pool->cold_cnt = COLD_COINS_MAX;
+	if (pool->on_restart)
+		pool->on_restart(scene);
 }
 
 void

@@ -40,6 +40,8 @@ struct coin_pool {
 	struct coin_stock wide, small;
 	struct chain_coin cold[COLD_COINS_MAX];
 	size_t cold_cnt;
+	/* What has to be done again when coins_take_cold has restarted the node; NULL: nothing. */
+	void (*on_restart)(struct scene *scene);
 };
 
 /* Starts the chain of a new node with ODD_BLOCKS blocks; for the runner. */

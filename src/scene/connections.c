@@ -18,6 +18,7 @@ static void
 warm_network(struct scene *scene)
 {
 	blocks_mine(scene, COINBASE_MATURITY);
+	peers_warm_ids(scene);
 }
 
 const struct profile profile_network = {

@@ -2,6 +2,7 @@
 
 #include "base/xmem.h"
 #include "scene/abilities.h"
+#include "scene/coins.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +15,7 @@ enum {
 	ANSWER_MS = 3000,  /* then the node is asked whether it has anything left to say */
 	WIDE_ID = 300,     /* more than 8 bits, with a margin */
 	BURN_AT_ONCE = 40, /* far below -maxconnections: the node forgets peers more slowly than we join */
+	RAISE_MS = 15000,  /* a quiet machine needs 0.1 s */
 };
 
 struct peer_list {
@@ -388,6 +390,21 @@ peers_raise_ids(struct scene *scene)
 			peers[i] = (struct peer){0};
 		}
 	}
+}
+
+void
+peers_warm_ids(struct scene *scene)
+{
+	if (!scene_ok(scene))
+		return;
+	scene->coins->on_restart = peers_warm_ids;
+	struct scene attempt = {.release = scene->release,
+				.node = scene->node,
+				.deadline = deadline_earlier(scene->deadline, deadline_in_ms(RAISE_MS)),
+				.coins = scene->coins,
+				.wallets = scene->wallets};
+	peers_raise_ids(&attempt);
+	scene_release(&attempt);
 }
 
 /* Expected events. */

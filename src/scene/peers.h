@@ -104,6 +104,9 @@ void peers_leave(struct scene *scene, struct peer *peers, size_t cnt);
 void peers_learn(struct scene *scene, struct peer *peers, size_t cnt);
 /* Makes sure that the ids of peers that join later have more than 8 bits. */
 void peers_raise_ids(struct scene *scene);
+/* The same for the warm-up of a profile, and whenever its node is restarted: only if the node manages that in time,
+ * because a failure must not affect scenarios that have nothing to do with peers. */
+void peers_warm_ids(struct scene *scene);
 
 /* Expected events. */
 

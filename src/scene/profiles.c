@@ -9,23 +9,11 @@
 
 /* default */
 
-enum { RAISE_MS = 3000 };
-
-/* Peers get ids of more than 8 bits, if the node manages that in time. Scenarios that depend on it call peers_raise_ids
- * themselves, so a failure here must not affect the others. */
 static void
 warm_default(struct scene *scene)
 {
 	coins_warm(scene);
-	if (!scene_ok(scene))
-		return;
-	struct scene attempt = {.release = scene->release,
-				.node = scene->node,
-				.deadline = deadline_earlier(scene->deadline, deadline_in_ms(RAISE_MS)),
-				.coins = scene->coins,
-				.wallets = scene->wallets};
-	peers_raise_ids(&attempt);
-	scene_release(&attempt);
+	peers_warm_ids(scene);
 }
 
 const struct profile profile_default = {

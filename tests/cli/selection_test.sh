@@ -1,0 +1,78 @@
+#!/bin/sh
+# Which scenarios run, and in which order, changes nothing: alone, among a few and in the whole suite in another order,
+# a scenario has the same outcome and compares the same events and kinds of values.
+. "$(dirname "$0")/lib.sh"
+copy_bitcoind
+if [ ! -x "$bitcoind" ]; then
+	echo "SKIP: no bitcoind: set BITCOIND, or put one into PATH"
+	exit 77
+fi
+unset BITCOIND
+mkdir -m 1777 "$scratch/tmp"
+TMPDIR=$scratch/tmp
+export TMPDIR
+
+# By ptrace: it needs no compiler, and so next to no time.
+run_json() { "$tpcheck" run --bitcoind="$bitcoind" --attach=ptrace --format=json --output="$@" >"$scratch/out" 2>"$scratch/err"; }
+
+# Scenarios of several nodes, with coins and peers that others take as well, or that empty the cache, restart the node,
+# end it, or need what a new node has.
+sample='
+validation.block_connected.generate
+net.inbound_message.requests
+net.outbound_message.announcements
+net.misbehaving_connection.peers
+utxocache.add.outputs
+utxocache.spent.inputs
+utxocache.uncache.rejected
+utxocache.flush.gettxoutsetinfo
+validation.block_connected.verifychain
+validation.block_connected.download
+mempool.added.loaded
+net.closed_connection.remote'
+
+# What was compared, a line for each scenario. The node chooses the position of change at random; it sends one ping more
+# or less to a peer that comes late; and utxocache.flush.large lasts until the cache is full.
+varying='"net.outbound_message.connection_types", "utxocache.flush.large"'
+compared() {
+	jq -c ".scenarios[] | (.name | IN($varying)) as \$varies | [.name, .outcome,
+		(.checked | if . == null then null else
+			(if \$varies then null else [.events, .arguments] end),
+			(.tracepoints | map([.tracepoint, if \$varies then null else .events end, (.values | del(.change_position))]))
+		end)]" "$@" | sort
+}
+same_for() {
+	compared "$1" >"$scratch/want"
+	compared "$2" | grep -F -f "$scratch/names" >"$scratch/got"
+	diff "$scratch/want" "$scratch/got" >"$scratch/out"
+}
+
+# In this order, those that change their node for good come before those that share it.
+run_json "$scratch/all" --shuffle=16
+code=$?
+if [ $code = 77 ]; then
+	skip_part "$(jq -r '.scenarios[0].reason' "$scratch/all")"
+	finish
+fi
+check "all in another order: exit code $code" [ $code = 0 ]
+check "all were run, in another order" json -s '(.[0].scenarios | map(.name)) as $names | ($names | length) > 100 and $names != ($names | sort)' "$scratch/all"
+"$tpcheck" run --list >"$scratch/names"
+check "the order is not the usual one" [ "$(jq -r '.scenarios[].name' "$scratch/all")" != "$(cat "$scratch/names")" ]
+check "and the same scenarios" [ "$(jq -r '.scenarios[].name' "$scratch/all" | sort)" = "$(sort "$scratch/names")" ]
+check "the number is reported, and gives the same order" \
+	[ "$("$tpcheck" run --list --shuffle=16)" = "$(jq -r '.scenarios[].name' "$scratch/all")" ]
+
+# shellcheck disable=SC2086 # one pattern each
+run_json "$scratch/some" $sample
+check "some in the usual order: exit code $?" [ "$(jq '.summary.failed + .summary.errors' "$scratch/some")" = 0 ]
+jq -r '.scenarios[] | "\"\(.name)\""' "$scratch/some" >"$scratch/names"
+check "some among others compare the same" same_for "$scratch/some" "$scratch/all"
+
+for scenario in $sample; do
+	run_json "$scratch/one" "$scenario"
+	check "$scenario alone: exit code $?" [ "$(jq '.summary.failed + .summary.errors' "$scratch/one")" = 0 ]
+	echo "\"$scenario\"" >"$scratch/names"
+	check "$scenario alone compares the same as among all" same_for "$scratch/one" "$scratch/all"
+done
+check "nothing left behind" left_nothing "$scratch/tmp"
+finish
