@@ -75,8 +75,9 @@ report_faults(struct faults *faults, struct findings *findings)
 
 		switch (fault->kind) {
 		case FAULT_MOVED:
-			mismatch_moved(fault->want, fault->events, fault->place, fault->event, findings);
+			/* Its arguments first: they may be more than a detail. */
 			mismatch_wrong_args(fault->want, fault->events, fault->event, findings);
+			mismatch_moved(fault->want, fault->events, fault->place, fault->event, findings);
 			break;
 		case FAULT_WRONG:
 			mismatch_wrong_args(fault->want, fault->events, fault->event, findings);

@@ -1691,9 +1691,10 @@ test_moved_and_wrong(void **state)
 	expect_add(x, 0);
 	expect_add(x, 1);
 	assert_int_equal(match(x, TP_UTXOCACHE_ADD, events, 2, &findings), 2);
-	assert_string_equal(findings.items[0].message, "utxocache:add fired out of order: output 0");
-	assert_argument(&findings.items[1], 4, "value", "5000 sat", "4999 sat");
-	assert_contains(findings.items[0].context, "vout=0, height=101, >value=4999 sat<, ");
+	assert_argument(&findings.items[0], 4, "value", "5000 sat", "4999 sat");
+	assert_contains(findings.items[0].message, "output 0");
+	assert_string_equal(findings.items[1].message, "utxocache:add fired out of order: output 0");
+	assert_contains(findings.items[1].context, "vout=0, height=101, >value=4999 sat<, ");
 	findings_fini(&findings);
 	/* Another coin is none that is late. */
 	events[1] = coin_event(TP_UTXOCACHE_ADD, hash_b, 0, 4999);
