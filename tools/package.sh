@@ -227,6 +227,8 @@ for suite in "$@"; do
 	step "installing $name in a clean chroot" inside "$work/$suite/clean" sh -euc "
 		apt-get update
 		apt-get install -y --no-install-recommends /$name"
+	step "tpcheck selftest, without libbcc" inside "$work/$suite/clean" tpcheck selftest --attach=ptrace
+	step "installing libbcc, which it recommends" inside "$work/$suite/clean" apt-get install -y --no-install-recommends libbpfcc
 	library=$(inside "$work/$suite/clean" dpkg-query -W -f '${Package} ${Version}' libbpfcc)
 	step "tpcheck --version" inside "$work/$suite/clean" tpcheck --version
 	step "tpcheck selftest, with $library" inside "$work/$suite/clean" tpcheck selftest

@@ -249,7 +249,8 @@ advice_print(const struct probe_feature *features, size_t cnt, const char *bpf_r
 		print_alternatives(features, cnt, out);
 	} else if (bpf_reason) {
 		fprintf(out, "Method: ptrace, because BPF cannot be used: %s\n", bpf_reason);
-		fputs("Needed: nothing more to trace this user's processes\n", out);
+		fputs("Needed: nothing more to trace this user's processes; what has a 'no' above is for BPF\n",
+		      out);
 		print_bpf(features, cnt, "  for BPF, which most consumers use and which is faster: ", out);
 		print_more(can_isolate, out);
 	} else {

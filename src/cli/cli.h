@@ -46,6 +46,12 @@ const char *cli_user(const struct argp_state *state, const char *value);
 #define CLI_USER_HELP                                                                                        \
 	"User to run bitcoind as when tpcheck is root (default: the caller of sudo, else nobody)"
 
+/* A word for the shell, quoted if necessary; the caller frees it. */
+char *cli_quote(const char *word);
+/* Adds " --NAME=VALUE", quoted likewise, to a command. */
+struct buf;
+void cli_add_option(struct buf *command, const char *name, const char *value);
+
 /* Appends a variable for bitcoind's environment to an array as cli_append does, and ends it with NULL. */
 void cli_append_env(const struct argp_state *state, const char ***env, size_t *cnt, const char *variable);
 #define CLI_ENV_HELP                                                                                         \

@@ -17,10 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPTION_BITCOIND = 256, OPTION_USER };
+enum { OPTION_BITCOIND = 256, OPTION_USER, OPTION_ENV };
 
 struct doctor_options {
 	const char *bitcoind, *user; /* NULL: not given */
+	const char **env;            /* NULL-terminated; NULL: none */
+	size_t env_cnt;
 };
 
 static error_t
@@ -34,6 +36,9 @@ parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_USER:
 		given->user = cli_user(state, arg);
+		return 0;
+	case OPTION_ENV:
+		cli_append_env(state, &given->env, &given->env_cnt, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (!given->bitcoind) {
@@ -52,6 +57,7 @@ parse(int key, char *arg, struct argp_state *state)
 #define WORD_WARNING "warn"
 #define WORD_UNUSED  "no" /* missing, but not required */
 #define WORD_FAILED  "FAIL"
+#define WORD_UNTRIED "-"
 
 static void
 print_line(const char *word, const char *name, const char *detail)
@@ -87,10 +93,10 @@ print_tracepoints(const struct notes *notes)
 }
 
 static bool
-print_start(const char *path, const char *user)
+print_start(const char *path, const struct doctor_options *given)
 {
 	struct diag diag;
-	bool ok = !doctor_start(path, user, &diag);
+	bool ok = !doctor_start(path, given->user, given->env, &diag);
 
 	print_line(ok ? WORD_OK : WORD_FAILED, "start", diag.text);
 	return ok;
@@ -117,7 +123,7 @@ print_bitcoind(const struct doctor_options *given)
 	else if (notes_find_absence(notes, path, NULL, &diag))
 		print_line(WORD_FAILED, "tracepoints", diag.text);
 	else
-		ok = print_tracepoints(notes) & print_start(path, given->user);
+		ok = print_tracepoints(notes) & print_start(path, given);
 	notes_free(notes);
 	free(path);
 	return ok;
@@ -127,7 +133,8 @@ static void
 print_features(const struct probe_feature *features, size_t cnt)
 {
 	for (size_t i = 0; i < cnt; i++)
-		print_line(features[i].ok       ? WORD_OK
+		print_line(features[i].untried  ? WORD_UNTRIED
+			   : features[i].ok     ? WORD_OK
 			   : features[i].needed ? WORD_FAILED
 						: WORD_UNUSED,
 			   features[i].name, features[i].detail);
@@ -170,10 +177,28 @@ print_network(void)
 	return ok;
 }
 
+static void
+print_command(const struct doctor_options *given)
+{
+	struct buf command;
+
+	buf_init(&command, 64 << 10);
+	buf_puts(&command, "tpcheck run");
+	if (given->bitcoind)
+		cli_add_option(&command, "bitcoind", given->bitcoind);
+	if (given->user)
+		cli_add_option(&command, "user", given->user);
+	for (size_t i = 0; i < given->env_cnt; i++)
+		cli_add_option(&command, "env", given->env[i]);
+	printf("This machine can check that bitcoind: %s\n", command.data);
+	buf_fini(&command);
+}
+
 static const struct argp_option options[] = {
 	{"bitcoind", OPTION_BITCOIND, "PATH", 0,
 	 "The bitcoind to check (default: $BITCOIND, else the one in PATH)", 0},
 	{"user", OPTION_USER, "NAME", 0, CLI_USER_HELP, 0},
+	{"env", OPTION_ENV, "NAME=VALUE", 0, CLI_ENV_HELP, 0},
 	{0},
 };
 static const struct argp argp = {
@@ -188,7 +213,7 @@ run(int argc, char **argv)
 {
 	struct probe_feature features[PROBE_FEATURES_MAX];
 	struct probe_opts probe = {0};
-	struct doctor_options given = {NULL, NULL};
+	struct doctor_options given = {.env = NULL};
 	char reason[1200], bpf_reason[600];
 
 	argp_parse(&argp, argc, argv, 0, NULL, &given);
@@ -210,7 +235,8 @@ run(int argc, char **argv)
 	else if (!can_check)
 		puts("This machine can run tpcheck ('tpcheck selftest' confirms that), but there is no bitcoind to check: see above.");
 	else
-		puts("This machine can check that bitcoind: tpcheck run");
+		print_command(&given);
+	free(given.env);
 	return can_probe && can_reach && can_check ? EXIT_PASSED : EXIT_SKIPPED;
 }
 

@@ -32,7 +32,7 @@ remedy(const char *output)
 }
 
 int
-doctor_start(const char *bitcoind, const char *user, struct diag *diag)
+doctor_start(const char *bitcoind, const char *user, const char *const *env, struct diag *diag)
 {
 	/* Otherwise it creates a datadir in HOME, and settings.json. */
 	static const char *const args[] = {"-version", "-datadir=/", "-nosettings", NULL};
@@ -42,7 +42,8 @@ doctor_start(const char *bitcoind, const char *user, struct diag *diag)
 				    .user = user,
 				    .sudo_uid = environment.sudo_uid,
 				    .same_user = bitcoind_needs_same_user(),
-				    .home = environment.home};
+				    .home = environment.home,
+				    .env = env};
 	struct deadline deadline = deadline_in_ms(DOCTOR_START_MS);
 	struct program *program;
 	int err = program_start(&program, &opts, diag);

@@ -175,11 +175,18 @@ cli_number(const struct argp_state *state, const char *option, const char *value
 const char *
 cli_user(const struct argp_state *state, const char *value)
 {
-	uint64_t uid;
+	uint64_t uid = 0;
 
 	/* The greatest one means "none" to the kernel. */
-	if (!getpwnam(value) && !(parse_u64(value, &uid) && uid < UINT32_MAX))
+	const struct passwd *entry = getpwnam(value);
+
+	if (!entry && !(parse_u64(value, &uid) && uid < UINT32_MAX))
 		argp_error(state, "--user=%s is not a user of this machine", value);
+	if (geteuid() && (entry ? entry->pw_uid : uid) != geteuid())
+		argp_error(
+			state,
+			"--user=%s is for root; user %u can run bitcoind only as itself, which it does without --user",
+			value, (unsigned)geteuid());
 	return value;
 }
 
@@ -242,6 +249,37 @@ cli_append(const char ***items, size_t *cnt, const char *item)
 {
 	*items = xreallocarray(*items, *cnt + 1, sizeof(**items));
 	(*items)[(*cnt)++] = item;
+}
+
+char *
+cli_quote(const char *word)
+{
+	if (*word &&
+	    strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%") ==
+		    strlen(word))
+		return xstrdup(word);
+	char *out = xmalloc(4 * strlen(word) + 3), *to = out;
+	*to++ = '\'';
+	for (; *word; word++) {
+		if (*word == '\'') {
+			memcpy(to, "'\\''", 4);
+			to += 4;
+		} else {
+			*to++ = *word;
+		}
+	}
+	*to++ = '\'';
+	*to = '\0';
+	return out;
+}
+
+void
+cli_add_option(struct buf *command, const char *name, const char *value)
+{
+	char *quoted = cli_quote(value);
+
+	buf_printf(command, " --%s=%s", name, quoted);
+	free(quoted);
 }
 
 void

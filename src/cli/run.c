@@ -21,60 +21,28 @@
 
 enum { COMMAND_BYTES = 64 << 10 };
 
-/* A word for the shell, quoted if necessary; the caller frees it. */
-static char *
-shell_quote(const char *word)
-{
-	if (*word &&
-	    strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%") ==
-		    strlen(word))
-		return xstrdup(word);
-	char *out = xmalloc(4 * strlen(word) + 3), *to = out;
-	*to++ = '\'';
-	for (; *word; word++) {
-		if (*word == '\'') {
-			memcpy(to, "'\\''", 4);
-			to += 4;
-		} else {
-			*to++ = *word;
-		}
-	}
-	*to++ = '\'';
-	*to = '\0';
-	return out;
-}
-
-static void
-add_option(struct buf *command, const char *name, const char *value)
-{
-	char *quoted = shell_quote(value);
-
-	buf_printf(command, " --%s=%s", name, quoted);
-	free(quoted);
-}
-
 /* The command that repeats a scenario, up to the scenario's name; the caller frees it. */
 static char *
 repeat_prefix(const struct run_options *options, const char *bitcoind)
 {
-	char *program = shell_quote(cli_program);
+	char *program = cli_quote(cli_program);
 	struct buf command;
 
 	buf_init(&command, COMMAND_BYTES);
 	buf_printf(&command, "%s%s run", geteuid() == 0 && environment_read().sudo_uid ? "sudo " : "",
 		   program);
 	free(program);
-	add_option(&command, "bitcoind", bitcoind);
+	cli_add_option(&command, "bitcoind", bitcoind);
 	if (options->probe.method)
-		add_option(&command, "attach", cli_attach_names[options->probe.method]);
+		cli_add_option(&command, "attach", cli_attach_names[options->probe.method]);
 	if (options->probe.headers)
-		add_option(&command, "headers", cli_headers_names[options->probe.headers]);
+		cli_add_option(&command, "headers", cli_headers_names[options->probe.headers]);
 	if (options->release)
 		buf_printf(&command, " --release=%u", options->release);
 	if (options->user)
-		add_option(&command, "user", options->user);
+		cli_add_option(&command, "user", options->user);
 	for (size_t i = 0; i < options->env_cnt; i++)
-		add_option(&command, "env", options->env[i]);
+		cli_add_option(&command, "env", options->env[i]);
 	if (options->details_warn)
 		buf_puts(&command, " --details=warn");
 	if (options->timeout_s != RUN_DEFAULT_TIMEOUT_S)

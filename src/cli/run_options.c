@@ -139,7 +139,8 @@ choose(struct run_options *options)
 static const struct argp_option known[] = {
 	{"bitcoind", OPTION_BITCOIND, "PATH", 0,
 	 "The bitcoind to check (default: $BITCOIND, else the one in PATH)", 0},
-	{"list", OPTION_LIST, NULL, 0, "List the scenarios that would run, and exit", 0},
+	{"list", OPTION_LIST, NULL, 0,
+	 "List the scenarios that match, and exit; whether each can be checked shows only when it runs", 0},
 	{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "Time limit for one scenario (default: 60)", 0},
 	{"jobs", OPTION_JOBS, "COUNT", 0,
 	 "Run at most this many scenarios at a time, each on a node of its own (default: the number of CPUs)",

@@ -121,13 +121,36 @@ probe_lacks_memory(void)
 	return bpf_backend.lacks_memory();
 }
 
+/* The obstacle of a method that was asked for is not one of all. */
+static void
+add_way_out(enum probe_method method, char *reason, size_t reason_sz)
+{
+	char ignored[REASON_BYTES];
+	size_t len = strlen(reason);
+	const char *works = NULL;
+
+	if (method != PROBE_METHOD_PTRACE && !probe_find_bpf_obstacle(ignored, sizeof(ignored)))
+		works = "another way of BPF works here: leave --attach out";
+	else if (method != PROBE_METHOD_PTRACE &&
+		 !ptrace_backend.find_obstacle(PROBE_METHOD_PTRACE, ignored, sizeof(ignored)))
+		works = "ptrace works here: leave --attach out, or use --attach=ptrace";
+	else if (method == PROBE_METHOD_PTRACE && !probe_find_bpf_obstacle(ignored, sizeof(ignored)))
+		works = "BPF works here: leave --attach out";
+	if (works)
+		snprintf(reason + len, reason_sz - len, "; %s", works);
+}
+
 bool
 probe_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
 	char bpf_reason[REASON_BYTES], ptrace_reason[REASON_BYTES];
 
-	if (method != PROBE_METHOD_AUTO)
-		return backend_of(method)->find_early_obstacle(method, reason, reason_sz);
+	if (method != PROBE_METHOD_AUTO) {
+		if (!backend_of(method)->find_early_obstacle(method, reason, reason_sz))
+			return false;
+		add_way_out(method, reason, reason_sz);
+		return true;
+	}
 	/* The trial of ptrace is harmless. */
 	if (!finds_bpf_obstacle(0, bpf_reason, sizeof(bpf_reason)) ||
 	    !ptrace_backend.find_obstacle(PROBE_METHOD_PTRACE, ptrace_reason, sizeof(ptrace_reason)))
@@ -141,8 +164,12 @@ probe_find_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
 	char bpf_reason[REASON_BYTES], ptrace_reason[REASON_BYTES];
 
-	if (method != PROBE_METHOD_AUTO)
-		return backend_of(method)->find_obstacle(method, reason, reason_sz);
+	if (method != PROBE_METHOD_AUTO) {
+		if (!backend_of(method)->find_obstacle(method, reason, reason_sz))
+			return false;
+		add_way_out(method, reason, reason_sz);
+		return true;
+	}
 	if (!probe_find_bpf_obstacle(bpf_reason, sizeof(bpf_reason)) ||
 	    !ptrace_backend.find_obstacle(method, ptrace_reason, sizeof(ptrace_reason)))
 		return false;

@@ -137,6 +137,7 @@ struct probe_feature {
 	bool ok;
 	bool needed;      /* nothing works without it; false for the ways to attach, of which one is enough */
 	bool needs_boot;  /* not ok, and only another boot or kernel helps */
+	bool untried;     /* ok is true because something else is in the way of a trial */
 	char detail[512]; /* what was found; if not ok, the reason and the remedy */
 };
 enum { PROBE_FEATURES_MAX = 24 };

@@ -11,6 +11,9 @@ if ! can_check_bitcoind; then
 	finish
 fi
 cp "$scratch/out" "$scratch/doctor"
+run 0 "$tpcheck" doctor --bitcoind="$bitcoind" --env='NAME=two words'
+check "doctor's last line is the command that it speaks of" [ "$(tail -n 1 "$scratch/out")" = "This machine can check that bitcoind: tpcheck run --bitcoind=$bitcoind --env='NAME=two words'" ]
+check "it started bitcoind with that" says '^ok    start '
 unset BITCOIND
 mkdir -m 1777 "$scratch/tmp"
 TMPDIR=$scratch/tmp

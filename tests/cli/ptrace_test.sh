@@ -40,6 +40,9 @@ check "GitHub: the reason" grep -qxF "$by_ptrace$why" "$scratch/why.log"
 # What was asked for is not replaced.
 run 77 "$refuse" $bpf_number 1 "$tpcheck" selftest --attach=multi
 check "--attach=multi does not fall back" says_not "$by_ptrace"
+check "but names the way out" says '; ptrace works here: leave --attach out, or use --attach=ptrace$'
+run 77 "$refuse" $bpf_number 1 "$refuse" $ptrace_number 1 "$tpcheck" selftest --attach=multi
+check "unless there is none" says_not 'works here'
 
 # trace says it where it begins, once.
 run 77 "$refuse" $ptrace_number 1 "$refuse" $bpf_number 1 "$tpcheck" trace --pid=$$ --attach=ptrace
@@ -55,7 +58,8 @@ fi
 check "doctor: ptrace works" says '^ok    attach: ptrace'
 check "doctor: BPF is not required" says_not '^FAIL  \(user\|bpf\|perf\|attach\)'
 check "doctor: the method and the reason" says '^Method: ptrace, because BPF cannot be used: '
-check "doctor: nothing more is needed" says "^Needed: nothing more"
+check "doctor: nothing more is needed" says "^Needed: nothing more .* what has a 'no' above is for BPF$"
+check "doctor: what was not tried is not ok" says '^-     locked memory   not tried'
 check "doctor: what BPF would need" says '^  for BPF, which most consumers use and which is faster: '
 
 # Neither works.

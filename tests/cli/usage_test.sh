@@ -213,6 +213,10 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	user="setpriv --reuid=$uid --regid=$group --clear-groups"
 	run 77 $user "$tpcheck" selftest --attach=multi
 	check "the reason names capabilities" says 'CAP_BPF and CAP_PERFMON'
+	for command in run doctor; do
+		run 2 $user "$tpcheck" $command --user=$group
+		check "$command: another user needs root" complains "^tpcheck $command: --user=$group is for root; user $uid can run bitcoind only as itself, which it does without --user$"
+	done
 	if can $user "$tpcheck" selftest --attach=ptrace; then
 		run 0 $user "$tpcheck" selftest
 		check "why not by BPF" says '^observed by ptrace, because BPF cannot be used here: .*CAP_BPF and CAP_PERFMON'

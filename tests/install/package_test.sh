@@ -55,6 +55,10 @@ works "$scratch/moved ₿ 🙂"
 ln -s "$scratch/moved ₿ 🙂/bin/tpcheck" "$scratch/link"
 run 0 "$scratch/link" list scenarios
 check "through a symbolic link" says '^utxocache\.'
+rm "$scratch/moved ₿ 🙂/libexec/tpcheck/tpcheck-bcc.so"
+"$scratch/moved ₿ 🙂/bin/tpcheck" doctor >"$scratch/out" 2>"$scratch/err"
+check "a missing module is no missing libbcc" says "libbcc .*tpcheck-bcc.so': No such file or directory; it is a part of tpcheck: install tpcheck again"
+check "installing libbpfcc would not help" sh -c "! grep -q 'apt-get install libbpfcc' '$scratch/out'"
 rm "$scratch/moved ₿ 🙂/libexec/tpcheck/tpcheck-full"
 run "$want_abi" "$scratch/moved ₿ 🙂/bin/tpcheck" abi "$specimen"
 run 99 "$scratch/moved ₿ 🙂/bin/tpcheck" list
@@ -73,8 +77,12 @@ else
 	control() { dpkg-deb -f "$deb" "$1"; }
 	check "its name has version, release and architecture" \
 		sh -c "expr '${deb##*/}' : 'tpcheck_[0-9.]*-1~[a-z]*[0-9.]*_$(dpkg --print-architecture).deb' >/dev/null"
-	for library in libbpfcc libcurl4 libelf1 libyajl2 libssl3 ${http:+libmicrohttpd12}; do
+	for library in libcurl4 libelf1 libyajl2 libssl3 libc6 ${http:+libmicrohttpd12}; do
 		check "it depends on $library" sh -c "echo '$(control Depends)' | grep -q '$library'"
+	done
+	for library in libbpfcc libstdc++6; do
+		check "it recommends $library, for BPF" sh -c "echo '$(control Recommends)' | grep -qF '$library'"
+		check "it does without $library" sh -c "! echo '$(control Depends)' | grep -qF '$library'"
 	done
 	dpkg-deb -x "$deb" "$scratch/deb"
 	{

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <string.h>
+#include <unistd.h>
 #include <stdbool.h>
 
 #define MODULE_NAME "tpcheck-bcc.so"
@@ -41,6 +43,11 @@ load(struct diag *diag)
 
 	if (err)
 		return diag_fail(diag, -ELIBACC, "probe: failed to find " MODULE_NAME ": %s", path);
+	if (access(path, F_OK))
+		return diag_fail(
+			diag, -ELIBACC,
+			"probe: failed to load '%s': %s; it is a part of tpcheck: install tpcheck again",
+			path, strerror(errno));
 	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!handle)
 		return diag_fail(

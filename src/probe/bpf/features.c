@@ -249,6 +249,7 @@ try_memory(struct probe_feature *feature)
 	struct rlimit limit = {0};
 
 	feature->ok = !lacks_memory();
+	feature->untried = !can_make_maps();
 	getrlimit(RLIMIT_MEMLOCK, &limit);
 	if (feature->ok)
 		DESCRIBE(feature, "%s",
@@ -289,6 +290,7 @@ static void
 try_hits(struct probe_feature *feature)
 {
 	feature->ok = bpf_sees_each_hit(feature->detail, sizeof(feature->detail));
+	feature->untried = strstr(feature->detail, "not tried") != NULL;
 }
 
 static void
