@@ -95,7 +95,9 @@ struct operand {
 struct site {
 	char provider[64], name[64]; /* Bitcoin Core calls them context and event */
 	uint64_t address;            /* virtual address of the probe's nop, corrected for .stapsdt.base */
-	uint64_t file_offset;        /* the same place as an offset in the file */
+	uint64_t file_offset;        /* the same place as an offset in the file; 0: there is none */
+	uint64_t perf_offset;        /* where in the file perf takes it to be */
+	bool has_no_base;            /* the note gives 0 as the address of .stapsdt.base */
 	uint64_t semaphore_address;  /* 0: none */
 	uint64_t semaphore_file_offset;
 	bool semaphore_is_stray;     /* it lies outside the section for semaphores, .probes */

@@ -500,6 +500,60 @@ count_halves(struct findings *remarks, const struct site *sites, size_t cnt)
 			halves, halves == 1 ? "" : "s", halves == 1 ? "is" : "are");
 }
 
+/* perf computes where a probe is in another way than libbcc, libbpf and bpftrace. */
+static void
+count_misplaced(struct findings *remarks, const struct site *sites, size_t cnt)
+{
+	size_t misplaced = 0, without_base = 0;
+
+	for (size_t i = 0; i < cnt; i++) {
+		bool differs = sites[i].file_offset && sites[i].perf_offset != sites[i].file_offset;
+
+		misplaced += differs;
+		without_base += differs && sites[i].has_no_base;
+	}
+	if (misplaced)
+		add_message(
+			remarks, NULL,
+			"perf places the probes of %zu of %zu locations elsewhere, where they never fire or do harm: %s; libbcc, libbpf and bpftrace find them",
+			misplaced, cnt,
+			without_base
+				? "their notes have a base of 0 (the linker dropped .stapsdt.base)"
+				: "it takes .stapsdt.base and the code to be as far apart in the file as in memory");
+}
+
+/* libbpf knows fewer forms of operands on x86-64 than libbcc. */
+static void
+count_libbpf_operands(struct findings *remarks, const struct site *sites, size_t cnt)
+{
+	size_t indexed = 0, others = 0;
+	const char *indexed_text = NULL, *other_text = NULL;
+
+	for (size_t i = 0; i < cnt; i++)
+		for (unsigned k = 0; k < sites[i].args_cnt; k++) {
+			const struct operand *operand = &sites[i].args[k];
+
+			if (operand->kind != OPERAND_REGISTER && operand->kind != OPERAND_MEMORY)
+				continue;
+			if (operand->shift_bits || operand->source == OPERAND_FROM_SYMBOLS) {
+				others++;
+				other_text = other_text ? other_text : operand->text;
+			} else if (operand->index) {
+				indexed++;
+				indexed_text = indexed_text ? indexed_text : operand->text;
+			}
+		}
+	if (indexed)
+		add_message(
+			remarks, NULL,
+			"libbpf before v1.7 rejects tracepoints with an index register in an operand: %zu, such as '%s'",
+			indexed, indexed_text);
+	if (others)
+		add_message(remarks, NULL,
+			    "libbpf rejects tracepoints with such an operand: %zu, such as '%s'", others,
+			    other_text);
+}
+
 void
 contract_check_binary(const struct checked_binary *binary, struct binary_findings *findings)
 {
@@ -511,6 +565,8 @@ contract_check_binary(const struct checked_binary *binary, struct binary_finding
 	find_shared(&findings->wrong, binary->sites, binary->sites_cnt, false);
 	add_undocumented_ones(binary, sorted, &findings->remarks);
 	count_halves(&findings->remarks, binary->sites, binary->sites_cnt);
+	count_misplaced(&findings->remarks, binary->sites, binary->sites_cnt);
+	count_libbpf_operands(&findings->remarks, binary->sites, binary->sites_cnt);
 	if (!binary->has_bcc && binary->sites_cnt)
 		add_message(&findings->remarks, NULL,
 			    "libbcc cannot read arguments on %s: consumers that use it see none",

@@ -89,12 +89,14 @@ struct reader {
 	const char *label;
 	enum machine machine;
 	uint64_t base_address;           /* of .stapsdt.base; 0: none */
+	uint64_t base_file_offset;       /* likewise */
 	struct image_section semaphores; /* .probes; its size is 0 if there is none */
 };
 
 /* The parsed description of a note. The strings are lent. */
 struct description {
 	uint64_t address, base, semaphore;
+	uint64_t perf_offset;
 	const char *provider, *name, *args;
 };
 
@@ -195,6 +197,11 @@ correct_addresses(const struct reader *reader, struct description *description)
 {
 	uint64_t mask = image_address_bytes(reader->image) == 4 ? UINT32_MAX : UINT64_MAX;
 
+	/* perf moves each address by the distance from the base in the note to the section's offset in the file. */
+	description->perf_offset = description->address;
+	if (reader->base_file_offset)
+		description->perf_offset += reader->base_file_offset - description->base;
+	description->perf_offset &= mask;
 	if (!reader->base_address || !description->base)
 		return;
 	uint64_t moved = reader->base_address - description->base;
@@ -270,6 +277,8 @@ fill_site(const struct reader *reader, const struct description *description, st
 	snprintf(site->provider, sizeof(site->provider), "%s", description->provider);
 	snprintf(site->name, sizeof(site->name), "%s", description->name);
 	site->address = description->address;
+	site->perf_offset = description->perf_offset;
+	site->has_no_base = !description->base;
 	site->semaphore_address = description->semaphore;
 	site->address_bytes = (unsigned char)reader->notes->address_bytes;
 	struct operand_opts opts = {
@@ -648,6 +657,8 @@ notes_open_fd(struct notes **out, int fd, const char *label, struct diag *diag)
 		goto out;
 	if (!err)
 		reader.base_address = base.address;
+	if (!err)
+		reader.base_file_offset = base.file_offset;
 	reader.notes->has_sections = image_has_sections(reader.image);
 	reader.notes->has_base = !err;
 	err = image_find_section(reader.image, semaphores_section_name, 0, &reader.semaphores, diag);

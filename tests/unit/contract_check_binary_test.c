@@ -257,6 +257,58 @@ several_places(void **state)
 	binary_findings_fini(&findings);
 }
 
+static size_t
+count_remarks(const struct binary_findings *findings, const char *text)
+{
+	size_t cnt = 0;
+
+	for (size_t i = 0; i < findings->remarks.cnt; i++)
+		cnt += strstr(findings->remarks.items[i].message, text) != NULL;
+	return cnt;
+}
+
+/* What other tracers trip over is information. */
+static void
+other_tracers(void **state)
+{
+	struct fake fake;
+
+	(void)state;
+	make_clean(&fake, RELEASE_MASTER, 8);
+	for (size_t i = 0; i < fake.cnt; i++)
+		fake.sites[i].file_offset = fake.sites[i].perf_offset = 0x100 + i;
+	struct binary_findings findings = check_fake(&fake);
+	assert_int_equal(count_remarks(&findings, "perf"), 0);
+	assert_int_equal(count_remarks(&findings, "libbpf"), 0);
+	binary_findings_fini(&findings);
+
+	fake.sites[3].perf_offset += 0x1000;
+	fake.sites[0].args[1].index = REGISTER_AX;
+	fake.sites[0].args[1].scale = 8;
+	fake.sites[1].args[0].shift_bits = 8;
+	fake.sites[2].args[0].source = OPERAND_FROM_SYMBOLS;
+	findings = check_fake(&fake);
+	assert_int_equal(findings.wrong.cnt, 0);
+	assert_int_equal(count_remarks(&findings, "perf places the probes of 1 of 20 locations elsewhere"),
+			 1);
+	assert_int_equal(count_remarks(&findings, "as far apart in the file as in memory"), 1);
+	assert_int_equal(
+		count_remarks(
+			&findings,
+			"libbpf before v1.7 rejects tracepoints with an index register in an operand: 1, such as 'operand 2'"),
+		1);
+	assert_int_equal(
+		count_remarks(&findings,
+			      "libbpf rejects tracepoints with such an operand: 2, such as 'operand 1'"),
+		1);
+	binary_findings_fini(&findings);
+
+	fake.sites[3].has_no_base = true;
+	findings = check_fake(&fake);
+	assert_int_equal(count_remarks(&findings, "their notes have a base of 0"), 1);
+	binary_findings_fini(&findings);
+}
+
 /* The number of findings is bounded, whatever the file contains. */
 static void
 many_messages(void **state)
@@ -482,11 +534,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(clean_binaries),        cmocka_unit_test(known_differences),
-		cmocka_unit_test(missing_ones),          cmocka_unit_test(several_places),
-		cmocka_unit_test(many_messages),         cmocka_unit_test(semaphores),
-		cmocka_unit_test(operands_for_some),     cmocka_unit_test(every_argument),
-		cmocka_unit_test(nothing_and_strangers), cmocka_unit_test(findings_that_are_not_listed),
+		cmocka_unit_test(clean_binaries),
+		cmocka_unit_test(known_differences),
+		cmocka_unit_test(missing_ones),
+		cmocka_unit_test(several_places),
+		cmocka_unit_test(other_tracers),
+		cmocka_unit_test(many_messages),
+		cmocka_unit_test(semaphores),
+		cmocka_unit_test(operands_for_some),
+		cmocka_unit_test(every_argument),
+		cmocka_unit_test(nothing_and_strangers),
+		cmocka_unit_test(findings_that_are_not_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

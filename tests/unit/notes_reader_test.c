@@ -674,6 +674,43 @@ several_places_of_one_tracepoint(void **state)
 	end(&image);
 }
 
+/* Seen with perf 6.1: "perf probe -x FILE -D '%sdt_...'" prints these offsets. */
+static void
+where_perf_looks(void **state)
+{
+	static const struct {
+		uint64_t location, base, perf_offset;
+	} rows[] = {
+		/* Text and base are 0x11000 further apart in memory than in the file. */
+		{LOCATION, BASE_ADDRESS, TEXT_AT + 4 + 0x11000},
+		{LOCATION - 0x1000, BASE_ADDRESS - 0x1000, TEXT_AT + 4 + 0x11000},
+		{LOCATION, 0, LOCATION + BASE_AT},
+		{LOCATION, LOCATION + BASE_AT - (TEXT_AT + 4), TEXT_AT + 4},
+	};
+	struct image image;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		begin(&image, NULL);
+		add_note_at(&image, rows[i].location, rows[i].base, SEMAPHORE, "a", "b", "");
+		build(&image);
+		struct notes *notes = read_image(&image);
+		assert_int_equal(notes_site(notes, 0)->perf_offset, rows[i].perf_offset);
+		assert_int_equal(notes_site(notes, 0)->has_no_base, !rows[i].base);
+		notes_free(notes);
+		end(&image);
+	}
+
+	begin(&image, NULL);
+	add_note_at(&image, LOCATION, 0x77777, SEMAPHORE, "a", "b", "");
+	build(&image);
+	SET_SECTION(&image, SECTION_BASE, sh_name, 0);
+	struct notes *notes = read_image(&image);
+	assert_int_equal(notes_site(notes, 0)->perf_offset, LOCATION);
+	notes_free(notes);
+	end(&image);
+}
+
 /* At link time the base was elsewhere. */
 static void
 addresses_move_with_the_base(void **state)
@@ -2146,6 +2183,7 @@ main(void)
 		cmocka_unit_test(both_classes_and_byte_orders),
 		cmocka_unit_test(low_bits_in_the_code),
 		cmocka_unit_test(several_places_of_one_tracepoint),
+		cmocka_unit_test(where_perf_looks),
 		cmocka_unit_test(addresses_move_with_the_base),
 		cmocka_unit_test(places_that_the_file_does_not_back),
 		cmocka_unit_test(places_without_a_nop),
