@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
-#include <stdbool.h>
 
 #define MODULE_NAME "tpcheck-bcc.so"
 
