@@ -99,10 +99,12 @@ setup_build() {
 # setup_sysroot: the libraries for the unit tests of aarch64, if they can be compiled; not essential.
 setup_sysroot() {
 	dir=$root/build/sysroot-arm64
-	[ ! -e "$dir" ] && command -v aarch64-linux-gnu-g++ >/dev/null 2>&1 || return 0
+	command -v aarch64-linux-gnu-g++ >/dev/null 2>&1 || return 0
+	[ "$(cat "$dir/packages" 2>/dev/null)" != "$BUILD_PACKAGES $TEST_PACKAGES" ] || return 0
 	echo "setup: unpacking libraries for aarch64 in $dir (75 MB are downloaded)"
-	rm -rf "$dir.new"
+	rm -rf "$dir" "$dir.new"
 	if "$root/tools/sysroot.sh" "$dir.new"; then
+		echo "$BUILD_PACKAGES $TEST_PACKAGES" >"$dir.new/packages"
 		mv "$dir.new" "$dir"
 	else
 		echo "setup: continuing without" >&2
