@@ -39,8 +39,8 @@ pid_t specimen_pid(const struct specimen *specimen);
 /* Sends a command and waits for the answer. By then all of its events are in the rings. */
 int specimen_command(struct specimen *specimen, const char *command, struct diag *diag);
 void specimen_stop(struct specimen *specimen); /* NULL is fine */
-/* Waits until fd can be read: as long as the process uses the processor, at most that many slices. A burst takes as long as
- * the machine and the way of tracing require. Returns what poll() returns. */
+/* Waits until fd can be read: as long as the process uses the processor, at most that many slices. A burst takes as
+ * long as the machine and the way of tracing require. Returns what poll() returns. */
 int specimen_wait(int fd, pid_t pid, int slice_ms, int slices);
 
 /* Expects what a round fires, of these tracepoints. */
