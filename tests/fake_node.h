@@ -11,7 +11,9 @@
 static const char fake_node_script[] =
 	"#!/usr/bin/perl\n"
 	"use strict;\n"
+	"use IO::Select;\n"
 	"use IO::Socket::INET;\n"
+	"$SIG{PIPE} = 'IGNORE';\n"
 	"my ($dir) = map { /^-datadir=(.*)/ ? $1 : () } @ARGV;\n"
 	"my ($port) = map { /^-rpcport=(.*)/ ? $1 : () } @ARGV;\n"
 	"mkdir \"$dir/regtest\";\n"
@@ -31,23 +33,35 @@ static const char fake_node_script[] =
 	"open my $cookie, '>', \"$dir/regtest/.cookie\";\n"
 	"print $cookie '__cookie__:00';\n"
 	"close $cookie;\n"
-	"while (my $peer = $listener->accept) {\n"
-	"	my ($request, $body) = ('');\n"
-	"	while ($request !~ /\\r\\n\\r\\n.*\\}\\s*$/s) {\n"
-	"		last if !sysread $peer, $request, 65536, length $request;\n"
+	/* Whoever connects and says nothing keeps nobody else waiting. */
+	"my $select = IO::Select->new($listener);\n"
+	"my %requests;\n"
+	"while (my @ready = $select->can_read) {\n"
+	"	for my $peer (@ready) {\n"
+	"		$select->add($listener->accept // ()), next if $peer == $listener;\n"
+	"		$requests{$peer} //= '';\n"
+	"		my $got = sysread $peer, $requests{$peer}, 65536, length $requests{$peer};\n"
+	"		next if $got && $requests{$peer} !~ /\\r\\n\\r\\n.*\\}\\s*$/s;\n"
+	"		answer($peer, $requests{$peer}) if $got;\n"
+	"		delete $requests{$peer};\n"
+	"		$select->remove($peer);\n"
+	"		close $peer;\n"
 	"	}\n"
+	"}\n"
+	"sub answer {\n"
+	"	my ($peer, $request) = @_;\n"
 	"	my ($id) = $request =~ /\"id\":\\s*(\\d+)/;\n"
 	"	my ($method) = $request =~ /\"method\":\\s*\"(\\w+)\"/;\n"
 	"	my $list = $answers{$method} // ['error {\"code\": -32601, \"message\": \"Method not found\"}'];\n"
 	"	my $answer = @$list > 1 ? shift @$list : $list->[0];\n"
-	"	if ($answer =~ s/^error //) { $body = \"{\\\"result\\\": null, \\\"error\\\": $answer, \\\"id\\\": $id}\" }\n"
-	"	else { $body = \"{\\\"result\\\": $answer, \\\"error\\\": null, \\\"id\\\": $id}\" }\n"
+	"	my ($result, $error) = $answer =~ /^error (.*)/ ? ('null', $1) : ($answer, 'null');\n"
+	"	my $body = \"{\\\"result\\\": $result, \\\"error\\\": $error, \\\"id\\\": $id}\";\n"
 	"	print $peer \"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: \", length $body, \"\\r\\n\\r\\n$body\";\n"
 	"}\n"
 	"__DATA__\n";
 
-/* Makes it. Each line of answers is "METHOD RESULT", in JSON, or "METHOD error ERROR"; several of a method are given one
- * after the other, the last again and again. "log TEXT" is a line of its debug.log. False if it cannot. */
+/* Makes it. Each line of answers is "METHOD RESULT", in JSON, or "METHOD error ERROR"; several of a method are given
+ * one after the other, the last again and again. "log TEXT" is a line of its debug.log. False if it cannot. */
 static inline bool
 fake_node_make(const char *path, const char *answers)
 {
