@@ -202,6 +202,11 @@ wait_round(struct node *node, struct deadline deadline, struct diag *missing, bo
 		return diag_fail(diag, -EINTR, "node: failed to wait for bitcoind: interrupted");
 	if (deadline_has_passed(deadline))
 		return node_fail_timeout(node, missing, diag);
+	/* It would not answer. */
+	if (node->idle.state == IDLE_STOPPED) {
+		*is_over = false;
+		return 0;
+	}
 	err = look(node, deadline, missing);
 	if (!err && runs_without_p2p_port(node)) {
 		if (node->starts >= STARTS_MAX)

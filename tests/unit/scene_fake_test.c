@@ -5,6 +5,7 @@
 #include "scene/peers.h"
 #include "surroundings.h"
 
+#include "base/buf.h"
 #include "base/xmem.h"
 
 #include <errno.h>
@@ -135,10 +136,28 @@ test_limit_of_connections(void **state)
 	end(&scene);
 }
 
+/* A node that computes is stopped for a moment (node/idle.h): nothing may be asked meanwhile. */
+static void
+test_start_that_takes_a_while(void **state)
+{
+	(void)state;
+	struct buf answers;
+
+	buf_init(&answers, 1 << 16);
+	for (int i = 0; i < 60; i++)
+		assert_true(buf_puts(&answers, "getmempoolinfo {\"loaded\": false}\n"));
+	assert_true(buf_puts(&answers, "getmempoolinfo {\"loaded\": true}\n"));
+	char *text = buf_take(&answers);
+	struct scene scene = start(text, 60000);
+	end(&scene);
+	free(text);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_start_that_takes_a_while),
 		cmocka_unit_test(test_words_in_the_log),
 		cmocka_unit_test(test_number_of_connections),
 		cmocka_unit_test(test_limit_of_connections),
