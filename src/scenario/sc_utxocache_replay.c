@@ -112,6 +112,7 @@ DEFINE_SCENARIO(utxocache, spent, replayed,
 	.tracepoints = TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) |
 		       TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
 	.profile = &profile_history,
+	.ends_node = true, /* it makes the chain longer */
 	.state_sz = sizeof(struct state),
 	.prepare = replayed_prepare,
 	.act = replayed_act,
