@@ -90,8 +90,15 @@ SNAPSHOT_SCENARIO(
 static void
 snapshot_prepare(struct scene *scene)
 {
+	struct state *state = scene->state;
+
 	scene_require(scene, ABILITY_SNAPSHOT);
 	download_prepare(scene);
+	/* As many coins in the cache as after download. */
+	if (scene_ok(scene) && state->first == 1) {
+		snapshot_submit(scene, state->chain, 1, DOWNLOADED);
+		state->first += DOWNLOADED;
+	}
 }
 
 /* Loading the snapshot adds no coins; but both chainstates get other caches, and are flushed for it: a detail. */
