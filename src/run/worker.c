@@ -50,7 +50,10 @@ struct worker {
 	struct shared_node *next;  /* for the current group, started ahead */
 	struct shared_node **left; /* what is ending */
 	size_t left_cnt;
-	pid_t attached_pid;                /* of the current one; 0: none */
+	pid_t attached_pid; /* of the current one; 0: none */
+	/* BPF was attached to the current one. From then on the kernel takes a trap where anybody, such as another worker,
+	 * has a uprobe in the same file for its own, and hands it to nobody: that process cannot be traced by ptrace. */
+	bool has_uprobes;
 	unsigned scenarios_cnt;            /* that used the current node */
 	const struct profile *unstartable; /* its node did not become ready: not tried again */
 };
@@ -82,6 +85,7 @@ end_current_node(struct worker *worker)
 	detach(worker);
 	leave(worker, worker->current);
 	worker->current = NULL;
+	worker->has_uprobes = false;
 	worker->scenarios_cnt = 0;
 }
 
@@ -182,6 +186,7 @@ attach(struct worker *worker, struct scene *scene)
 	if (!err)
 		err = probe_set_attach(worker->set, node_pid(scene->node), &scene->diag);
 	worker->attached_pid = err ? 0 : node_pid(scene->node);
+	worker->has_uprobes |= probe_set_method(worker->team->set) != PROBE_METHOD_PTRACE;
 	if (!err)
 		team_note_attached(worker->team);
 	if ((err == -EPERM || err == -EACCES) &&
@@ -192,15 +197,6 @@ attach(struct worker *worker, struct scene *scene)
 		return;
 	}
 	scene->err = err;
-}
-
-/* Whether detaching leaves the process as it was: perf events stay until the verdict is out. */
-static bool
-detaches_at_once(const struct worker *worker)
-{
-	enum probe_method method = probe_set_method(worker->team->set);
-
-	return method == PROBE_METHOD_MULTI || method == PROBE_METHOD_PTRACE;
 }
 
 /* Attaches one tracepoint only, by ptrace: such a set needs no compiler, and so next to no time. */
@@ -527,7 +523,7 @@ run_scenario(struct worker *worker, size_t idx, bool is_last_of_node, struct rep
 			copy_findings(&result->findings, &worker->team->plan.news[scenario->subject]);
 	}
 	if (!(worker->team->plan.missing & TP_BIT(scenario->subject))) {
-		if (scenario->alone_of && worker->attached_pid && !detaches_at_once(worker))
+		if (scenario->alone_of && worker->has_uprobes)
 			end_current_node(worker);
 		use_node(worker, scenario->profile, &scene);
 		if (!scene.err) {
