@@ -51,8 +51,9 @@ struct worker {
 	struct shared_node **left; /* what is ending */
 	size_t left_cnt;
 	pid_t attached_pid; /* of the current one; 0: none */
-	/* BPF was attached to the current one. From then on the kernel takes a trap where anybody, such as another worker,
-	 * has a uprobe in the same file for its own, and hands it to nobody: that process cannot be traced by ptrace. */
+	/* BPF was attached to the current one. From then on the kernel takes a trap where anybody, such as another
+	 * worker, has a uprobe in the same file for its own, and hands it to nobody: that process cannot be traced
+	 * by ptrace. */
 	bool has_uprobes;
 	unsigned scenarios_cnt;            /* that used the current node */
 	const struct profile *unstartable; /* its node did not become ready: not tried again */
