@@ -363,6 +363,12 @@ has_block_timings(const char *log)
 	return timings.cnt > 0;
 }
 
+static bool
+has_tip(const char *log)
+{
+	return find_in(log, strlen(log), log_words(LOG_TIP));
+}
+
 /* For a bitcoind whose log does not say it. */
 static struct block_timing
 unknown_timing(struct scene *scene)
@@ -384,7 +390,8 @@ log_block_timing(struct scene *scene, const char *hash_hex)
 		     !log_parse_block_timing(log.data, hash_hex, &sum_us);
 
 	buf_fini(&log);
-	if (!found && scene_ok(scene) && !is_logged_at_all(scene, has_block_timings))
+	if (!found && scene_ok(scene) &&
+	    (!is_logged_at_all(scene, has_block_timings) || !is_logged_at_all(scene, has_tip)))
 		return unknown_timing(scene);
 	if (!found)
 		scene_fail(scene, -ENOENT,
