@@ -78,6 +78,9 @@ parse(int key, char *arg, struct argp_state *state)
 	for (int i = 0; i < COMMANDS_CNT; i++)
 		if (!strcmp(commands[i]->name, arg))
 			chosen->command = commands[i];
+	if (!chosen->command && strchr(arg, '/'))
+		argp_error(state, "there is no command '%s'; to check that file: '%s run --bitcoind=%s'", arg,
+			   state->name, arg);
 	if (!chosen->command)
 		argp_error(state, "there is no command '%s'; see '%s --help'", arg, state->name);
 	/* The command parses the rest. */

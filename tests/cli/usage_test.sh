@@ -103,6 +103,8 @@ run 2 "$tpcheck"
 check "no command" complains 'no command given'
 run 2 "$tpcheck" jump
 check "unknown command" complains "there is no command 'jump'"
+run 2 "$tpcheck" ./bitcoind
+check "a file in place of a command" complains "to check that file: 'tpcheck run --bitcoind=./bitcoind'"
 run 2 "$tpcheck" run --attach=glue
 check "unknown choice" complains 'attach=glue is none of auto, multi, perf'
 run 2 "$tpcheck" run --format=xml
