@@ -17,7 +17,7 @@
 #	--keyring=FILE         the keys of that archive (default: those of Debian and those that apt trusts here)
 #	--bitcoind=PATH        put this bitcoind into the machine (default: $BITCOIND)
 #	--build=DIR            where tpcheck was built for that architecture (default: build)
-#	--deb=FILE             instead of that, install this package of tpcheck, with dpkg
+#	--deb=FILE             instead of that, install this package of tpcheck, with dpkg, and what it recommends
 #	--copy=PATH            put this file or folder there too, with the same path; may be repeated
 #	--packages=NAMES       install these packages too
 #	--user                 run the command as an ordinary user without capabilities
@@ -189,7 +189,10 @@ find_base() {
 	libraries=$(library_packages)
 	# shellcheck disable=SC2086
 	depends=$(printf '%s\n' $packages $libraries | sort -u | paste -s -d ,)
-	[ -z "$own" ] || depends="$depends,dpkg,diffutils,libc-bin,$(dpkg-deb -f "$own" Depends)"
+	if [ -n "$own" ]; then
+		recommended=$(dpkg-deb -f "$own" Recommends)
+		depends="$depends,dpkg,diffutils,libc-bin,$(dpkg-deb -f "$own" Depends)${recommended:+,$recommended}"
+	fi
 	base=$cache/$arch-$suite/root-$(echo "$depends" | cksum | tr ' ' -).cpio
 	[ ! -e "$base" ] || return 0
 	use_archive "$suite" "$here"
