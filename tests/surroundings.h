@@ -4,10 +4,12 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -80,6 +82,15 @@ test_copy_program(const char *program, const char *dir)
 		return copy;
 	free(copy);
 	return NULL;
+}
+
+/* Mounts tracefs, if it is not mounted, in a mount namespace of our own. To be called while there is one thread. */
+static inline void
+test_mount_tracefs(void)
+{
+	if (access("/sys/kernel/tracing/uprobe_events", F_OK) && !unshare(CLONE_NEWNS) &&
+	    !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/xmem.h"
 #include "run/plan.h"
 #include "run/specimen.h"
+#include "surroundings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -669,17 +671,19 @@ is_defined(pid_t tpcheck)
 {
 	static const char *const places[] = {"/sys/kernel/tracing/uprobe_events",
 					     "/sys/kernel/debug/tracing/uprobe_events"};
-	char *owner = xasprintf("_%d/e", (int)tpcheck), line[512];
+	char line[512];
 	FILE *file = fopen(places[0], "re");
 	bool found = false;
 
 	if (!file)
 		file = fopen(places[1], "re");
 	assert_non_null(file);
-	while (!found && fgets(line, sizeof(line), file))
-		found = !strncmp(line, "p:tpcheck_", 10) && strstr(line, owner);
+	while (!found && fgets(line, sizeof(line), file)) {
+		int pid;
+
+		found = sscanf(line, "p:tpcheck_%*u_%d_", &pid) == 1 && pid == tpcheck;
+	}
 	fclose(file);
-	free(owner);
 	return found;
 }
 
@@ -702,6 +706,7 @@ test_definitions_in_tracefs_do_not_stay(void **state)
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		fixture_open(&fixture, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
 		must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
 		if (write(fds[1], "x", 1) == 1)
@@ -787,6 +792,7 @@ main(void)
 		cmocka_unit_test(test_processes_that_cannot_be_attached_to),
 	};
 
+	test_mount_tracefs();
 	for (enum probe_method method = PROBE_METHOD_MULTI; method <= PROBE_METHOD_PTRACE; method++)
 		if (!probe_find_early_obstacle(method, reason, sizeof(reason)) &&
 		    !probe_find_obstacle(method, reason, sizeof(reason)))

@@ -12,17 +12,16 @@
 #include "base/xmem.h"
 #include "notes/notes.h"
 #include "probe/probe.h"
+#include "surroundings.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -485,15 +484,6 @@ count_log_lines(unsigned skipped, unsigned *of_ours)
 	return cnt;
 }
 
-/* tracefs in a mount namespace of our own, as machines differ. */
-static void
-mount_tracefs(void)
-{
-	if (access("/sys/kernel/tracing/uprobe_events", F_OK) && !unshare(CLONE_NEWNS) &&
-	    !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -512,7 +502,7 @@ main(int argc, char **argv)
 	if (argc < 2 || (argc > 2 && (!parse_u64(argv[2], &kills) || kills > 100000)))
 		return 2;
 	tpcheck = argv[1];
-	mount_tracefs();
+	test_mount_tracefs();
 	if (probe_find_early_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason))) {
 		printf("SKIP: %s\n", reason);
 		return 77;
