@@ -78,7 +78,7 @@ for arguments in "run --format=" "run --" "run " "abi --release=" "run --user=" 
 	check "$arguments: escaped" lacks "$esc" "$scratch/err"
 done
 run 2 "$tpcheck" run --format="$long"
-check "the remedy is not cut off" complains '0 is none of text, json, tap, tap13, junit, github$'
+check "the remedy is not cut off" complains '0 is none of text, json, tap, tap13, junit, github, html$'
 run 99 "$tpcheck" abi "$scratch/none${esc}[31m"
 check "a path is escaped" complains 'none\\x1b\[31m'
 cp "$tpcheck" "$scratch/named${esc}[31m"

@@ -12,6 +12,7 @@
 #include "probe/bpf/tracefs.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,8 @@ attach_perf(struct bpf_source *source, const struct site *site, const struct lin
 		err == -EINVAL || err == -ENOENT ? busy_hint : "");
 }
 
+static atomic_uint attachments_cnt;
+
 static int
 attach_event(struct bpf_source *source, size_t idx, const char *path, pid_t pid, struct keeper_deed *deed,
 	     struct diag *diag)
@@ -107,7 +110,7 @@ attach_event(struct bpf_source *source, size_t idx, const char *path, pid_t pid,
 
 	snprintf(event.path, sizeof(event.path), "%s", path);
 	if (source->base.method == PROBE_METHOD_TRACEFS) {
-		tracefs_event_name(event.name, sizeof(event.name), source->attachments_cnt, idx);
+		tracefs_event_name(event.name, sizeof(event.name), source->attachment, idx);
 		return attach_tracefs(source, site, &event, source->prog_fds[idx], deed, diag);
 	}
 	snprintf(event.name, sizeof(event.name), "tpcheck_%d_%zu", (int)pid, idx);
@@ -121,7 +124,8 @@ attach_events(struct bpf_source *source, const char *path, pid_t pid, struct dia
 
 	if (source->events_cnt > EVENTS_KEPT)
 		bpf_close_events(source);
-	source->attachments_cnt++;
+	/* The events' names are for all sources of this process: workers attach at the same time. */
+	source->attachment = atomic_fetch_add(&attachments_cnt, 1) + 1;
 	source->events = xreallocarray(source->events, source->events_cnt + source->points_cnt,
 				       sizeof(*source->events));
 	for (size_t i = 0; i < source->points_cnt && !err; i++) {

@@ -44,7 +44,7 @@ struct bpf_source {
 	struct keeper_deed link;
 	struct keeper_deed *events; /* one for each point, those of earlier attachments too */
 	size_t events_cnt;
-	unsigned attachments_cnt;
+	unsigned attachment; /* its number, among all of this process */
 };
 
 /* build.c: compiles and loads the programs and opens the rings, by the first method of opts that works. */

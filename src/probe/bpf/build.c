@@ -1,5 +1,6 @@
 /* Builds what runs in the kernel: the text of the programs, compiled by libbcc and loaded, and the rings for
  * records. */
+#include "base/privileges.h"
 #include "base/xmem.h"
 #include "probe/bpf/bcc_loader.h"
 #include "probe/bpf/bcc_shim.h"
@@ -11,8 +12,10 @@
 #include "probe/bpf/tracefs.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -44,13 +47,27 @@ find_errno(const char *text, int err)
 	return err;
 }
 
+/* An ordinary user may lock little memory. The first set of several must not take all of it. */
+static size_t
+rings_bytes_max(void)
+{
+	struct rlimit limit;
+
+	if (privileges_has(CAP_IPC_LOCK) || getrlimit(RLIMIT_MEMLOCK, &limit) ||
+	    limit.rlim_cur >= RINGS_BYTES_MAX)
+		return RINGS_BYTES_MAX;
+	return (size_t)limit.rlim_cur;
+}
+
 static size_t
 default_ring_bytes(unsigned sets_cnt)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t bytes = RING_BYTES_MAX, rings = (size_t)(cpus > 0 ? cpus : 1) * (sets_cnt ? sets_cnt : 1);
+	/* One set takes what it gets. */
+	size_t most = sets_cnt > 1 ? rings_bytes_max() : RINGS_BYTES_MAX;
 
-	while (bytes > RING_BYTES_MIN && bytes * rings > RINGS_BYTES_MAX)
+	while (bytes > RING_BYTES_MIN && bytes * rings > most)
 		bytes /= 2;
 	return bytes;
 }
