@@ -267,6 +267,12 @@ is_named(const struct copy *copy, const char *tracepoint, unsigned argument)
 			snprintf(full_name, sizeof(full_name), "%s:%s", site->provider, site->name);
 		named |= !tracepoint || (!strcmp(full_name, tracepoint) && argument == 0);
 	}
+	/* What master has beyond what is known is no more than reported. */
+	for (size_t i = 0; i < findings.remarks.cnt && tracepoint && !argument; i++) {
+		const char *about = findings.remarks.items[i].tracepoint;
+
+		named |= about && !strcmp(about, tracepoint);
+	}
 	binary_findings_fini(&findings);
 	notes_free(notes);
 	return named;

@@ -38,7 +38,7 @@ was_options=
 # Runs however the test ends.
 clean_up() {
 	# shellcheck disable=SC2086 # several
-	[ -z "$pids" ] || kill $pids
+	[ -z "$pids" ] || { kill $pids && kill -CONT $pids; }
 	[ -z "$was_options" ] || in_tracefs "$was_options" "$was_mode" true
 	umount -l "$scratch/tracefs" 2>/dev/null
 	rm -rf "$scratch"
@@ -395,11 +395,14 @@ look() {
 		node=$(pgrep -P $pid -x bitcoind | head -n 1)
 		[ -n "$node" ] && [ "$(rings_of $pid)" -gt 0 ] &&
 			[ "$(readlink "/proc/$node/exe")" = "$(readlink -f "$bitcoind")" ] || node=
+		# Stopped, it does not end its nodes.
+		[ -z "$node" ] || { kill -STOP $pid && [ -e "/proc/$node/exe" ]; } || { kill -CONT $pid; node=; }
 	done
 	check "there is a bitcoind, and the probes are being made: $*" [ -n "$node" ]
 }
 end_look() {
 	kill -INT $pid
+	kill -CONT $pid
 	wait $pid
 	pids=
 }
@@ -433,6 +436,7 @@ check "bitcoind has five environment variables" [ "$(tr '\0' '\n' <"/proc/$node/
 check "bitcoind has no file of ours open" sh -c "! ls -l /proc/$node/fd | sed -n 's/.* -> //p' | grep -v -e '^/dev/null$' -e '^$scratch/tmp/tpcheck-node-' -e '^socket:' -e '^pipe:' -e '^anon_inode:' -e '^/dev/urandom$'"
 check "and has some" [ "$(ls "/proc/$node/fd" | wc -l)" -ge 3 ]
 rings=$(ring_bytes $pid)
+kill -CONT $pid
 # A scenario that attaches by itself has another for a moment, and at the start there is none.
 has_one_nice() { [ "$(nice_cnt $pid)" = 1 ]; }
 await has_one_nice
