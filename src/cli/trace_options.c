@@ -364,7 +364,7 @@ trace_options_parse(struct trace_options *options, int argc, char **argv)
 	options->stats_opts.with_labels = trace_options_has_metrics(options);
 	if (options->stats_opts.with_labels && !options->stats_opts.by_cnt)
 		options->stats_opts.by[options->stats_opts.by_cnt++] = "message_type";
-	/* Otherwise, nodes could not be told apart. */
+	/* Otherwise, nodes could not be distinguished. */
 	if (options->stats_opts.with_labels && trace_options_has_many(options) &&
 	    options->stats_opts.by_cnt < STATS_NAMES_MAX)
 		options->stats_opts.by[options->stats_opts.by_cnt++] = "pid";

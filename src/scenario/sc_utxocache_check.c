@@ -1,4 +1,4 @@
-/* utxocache:add and utxocache:spent while the mempool checks itself, which it does on regtest unless it is told not to:
+/* utxocache:add and utxocache:spent while the mempool checks itself, which it does on regtest unless asked not to:
  * after each transaction and each block it spends and adds, in a temporary cache, what its transactions do. Only that
  * these events do not spoil the others is promised: they are a detail. */
 #include "base/text.h"

@@ -29,7 +29,7 @@ find_symbol(void *cookie, const char *name, size_t len, uint64_t *address)
 	return len == 5 && !memcmp(name, "twice", 5) ? SYMBOL_AMBIGUOUS : SYMBOL_MISSING;
 }
 
-/* The code tells of x7 only. */
+/* The code only says something about x7. */
 static bool
 find_low_bits(void *cookie, uint64_t site_address, enum machine_register base, uint64_t *low)
 {
