@@ -553,9 +553,11 @@ relay_act(struct scene *scene)
 	if (!scene_ok(scene))
 		return;
 	peer_handshake(scene, state->newcomer, &version);
-	if (p2p_has_closed(state->newcomer->p2p))
-		scene->err = 0; /* how far the handshake came says nothing */
-	else
+	if (p2p_has_closed(state->newcomer->p2p)) {
+		/* How far the handshake came says nothing; the others know whether the node lives. */
+		scene->err = 0;
+		peer_sync(scene, state->peers);
+	} else
 		find_relay_evicted(scene);
 	/* Its limits and rules are not promised. */
 	if (scene_ok(scene) && !state->evicted)

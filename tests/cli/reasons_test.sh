@@ -235,7 +235,7 @@ for command in run doctor 'trace --duration=1'; do
 done
 
 # A disk that is full for bitcoind.
-run 99 in_mounts "$(echo "$small" | sed 's/size=8k,nr_inodes=1/size=2m/')" "$scratch/small" run --bitcoind="$bitcoind" --artifacts="$scratch/kept" utxocache.spent.inputs
+run 99 in_mounts "$(echo "$small" | sed 's/size=8k,nr_inodes=1/size=2m/')" "$scratch/small" run --bitcoind="$bitcoind" --artifacts="$scratch/kept" --jobs=1 utxocache.spent.inputs utxocache.spent.chain
 check "a full disk: bitcoind's datadir" says_once "; make room in '$scratch/small/tpcheck-node-.*, or set TMPDIR"
 check "a full disk, bitcoind: nothing left behind" says_not "^$scratch/small/"
 
