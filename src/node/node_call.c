@@ -6,10 +6,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum {
-	DYING_MS = 1000, /* from the end of the connection to the end of the process */
-};
-
 void
 node_close_rpc(struct node *node)
 {
@@ -46,10 +42,7 @@ call(struct node *node, struct deadline deadline, const char *wallet, struct jso
 		err = diag_fail(diag, -ECONNREFUSED, "node: failed to %s: bitcoind is not ready", doing);
 	} else {
 		err = rpc_call(node->rpc, deadline, wallet, method, params, result, &node->rpc_code, diag);
-		/* Its sockets end a little before it does. */
-		if ((err == -ECONNREFUSED || err == -ECONNRESET) &&
-		    process_wait(&node->process, deadline_earlier(deadline, deadline_in_ms(DYING_MS)),
-				 node->interrupted))
+		if ((err == -ECONNREFUSED || err == -ECONNRESET) && node_is_dying(node, deadline))
 			err = node_fail_ended(node, doing, diag);
 	}
 	free(doing);

@@ -4,10 +4,21 @@
 #include <string.h>
 #include <sys/socket.h>
 
+enum {
+	DYING_MS = 1000, /* from the end of a connection to the end of the process */
+};
+
 bool
 node_is_alive(struct node *node)
 {
 	return !process_has_ended(&node->process);
+}
+
+bool
+node_is_dying(struct node *node, struct deadline deadline)
+{
+	return process_wait(&node->process, deadline_earlier(deadline, deadline_in_ms(DYING_MS)),
+			    node->interrupted);
 }
 
 bool

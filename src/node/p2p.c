@@ -36,12 +36,12 @@ enum {
 /* Input and output. */
 
 static int
-fail_closed(struct p2p_peer *peer, const char *doing, struct diag *diag)
+fail_closed(struct p2p_peer *peer, const char *doing, struct deadline deadline, struct diag *diag)
 {
-	const char *end = peer->node ? node_end_text(peer->node) : "";
+	bool is_dying = peer->node && node_is_dying(peer->node, deadline);
 
 	return diag_fail(diag, -ECONNRESET, "p2p: failed to %s: the node closed the connection%s%s", doing,
-			 *end ? ": " : "", end);
+			 is_dying ? ": " : "", is_dying ? node_end_text(peer->node) : "");
 }
 
 int
@@ -110,7 +110,7 @@ static int
 pump(struct p2p_peer *peer, const char *doing, struct deadline deadline, struct diag *diag)
 {
 	if (peer->closed)
-		return fail_closed(peer, doing, diag);
+		return fail_closed(peer, doing, deadline, diag);
 	send_outbox(peer);
 	short events = (short)(POLLIN | (peer->outbox.len ? POLLOUT : 0));
 	int err = p2p_wait_fd(peer->node, peer->fd, events, doing, deadline, diag);

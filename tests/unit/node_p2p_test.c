@@ -534,6 +534,38 @@ test_real_inbound(void **state)
 	node_free(node);
 }
 
+static void *
+kill_soon(void *node)
+{
+	struct diag diag;
+
+	clock_pause_ms(100, soon());
+	check(node_signal(node, SIGKILL, &diag), diag);
+	return NULL;
+}
+
+/* The sockets of a process end a little before it does. */
+static void
+test_real_dying(void **state)
+{
+	struct node *node = start_ready();
+	struct diag diag = {0};
+	pthread_t killer;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	struct p2p_peer *peer = p2p_adopt(node, fds[1]);
+	close(fds[0]);
+	assert_int_equal(pthread_create(&killer, NULL, kill_soon, node), 0);
+	assert_int_equal(p2p_sync(peer, soon(), &diag), -ECONNRESET);
+	assert_non_null(strstr(diag.text, "the node closed the connection: bitcoind (pid "));
+	assert_non_null(strstr(diag.text, "was killed by signal 9"));
+	assert_int_equal(pthread_join(killer, NULL), 0);
+	p2p_free(peer);
+	node_free(node);
+}
+
 static void
 test_real_outbound(void **state)
 {
@@ -619,6 +651,7 @@ main(void)
 	};
 	const struct CMUnitTest real[] = {
 		cmocka_unit_test(test_real_inbound),
+		cmocka_unit_test(test_real_dying),
 		cmocka_unit_test(test_real_outbound),
 		cmocka_unit_test_setup_teardown(test_unprintable_types, begin, end),
 	};
