@@ -128,8 +128,8 @@ int node_free(struct node *node);
 /* Sends a signal to bitcoind. -ESRCH: it has ended. */
 int node_signal(struct node *node, int signo, struct diag *diag);
 bool node_is_alive(struct node *node);
-/* After the node closed a connection: whether that was because it ends. Its sockets end a little before it does, so this
- * waits for a moment, or until the deadline. */
+/* After the node closed a connection: whether that was because it ends. Its sockets end a little before it does, so
+ * this waits for a moment, or until the deadline. */
 bool node_is_dying(struct node *node, struct deadline deadline);
 /* How bitcoind ended, e.g. "bitcoind (pid 17) was killed by signal 9 (SIGKILL)"; "" while it runs. Lent. */
 const char *node_end_text(struct node *node);
