@@ -179,12 +179,15 @@ uint64_t node_log_mark(struct node *node);
 int node_log_read(struct node *node, uint64_t from, struct buf *out, struct diag *diag);
 /* Makes or overwrites a file for bitcoind to read: node_datadir()/name. */
 int node_write_file(struct node *node, const char *name, const void *bytes, size_t len, struct diag *diag);
-/* Copies debug.log to dest_path, which is made or overwritten. */
-int node_save_log(struct node *node, const char *dest_path, struct diag *diag);
+/* Copies debug.log to an open file. -ENOENT: there is none yet. */
+int node_save_log(struct node *node, int to, struct diag *diag);
+/* The last lines of debug.log, in bytes at most; \x00 for each NUL; "" if there is none. The caller frees it. */
+char *node_log_tail(struct node *node, size_t bytes);
 /* Reads what bitcoind printed, from byte from on: at most sz bytes; 0 at the end or when there is none. Everything
  * since node_start stays there, over all restarts. */
 size_t node_read_output(struct node *node, uint64_t from, char *text, size_t sz);
-/* The same as node_save_log, for what bitcoind printed. */
-int node_save_output(struct node *node, const char *dest_path, struct diag *diag);
+/* The same as node_save_log and node_log_tail, for what bitcoind printed. */
+int node_save_output(struct node *node, int to, struct diag *diag);
+char *node_output_tail(struct node *node, size_t bytes);
 
 #endif

@@ -207,40 +207,45 @@ node_read_output(struct node *node, uint64_t from, char *text, size_t sz)
 
 /* Closes from. */
 static int
-save(int from, const char *name, const char *dest_path, struct diag *diag)
+save(int from, const char *name, int to, struct diag *diag)
 {
 	char chunk[16384];
 	ssize_t n;
 	int err = 0;
 
-	int to = open(dest_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (to < 0)
-		err = -errno;
 	while (!err && (n = read(from, chunk, sizeof(chunk))) != 0)
 		err = n < 0 ? -errno : write_all(to, chunk, (size_t)n);
-	if (to >= 0 && close(to) && !err)
-		err = -errno;
 	close(from);
-	return err ? diag_fail(diag, err, "node: failed to save %s as '%s': %s", name, dest_path,
-			       strerror(-err))
-		   : 0;
+	return err ? diag_fail(diag, err, "node: failed to save %s: %s", name, strerror(-err)) : 0;
 }
 
 int
-node_save_log(struct node *node, const char *dest_path, struct diag *diag)
+node_save_log(struct node *node, int to, struct diag *diag)
 {
 	int from = open_log_or_fail(node, diag);
 
-	return from < 0 ? from : save(from, NODE_LOG_FILE, dest_path, diag);
+	return from < 0 ? from : save(from, NODE_LOG_FILE, to, diag);
 }
 
 int
-node_save_output(struct node *node, const char *dest_path, struct diag *diag)
+node_save_output(struct node *node, int to, struct diag *diag)
 {
 	int from = open_output(node);
 
 	if (from < 0)
 		return diag_fail(diag, from, "node: failed to read '%s/" NODE_OUTPUT_FILE "': %s",
 				 node->datadir.path, strerror(-from));
-	return save(from, NODE_OUTPUT_FILE, dest_path, diag);
+	return save(from, NODE_OUTPUT_FILE, to, diag);
+}
+
+char *
+node_log_tail(struct node *node, size_t bytes)
+{
+	return read_tail(open_log(node), 0, bytes);
+}
+
+char *
+node_output_tail(struct node *node, size_t bytes)
+{
+	return read_tail(open_output(node), 0, bytes);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_BYTES = 24 << 10, SUBJECTS_MAX = 64 };
+enum { SUBJECTS_MAX = 64 };
 
 static const char style[] =
 	":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#57606a;--line:#d0d7de;--soft:#f6f8fa;\n"
@@ -322,33 +322,14 @@ print_finding(FILE *out, const struct finding *finding)
 	fputs("</article>\n", out);
 }
 
-/* The end of the node's log, from the artifacts, which was copied when the scenario failed. */
 static void
-print_log(FILE *out, const struct report_result *result)
+print_tail(FILE *out, const char *name, const char *text)
 {
-	static const char *const names[] = {"debug.log", "output.txt"};
-
-	for (size_t i = 0; result->artifacts && i < sizeof(names) / sizeof(names[0]); i++) {
-		char *path = xasprintf("%s/%s", result->artifacts, names[i]);
-		FILE *log = fopen(path, "re");
-		char *text = xmalloc(LOG_BYTES);
-
-		/* From the start of a line; the end is what matters. */
-		if (log && fseek(log, -LOG_BYTES, SEEK_END))
-			rewind(log);
-		size_t len = log ? fread(text, 1, LOG_BYTES, log) : 0;
-		const char *start = len == LOG_BYTES ? memchr(text, '\n', len) : NULL;
-		size_t skipped = start ? (size_t)(start + 1 - text) : 0;
-		if (len > skipped) {
-			fprintf(out, "<details><summary>The end of the node's %s</summary><pre>", names[i]);
-			print_text_len(out, text + skipped, len - skipped);
-			fputs("</pre></details>\n", out);
-		}
-		if (log)
-			fclose(log);
-		free(text);
-		free(path);
-	}
+	if (!text || !*text)
+		return;
+	fprintf(out, "<details><summary>The end of the node's %s</summary><pre>", name);
+	print_text(out, text);
+	fputs("</pre></details>\n", out);
 }
 
 static void
@@ -372,7 +353,8 @@ print_result(FILE *out, struct subjects *subjects, const struct report_result *r
 	for (size_t f = 0; f < result->findings.cnt; f++)
 		print_finding(out, &result->findings.items[f]);
 	if (result->outcome == OUTCOME_FAIL || result->outcome == OUTCOME_ERROR) {
-		print_log(out, result);
+		print_tail(out, "debug.log", result->log_tail);
+		print_tail(out, "output.txt", result->output_tail);
 		fputs("<dl>", out);
 		print_row(out, "artifacts", result->artifacts);
 		print_row(out, "repeat", result->repeat);

@@ -40,6 +40,8 @@ report_result_fini(struct report_result *result)
 	free(result->reason);
 	free(result->artifacts);
 	free(result->repeat);
+	free(result->log_tail);
+	free(result->output_tail);
 	findings_fini(&result->findings);
 	free(result->checked.items);
 }

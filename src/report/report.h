@@ -38,6 +38,8 @@ struct report_result {
 	struct checked checked;   /* what was compared; empty if nothing was */
 	char *artifacts;          /* the folder that was kept for it; NULL */
 	char *repeat;             /* the command that repeats it; NULL */
+	/* The end of the node's debug.log and of what it printed, if something was kept; NULL or "": there is none. */
+	char *log_tail, *output_tail;
 	bool omit_from_text;
 };
 void report_result_fini(struct report_result *result);

@@ -5,6 +5,7 @@
 #include "base/xmem.h"
 #include "contract/contract.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,13 +15,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { TAIL_BYTES = 24 << 10 };
+
+/* A scenario's folder, which somebody may have replaced since. */
+struct kept {
+	dev_t dev;
+	ino_t ino;
+};
+
 struct artifacts {
 	char *dir, *tmp_dir;
+	int dir_fd; /* -1: not made yet */
 	uid_t uid;
 	gid_t gid;
-	bool made;            /* dir */
-	bool is_temporary;    /* dir is a new folder in tmp_dir */
-	pthread_mutex_t lock; /* while dir is made */
+	bool is_temporary; /* dir is a new folder in tmp_dir */
+	struct kept *kept;
+	size_t kept_cnt;
+	pthread_mutex_t lock; /* for what is made, and for kept */
 };
 
 struct artifacts *
@@ -30,6 +41,7 @@ artifacts_new(const struct artifacts_opts *opts)
 
 	artifacts->dir = opts->dir ? xstrdup(opts->dir) : NULL;
 	artifacts->tmp_dir = xstrdup(opts->tmp_dir ? opts->tmp_dir : "/tmp");
+	artifacts->dir_fd = -1;
 	artifacts->uid = opts->uid;
 	artifacts->gid = opts->gid;
 	pthread_mutex_init(&artifacts->lock, NULL);
@@ -44,7 +56,10 @@ artifacts_free(struct artifacts *artifacts)
 	/* If all that was kept was dropped again. */
 	if (artifacts->is_temporary)
 		rmdir(artifacts->dir);
+	if (artifacts->dir_fd >= 0)
+		close(artifacts->dir_fd);
 	pthread_mutex_destroy(&artifacts->lock);
+	free(artifacts->kept);
 	free(artifacts->dir);
 	free(artifacts->tmp_dir);
 	free(artifacts);
@@ -75,95 +90,138 @@ make_dirs(const char *dir)
 int
 artifacts_prepare(struct artifacts *artifacts, struct diag *diag)
 {
-	struct stat st;
-
-	if (!artifacts->dir)
+	if (!artifacts->dir || artifacts->dir_fd >= 0)
 		return 0;
-	int err = artifacts->made ? 0 : make_dirs(artifacts->dir);
-	if (!err && (stat(artifacts->dir, &st) || !S_ISDIR(st.st_mode)))
-		err = -ENOTDIR;
-	if (!err && access(artifacts->dir, W_OK | X_OK))
+	int err = make_dirs(artifacts->dir);
+	int fd = err ? -1 : open(artifacts->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (!err && (fd < 0 || access(artifacts->dir, W_OK | X_OK)))
 		err = -errno;
+	if (err && fd >= 0)
+		close(fd);
 	if (err)
 		return diag_fail(diag, err,
 				 "failed to make the folder '%s' for artifacts: %s; choose another place",
 				 artifacts->dir, strerror(-err));
-	artifacts->made = true;
+	artifacts->dir_fd = fd;
 	return 0;
 }
 
-/* Under sudo, what is kept is for the caller. Whoever owns the folder around it may have replaced what we made with
- * a link to a file of root's, which must not become theirs. */
+/* Under sudo, what is kept is for the caller. By a descriptor: whoever owns the folder around it may have put a file
+ * of root's, which must not become theirs, in its place. */
 static void
-give_away(const struct artifacts *artifacts, const char *path)
+give_away(const struct artifacts *artifacts, int fd, const char *dir, const char *name)
 {
+	if (geteuid() == 0 && artifacts->uid && fchown(fd, artifacts->uid, artifacts->gid))
+		fprintf(stderr, "tpcheck: failed to give '%s%s%s' to user %u: %s\n", dir, name ? "/" : "",
+			name ? name : "", (unsigned)artifacts->uid, strerror(errno));
+}
+
+static bool
+is_empty(int dir_fd)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool is = dir != NULL;
+
+	while (is && (entry = readdir(dir)))
+		is = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
+	if (dir)
+		closedir(dir);
+	return is;
+}
+
+/* Opens a folder that was just made. -ESTALE: under sudo, something else is there. */
+static int
+open_new_dir(const struct artifacts *artifacts, int parent_fd, const char *name)
+{
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
-	if (geteuid() != 0 || !artifacts->uid)
-		return;
-	errno = 0;
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) || !(S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_nlink == 1)) ||
-	    fchown(fd, artifacts->uid, artifacts->gid))
-		fprintf(stderr, "tpcheck: failed to give '%s' to user %u: %s\n", path,
-			(unsigned)artifacts->uid, fd >= 0 && !errno ? "it was replaced" : strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return -errno;
+	if (geteuid() || !artifacts->uid || (!fstat(fd, &st) && !st.st_uid && is_empty(fd)))
+		return fd;
+	close(fd);
+	return -ESTALE;
 }
 
 static void
 print_no_folder(const char *dir, int errnum)
 {
-	fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", dir, strerror(errnum));
+	fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", dir,
+		errnum == ESTALE ? "something else was put in its place" : strerror(errnum));
 }
 
 static bool
 make_base(struct artifacts *artifacts)
 {
-	if (artifacts->made)
+	if (artifacts->dir_fd >= 0)
 		return true;
 	if (artifacts->dir)
 		return !artifacts_prepare(artifacts, NULL);
 	char *dir = xasprintf("%s/tpcheck-XXXXXX", artifacts->tmp_dir);
-	if (!mkdtemp(dir)) {
-		print_no_folder(dir, errno);
+	int fd = mkdtemp(dir) ? open_new_dir(artifacts, AT_FDCWD, dir) : -errno;
+	if (fd < 0) {
+		print_no_folder(dir, -fd);
 		free(dir);
 		return false;
 	}
-	give_away(artifacts, dir);
+	give_away(artifacts, fd, dir, NULL);
 	artifacts->dir = dir;
-	artifacts->made = artifacts->is_temporary = true;
+	artifacts->dir_fd = fd;
+	artifacts->is_temporary = true;
 	return true;
 }
 
-/* Never an existing file or a link: tpcheck may be root, and others may write to the folder. */
-static FILE *
-create(const struct artifacts *artifacts, const char *dir, const char *name)
+/* A scenario's folder. Whoever gets it may change it at once, and root must not be led elsewhere by that: what is in it
+ * is opened by fd. */
+struct place {
+	const struct artifacts *artifacts;
+	char *dir;
+	int fd;
+};
+
+/* Never an existing file or a link. */
+static int
+create(const struct place *place, const char *name)
 {
-	char *path = xasprintf("%s/%s", dir, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	int fd = openat(place->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 
 	if (fd >= 0)
-		give_away(artifacts, path);
-	free(path);
+		give_away(place->artifacts, fd, place->dir, name);
+	return fd;
+}
+
+static FILE *
+create_file(const struct place *place, const char *name)
+{
+	int fd = create(place, name);
+
 	return fd < 0 ? NULL : fdopen(fd, "w");
 }
 
 static void
-finish(FILE *file, bool ok, const char *dir, const char *name)
+print_not_written(const struct place *place, const char *name)
+{
+	fprintf(stderr, "tpcheck: failed to write '%s/%s': %s\n", place->dir, name, strerror(errno));
+}
+
+static void
+finish(FILE *file, bool ok, const struct place *place, const char *name)
 {
 	if (file && fclose(file))
 		ok = false;
 	if (!ok)
-		fprintf(stderr, "tpcheck: failed to write '%s/%s': %s\n", dir, name, strerror(errno));
+		print_not_written(place, name);
 }
 
 static void
-write_text(const struct artifacts *artifacts, const char *dir, const char *name, const char *text)
+write_text(const struct place *place, const char *name, const char *text)
 {
-	FILE *file = create(artifacts, dir, name);
+	FILE *file = create_file(place, name);
 
-	finish(file, file && fputs(text, file) >= 0, dir, name);
+	finish(file, file && fputs(text, file) >= 0, place, name);
 }
 
 static void
@@ -246,9 +304,9 @@ event_json(const struct event *event)
 }
 
 static void
-write_events(const struct artifacts *artifacts, const char *dir, const struct event *events, size_t cnt)
+write_events(const struct place *place, const struct event *events, size_t cnt)
 {
-	FILE *file = create(artifacts, dir, "events.jsonl");
+	FILE *file = create_file(place, "events.jsonl");
 	bool ok = file != NULL;
 
 	for (size_t i = 0; i < cnt && ok; i++) {
@@ -257,88 +315,132 @@ write_events(const struct artifacts *artifacts, const char *dir, const struct ev
 		ok = fprintf(file, "%s\n", line) > 0;
 		free(line);
 	}
-	finish(file, ok, dir, "events.jsonl");
+	finish(file, ok, place, "events.jsonl");
 }
 
 static void
-save_node_file(const struct artifacts *artifacts, const char *dir, const char *name, struct node *node,
-	       int (*save)(struct node *node, const char *dest_path, struct diag *diag))
+save_node_file(const struct place *place, const char *name, struct node *node,
+	       int (*save)(struct node *node, int to, struct diag *diag))
 {
-	char *path = xasprintf("%s/%s", dir, name);
+	int fd = create(place, name);
 	struct diag diag;
-	int err = save(node, path, &diag);
 
-	if (!err)
-		give_away(artifacts, path);
-	else if (err != -ENOENT) /* the node ended before it had one */
-		fprintf(stderr, "tpcheck: %s\n", diag.text);
-	free(path);
+	if (fd < 0) {
+		print_not_written(place, name);
+		return;
+	}
+	int err = save(node, fd, &diag);
+	if (err == -ENOENT) /* the node ended before it had one */
+		unlinkat(place->fd, name, 0);
+	else if (err)
+		fprintf(stderr, "tpcheck: '%s': %s\n", place->dir, diag.text);
+	if (close(fd) && !err)
+		print_not_written(place, name);
 }
 
-/* Always a new one, apart from what an earlier run left. NULL after printing why. */
-static char *
-make_scenario_dir(const struct artifacts *artifacts, const char *name)
+/* Always a new one, apart from what an earlier run left. False after printing why. */
+static bool
+make_place(const struct artifacts *artifacts, const char *name, struct place *place)
 {
 	enum { TRIES_MAX = 10000 };
+	int err = -EEXIST;
 
-	for (int nth = 1; nth < TRIES_MAX; nth++) {
-		char *dir = nth == 1 ? xasprintf("%s/%s", artifacts->dir, name)
-				     : xasprintf("%s/%s.%d", artifacts->dir, name, nth);
-
-		if (!mkdir(dir, 0777)) {
-			give_away(artifacts, dir);
-			return dir;
-		}
-		int mkdir_errno = errno;
-		bool is_last = mkdir_errno != EEXIST || nth == TRIES_MAX - 1;
-		if (is_last)
-			print_no_folder(dir, mkdir_errno);
-		free(dir);
-		if (is_last)
-			return NULL;
+	*place = (struct place){.artifacts = artifacts, .fd = -1};
+	for (int nth = 1; nth < TRIES_MAX && err == -EEXIST; nth++) {
+		free(place->dir);
+		place->dir = nth == 1 ? xasprintf("%s/%s", artifacts->dir, name)
+				      : xasprintf("%s/%s.%d", artifacts->dir, name, nth);
+		const char *base = strrchr(place->dir, '/') + 1;
+		err = mkdirat(artifacts->dir_fd, base, 0777) ? -errno : 0;
+		if (!err)
+			place->fd = open_new_dir(artifacts, artifacts->dir_fd, base);
 	}
-	return NULL;
+	if (place->fd >= 0) {
+		give_away(artifacts, place->fd, place->dir, NULL);
+		return true;
+	}
+	print_no_folder(place->dir, err ? -err : -place->fd);
+	free(place->dir);
+	return false;
+}
+
+static void
+remember(struct artifacts *artifacts, const struct place *place)
+{
+	struct stat st;
+
+	if (fstat(place->fd, &st))
+		return;
+	pthread_mutex_lock(&artifacts->lock);
+	artifacts->kept = xreallocarray(artifacts->kept, artifacts->kept_cnt + 1, sizeof(*artifacts->kept));
+	artifacts->kept[artifacts->kept_cnt++] = (struct kept){.dev = st.st_dev, .ino = st.st_ino};
+	pthread_mutex_unlock(&artifacts->lock);
 }
 
 char *
 artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node, const struct event *events,
-	       size_t events_cnt, const struct report_result *result, const char *probes_text)
+	       size_t events_cnt, struct report_result *result, const char *probes_text)
 {
+	struct place place;
+
+	if (node) {
+		result->log_tail = node_log_tail(node, TAIL_BYTES);
+		result->output_tail = node_output_tail(node, TAIL_BYTES);
+	}
 	pthread_mutex_lock(&artifacts->lock);
 	bool is_made = make_base(artifacts);
 	pthread_mutex_unlock(&artifacts->lock);
-	char *dir = is_made ? make_scenario_dir(artifacts, name) : NULL;
-	if (!dir)
+	if (!is_made || !make_place(artifacts, name, &place))
 		return NULL;
+	remember(artifacts, &place);
 	char *findings = report_findings_json(&result->findings);
 	char *command = xasprintf("%s\n", result->repeat ? result->repeat : "");
-	write_text(artifacts, dir, "findings.json", findings);
-	write_text(artifacts, dir, "command", command);
+	write_text(&place, "findings.json", findings);
+	write_text(&place, "command", command);
 	if (result->reason)
-		write_text(artifacts, dir, "reason", result->reason);
+		write_text(&place, "reason", result->reason);
 	if (probes_text)
-		write_text(artifacts, dir, "probes.c", probes_text);
-	write_events(artifacts, dir, events, events_cnt);
+		write_text(&place, "probes.c", probes_text);
+	write_events(&place, events, events_cnt);
 	if (node) {
-		save_node_file(artifacts, dir, "debug.log", node, node_save_log);
-		save_node_file(artifacts, dir, "output.txt", node, node_save_output);
+		save_node_file(&place, "debug.log", node, node_save_log);
+		save_node_file(&place, "output.txt", node, node_save_output);
 	}
+	close(place.fd);
 	free(findings);
 	free(command);
-	return dir;
+	return place.dir;
+}
+
+static bool
+was_kept(struct artifacts *artifacts, int fd)
+{
+	struct stat st;
+	bool was = false;
+
+	if (fstat(fd, &st))
+		return false;
+	pthread_mutex_lock(&artifacts->lock);
+	for (size_t i = 0; i < artifacts->kept_cnt && !was; i++)
+		was = artifacts->kept[i].dev == st.st_dev && artifacts->kept[i].ino == st.st_ino;
+	pthread_mutex_unlock(&artifacts->lock);
+	return was;
 }
 
 void
-artifacts_drop(const char *dir)
+artifacts_drop(struct artifacts *artifacts, const char *dir)
 {
 	static const char *const names[] = {"findings.json", "command",   "reason",    "probes.c",
 					    "events.jsonl",  "debug.log", "output.txt"};
+	const char *name = strrchr(dir, '/') + 1;
+	int fd = openat(artifacts->dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char *path = xasprintf("%s/%s", dir, names[i]);
-
-		unlink(path);
-		free(path);
+	if (fd < 0)
+		return;
+	if (was_kept(artifacts, fd)) {
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			unlinkat(fd, names[i], 0);
+		unlinkat(artifacts->dir_fd, name, AT_REMOVEDIR);
 	}
-	rmdir(dir);
+	close(fd);
 }

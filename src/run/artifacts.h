@@ -28,13 +28,13 @@ void artifacts_free(struct artifacts *artifacts); /* NULL is fine; leaves the fi
 int artifacts_prepare(struct artifacts *artifacts, struct diag *diag);
 
 /* Returns the scenario's folder, which is always a new one: "NAME", else "NAME.2" and so on (the caller's to
- * free); NULL when it could not be made, after printing why to stderr. node, events and probes_text may be NULL. May be
- * called by several threads. */
+ * free); NULL when it could not be made, after printing why to stderr. The end of the node's log and of its output are
+ * kept in the result as well. node, events and probes_text may be NULL. May be called by several threads. */
 char *artifacts_keep(struct artifacts *artifacts, const char *name, struct node *node,
-		     const struct event *events, size_t events_cnt, const struct report_result *result,
+		     const struct event *events, size_t events_cnt, struct report_result *result,
 		     const char *probes_text);
 
-/* Removes a folder that artifacts_keep made. */
-void artifacts_drop(const char *dir);
+/* Removes a folder that artifacts_keep made, unless something else was put in its place. */
+void artifacts_drop(struct artifacts *artifacts, const char *dir);
 
 #endif

@@ -159,7 +159,7 @@ drop_repeated(const struct runner_opts *opts, struct messages *reported, struct 
 	if (result->outcome != OUTCOME_PASS)
 		return;
 	if (result->artifacts)
-		artifacts_drop(result->artifacts);
+		artifacts_drop(opts->artifacts, result->artifacts);
 	free(result->artifacts);
 	free(result->repeat);
 	result->artifacts = result->repeat = NULL;

@@ -235,6 +235,7 @@ assert_fails(enum mistake m, const char *tracepoint, unsigned argument, const ch
 	assert_true(is_there(result->artifacts, "events.jsonl"));
 	assert_true(is_there(result->artifacts, "findings.json"));
 	assert_true(is_there(result->artifacts, "probes.c"));
+	assert_non_null(strstr(result->log_tail, "UpdateTip"));
 	assert_int_equal(report_exit_code(&run, false), EXIT_FAILED);
 	end_run(&run, artifacts);
 }

@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -369,12 +370,18 @@ assert_log_can_be_saved(struct node *node, uint64_t least_size)
 	struct stat st;
 
 	assert_true(asprintf(&copy, "%s.log", node_datadir(node)) > 0);
-	check(node_save_log(node, copy, &diag), diag);
-	assert_int_equal(stat(copy, &st), 0);
+	int fd = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	check(node_save_log(node, fd, &diag), diag);
+	assert_int_equal(fstat(fd, &st), 0);
 	assert_true((uint64_t)st.st_size > least_size);
 	unlink(copy);
 	free(copy);
-	assert_int_equal(node_save_log(node, "/nonexistent/x", &diag), -ENOENT);
+	close(fd);
+	char *tail = node_log_tail(node, 200);
+	assert_non_null(strstr(tail, "Z "));
+	free(tail);
+	assert_int_equal(node_save_log(node, -1, &diag), -EBADF);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -186,42 +187,70 @@ test_alone(void **state)
 	free(text);
 }
 
-/* The end of the node's log, however long it is. */
+/* The end of the node's log, as it was when it was kept. */
 static void
 test_log(void **state)
 {
+	struct report_result result = {.name = "net.inbound_message.ping",
+				       .outcome = OUTCOME_ERROR,
+				       .reason = xstrdup("the node ended"),
+				       .log_tail = xstrdup("line 1 of <the log>\n"),
+				       .output_tail = xstrdup("evil<script>")};
+	char *text = page(&result);
+
+	(void)state;
+	assert_has(text, "debug.log</summary><pre>line 1 of &lt;the log&gt;\n</pre>");
+	assert_has(text, "output.txt</summary><pre>evil&lt;script&gt;</pre>");
+	assert_only_own_tags(text);
+	free(text);
+	result = (struct report_result){.name = "a.b.c",
+					.outcome = OUTCOME_ERROR,
+					.log_tail = xstrdup(""),
+					.artifacts = xstrdup("x")};
+	text = page(&result);
+	assert_null(strstr(text, "<summary>The end of"));
+	free(text);
+}
+
+/* Under sudo the folder is the caller's, who may put anything there meanwhile: it is not looked into. */
+static void
+test_folder(void **state)
+{
 	char folder[] = "/tmp/tpcheck-html-XXXXXX";
-	struct report_result result = {.name = "net.inbound_message.ping", .outcome = OUTCOME_ERROR};
+	struct report_result result = {.name = "a.b.c", .outcome = OUTCOME_ERROR};
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
-	char *path = xasprintf("%s/debug.log", folder);
-	FILE *log = fopen(path, "we");
-	assert_non_null(log);
-	for (int i = 0; i < 2000; i++)
-		fprintf(log, "2026-11-28T21:00:00Z line %d of <the log>\n", i);
-	fclose(log);
-	result.reason = xstrdup("the node ended");
+	char *fifo = xasprintf("%s/output.txt", folder), *link = xasprintf("%s/debug.log", folder);
+	char *secret = xasprintf("%s/secret", folder);
+	FILE *file = fopen(secret, "we");
+	assert_non_null(file);
+	fputs("evil secret\n", file);
+	fclose(file);
+	assert_int_equal(symlink(secret, link), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
 	result.artifacts = xstrdup(folder);
+	alarm(20);
 	char *text = page(&result);
-	assert_has(text, "debug.log</summary><pre>2026-");
-	assert_has(text, "line 1999 of &lt;the log&gt;\n</pre>");
-	assert_null(strstr(text, "line 1000 of"));
-	assert_only_own_tags(text);
+	alarm(0);
+	assert_has(text, folder);
+	assert_null(strstr(text, "evil"));
 	free(text);
-	unlink(path);
+	unlink(fifo);
+	unlink(link);
+	unlink(secret);
 	rmdir(folder);
-	free(path);
+	free(fifo);
+	free(link);
+	free(secret);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pair),
-		cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_alone),
-		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_pair), cmocka_unit_test(test_hostile), cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_log),  cmocka_unit_test(test_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

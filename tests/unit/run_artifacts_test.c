@@ -183,6 +183,53 @@ test_owner(void **state)
 	}
 }
 
+/* What was dropped is gone, with the folder around it. */
+static void
+test_drop(void **state)
+{
+	struct report_result result = {.reason = (char *)(uintptr_t) "why"};
+	struct artifacts *artifacts = artifacts_in(NULL, 0, 0);
+	char *dir = artifacts_keep(artifacts, "x", NULL, NULL, 0, &result, "the probes");
+
+	(void)state;
+	assert_int_equal(access(dir, F_OK), 0);
+	artifacts_drop(artifacts, dir);
+	assert_int_equal(access(dir, F_OK), -1);
+	artifacts_free(artifacts);
+	*strrchr(dir, '/') = '\0';
+	assert_int_equal(access(dir, F_OK), -1);
+	free(dir);
+}
+
+/* Who owns the folder, as the caller of sudo does, cannot make root remove other files. */
+static void
+test_drop_replaced(void **state)
+{
+	struct report_result result = {0};
+	char *victim = strdup(path_in(top, "victim"));
+
+	(void)state;
+	assert_int_equal(mkdir(victim, 0700), 0);
+	fclose(fopen(path_in(victim, "debug.log"), "we"));
+	for (int is_link = 0; is_link <= 1; is_link++) {
+		struct artifacts *artifacts = artifacts_in(NULL, 0, 0);
+		char *dir = artifacts_keep(artifacts, "x", NULL, NULL, 0, &result, NULL);
+
+		assert_int_equal(rename(dir, path_in(top, is_link ? "moved.1" : "moved.0")), 0);
+		if (is_link)
+			assert_int_equal(symlink(victim, dir), 0);
+		else
+			assert_int_equal(rename(victim, dir), 0);
+		artifacts_drop(artifacts, dir);
+		if (!is_link)
+			assert_int_equal(rename(dir, victim), 0);
+		assert_content(victim, "debug.log", "");
+		artifacts_free(artifacts);
+		free(dir);
+	}
+	free(victim);
+}
+
 static int
 make_top(void **state)
 {
@@ -211,6 +258,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_folders, make_top, remove_top),
 		cmocka_unit_test_setup_teardown(test_no_folder, make_top, remove_top),
 		cmocka_unit_test_setup_teardown(test_owner, make_top, remove_top),
+		cmocka_unit_test_setup_teardown(test_drop, make_top, remove_top),
+		cmocka_unit_test_setup_teardown(test_drop_replaced, make_top, remove_top),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
