@@ -196,9 +196,28 @@ MESSAGE_SCENARIO(inbound_message, disconnected,
 enum {
 	SLOW,
 	PINGING,
-	UNREAD_BYTES = 5600000,       /* the system keeps up to 4 MB, the node another MB */
+	UNREAD_BYTES = 5600000, /* the system keeps up to 4 MB (net.ipv4.tcp_wmem), the node another MB */
 	UNREAD_SCRIPT_BYTES = 500000, /* few events: their payloads fill an ordinary user's buffers */
+	UNREAD_FEE_SAT = 12345,
 };
+
+/* Whether the node has taken in a message of the peer by which it asked for a fee rate. */
+static bool
+has_fee_filter(struct scene *scene, const struct peer *peer)
+{
+	const struct json *info = scene_call(scene, "getpeerinfo", "[]");
+
+	for (size_t i = 0; i < json_cnt(info); i++) {
+		const struct json *item = json_at(info, i);
+		int64_t id, sat;
+
+		if (json_i64(json_get(item, "id"), &id) && id == peer->id &&
+		    json_sat(json_get(item, "minfeefilter"), &sat))
+			return sat == UNREAD_FEE_SAT;
+	}
+	scene_fail(scene, -EBADMSG, "getpeerinfo lacks the minfeefilter of a peer");
+	return false;
+}
 
 static void
 unread_prepare(struct scene *scene)
@@ -216,6 +235,7 @@ unread_prepare(struct scene *scene)
 	messages_prepare(scene);
 	peer_join(scene, &state->peers[PINGING], NULL, NULL);
 	peer_keep_little(scene, &state->peers[SLOW]);
+	peers_learn(scene, state->peers, 2);
 	peers_mark(state->peers, MESSAGE_PEERS);
 }
 
@@ -224,13 +244,23 @@ unread_act(struct scene *scene)
 {
 	struct message_state *state = scene->state;
 	const struct buf *request = message_item(scene, ITEM_BLOCK, state->block->hash_wire);
+	struct buf *fee = scene_buf(scene, 8);
 	size_t requests = UNREAD_BYTES / (state->payload->len + 1) + 1;
 
+	payload_add_le(fee, UNREAD_FEE_SAT, 8);
 	for (size_t i = 0; i < requests; i++)
 		peer_send_buf(scene, &state->peers[SLOW], "getdata", request);
-	for (size_t i = 0; i < requests + 2; i++)
+	peer_send_buf(scene, &state->peers[SLOW], "feefilter", fee);
+	for (size_t i = 0; i < requests + 3; i++)
 		peer_sync(scene, &state->peers[PINGING]);
+	if (has_fee_filter(scene, &state->peers[SLOW]))
+		scene_skip(
+			scene,
+			"bitcoind took in all messages of a peer that did not read %d bytes: the system kept them (see net.ipv4.tcp_wmem)",
+			UNREAD_BYTES);
 	peer_sync(scene, &state->peers[SLOW]);
+	if (scene_ok(scene) && !has_fee_filter(scene, &state->peers[SLOW]))
+		scene_fail(scene, -EBADMSG, "getpeerinfo does not show a peer's fee filter");
 }
 
 static void
@@ -238,7 +268,6 @@ unread_expect(struct scene *scene)
 {
 	struct message_state *state = scene->state;
 
-	peers_learn(scene, state->peers, 2);
 	peers_expect_lanes(scene, state->peers, 2, LANE_ANY_ORDER, LANE_ANY_ORDER);
 	peers_leave(scene, state->peers, 2);
 }
