@@ -22,7 +22,8 @@ struct block *snapshot_chain(struct scene *scene);
 void snapshot_send_headers(struct scene *scene, const struct block *chain);
 /* Submits blocks of the chain, from one height to another (inclusive). */
 void snapshot_submit(struct scene *scene, const struct block *chain, uint32_t from, uint32_t to);
-/* Makes the node load the snapshot, in whose chain it has the headers; skips where bitcoind does not know it. */
+/* Makes the node load the snapshot, in whose chain it has the headers; skips where bitcoind does not know it, and fails
+ * where bitcoind refuses it for another reason. */
 void snapshot_load(struct scene *scene, const struct block *chain);
 
 #endif
