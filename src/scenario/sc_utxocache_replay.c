@@ -2,10 +2,14 @@
  * takes back the blocks that are no longer in the chain, and does those again that are. It does so in a temporary
  * cache: a detail. */
 #include "base/text.h"
+#include "base/xmem.h"
 #include "scenario/registry.h"
 #include "scene/abilities.h"
 #include "scene/history.h"
 #include "scene/pool.h"
+
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { OLD_HEIGHT = 6, NEW_HEIGHT = 7 }; /* of coinbases that the blocks spend */
 
@@ -37,6 +41,17 @@ make_blocks(struct scene *scene)
 	state->next = blocks_begin_after(scene, state->branch[1], 0);
 }
 
+/* A bitcoind that ends in order removes its file with the PID. */
+static void
+require_crash(struct scene *scene)
+{
+	char *path = xasprintf("%s/regtest/bitcoind.pid", node_datadir(scene->node));
+
+	if (scene_ok(scene) && access(path, F_OK))
+		scene_skip(scene, "-dbcrashratio=1 did not end this bitcoind while it wrote its coins");
+	free(path);
+}
+
 /* The old tip is on disk. Its successors are not, except for the first coin that changed with them: bitcoind ends then,
  * by an option for its own tests. */
 static void
@@ -54,6 +69,7 @@ replayed_prepare(struct scene *scene)
 	blocks_submit_refused(scene, state->branch[0], "inconclusive", "a block of a side branch");
 	blocks_submit(scene, state->branch[1]);
 	history_end(scene);
+	require_crash(scene);
 	history_start(scene, normal, NODE_HOLD_CHAIN_STATE);
 }
 
