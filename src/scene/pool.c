@@ -308,6 +308,14 @@ pool_try(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, bool acce
 	const struct json *answer =
 		scene_call(scene, "testmempoolaccept", "[[%s], 0]", hex_list(scene, ptxs, cnt));
 
+	const char *any = NULL; /* reason why the package is rejected */
+
+	for (size_t i = 0; i < cnt && !any; i++) {
+		const struct json *result = json_at(answer, i);
+
+		any = json_string(json_get(result, "reject-reason"));
+		any = any ? any : json_string(json_get(result, "package-error"));
+	}
 	for (size_t i = 0; i < cnt; i++) {
 		const struct json *result = json_at(answer, i);
 		const char *reason = json_string(json_get(result, "reject-reason"));
@@ -316,8 +324,7 @@ pool_try(struct scene *scene, struct pool_tx *const *ptxs, size_t cnt, bool acce
 		json_bool(json_get(result, "allowed"), &allowed);
 		if (allowed != accepted)
 			scene_fail(scene, -EBADMSG, "pool: testmempoolaccept of %s: want it %s, got '%s'",
-				   ptxs[i]->name, accepted ? "allowed" : "rejected",
-				   reason ? reason : "no reason");
+				   ptxs[i]->name, accepted ? "allowed" : "rejected", any ? any : "no reason");
 		if (reason)
 			set_reason(ptxs[i], reason);
 	}
