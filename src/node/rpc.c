@@ -1,9 +1,10 @@
 /* libcurl's multi interface with one transfer: unlike curl_easy_perform it can wait for the end of the process as well,
  * and lets us check the interrupt flag between two waits.
  *
- * Calls alternate between two connections. The HTTP server of Bitcoin Core v32 sends an answer before it marks the
- * connection as free (HTTPRequest::WriteReply, m_req_busy); a call that arrives in between waits until the I/O loop
- * wakes up again, which takes 50 ms. Over the other connection no call is that early. */
+ * The HTTP server of Bitcoin Core v32 sends an answer before it marks the connection as free (HTTPRequest::WriteReply,
+ * m_req_busy). A call that arrives in between waits until the I/O loop wakes up again, for 50 ms. Therefore calls take
+ * turns on several connections. The thread that has to mark one may wait for a CPU during several calls, though,
+ * because of what its answer woke up. When an answer takes longer than usual, we knock, which wakes the loop. */
 #include "node/rpc.h"
 
 #include "base/buf.h"
@@ -12,16 +13,21 @@
 
 #include <curl/curl.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
 	ANSWER_MAX = 256 << 20,
-	SLICE_MS = 50,        /* how late an interrupt just before the wait may be noticed */
 	LAST_WORDS_MS = 1000, /* to read what the process sent before it ended */
-	CONNECTIONS_CNT = 2,
+	CONNECTIONS_CNT = 4,
+	KNOCK_MS = 2,      /* after so long first, then after twice as long each time */
+	KNOCK_MAX_MS = 32, /* less than the loop sleeps */
 };
 
 struct connection {
@@ -33,6 +39,7 @@ struct rpc {
 	struct connection connections[CONNECTIONS_CNT];
 	struct curl_slist *headers;
 	char *url;
+	uint16_t port;
 	struct buf answer;
 	char *message; /* see rpc_message */
 	unsigned last_id;
@@ -97,6 +104,7 @@ rpc_new(const struct rpc_opts *opts)
 	struct rpc *rpc = xcalloc(1, sizeof(*rpc));
 
 	rpc->url = xasprintf("http://127.0.0.1:%u/", opts->port);
+	rpc->port = opts->port;
 	rpc->network = opts->network;
 	rpc->ended_fd = opts->ended_fd;
 	rpc->interrupted = opts->interrupted;
@@ -142,13 +150,41 @@ err_of_curl(CURLcode code)
 	}
 }
 
+/* Wakes the server's I/O loop: somebody connects, and leaves. */
+static void
+knock(const struct rpc *rpc)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(rpc->port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = network_socket(rpc->network, AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	connect(fd, (struct sockaddr *)&address, sizeof(address));
+	close(fd);
+}
+
+/* Knocks if it is time to; returns how long to wait until then. */
+static unsigned
+wait_or_knock(const struct rpc *rpc, unsigned *knock_ms, struct deadline *knock_at)
+{
+	if (deadline_has_passed(*knock_at)) {
+		knock(rpc);
+		*knock_ms = *knock_ms < KNOCK_MAX_MS ? *knock_ms * 2 : KNOCK_MAX_MS;
+		*knock_at = deadline_in_ms(*knock_ms);
+	}
+	return (unsigned)deadline_left_ms(*knock_at);
+}
+
 /* Runs the prepared transfer to its end. */
 static int
 perform(struct rpc *rpc, const struct connection *connection, struct deadline deadline, const char *method,
 	struct diag *diag)
 {
 	struct curl_waitfd ended = {.fd = rpc->ended_fd, .events = CURL_WAIT_POLLIN};
-	unsigned ended_cnt = rpc->ended_fd >= 0;
+	unsigned ended_cnt = rpc->ended_fd >= 0, knock_ms = KNOCK_MS;
+	struct deadline knock_at = deadline_in_ms(KNOCK_MS);
 	int running = 1, err = 0;
 
 	curl_multi_add_handle(connection->multi, connection->easy);
@@ -166,8 +202,9 @@ perform(struct rpc *rpc, const struct connection *connection, struct deadline de
 		if (curl_multi_perform(connection->multi, &running) != CURLM_OK || !running)
 			break;
 		ended.revents = 0;
-		curl_multi_poll(connection->multi, &ended, ended_cnt,
-				(int)(left < SLICE_MS ? left : SLICE_MS), NULL);
+		const unsigned wait_ms = wait_or_knock(rpc, &knock_ms, &knock_at);
+		curl_multi_poll(connection->multi, &ended, ended_cnt, (int)(left < wait_ms ? left : wait_ms),
+				NULL);
 		if (ended.revents) {
 			deadline = deadline_earlier(deadline, deadline_in_ms(LAST_WORDS_MS));
 			ended_cnt = 0;

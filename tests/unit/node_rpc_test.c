@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,8 @@ struct server {
 	char request[4096];
 };
 
-static void
+/* False: somebody only knocked. The last request stays. */
+static bool
 read_request(struct server *server, int fd)
 {
 	size_t len = 0;
@@ -42,7 +44,9 @@ read_request(struct server *server, int fd)
 			break;
 		len += (size_t)n;
 	}
-	server->request[len] = '\0';
+	if (len)
+		server->request[len] = '\0';
+	return len > 0;
 }
 
 static void *
@@ -52,8 +56,7 @@ serve(void *arg)
 	int fd;
 
 	while ((fd = accept(server->fd, NULL, NULL)) >= 0) {
-		read_request(server, fd);
-		if (server->status) {
+		if (read_request(server, fd) && server->status) {
 			dprintf(fd, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
 				server->status, server->body_sz);
 			assert_int_equal(write(fd, server->body, server->body_sz), server->body_sz);
@@ -63,8 +66,24 @@ serve(void *arg)
 	return NULL;
 }
 
+/* The same, but as if it had gone to sleep over the first request: the answer comes when somebody else connects. */
+static void *
+serve_when_woken(void *arg)
+{
+	struct server *server = arg;
+	int fd = accept(server->fd, NULL, NULL);
+
+	assert_true(read_request(server, fd));
+	int waker = accept(server->fd, NULL, NULL);
+	dprintf(fd, "HTTP/1.1 %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s", server->status,
+		server->body_sz, server->body);
+	close(waker);
+	close(fd);
+	return NULL;
+}
+
 static void
-server_start(struct server *server)
+server_start_as(struct server *server, void *(*serve_so)(void *))
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
@@ -75,7 +94,13 @@ server_start(struct server *server)
 	assert_int_equal(listen(server->fd, 4), 0);
 	assert_int_equal(getsockname(server->fd, (struct sockaddr *)&address, &len), 0);
 	server->port = ntohs(address.sin_port);
-	assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
+	assert_int_equal(pthread_create(&server->thread, NULL, serve_so, server), 0);
+}
+
+static void
+server_start(struct server *server)
+{
+	server_start_as(server, serve);
 }
 
 static void
@@ -235,13 +260,27 @@ test_no_answer(void **state)
 	assert_int_equal(call(&server, NULL, NULL, NULL).err, -ECONNREFUSED);
 }
 
+/* Bitcoin Core's server may sleep over a request until it is woken. */
+static void
+test_sleepy(void **state)
+{
+	struct server server;
+
+	(void)state;
+	server_start_as(&server, serve_when_woken);
+	struct outcome outcome = call(&server, "200 OK", "{\"result\":7,\"error\":null,\"id\":1}", NULL);
+	assert_int_equal(outcome.err, 0);
+	json_free(outcome.result);
+	server_stop(&server);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_answers), cmocka_unit_test(test_wrong_answers),
 		cmocka_unit_test(test_rpc_errors),   cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_no_answer),    cmocka_unit_test(test_sleepy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
