@@ -33,6 +33,10 @@ int environment_check_tmpdir(struct diag *diag);
 
 /* $TMPDIR, else /tmp. */
 const char *environment_tmp_dir(void);
+/* A folder in memory, if nothing is said about folders: without TMPDIR /dev/shm where it is a safe tmpfs; else NULL. */
+const char *environment_memory_dir(void);
+/* Where run puts its nodes' datadirs: in memory if there is room, else as environment_tmp_dir. */
+const char *environment_node_dir(void);
 /* Who called sudo; 0 and 0 if nobody did. */
 void environment_sudo_caller(uid_t *uid, gid_t *gid);
 

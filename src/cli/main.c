@@ -146,11 +146,19 @@ start_keeper(const struct command *command, char **argv, struct diag *diag)
 static void
 sweep(void)
 {
-	static const char *const prefixes[] = {"tpcheck-node-", "tpcheck-headers-"};
+	const struct {
+		const char *parent, *prefix;
+	} places[] = {
+		{environment_memory_dir(), "tpcheck-node-"},
+		{environment_tmp_dir(), "tpcheck-node-"},
+		{environment_tmp_dir(), "tpcheck-headers-"},
+	};
 	struct diag diag;
 
-	for (size_t i = 0; i < COUNT(prefixes); i++) {
-		folder_sweep(environment_tmp_dir(), prefixes[i], &diag);
+	for (size_t i = 0; i < COUNT(places); i++) {
+		if (!places[i].parent)
+			continue;
+		folder_sweep(places[i].parent, places[i].prefix, &diag);
 		if (*diag.text)
 			fprintf(stderr, "tpcheck: %s\n", diag.text);
 	}

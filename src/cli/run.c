@@ -143,7 +143,7 @@ run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifa
 		.user = options->user,
 		.sudo_uid = environment.sudo_uid,
 		.same_user = bitcoind_needs_same_user(),
-		.tmpdir = environment.tmpdir,
+		.tmpdir = environment_node_dir(),
 		.env = options->env,
 		.env_hint = env_hint,
 		.scenarios = options->chosen,

@@ -189,7 +189,7 @@ needs_missing_wallet(const struct team *team, const struct group *group)
 	return needs;
 }
 
-enum { AHEAD_MAX = 8, NODE_MB = 128, SANITIZED_NODE_MB = 1024 };
+enum { AHEAD_MAX = 8, NODE_MB = 160, SANITIZED_NODE_MB = 1024 };
 
 /* 0: it is not known. */
 static unsigned long

@@ -28,6 +28,31 @@ cp "$bitcoind" "$odd/node/"
 run 0 like_ci "$odd/bin/tpcheck" run --bitcoind="$odd/node/bitcoind" --require
 check "nothing on stderr" quiet
 check "nothing left behind" left_nothing "$odd/tmp"
+
+# Without TMPDIR the nodes are in memory, if that has room. Which folder was used shows in when it was changed last.
+memory=/dev/shm
+if [ "$(id -u)" = 0 ] && [ -d $memory ] && mount -t tmpfs -o size=2g,mode=1777 none $memory 2>/dev/null; then
+	changed() { stat -c %y "$1"; }
+	run_one() { run 0 env "$@" "$tpcheck" run --bitcoind="$bitcoind" utxocache.spent.chain; }
+	before=$(changed $memory)
+	run_one TMPDIR="$odd/tmp"
+	check "TMPDIR is obeyed" [ "$(changed $memory)" = "$before" ]
+	run_one -u TMPDIR
+	check "nodes are in memory" [ "$(changed $memory)" != "$before" ]
+	check "nothing left behind" left_nothing $memory
+	mount -o remount,size=500m $memory
+	before=$(changed $memory)
+	run_one -u TMPDIR
+	check "nodes are not in too little memory" [ "$(changed $memory)" = "$before" ]
+	mount -o remount,size=2g,mode=0777 $memory
+	chmod 0777 $memory
+	before=$(changed $memory)
+	run_one -u TMPDIR
+	check "nor where others can replace them" [ "$(changed $memory)" = "$before" ]
+	umount $memory
+else
+	skip_part "nodes in memory: not root, or nothing can be mounted"
+fi
 cd "$odd" || exit 99
 run 0 like_ci bin/tpcheck run --bitcoind=node/bitcoind 'utxocache.spent.*'
 check "with relative paths" says '^[1-9][0-9]* passed, 0 failed, 0 skipped'
