@@ -7,10 +7,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Scenarios that share a node: neighbours in the list with the same profile. One worker runs them all, in order, so
- * that their node's state does not depend on how many workers there are. */
+/* Scenarios that share a node: neighbours in the list with the same profile, up to one that ends its node. One worker
+ * runs them all, in order, so that their node's state does not depend on how many workers there are. */
 struct group {
 	size_t first, cnt, done; /* done: how many were handed out */
+	unsigned cost_ms;        /* its part of what all scenarios of the profile cost */
 	const struct profile *profile;
 	bool is_taken;
 	void *node; /* the runner's: what was started ahead for it; NULL */

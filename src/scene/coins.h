@@ -21,7 +21,7 @@ enum {
 	SMALL_COINS = 150,
 	SMALL_COIN_SAT = 20000000, /* value of the first of them */
 	SMALL_COIN_STEP_SAT = 99991,
-	COLD_COINS_MAX = 28, /* enough for all scenarios of a run */
+	COLD_COINS_MAX = 40, /* enough for all scenarios of a run */
 };
 
 /* Outputs of one transaction, to be taken in order. */
