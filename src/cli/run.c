@@ -118,13 +118,14 @@ make_notice(const struct run_options *options, const char *bitcoind, unsigned re
 	return notice;
 }
 
-/* The CPUs that this process may use. */
+/* Three for two CPUs that this process may use: a worker waits for a third of its time. */
 static unsigned
 default_jobs(void)
 {
 	cpu_set_t cpus;
 	int cnt = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
 
+	cnt += (cnt + 1) / 2;
 	return cnt < RUN_MAX_JOBS ? (unsigned)cnt : RUN_MAX_JOBS;
 }
 

@@ -59,6 +59,38 @@ test_one_worker_runs_them_as_listed(void **state)
 	queue_fini(&queue);
 }
 
+/* The next node may then start ahead, and what follows may go to another worker. */
+static void
+test_a_group_ends_with_its_node(void **state)
+{
+	static const struct scenario of_one_profile[] = {
+		{.name = "a", .profile = &slow}, {.name = "b", .profile = &middle},
+		{.name = "c", .profile = &slow}, {.name = "d", .profile = &slow, .ends_node = true},
+		{.name = "e", .profile = &slow}, {.name = "f", .profile = &slow, .ends_node = true}};
+	static const struct scenario *const scenarios[] = {&of_one_profile[2],
+							   &of_one_profile[3],
+							   &of_one_profile[4],
+							   &of_one_profile[5],
+							   &of_one_profile[0],
+							   &of_one_profile[1],
+							   NULL};
+	struct queue queue;
+	struct group *first = NULL, *second = NULL, *third = NULL;
+
+	(void)state;
+	queue_init(&queue, scenarios, true);
+	assert_int_equal(queue.groups_cnt, 4);
+	/* 100 ms for five scenarios: 40 for two of them, which is less than 50. */
+	assert_takes(&queue, &first, 5, true);
+	assert_takes(&queue, &second, 0, false);
+	assert_takes(&queue, &third, 2, false);
+	assert_takes(&queue, &second, 1, true);
+	assert_takes(&queue, &second, 4, true);
+	assert_takes(&queue, &third, 3, true);
+	assert_empty(&queue, first);
+	queue_fini(&queue);
+}
+
 /* A group stays with its worker, though others have nothing left to do. */
 static void
 test_several_workers_begin_with_the_longest(void **state)
@@ -122,6 +154,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_worker_runs_them_as_listed),
 		cmocka_unit_test(test_several_workers_begin_with_the_longest),
+		cmocka_unit_test(test_a_group_ends_with_its_node),
 		cmocka_unit_test(test_nodes_are_started_for_what_comes_next),
 		cmocka_unit_test(test_an_empty_list),
 	};
