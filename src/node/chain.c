@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { BLOCK_RECORD_MAX = 4000000 };
+
 static bool
 read_u32(const struct json *object, const char *key, uint32_t *out)
 {
@@ -87,6 +89,35 @@ chain_draft(struct node *node, struct deadline deadline, struct block_draft *dra
 	draft->time = now > tip.median_time ? (uint32_t)now : tip.median_time + 1;
 	draft->bits = tip.bits;
 	return 0;
+}
+
+struct block_draft
+chain_first_draft(uint32_t time)
+{
+	/* Of the genesis block. */
+	static const uint8_t hash_wire[32] = {0x06, 0x22, 0x6e, 0x46, 0x11, 0x1a, 0x0b, 0x59,
+					      0xca, 0xaf, 0x12, 0x60, 0x43, 0xeb, 0x5b, 0xbf,
+					      0x28, 0xc3, 0x4f, 0x3a, 0x5e, 0x33, 0x2a, 0x1f,
+					      0xc7, 0xb2, 0xb7, 0x3c, 0xf1, 0x88, 0x91, 0x0f};
+	struct block_draft draft = {.height = 1, .time = time, .bits = 0x207fffff, .version = BLOCK_VERSION};
+
+	memcpy(draft.prev_hash_wire, hash_wire, sizeof(hash_wire));
+	return draft;
+}
+
+bool
+chain_add_record(const struct block *block, struct buf *out)
+{
+	uint8_t head[8] = {0xfa, 0xbf, 0xb5, 0xda};
+	struct buf bytes;
+
+	buf_init(&bytes, BLOCK_RECORD_MAX);
+	bool ok = block_serialize(block, &bytes);
+	for (int i = 0; i < 4; i++)
+		head[4 + i] = (uint8_t)(bytes.len >> 8 * i);
+	ok = ok && buf_add(out, head, sizeof(head)) && buf_add(out, bytes.data, bytes.len);
+	buf_fini(&bytes);
+	return ok;
 }
 
 int

@@ -28,6 +28,11 @@ int chain_tip(struct node *node, struct deadline deadline, struct chain_tip *tip
  * considered. */
 int chain_draft(struct node *node, struct deadline deadline, struct block_draft *draft, struct diag *diag);
 
+/* The draft of the first block of a regtest chain, without asking a node. */
+struct block_draft chain_first_draft(uint32_t time);
+/* Adds a finished block as bitcoind keeps them in files: after the magic of regtest and the block's size. */
+bool chain_add_record(const struct block *block, struct buf *out);
+
 /* Submits a finished block. *reason is NULL if it was accepted, else bitcoind's reason ("bad-cb-amount",
  * "inconclusive", ...), the caller's to free. If reason is NULL, a rejected block is the error -EREMOTEIO. */
 int chain_submit(struct node *node, struct deadline deadline, const struct block *block, char **reason,

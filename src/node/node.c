@@ -91,6 +91,9 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 	if (!err)
 		err = datadir_make(&node->datadir, opts->keeper, opts->parent_dir, node->user.uid,
 				   node->user.gid, diag);
+	node->imports = opts->blocks != NULL;
+	if (!err && opts->blocks)
+		err = node_write_file(node, NODE_BLOCKS_FILE, opts->blocks->data, opts->blocks->len, diag);
 	if (!err)
 		err = node_start_servers(node, opts, diag);
 	if (!err)
@@ -121,6 +124,7 @@ node_restart(struct node *node, const char *const *args, struct diag *diag)
 	if (err)
 		return err;
 	node->starts = 0;
+	node->imports = false;
 	return node_spawn(node, diag);
 }
 

@@ -45,6 +45,8 @@ struct node_opts {
 	/* As root without user: run bitcoind as root as well, because another user's process could not be looked into
 	 * (CAP_SYS_PTRACE). Root also does so where it cannot become the other user. See node_find_user. */
 	bool same_user;
+	/* What bitcoind imports when it is started first, before it is ready: see chain_add_record. NULL: nothing. */
+	const struct buf *blocks;
 	bool listen; /* for P2P on a free port of 127.0.0.1; else -listen=0 */
 	/* In a network of its own, which has only the addresses above; with listen, on ::1 as well. Where the machine
 	 * does not allow that, the node uses the machine's network: see node_network_lack. */

@@ -28,6 +28,7 @@
 #define NODE_CHAIN_DIR   "regtest"
 #define NODE_LOG_FILE    "debug.log" /* in NODE_CHAIN_DIR */
 #define NODE_GATE_FILE   "gate"
+#define NODE_BLOCKS_FILE "blocks.dat" /* what is imported */
 #define NODE_OUTPUT_FILE "output.txt" /* stdout and stderr of bitcoind */
 
 enum node_port {
@@ -50,6 +51,7 @@ struct node {
 	char **env;              /* of the options, NULL-terminated */
 	char *start_hint;        /* or "" */
 	bool listen, finds_peers;
+	bool imports; /* NODE_BLOCKS_FILE, at the next start */
 	const volatile sig_atomic_t *interrupted;
 	struct process_user user;
 	struct network network;

@@ -229,6 +229,8 @@ make_argv(const struct node *node)
 		if (!node_network_lack(node, AF_INET6))
 			add_string(&argv, "-bind=[::1]:%u", node->ports[PORT_P2P]);
 	}
+	if (node->imports)
+		add_string(&argv, "-loadblock=%s/" NODE_BLOCKS_FILE, node->datadir.path);
 	if (node->hold == NODE_HOLD_IMPORT)
 		add_string(&argv, "-loadblock=%s/" NODE_GATE_FILE, node->datadir.path);
 	add_strings(&argv, node->args_if_known);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPORT_POLL_MS = 20 };
+enum { REPORT_POLL_MS = 20, CHAIN_MAX = 1 << 24 };
 
 struct shared_node {
 	const struct profile *profile;
@@ -55,13 +55,14 @@ wait_for(sem_t *semaphore)
 }
 
 static int
-start_node(struct node **out, const struct profile *profile, const struct shared_node_opts *opts,
-	   struct diag *diag)
+start_node(struct node **out, const struct profile *profile, const struct buf *blocks,
+	   const struct shared_node_opts *opts, struct diag *diag)
 {
 	struct node_opts node_opts = {
 		.bitcoind = opts->bitcoind,
 		.args = profile->args,
 		.args_if_known = profile->args_if_known,
+		.blocks = blocks,
 		.listen = profile->listen,
 		.own_network = profile->own_network,
 		.finds_peers = profile->finds_peers,
@@ -91,21 +92,36 @@ warm_up(struct shared_node *shared, struct scene *scene)
 		scene->err = node_wait_ready(shared->partner, shared->deadline, &scene->diag);
 	shared->ready = !scene->err;
 	if (!profile->no_blocks)
-		coins_start_chain(scene);
+		coins_require_chain(scene, profile);
 	if (profile->warm)
 		profile->warm(scene);
+}
+
+static int
+start_nodes(struct shared_node *shared, struct diag *diag)
+{
+	const struct profile *profile = shared->profile;
+	struct buf chain, *blocks = profile->no_blocks ? NULL : &chain;
+	int err = 0;
+
+	buf_init(&chain, CHAIN_MAX);
+	if (blocks)
+		err = coins_start_chain(profile, blocks, diag);
+	if (!err)
+		err = start_node(&shared->node, profile, blocks, &shared->opts, diag);
+	if (!err && profile->partner)
+		err = start_node(&shared->partner, profile->partner, blocks, &shared->opts, diag);
+	buf_fini(&chain);
+	return err;
 }
 
 static void *
 live(void *arg)
 {
 	struct shared_node *shared = arg;
-	const struct profile *profile = shared->profile;
 	struct scene scene = {.deadline = shared->deadline};
 
-	scene.err = start_node(&shared->node, profile, &shared->opts, &scene.diag);
-	if (!scene.err && profile->partner)
-		scene.err = start_node(&shared->partner, profile->partner, &shared->opts, &scene.diag);
+	scene.err = start_nodes(shared, &scene.diag);
 	if (!scene.err)
 		warm_up(shared, &scene);
 	shared->err = scene.err;

@@ -7,31 +7,75 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { COLD_KINDS = 4 };
 
-void
-coins_start_chain(struct scene *scene)
+static void
+add_outputs(struct block *block, const struct profile *profile)
 {
-	const struct block *before = NULL;
+	const int64_t subsidy_sat = block_regtest_subsidy_sat(block->draft.height),
+		      sum_sat = ODD_COINS * (ODD_COINS - 1) / 2;
+	const bool is_odd = block->draft.height <= ODD_BLOCKS;
 
-	for (int i = 0; i < ODD_BLOCKS; i++) {
-		const int64_t sum_sat = ODD_COINS * (ODD_COINS - 1) / 2;
-		struct block *block =
-			before ? blocks_begin_after(scene, before, -sum_sat) : blocks_begin(scene, -sum_sat);
+	block_add_output(block, subsidy_sat - (is_odd ? sum_sat : 0), script_p2wsh_op_true,
+			 sizeof(script_p2wsh_op_true));
+	for (int value_sat = 0; is_odd && value_sat < ODD_COINS; value_sat++)
+		block_add_output(block, value_sat, script_p2wsh_op_true, sizeof(script_p2wsh_op_true));
+	if (block->draft.height == ODD_BLOCKS + 1 && profile->filler_bytes) {
+		uint8_t *script = xcalloc(1, profile->filler_bytes);
 
-		for (int value_sat = 0; value_sat < ODD_COINS; value_sat++)
-			block_add_output(block, value_sat, script_p2wsh_op_true,
-					 sizeof(script_p2wsh_op_true));
-		blocks_submit(scene, block);
-		before = block;
+		script[0] = SCRIPT_OP_RETURN;
+		block_add_output(block, 0, script, profile->filler_bytes);
+		free(script);
 	}
+}
+
+static unsigned
+first_blocks(const struct profile *profile)
+{
+	return profile->tip > ODD_BLOCKS ? profile->tip : ODD_BLOCKS;
+}
+
+void
+coins_require_chain(struct scene *scene, const struct profile *profile)
+{
+	const unsigned got = blocks_tip(scene).height, want = first_blocks(profile);
+
+	if (scene_ok(scene) && got < want)
+		scene_fail(scene, -EBADMSG, "coins: bitcoind has imported %u of its first %u blocks", got,
+			   want);
+}
+
+int
+coins_start_chain(const struct profile *profile, struct buf *out, struct diag *diag)
+{
+	const unsigned cnt = first_blocks(profile);
+	/* One each second; the last one now. */
+	struct block_draft draft = chain_first_draft((uint32_t)time(NULL) - cnt + 1);
+	int err = 0;
+
+	for (unsigned i = 0; i < cnt && !err; i++) {
+		struct block block;
+
+		block_init(&block, &draft);
+		add_outputs(&block, profile);
+		err = block_finish(&block, diag);
+		if (!err && !chain_add_record(&block, out))
+			err = diag_fail(diag, -EMSGSIZE, "coins: the first %u blocks are too large", cnt);
+		draft = blocks_next_draft(&block);
+		block_fini(&block);
+	}
+	return err;
 }
 
 void
 coins_warm(struct scene *scene)
 {
-	blocks_mine(scene, LEAST_TIP - ODD_BLOCKS);
+	const uint32_t tip = blocks_tip(scene).height;
+
+	if (tip < LEAST_TIP)
+		blocks_mine(scene, LEAST_TIP - tip);
 	if (scene_ok(scene))
 		scene->coins->tip_least = LEAST_TIP;
 }

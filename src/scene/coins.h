@@ -44,9 +44,12 @@ struct coin_pool {
 	void (*on_restart)(struct scene *scene);
 };
 
-/* Starts the chain of a new node with ODD_BLOCKS blocks; for the runner. */
-void coins_start_chain(struct scene *scene);
-/* For struct profile's warm: mines the chain that coins are taken from. */
+/* Adds the blocks that a node of that profile starts with, for node_opts.blocks; for the runner. It takes a node less
+ * time to import them than to mine them. */
+int coins_start_chain(const struct profile *profile, struct buf *out, struct diag *diag);
+/* Fails unless the new node has them. */
+void coins_require_chain(struct scene *scene, const struct profile *profile);
+/* For struct profile's warm: the node has the chain that coins are taken from, or mines what is missing. */
 void coins_warm(struct scene *scene);
 
 /* A mature coinbase, worth 50 BTC (more than 32 bits of satoshi) while they last. The tip is at LEAST_TIP or above

@@ -44,7 +44,6 @@ mine_transactions(struct scene *scene)
 static void
 warm_history(struct scene *scene)
 {
-	blocks_mine(scene, COINBASE_MATURITY);
 	mine_transactions(scene);
 }
 
@@ -52,6 +51,7 @@ const struct profile profile_history = {
 	.name = "history",
 	.cost_ms = 900,
 	.args = (const char *const[]){"-persistmempool=1", NULL},
+	.tip = ODD_BLOCKS + COINBASE_MATURITY,
 	.warm = warm_history,
 };
 

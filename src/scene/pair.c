@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static void warm_pair(struct scene *scene);
-
 static const char *const pair_args[] = {"-whitelist=noban@127.0.0.1", "-maxconnections=40",
 					"-capturemessages=1", NULL};
 static const char *const pair_args_if_known[] = {"-v2transport=1", PAIR_RELAY_ARG, NULL};
@@ -23,6 +21,8 @@ static const struct profile profile_partner = {
 	.listen = true,
 };
 
+static void warm_pair(struct scene *scene);
+
 const struct profile profile_pair = {
 	.name = "pair",
 	.cost_ms = 400,
@@ -30,6 +30,7 @@ const struct profile profile_pair = {
 	.args_if_known = pair_args_if_known,
 	.listen = true,
 	.partner = &profile_partner,
+	.tip = ODD_BLOCKS + COINBASE_MATURITY,
 	.warm = warm_pair,
 };
 
@@ -235,19 +236,28 @@ sync_both(struct scene *scene, const struct pair *pair)
 }
 
 static void
-wait_alone(struct scene *scene)
+wait_connections(struct scene *scene, int64_t want)
 {
 	int64_t cnt = -1;
 
-	while (scene_ok(scene) && cnt != 0) {
+	while (scene_ok(scene) && cnt != want) {
 		const struct scene_kept *mark = scene_mark(scene);
 
 		json_i64(scene_call(scene, "getconnectioncount", "[]"), &cnt);
 		scene_release_since(scene, mark);
-		if (cnt)
+		if (cnt != want)
 			clock_pause_ms(1, scene->deadline);
 	}
-	scene_prefix(scene, "waiting until the connection is gone");
+	scene_prefix(scene, "waiting until there are %" PRId64 " connections", want);
+}
+
+static void
+wait_both(struct scene *scene, int64_t cnt)
+{
+	wait_connections(scene, cnt);
+	pair_swap(scene);
+	wait_connections(scene, cnt);
+	pair_swap(scene);
 }
 
 void
@@ -255,27 +265,21 @@ pair_disconnect(struct scene *scene, struct pair *pair)
 {
 	sync_both(scene, pair);
 	scene_call(scene, "disconnectnode", "[\"%s\"]", pair->peer.address);
-	wait_alone(scene);
-	pair_swap(scene);
-	wait_alone(scene);
-	pair_swap(scene);
+	wait_both(scene, 0);
 }
 
+/* A first connection, so that the peers of scenarios have other ids than 0. */
 static void
 warm_pair(struct scene *scene)
 {
 	char address[P2P_ADDRESS_SZ] = "";
 
-	blocks_mine(scene, COINBASE_MATURITY);
 	if (scene_ok(scene))
 		snprintf(address, sizeof(address), "127.0.0.1:%u", node_p2p_port(scene->partner));
 	scene_call(scene, "addnode", "[\"%s\", \"onetry\"]", address);
-	pair_wait_tip(scene);
+	wait_both(scene, 1);
 	scene_call(scene, "disconnectnode", "[\"%s\"]", address);
-	wait_alone(scene);
-	pair_swap(scene);
-	wait_alone(scene);
-	pair_swap(scene);
+	wait_both(scene, 0);
 }
 
 /* Expected events */

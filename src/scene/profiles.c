@@ -1,11 +1,7 @@
 #include "scene/profiles.h"
 
-#include "base/xmem.h"
-#include "node/script.h"
 #include "scene/blocks.h"
 #include "scene/peers.h"
-
-#include <stdlib.h>
 
 /* default */
 
@@ -29,6 +25,7 @@ const struct profile profile_default = {
 			NULL,
 		},
 	.listen = true,
+	.tip = LEAST_TIP,
 	.warm = warm_default,
 };
 
@@ -37,25 +34,12 @@ const struct profile profile_default = {
 /* With -fastprune a block file holds 64 KiB: one larger block fills it. It is prunable once 288 blocks follow. */
 enum { FILLING_BYTES = 65000, BLOCKS_TO_KEEP = 288 };
 
-/* The first block that is mined here is the one that fills a file. */
-static void
-warm_narrow(struct scene *scene)
-{
-	struct block *block = blocks_begin(scene, 0);
-	uint8_t *script = xcalloc(1, FILLING_BYTES);
-
-	script[0] = SCRIPT_OP_RETURN;
-	block_add_output(block, 0, script, FILLING_BYTES);
-	blocks_submit(scene, block);
-	blocks_mine(scene, BLOCKS_TO_KEEP + 2);
-	free(script);
-}
-
 const struct profile profile_narrow = {
 	.name = "narrow",
 	.cost_ms = 120,
 	.args = (const char *const[]){"-prune=1", "-fastprune", "-maxmempool=5", "-acceptnonstdtxn=1", NULL},
-	.warm = warm_narrow,
+	.tip = NARROW_FILLED_HEIGHT + BLOCKS_TO_KEEP + 2,
+	.filler_bytes = FILLING_BYTES,
 };
 
 /* small_cache */
@@ -64,4 +48,5 @@ const struct profile profile_small_cache = {
 	.name = "small_cache",
 	.cost_ms = 250,
 	.args = (const char *const[]){"-dbcache=4", "-maxmempool=5", "-checkmempool=1", NULL},
+	.tip = COINBASE_MATURITY,
 };

@@ -45,12 +45,15 @@ struct profile {
 	/* See struct node_opts: */
 	const char *const *args_if_known;
 	bool listen, own_network, finds_peers, proxy, i2p;
-	bool no_blocks; /* it starts without the blocks of coins_start_chain, so scenarios take no coins */
+	bool no_blocks; /* it starts without any, so scenarios take no coins */
+	/* How many blocks it starts with, ODD_BLOCKS at least, and how many bytes an additional output of the first one
+	 * after these has (0: none); see coins_start_chain. */
+	unsigned tip, filler_bytes;
 	/* How long all its scenarios take together, roughly: those of the profiles that take longest begin first when
 	 * several run at a time. */
 	unsigned cost_ms;
 	/* Of a second node, which is started with the first one and never traced; NULL: there is none. Only name, args,
-	 * args_if_known and listen count. */
+	 * args_if_known and listen count; it starts with the same blocks. */
 	const struct profile *partner;
 	/* Brings the new node to where its first scenario can begin, while others run; may be NULL. Its scene has
 	 * only node, partner, deadline, coins and wallets. */

@@ -19,10 +19,6 @@ enum {
 	HEADERS_MAX = 2000,
 };
 
-static const uint8_t genesis_hash_wire[32] = {
-	0x06, 0x22, 0x6e, 0x46, 0x11, 0x1a, 0x0b, 0x59, 0xca, 0xaf, 0x12, 0x60, 0x43, 0xeb, 0x5b, 0xbf,
-	0x28, 0xc3, 0x4f, 0x3a, 0x5e, 0x33, 0x2a, 0x1f, 0xc7, 0xb2, 0xb7, 0x3c, 0xf1, 0x88, 0x91, 0x0f};
-
 const struct profile profile_bare = {
 	.name = "bare",
 	.cost_ms = 110,
@@ -71,10 +67,9 @@ struct block *
 snapshot_chain(struct scene *scene)
 {
 	struct chain *chain = scene_keep(scene, sizeof(*chain), fini_chain);
-	struct block_draft draft = {
-		.height = 1, .time = GENESIS_TIME + 1, .bits = 0x207fffff, .version = OLD_VERSION};
+	struct block_draft draft = chain_first_draft(GENESIS_TIME + 1);
 
-	memcpy(draft.prev_hash_wire, genesis_hash_wire, 32);
+	draft.version = OLD_VERSION;
 	for (size_t i = 0; i < SNAPSHOT_HEADERS; i++) {
 		struct block *block = &chain->blocks[i];
 

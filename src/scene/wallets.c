@@ -177,7 +177,8 @@ warm(struct scene *scene)
 		scene->err = 0;
 }
 
-const struct profile profile_wallet = {.name = "wallet", .cost_ms = 200, .args = wallet_args, .warm = warm};
+const struct profile profile_wallet = {
+	.name = "wallet", .cost_ms = 200, .args = wallet_args, .tip = COINBASE_MATURITY + 1, .warm = warm};
 
 void
 wallets_borrow(struct scene *scene, const struct chain_coin *coin)

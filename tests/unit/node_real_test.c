@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -486,6 +487,59 @@ test_own_chain(void **state)
 	node_free(node);
 }
 
+static bool
+is_started_with(struct node *node, const char *argument)
+{
+	char path[64], line[8192];
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)node_pid(node));
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	size_t len = fread(line, 1, sizeof(line), file);
+	fclose(file);
+	return memmem(line, len, argument, strlen(argument)) != NULL;
+}
+
+/* It has the blocks when it is ready, and does not import them again. */
+static void
+test_import(void **state)
+{
+	struct block_draft draft = chain_first_draft((uint32_t)time(NULL) - 60);
+	struct diag diag = {0};
+	struct chain_tip tip;
+	struct block block;
+	struct buf blocks;
+
+	(void)state;
+	buf_init(&blocks, 1 << 20);
+	for (int i = 0; i < 7; i++) {
+		block_init(&block, &draft);
+		block_add_output(&block, block_regtest_subsidy_sat(draft.height), script_p2wsh_op_true,
+				 SCRIPT_P2WSH_SZ);
+		check(block_finish(&block, &diag), diag);
+		assert_true(chain_add_record(&block, &blocks));
+		draft = (struct block_draft){.height = draft.height + 1,
+					     .time = draft.time + 1,
+					     .bits = draft.bits,
+					     .version = draft.version};
+		memcpy(draft.prev_hash_wire, block.hash_wire, 32);
+		block_fini(&block);
+	}
+	struct node *node = start_ready(&(struct node_opts){.bitcoind = bitcoind, .blocks = &blocks});
+	buf_fini(&blocks);
+	check(chain_tip(node, soon(), &tip, &diag), diag);
+	assert_int_equal(tip.height, 7);
+	assert_memory_equal(tip.hash_wire, draft.prev_hash_wire, 32);
+	assert_true(is_started_with(node, "-loadblock"));
+	check(node_stop(node, soon(), &diag), diag);
+	check(node_restart(node, NULL, &diag), diag);
+	check(node_wait_ready(node, soon(), &diag), diag);
+	check(chain_tip(node, soon(), &tip, &diag), diag);
+	assert_int_equal(tip.height, 7);
+	assert_false(is_started_with(node, "-loadblock"));
+	node_free(node);
+}
+
 static void
 test_listen(void **state)
 {
@@ -838,12 +892,19 @@ main(void)
 	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
 	struct diag diag;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),          cmocka_unit_test(test_own_chain),
-		cmocka_unit_test(test_listen),        cmocka_unit_test(test_killed_from_outside),
-		cmocka_unit_test(test_interrupt),     cmocka_unit_test(test_bad_argument),
-		cmocka_unit_test(test_port_taken),    cmocka_unit_test(test_second_start),
-		cmocka_unit_test(test_wrapped),       cmocka_unit_test(test_own_network),
-		cmocka_unit_test(test_args_if_known), cmocka_unit_test(test_wallets),
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_own_chain),
+		cmocka_unit_test(test_import),
+		cmocka_unit_test(test_listen),
+		cmocka_unit_test(test_killed_from_outside),
+		cmocka_unit_test(test_interrupt),
+		cmocka_unit_test(test_bad_argument),
+		cmocka_unit_test(test_port_taken),
+		cmocka_unit_test(test_second_start),
+		cmocka_unit_test(test_wrapped),
+		cmocka_unit_test(test_own_network),
+		cmocka_unit_test(test_args_if_known),
+		cmocka_unit_test(test_wallets),
 	};
 
 	if (node_find_bitcoind(&search, &bitcoind, &diag)) {

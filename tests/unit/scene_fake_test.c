@@ -1,5 +1,6 @@
 /* What scenes wait for and ask, from a node that answers strangely. */
 #include "fake_node.h"
+#include "scene/coins.h"
 #include "scene/connections.h"
 #include "scene/log.h"
 #include "scene/peers.h"
@@ -153,6 +154,73 @@ test_start_that_takes_a_while(void **state)
 	free(text);
 }
 
+/* The size of the next block of a file, and its number of coinbase outputs; *at moves on. */
+static size_t
+next_block(const struct buf *file, size_t *at, unsigned *outputs)
+{
+	/* The header, one transaction with its version and one input: 80 + 1 + 4 + 1 + 36 bytes. */
+	static const uint8_t magic[] = {0xfa, 0xbf, 0xb5, 0xda};
+	const uint8_t *bytes = (const uint8_t *)file->data + *at;
+	size_t sz;
+
+	assert_true(*at + 8 + 122 < file->len);
+	assert_memory_equal(bytes, magic, sizeof(magic));
+	sz = bytes[4] | (size_t)bytes[5] << 8 | (size_t)bytes[6] << 16 | (size_t)bytes[7] << 24;
+	const uint8_t *script_sz = bytes + 8 + 122;
+	*outputs = script_sz[1 + *script_sz + 4];
+	*at += 8 + sz;
+	return sz;
+}
+
+/* Odd coins in the first blocks, then perhaps one large block; as many blocks as the profile says. */
+static void
+test_first_blocks(void **state)
+{
+	static const struct profile profiles[] = {
+		{.name = "short"}, {.name = "long", .tip = ODD_BLOCKS + 5, .filler_bytes = 40000}};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const size_t want = i ? ODD_BLOCKS + 5 : ODD_BLOCKS;
+		unsigned outputs;
+		struct diag diag;
+		struct buf file;
+		size_t at = 0;
+
+		buf_init(&file, 1 << 20);
+		assert_int_equal(coins_start_chain(&profiles[i], &file, &diag), 0);
+		for (size_t height = 1; height <= want; height++) {
+			const bool is_large = height == ODD_BLOCKS + 1;
+
+			const size_t sz = next_block(&file, &at, &outputs);
+
+			assert_true((sz > 40000) == is_large);
+			assert_int_equal(outputs, height <= ODD_BLOCKS ? 1 + ODD_COINS : is_large ? 2 : 1);
+		}
+		assert_int_equal(at, file.len);
+		buf_fini(&file);
+		buf_init(&file, 1000);
+		assert_int_equal(coins_start_chain(&profiles[i], &file, &diag), -EMSGSIZE);
+		buf_fini(&file);
+	}
+}
+
+static void
+test_blocks_that_were_not_imported(void **state)
+{
+	static const struct profile profile = {.name = "long", .tip = 200};
+	static const char answers[] =
+		"getbestblockhash \"000000000000000000000000000000000000000000000000000000000000002a\"\n"
+		"getblockheader {\"hash\": \"000000000000000000000000000000000000000000000000000000000000002a\", "
+		"\"height\": 199, \"time\": 1, \"mediantime\": 1, \"bits\": \"207fffff\"}\n";
+
+	(void)state;
+	struct scene scene = start(answers, 60000);
+	coins_require_chain(&scene, &profile);
+	assert_fails(&scene, -EBADMSG, "coins: bitcoind has imported 199 of its first 200 blocks");
+	end(&scene);
+}
+
 int
 main(void)
 {
@@ -161,6 +229,8 @@ main(void)
 		cmocka_unit_test(test_words_in_the_log),
 		cmocka_unit_test(test_number_of_connections),
 		cmocka_unit_test(test_limit_of_connections),
+		cmocka_unit_test(test_first_blocks),
+		cmocka_unit_test(test_blocks_that_were_not_imported),
 	};
 
 	work = test_make_dir();
