@@ -131,11 +131,17 @@ json() { [ "$(jq -r "$@" 2>&1)" = true ]; }
 # left_nothing DIR: tpcheck left nothing in its TMPDIR.
 left_nothing() { [ -z "$(ls -A "$1")" ] || { ls -A "$1"; false; }; }
 
-# await COMMAND...: waits until the command succeeds, at most 30 s.
+# await COMMAND...: waits until the command succeeds; that it does not within 30 s is a failure.
 await() {
 	awaited=0
-	until "$@" 2>/dev/null || [ $awaited = 1500 ]; do
+	until "$@" 2>/dev/null; do
 		awaited=$((awaited + 1))
+		if [ $awaited -gt 1500 ]; then
+			checks=$((checks + 1))
+			failures=$((failures + 1))
+			echo "FAILED: not within 30 s: $*" >&2
+			return
+		fi
 		sleep 0.02
 	done
 }

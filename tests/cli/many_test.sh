@@ -168,6 +168,7 @@ check "nothing left behind" left_nothing "$scratch/tmp"
 
 # A control group.
 group=
+trap '[ -z "$group" ] || await rmdir "$group"; rm -rf "$scratch"' EXIT
 for root in /sys/fs/cgroup /sys/fs/cgroup/pids /sys/fs/cgroup/unified; do
 	[ -n "$group" ] || ! mkdir "$root/tpcheck-test-$$" 2>/dev/null || group=$root/tpcheck-test-$$
 done
@@ -194,6 +195,7 @@ if [ -n "$group" ]; then
 	stop 4
 	stop 5
 	await rmdir "$group"
+	group=
 else
 	skip_part "a control group: none can be made here"
 fi
