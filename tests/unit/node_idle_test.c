@@ -51,10 +51,16 @@ load(void)
 	}
 }
 
+static int begin[2]; /* a pipe: each thread begins with a byte from it */
+
 static void *
 spin_beside(void *arg)
 {
+	char byte;
+
 	(void)arg;
+	if (read(begin[0], &byte, 1) != 1)
+		_exit(1);
 	spin_until(clock_now_ns() + 100 * MS);
 	return NULL;
 }
@@ -160,12 +166,18 @@ test_others_run_on(void **state)
 	static void (*const works[])(void) = {load, run_threads, rest};
 
 	(void)state;
+	assert_int_equal(pipe(begin), 0);
 	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++) {
 		struct process process = start(works[i]);
 		struct idle idle = {.state = IDLE_LOOKS};
 
-		while (works[i] == run_threads && threads_of(process.pid) == 1)
-			clock_pause_ms(1, deadline_in_ms(1));
+		if (works[i] == run_threads) {
+			/* Before the first look there are two. */
+			while (threads_of(process.pid) == 1 && !process_has_ended(&process))
+				clock_pause_ms(1, deadline_in_ms(1));
+			assert_int_equal(threads_of(process.pid), 2);
+			assert_int_equal(write(begin[1], "go", 2), 2);
+		}
 		while (!process_has_ended(&process)) {
 			idle_look(&idle, &process);
 			assert_int_not_equal(idle.state, IDLE_STOPPED);
@@ -173,6 +185,8 @@ test_others_run_on(void **state)
 		}
 		idle_end(&idle, &process);
 	}
+	close(begin[0]);
+	close(begin[1]);
 }
 
 /* Whoever stops waiting lets it go on. */
