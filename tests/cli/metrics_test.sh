@@ -228,6 +228,8 @@ if [ -e "$(dirname "$tpcheck")/tpcheck-http.so" ] && command -v curl >/dev/null;
 	check "IPv6" [ "$(curl -s -g -o /dev/null -w '%{http_code}' "$url")" = 200 ]
 	ends 0
 	check "a file as well" valid "$metrics"
+elif [ -e "$(dirname "$tpcheck")/tpcheck-http.so" ]; then
+	skip_part "the server: curl is not installed (Debian: apt-get install curl)"
 fi
 
 # node_exporter reads both formats.
@@ -251,7 +253,7 @@ if command -v prometheus-node-exporter >/dev/null && command -v curl >/dev/null;
 	kill $exporter
 	wait $exporter
 else
-	skip_part "node_exporter as a reader: it is not installed (Debian: apt-get install prometheus-node-exporter)"
+	skip_part "node_exporter as a reader: it or curl is not installed (Debian: apt-get install prometheus-node-exporter curl)"
 fi
 exec 3>&-
 wait $specimen

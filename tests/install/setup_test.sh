@@ -28,7 +28,7 @@ check "an unknown one: Debian's names" complains 'these packages, or their equiv
 # Each package has a row of six names.
 # shellcheck disable=SC2046
 . "$root/tools/setup.sh"
-for package in $BUILD_PACKAGES $TEST_PACKAGES; do
+for package in $BUILD_PACKAGES $TEST_PACKAGES curl; do
 	check "$package is in the list" [ "$(awk -v package="$package" '$1 == package { print NF }' "$root/tools/packages.txt")" = 6 ]
 done
 finish
