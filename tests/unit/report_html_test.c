@@ -2,6 +2,7 @@
 #include "base/xmem.h"
 #include "report/format.h"
 #include "report/report.h"
+#include "surroundings.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,11 +217,11 @@ test_log(void **state)
 static void
 test_folder(void **state)
 {
-	char folder[] = "/tmp/tpcheck-html-XXXXXX";
+	char *folder = test_make_dir();
 	struct report_result result = {.name = "a.b.c", .outcome = OUTCOME_ERROR};
 
 	(void)state;
-	assert_non_null(mkdtemp(folder));
+	assert_non_null(folder);
 	char *fifo = xasprintf("%s/output.txt", folder), *link = xasprintf("%s/debug.log", folder);
 	char *secret = xasprintf("%s/secret", folder);
 	FILE *file = fopen(secret, "we");
@@ -233,13 +234,14 @@ test_folder(void **state)
 	alarm(20);
 	char *text = page(&result);
 	alarm(0);
-	assert_has(text, folder);
-	assert_null(strstr(text, "evil"));
-	free(text);
 	unlink(fifo);
 	unlink(link);
 	unlink(secret);
 	rmdir(folder);
+	assert_has(text, folder);
+	assert_null(strstr(text, "evil"));
+	free(text);
+	free(folder);
 	free(fifo);
 	free(link);
 	free(secret);
