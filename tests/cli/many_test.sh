@@ -170,7 +170,10 @@ check "nothing left behind" left_nothing "$scratch/tmp"
 group=
 trap '[ -z "$group" ] || await rmdir "$group"; rm -rf "$scratch"' EXIT
 for root in /sys/fs/cgroup /sys/fs/cgroup/pids /sys/fs/cgroup/unified; do
-	[ -n "$group" ] || ! mkdir "$root/tpcheck-test-$$" 2>/dev/null || group=$root/tpcheck-test-$$
+	[ -z "$group" ] && mkdir "$root/tpcheck-test-$$" 2>/dev/null || continue
+	group=$root/tpcheck-test-$$
+	# There may be an ordinary folder.
+	[ -e "$group/cgroup.procs" ] || { rmdir "$group"; group=; }
 done
 if [ -n "$group" ]; then
 	start 4
