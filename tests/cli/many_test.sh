@@ -168,7 +168,8 @@ check "nothing left behind" left_nothing "$scratch/tmp"
 
 # A control group.
 group=
-trap '[ -z "$group" ] || await rmdir "$group"; rm -rf "$scratch"' EXIT
+other=
+trap 'exec 4>&- 5>&-; kill $other 2>/dev/null; [ -z "$group" ] || await rmdir "$group"; rm -rf "$scratch"' EXIT
 for root in /sys/fs/cgroup /sys/fs/cgroup/pids /sys/fs/cgroup/unified; do
 	[ -z "$group" ] && mkdir "$root/tpcheck-test-$$" 2>/dev/null || continue
 	group=$root/tpcheck-test-$$
