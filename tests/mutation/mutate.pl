@@ -6,6 +6,7 @@
 #	--sample=N      how many places to break (default 30), drawn at random from FILEs (default: src and probes)
 #	--seed=N        for the draw (default: the time; it is printed)
 #	--seconds=N     start no mutant after that time
+#	--jobs=N        how many mutants to try at a time (default 1)
 #	--work=DIR      where the copy is built (default: a new folder in TMPDIR, removed at the end); reused if it is there
 #	--log=FILE      append one line for each mutant, as tab-separated values: outcome, place, mutation, old line, new
 #	                line, what killed it. Mutants that are in the file already count, and are not tried again
@@ -23,13 +24,15 @@
 #
 # First every test runs once without any mutation, and reached.c notes which lines it runs; this takes some minutes, and is
 # kept in --work (unit tests are repeated when something has changed). A mutant is then tried by the tests that run its
-# line, unit tests first, then the others by how long they take, until one fails or is skipped that is not skipped
-# otherwise: then it is killed. A test that is no unit test has to fail twice. One that does not end in 6 times its usual
+# line, those of the file's own folder first, then the other unit tests, then the rest, each by how long it takes, until one
+# fails or is skipped that is not skipped
+# otherwise: then it is killed. A test that is no unit test has to fail twice. One that does not end in 3 times its usual
 # time may just be slow: if no other test fails, or two do not end, the outcome is "timeout", and somebody has to look at it. Lines of the
 # probes, which the kernel's side compiles, are tried by the tests that trace something.
 #
 # To build once instead of once for each mutant, all that can be are built into the same programs, as "MUTANT(7) ? (a <= b)
 # : (a < b)"; reached.c reads from a file which one counts. The others are built one by one.
+# With --jobs each of the others works in a copy of --work that is mounted in its place.
 #
 # A mutant may do anything that one line of tpcheck can do as root. Therefore tests run in PID and mount namespaces where
 # the file system is read-only except for the copy and /tmp, with a limit of memory. The kernel ends what they leave.
@@ -50,8 +53,9 @@ use Time::HiRes qw(time);
 
 my $root = abs_path(dirname(__FILE__) . '/../..');
 my ($sample, $seed, $seconds, $work, $log, $replay) = (30, time() & 0xffffff, 0);
-my ($quick, $sanitize, $list, $only_line, $without);
-GetOptions('sample=i' => \$sample, 'seed=i' => \$seed, 'seconds=i' => \$seconds, 'work=s' => \$work, 'log=s' => \$log,
+my ($jobs, $quick, $sanitize, $list, $only_line, $without) = (1);
+GetOptions('sample=i' => \$sample, 'seed=i' => \$seed, 'seconds=i' => \$seconds, 'jobs=i' => \$jobs,
+	'work=s' => \$work, 'log=s' => \$log,
 	'replay=s' => \$replay, 'line=s' => \$only_line, 'quick' => \$quick, 'without=s' => \$without, 'sanitize' => \$sanitize, 'list' => \$list)
 	or exit 2;
 $_ && ($_ = File::Spec->rel2abs($_)) for $work, $log, $replay;
@@ -299,11 +303,14 @@ make_path $work;
 # Tests run things as other users.
 chmod 0755, $work;
 $work = abs_path($work);
-my ($main, $running) = ($$);
+my ($main, $running, @workers) = ($$);
 END {
 	if ($main && $$ == $main) {
 		my $status = $?;
 		kill 'KILL', $running if $running;
+		kill 'TERM', @workers;
+		waitpid $_, 0 for @workers;
+		remove_tree("$work.$_") for 2 .. @workers + 1;
 		remove_tree($own_work ? $work : "$work/tmp") if $work;
 		$? = $status;
 	}
@@ -452,13 +459,10 @@ sub targets_of {
 }
 
 sub command_of {
-	my ($test, $file) = @_;
+	my ($test) = @_;
 	my @method = $test =~ /^scenarios\.(.*)/ ? "--attach=$1" : ();
-	# A file with scenarios concerns no others.
-	my @which;
-	@which = map { s/, /./gr } read_file($file) =~ /DEFINE_SCENARIO\((\w+, \w+, \w+)/g if ($file // '') =~ m{/scenario/};
 	my @options = ('--require', '--timeout=60', "--artifacts=$work/tmp/artifacts", @method, @bitcoind);
-	return ("$work/build/tpcheck", 'run', @options, @which) if $test =~ /^scenarios/;
+	return ("$work/build/tpcheck", 'run', @options) if $test =~ /^scenarios/;
 	return ("$work/build/tpcheck", 'selftest') if $test eq 'selftest';
 	return ('sh', '-c', '"$0"; test $? = 0 -o $? = 77', "$work/build/tests/$1") if $test =~ /^unit\.(.*)/;
 	return ('ctest', '--test-dir', "$work/build", '--timeout', 3000, '--output-on-failure', '-R', "^\Q$test\E\$");
@@ -571,7 +575,12 @@ sub tests_for {
 		my ($line) = sort { $b <=> $a } grep { $_ <= $place->{line} + 1 } @{$sites{$file} // []};
 		@names = grep { my $lines = $tests{$_}{lines}{$file}; $lines && (!$line || $lines->{all} || $lines->{$line}) } keys %tests;
 	}
-	my $rank = sub { $tests{$_[0]}{seconds} + ($_[0] =~ /^unit/ ? 0 : 3) };
+	my ($folder) = $file =~ m{^src/(\w+)};
+	my $own = $folder ? qr/^unit\.${folder}_/ : qr/^selftest$/;
+	my $rank = sub {
+		my $test = $tests{$_[0]};
+		return $test->{cpu} + $test->{seconds} / 4 + ($_[0] =~ $own ? 0 : $_[0] =~ /^unit/ ? 1 : 3);
+	};
 	return sort { $rank->($a) <=> $rank->($b) } @names;
 }
 
@@ -587,12 +596,12 @@ sub try_mutant {
 	for my $name (@names) {
 		return ('invalid', '') if !$is_embedded && !run(1800, @build, targets_of($name));
 		my $test = $tests{$name};
-		my $limit = 30 + 6 * $test->{seconds};
+		my $limit = 30 + 3 * $test->{seconds};
 		for my $again (0 .. ($name =~ /^unit|^selftest/ ? 0 : 1)) {
 			my $start = time;
 			# However busy the machine is, a unit test that needs so much hangs.
 			$cpu = $name =~ /^unit/ ? int(3 + 5 * $test->{cpu}) : undef;
-			my $ok = run($limit, command_of($name, $place->{file}));
+			my $ok = run($limit, command_of($name));
 			$cpu = undef;
 			if (!$ok && (time - $start >= $limit || (read_file("$work/output") // '') =~ /\*\*\*Timeout/)) {
 				return ('timeout', "$slow, $name") if $slow;
@@ -647,37 +656,81 @@ for (split /\n/, read_file("$work/sites.txt") // '') {
 }
 
 my %count = map { $_ => 0 } qw(killed survived timeout invalid equivalent);
-my ($out, @survivors);
-my $done = $log && -e $log ? read_log($log) : {};
-if ($log) {
-	open $out, '>>', $log or die "mutate.pl: $log: $!\n";
-	$out->autoflush(1);
+# What became of a mutant, from the log.
+sub row_of {
+	my ($rows, $place) = @_;
+	return (grep { $_->[1] == $place->{line} + 1 } @{$rows->{name_of($place)} // []})[0];
 }
+my $done = $log ? read_log($log) : {};
 # Those that are not built in last, because the programs change with each.
-for my $place ((grep { $_->{number} } @batch), grep { !$_->{number} } @batch) {
-	last if $seconds && time - $began > $seconds;
-	my $line = $place->{line} + 1;
-	my ($before) = grep { $_->[1] == $line } @{$done->{name_of($place)} // []};
-	if ($before) {
-		$count{$before->[0]}++;
-		push @survivors, ["$place->{file}:$line", $place->{mutation}[3], tidy($place->{old}), new_line($place)]
-			if $before->[0] =~ /survived|timeout/;
-		next;
-	}
-	my $path = "$work/src/$place->{file}";
-	my $text = read_file($path);
-	my @lines = split /\n/, read_file($place->{file}), -1;
-	substr($lines[$place->{line}], $place->{mutation}[0], $place->{mutation}[1]) = $place->{mutation}[2];
-	my ($outcome, $by) = try_mutant($place, join "\n", @lines);
-	write_file($path, $text) if $text ne read_file($path);
-	$count{$outcome}++;
-	my @row = ("$place->{file}:$line", $place->{mutation}[3], tidy($place->{old}), new_line($place));
-	print $out join("\t", $outcome, @row, $by), "\n" if $out;
-	next if $outcome =~ /invalid|equivalent/;
-	printf "%-8s %s: %s: %s (%s)\n", $outcome, @row[0, 1, 3], $by;
-	push @survivors, \@row if $outcome =~ /survived|timeout/;
+my @left = grep { !row_of($done, $_) } (grep { $_->{number} } @batch), grep { !$_->{number} } @batch;
+my $own_log = $log // "$work/log";
+unlink $own_log if !$log;
+open my $out, '>>', $own_log or die "mutate.pl: $own_log: $!\n";
+$out->autoflush(1);
+STDOUT->autoflush(1);
+
+# Whoever is free takes the next from the pipe.
+pipe my $take, my $put or die "mutate.pl: pipe: $!\n";
+$jobs = @left if $jobs > @left;
+my $feeder = fork // die "mutate.pl: fork: $!\n";
+if (!$feeder) {
+	$main = 0;
+	close $take;
+	syswrite $put, pack 'L', $_ for 0 .. $#left;
+	POSIX::_exit(0);
 }
-write_file("$work/mutant", '0');
+close $put;
+for my $job (2 .. $jobs) {
+	my $pid = fork // die "mutate.pl: fork: $!\n";
+	push @workers, $pid if $pid;
+	next if $pid;
+	($main, @workers) = ($$);
+	setpgid(0, 0);
+	my $unshare = {x86_64 => 272, aarch64 => 97}->{(POSIX::uname())[4]} or die "mutate.pl: --jobs: not on this machine\n";
+	# CLONE_NEWNS
+	syscall($unshare, 0x20000) == 0 or die "mutate.pl: unshare: $!\n";
+	for my $command ("mount --make-rprivate /", "rm -rf '$work.$job'", "cp -a '$work' '$work.$job'", "mount --bind '$work.$job' '$work'") {
+		system($command) == 0 or POSIX::_exit(99);
+	}
+	$own_work = '';
+	try_all();
+	exit 0;
+}
+
+sub try_all {
+	while ((sysread $take, my $next, 4) == 4) {
+		last if $seconds && time - $began > $seconds;
+		my $place = $left[unpack 'L', $next];
+		my $path = "$work/src/$place->{file}";
+		my $text = read_file($path);
+		my @lines = split /\n/, read_file($place->{file}), -1;
+		substr($lines[$place->{line}], $place->{mutation}[0], $place->{mutation}[1]) = $place->{mutation}[2];
+		my ($outcome, $by) = try_mutant($place, join "\n", @lines);
+		write_file($path, $text) if $text ne read_file($path);
+		my @row = ("$place->{file}:" . ($place->{line} + 1), $place->{mutation}[3], tidy($place->{old}), new_line($place));
+		print $out join("\t", $outcome, @row, $by), "\n";
+		printf "%-8s %s: %s: %s (%s)\n", $outcome, @row[0, 1, 3], $by if $outcome !~ /invalid|equivalent/;
+	}
+	write_file("$work/mutant", '0');
+}
+try_all();
+while (my $pid = shift @workers) {
+	waitpid $pid, 0;
+	print "mutate.pl: one of the jobs failed\n" if $?;
+}
+remove_tree("$work.$_") for 2 .. $jobs;
+kill 'KILL', $feeder;
+waitpid $feeder, 0;
+
+my @survivors;
+$done = read_log($own_log);
+for my $place (@batch) {
+	my $row = row_of($done, $place) or next;
+	$count{$row->[0]}++;
+	push @survivors, ["$place->{file}:$row->[1]", $place->{mutation}[3], tidy($place->{old}), new_line($place)]
+		if $row->[0] =~ /survived|timeout/;
+}
 my $tried = $count{killed} + $count{survived} + $count{timeout};
 print "\n";
 printf "survived: %s: %s\n  - %s\n  + %s\n", @$_ for @survivors;

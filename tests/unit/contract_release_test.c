@@ -95,6 +95,9 @@ versions_in_code(void **state)
 		{BYTES("\x48\xb8v28.0.0r\x66\xc7\x40\x08"
 		       "c2"),
 		 "v28.0.0", ""},
+		/* What stands before it may look like a letter or a blank. */
+		{BYTES("\xc7\x44\x24\x20v28.0.0r\x66\xc7"), "v28.0.0", ""},
+		{BYTES("\xc7\x44\x24\x20v28.0rc2\x66\xc7"), "v28.0", ""},
 		{BYTES("\x48\xb8v28.0rc\x66\xc7\x40\x07\x32"), "v28.0", ""},
 		{BYTES("\x48\xb8v28.0re\x66\xc7\x40\x07\x32"), "", "v28"},
 		{BYTES("\xc7\x00v25.\xc6\x40\x04\x30"), "", "v25"},

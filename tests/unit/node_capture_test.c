@@ -75,6 +75,26 @@ test_incomplete(void **state)
 	buf_fini(&whole);
 }
 
+/* Each byte of the size counts. */
+static void
+test_long(void **state)
+{
+	struct capture capture = {0};
+	char payload[0x10203 + 1];
+
+	(void)state;
+	memset(payload, 'p', sizeof(payload) - 1);
+	payload[sizeof(payload) - 1] = '\0';
+	buf_init(&capture.bytes, 1 << 20);
+	add_message(&capture.bytes, "block", sizeof(payload) - 1, payload);
+	add_message(&capture.bytes, "verack", 0, "");
+	assert_int_equal(capture_parse(&capture, P2P_RECEIVED), 0);
+	assert_int_equal(capture.cnt, 2);
+	assert_message(&capture, 0, "block", payload);
+	assert_message(&capture, 1, "verack", "");
+	capture_fini(&capture);
+}
+
 static void
 test_too_large(void **state)
 {
@@ -86,6 +106,12 @@ test_too_large(void **state)
 	assert_int_equal(capture_parse(&capture, P2P_SENT), -EBADMSG);
 	assert_int_equal(capture.cnt, 0);
 	capture_fini(&capture);
+
+	capture = (struct capture){0};
+	buf_init(&capture.bytes, 1 << 20);
+	add_message(&capture.bytes, "block", 1 << 24, "");
+	assert_int_equal(capture_parse(&capture, P2P_SENT), -EBADMSG);
+	capture_fini(&capture);
 }
 
 int
@@ -94,6 +120,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_incomplete),
+		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_too_large),
 	};
 

@@ -1086,6 +1086,33 @@ test_strange_subversion(void **state)
 	}
 }
 
+/* What is no bitcoind may answer, but not with these. */
+static void
+test_no_version(void **state)
+{
+	static const char *const answers[] = {
+		"getnetworkinfo {\"version\": 310000}\n",
+		"getnetworkinfo {\"subversion\": \"/fake/\"}\n",
+		"getnetworkinfo {\"version\": \"31\", \"subversion\": \"/fake/\"}\n",
+		"getnetworkinfo 310000\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct diag diag;
+		struct node *node;
+		char *script = in_work("answers");
+
+		assert_true(fake_node_make(script, answers[i]));
+		assert_int_equal(start(&node, script, &diag), 0);
+		assert_int_equal(node_wait_ready(node, deadline_in_ms(60000), &diag), -EBADMSG);
+		assert_string_equal(diag.text,
+				    "node: failed to read the version: getnetworkinfo has none");
+		node_free(node);
+		free(script);
+	}
+}
+
 int
 main(void)
 {
@@ -1107,6 +1134,7 @@ main(void)
 		cmocka_unit_test(test_program_home),
 		cmocka_unit_test(test_nul_in_output),
 		cmocka_unit_test(test_strange_subversion),
+		cmocka_unit_test(test_no_version),
 		cmocka_unit_test(test_ends_with_us),
 		cmocka_unit_test(test_ignores_sigterm),
 		cmocka_unit_test(test_daemon_is_ended),

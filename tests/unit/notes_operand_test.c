@@ -666,6 +666,8 @@ splitting(void **state)
 	ASSERT_SPLIT("-8@-368(%rbp) 8@%r14 4@%esi", "-8@-368(%rbp)", "8@%r14", "4@%esi");
 	ASSERT_SPLIT("  8@%rax   4@$-5\t1@(%rax,%rbx,8)  ", "8@%rax", "4@$-5", "1@(%rax,%rbx,8)");
 	ASSERT_SPLIT("8f@%xmm0 4@%eax", "8f@%xmm0", "4@%eax");
+	ASSERT_SPLIT("4@%eax -8f@%xmm0 8f@%xmm1", "4@%eax", "-8f@%xmm0", "8f@%xmm1");
+	ASSERT_SPLIT("8f@[sp, 16] 4@w0", "8f@[sp, 16]", "4@w0");
 	/* Blanks inside operands, and operands without a width. */
 	ASSERT_SPLIT("8@[sp, 16] -4@[x19, #8] 8@x0", "8@[sp, 16]", "-4@[x19, #8]", "8@x0");
 	ASSERT_SPLIT("4@DWORD PTR [rbp-4] 8@rax", "4@DWORD PTR [rbp-4]", "8@rax");
