@@ -250,6 +250,36 @@ test_exits(void **state)
 	assert_int_equal(cnt_of_datadirs(work), 0);
 }
 
+/* As long as a port is taken, five times are tried; each restart has as many. */
+static void
+test_ports_taken(void **state)
+{
+	struct diag diag;
+	struct node *node;
+	char *tried = in_work("tried");
+	char *text = xasprintf("#!/bin/sh\necho >> '%s'\necho Unable to bind\nexit 1\n", tried);
+	char *script = make_script("taken", text, 0755);
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(close(creat(tried, 0666)), 0);
+	assert_int_equal(chmod(tried, 0666), 0);
+	assert_int_equal(start(&node, script, &diag), 0);
+	for (int i = 1; i <= 2; i++) {
+		assert_int_equal(node_wait_ready(node, deadline_in_ms(60000), &diag), -ECHILD);
+		assert_says(&diag, "Unable to bind");
+		assert_int_equal(stat(tried, &st), 0);
+		assert_int_equal(st.st_size, 5 * i);
+		if (i == 1)
+			assert_int_equal(node_restart(node, NULL, &diag), 0);
+	}
+	node_free(node);
+	unlink(tried);
+	free(script);
+	free(text);
+	free(tried);
+}
+
 /* An orphan stays a zombie where no init reaps it. */
 static bool
 is_zombie(pid_t pid)
@@ -1120,6 +1150,7 @@ main(void)
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_cannot_start),
 		cmocka_unit_test(test_exits),
+		cmocka_unit_test(test_ports_taken),
 		cmocka_unit_test(test_never_answers),
 		cmocka_unit_test(test_surroundings),
 		cmocka_unit_test(test_no_way_to_program),

@@ -174,6 +174,30 @@ test_memory_is_bounded(void **state)
 	stats_free(stats);
 }
 
+/* Events that are not grouped by anything need no room among the groups. */
+static void
+test_nothing_to_group_by(void **state)
+{
+	const struct stats_opts opts = {.by = {"message_type"}, .by_cnt = 1};
+	struct stats *stats = stats_new(&opts, 0);
+	struct event block = {.tracepoint = TP_VALIDATION_BLOCK_CONNECTED, .args_cnt = 6};
+	char type[16];
+	struct buf out;
+
+	(void)state;
+	for (int i = 0; i < STATS_GROUPS_MAX; i++) {
+		snprintf(type, sizeof(type), "t%d", i);
+		add(stats, TP_NET_INBOUND_MESSAGE, type, 8);
+	}
+	stats_add(stats, contract_get(TP_VALIDATION_BLOCK_CONNECTED), &block, 0);
+	buf_init(&out, 1 << 22);
+	stats_table(stats, S, &(struct stats_table_opts){0}, &out);
+	assert_null(strstr(out.data, "(others)"));
+	assert_null(strstr(out.data, "groups"));
+	buf_fini(&out);
+	stats_free(stats);
+}
+
 static void
 test_tables_for_people(void **state)
 {
@@ -247,6 +271,7 @@ main(void)
 		cmocka_unit_test(test_by_tracepoint),
 		cmocka_unit_test(test_by_values),
 		cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_nothing_to_group_by),
 		cmocka_unit_test(test_tables_for_people),
 		cmocka_unit_test(test_unreadable_values_are_not_measured),
 		cmocka_unit_test(test_table_by_a_number),
