@@ -9,6 +9,7 @@
 #include "surroundings.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -385,9 +386,23 @@ assert_log_can_be_saved(struct node *node, uint64_t least_size)
 	assert_int_equal(node_save_log(node, -1, &diag), -EBADF);
 }
 
+static size_t
+cnt_of_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t cnt = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		cnt++;
+	closedir(dir);
+	return cnt;
+}
+
 static void
 test_life(void **state)
 {
+	size_t descriptors = cnt_of_descriptors();
 	struct diag diag = {0};
 	struct chain_tip tip;
 	struct tx tx;
@@ -431,6 +446,7 @@ test_life(void **state)
 	node_free(node);
 	assert_gone(datadir, pid);
 	free(datadir);
+	assert_int_equal(cnt_of_descriptors(), descriptors);
 }
 
 /* Blocks from height 1 on, without any transaction, and a chain of spends within one block. */

@@ -1136,8 +1136,7 @@ test_no_version(void **state)
 		assert_true(fake_node_make(script, answers[i]));
 		assert_int_equal(start(&node, script, &diag), 0);
 		assert_int_equal(node_wait_ready(node, deadline_in_ms(60000), &diag), -EBADMSG);
-		assert_string_equal(diag.text,
-				    "node: failed to read the version: getnetworkinfo has none");
+		assert_string_equal(diag.text, "node: failed to read the version: getnetworkinfo has none");
 		node_free(node);
 		free(script);
 	}

@@ -82,6 +82,25 @@ test_pair(void **state)
 	free(text);
 }
 
+/* A scenario that passed without a finding cannot be chosen, one that was skipped can. */
+static void
+test_filters(void **state)
+{
+	(void)state;
+	for (int outcome = OUTCOME_PASS; outcome <= OUTCOME_ERROR; outcome++) {
+		struct report_result result = {.name = "utxocache.spent.inputs",
+					       .outcome = (enum outcome)outcome};
+		char *text = page(&result);
+		bool is_there = outcome != OUTCOME_PASS;
+
+		assert_int_equal(strstr(text, "<label for=s0>utxocache.spent.inputs</label>") != NULL,
+				 is_there);
+		assert_int_equal(strstr(text, "id=s0>") != NULL, is_there);
+		assert_int_equal(strstr(text, "#s0:checked") != NULL, is_there);
+		free(text);
+	}
+}
+
 /* Whatever stands in a text, the tags are those of the format, and their attributes are its own. */
 static void
 assert_only_own_tags(const char *text)
@@ -251,8 +270,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pair), cmocka_unit_test(test_hostile), cmocka_unit_test(test_alone),
-		cmocka_unit_test(test_log),  cmocka_unit_test(test_folder),
+		cmocka_unit_test(test_pair),  cmocka_unit_test(test_filters), cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_alone), cmocka_unit_test(test_log),     cmocka_unit_test(test_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
