@@ -242,7 +242,10 @@ test_exits(void **state)
 	free(script);
 
 	script = make_script("dies", "#!/bin/sh\nkill -SEGV $$\n", 0755);
+	siginfo_t info;
 	assert_int_equal(start(&node, script, &diag), 0);
+	assert_int_equal(waitid(P_PID, (id_t)node_pid(node), &info, WEXITED | WNOWAIT), 0);
+	assert_false(node_is_alive(node));
 	assert_int_equal(node_wait_ready(node, deadline_in_ms(10000), &diag), -ECHILD);
 	assert_says(&diag, "(SIGSEGV)");
 	node_free(node);

@@ -124,6 +124,69 @@ test_later_hits_are_not_waited_for(void **state)
 	fake_end(set);
 }
 
+static struct record_list
+take_now(struct probe_set *set, uint64_t *until_ns, struct probe_counts *counts)
+{
+	struct record_list list;
+	struct diag diag;
+
+	if (probe_set_take_now(set, &list, until_ns, counts, &diag))
+		fail_msg("%s", diag.text);
+	return list;
+}
+
+/* What is from before this moment is lent at once if nothing is under way, even nothing at all. */
+static void
+test_a_take_does_not_wait_for_events(void **state)
+{
+	struct probe_set *set = begin(64);
+	struct probe_counts counts;
+	uint64_t until_ns;
+
+	(void)state;
+	assert_int_equal(take_now(set, &until_ns, &counts).cnt, 0);
+	assert_int_equal(fake.reads, 1);
+	fake_hit(1, 1, 10);
+	fake_hit(1, 2, LATER);
+	fake.threads[1].attempts = 2;
+	fake_arrive(set);
+	uint64_t before = clock_now_ns();
+	struct record_list list = take_now(set, &until_ns, &counts);
+	assert_in_range(until_ns, before, clock_now_ns());
+	assert_int_equal(fake.reads, 2);
+	assert_int_equal(list.cnt, 1);
+	assert_int_equal(list.items[0]->head.seq, 1);
+	assert_int_equal(counts.delivered, 2);
+	fake_end(set);
+}
+
+/* A hit that is under way is waited for, but not for ever. */
+static void
+test_a_take_waits_for_hits_under_way(void **state)
+{
+	struct probe_set *set = begin(64);
+	struct probe_counts counts;
+	uint64_t until_ns;
+
+	(void)state;
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = fake.threads[2].attempts = 1;
+	fake.on_read = arrives_at_last;
+	fake_arrive(set);
+	assert_int_equal(take_now(set, &until_ns, &counts).cnt, 2);
+	assert_int_equal(fake.reads, 4);
+	fake.threads[2].attempts = 2;
+	uint64_t before = clock_now_ns();
+	assert_int_equal(take_now(set, &until_ns, &counts).cnt, 0);
+	assert_true(clock_now_ns() - before >= 60000000);
+	fake_hit(2, 2, 6);
+	fake_arrive(set);
+	assert_int_equal(take_now(set, &until_ns, &counts).cnt, 1);
+	assert_int_equal(counts.late, 1);
+	assert_int_equal(probe_counts_lost(&counts), 0);
+	fake_end(set);
+}
+
 /* What arrived from a thread of the process before does not count for one with the same number. */
 static void
 test_threads_of_another_process_begin_anew(void **state)
@@ -550,6 +613,8 @@ main(void)
 		cmocka_unit_test(test_a_later_record_is_held),
 		cmocka_unit_test(test_a_hit_under_way_is_waited_for),
 		cmocka_unit_test(test_later_hits_are_not_waited_for),
+		cmocka_unit_test(test_a_take_does_not_wait_for_events),
+		cmocka_unit_test(test_a_take_waits_for_hits_under_way),
 		cmocka_unit_test(test_threads_of_another_process_begin_anew),
 		cmocka_unit_test(test_a_hit_under_way_may_fail),
 		cmocka_unit_test(test_a_stuck_hit_does_not_hold_up_all),

@@ -174,6 +174,25 @@ test_memory_is_bounded(void **state)
 	stats_free(stats);
 }
 
+/* Only what does not fit is cut. */
+static void
+test_long_values(void **state)
+{
+	const struct stats_opts opts = {.by = {"message_type"}, .by_cnt = 1};
+	struct stats *stats = stats_new(&opts, 0);
+	struct buf out;
+
+	(void)state;
+	add(stats, TP_NET_INBOUND_MESSAGE, "a234567890123456789012345678901234567890", 8);
+	add(stats, TP_NET_INBOUND_MESSAGE, "b2345678901234567890123456789012345678901", 8);
+	buf_init(&out, 1 << 20);
+	stats_table(stats, S, &(struct stats_table_opts){0}, &out);
+	assert_non_null(strstr(out.data, " a234567890123456789012345678901234567890 "));
+	assert_non_null(strstr(out.data, " b234567890123456789012345678901234567890... "));
+	buf_fini(&out);
+	stats_free(stats);
+}
+
 /* Events that are not grouped by anything need no room among the groups. */
 static void
 test_nothing_to_group_by(void **state)
@@ -271,6 +290,7 @@ main(void)
 		cmocka_unit_test(test_by_tracepoint),
 		cmocka_unit_test(test_by_values),
 		cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_long_values),
 		cmocka_unit_test(test_nothing_to_group_by),
 		cmocka_unit_test(test_tables_for_people),
 		cmocka_unit_test(test_unreadable_values_are_not_measured),
