@@ -103,6 +103,12 @@ test_number_of_connections(void **state)
 	assert_null(strstr(scene.diag.text, "waiting"));
 	end(&scene);
 
+	/* No peer of a scenario is left for the next one. */
+	scene = start("getconnectioncount 1\nsetmocktime null\n", 300);
+	connections_end(&scene, NULL, 0);
+	assert_fails(&scene, -ETIMEDOUT, "waiting for 0 connections, there were 1 last: ");
+	end(&scene);
+
 	int64_t inbound, outbound;
 	scene = start("getnetworkinfo {\"version\": 310000, \"subversion\": \"\"}\n"
 		      "getnetworkinfo {\"connections_in\": 3, \"connections_out\": 5}\n"
