@@ -24,16 +24,16 @@
 #
 # First every test runs once without any mutation, and reached.c notes which lines it runs; this takes some minutes, and is
 # kept in --work (unit tests are repeated when something has changed). A mutant is then tried by the tests that run its
-# line, those of the file's own folder first, then the other unit tests, then the rest, each by how long it takes, until one
-# fails or is skipped that is not skipped
-# otherwise: then it is killed. A test that is no unit test has to pass
-# once the mutant is switched off, as a busy machine may fail it (of one that is not built in: has to fail twice). One that does not end in 3 times its usual
-# time may just be slow: if no other test fails, or two do not end, the outcome is "timeout", and somebody has to look at it. Lines of the
-# probes, which the kernel's side compiles, are tried by the tests that trace something.
+# line, the unit tests of the file's own folder first, then the other ones, then the rest, each by how long it takes, until
+# one fails, or is skipped that is not skipped otherwise: then it is killed. A test that is no unit test counts only if it
+# passes with the mutant switched off, as a busy machine may fail it (for a mutant that is not built in: if it fails again).
+# One that does not end in 3 times its usual time may just be slow: if no other test fails, or two do not end, the outcome
+# is "timeout", and somebody has to look at it. Lines of the probes, which the kernel's side compiles, are tried by the
+# tests that trace something.
 #
 # To build once instead of once for each mutant, all that can be are built into the same programs, as "MUTANT(7) ? (a <= b)
-# : (a < b)"; reached.c reads from a file which one counts. The others are built one by one.
-# With --jobs each of the others works in a copy of --work that is mounted in its place.
+# : (a < b)"; reached.c reads from a file which one counts. The others are built one by one. With --jobs each further job
+# works in a copy of --work that is mounted in its place.
 #
 # A mutant may do anything that one line of tpcheck can do as root. Therefore tests run in PID and mount namespaces where
 # the file system is read-only except for the copy and /tmp, with a limit of memory. The kernel ends what they leave.
@@ -318,8 +318,8 @@ END {
 }
 $SIG{$_} = sub { exit 128 + 2 } for qw(INT TERM HUP);
 
-# run SECONDS, COMMAND...: true if it ended with 0 in time, and no process of it used more than $cpu seconds. It has namespaces of its own: nothing that it started is left,
-# and it can write to nothing but the copy and /tmp.
+# run SECONDS, COMMAND...: true if it ended with 0 in time, and no process of it used more than $cpu seconds. It has
+# namespaces of its own: nothing that it started is left, and it can write to nothing but the copy and /tmp.
 my $shelter = 'mount --bind "$0" "$0" && mount --bind /tmp /tmp && mount -o remount,bind,ro / && exec "$@"';
 my $cpu;
 sub run {
