@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -53,7 +54,7 @@ test_reason_of_a_rejection(void **state)
 		struct diag diag = {0};
 		uint8_t txid[32];
 
-		strcpy(ptx->reason, rows[i].by_rpc);
+		snprintf(ptx->reason, sizeof(ptx->reason), "%s", rows[i].by_rpc);
 		pool_expect_rejected(&scene, ptx, rows[i].known);
 		assert_int_equal(scene.err, 0);
 		tx_txid(&ptx->tx, txid);
