@@ -45,6 +45,8 @@ check "JSON: all tracepoints, with all arguments" json '(.tracepoints | length) 
 check "JSON: types, units, values and notes" json 'any(.tracepoints[]; .name == "flush" and (.arguments[1].values | index("FORCE_SYNC")))' "$scratch/out"
 check "JSON: where document and code differ" json 'any(.tracepoints[].arguments[]; .note != null and .type == "uint64" and .passed_type == "int64")' "$scratch/out"
 check "JSON: the length of bytes" json 'any(.tracepoints[]; .tracepoint == "net:inbound_message" and .arguments[5].length_argument == 5)' "$scratch/out"
+check "JSON: since when there are any" json 'any(.tracepoints[]; .tracepoint == "net:inbound_message" and .since == "v23") and
+	any(.tracepoints[]; .tracepoint == "net:closed_connection" and .since == "v29")' "$scratch/out"
 check "JSON: scenarios" json '(.scenarios | length) > 100 and (.scenarios | all(.subject as $it | .tracepoints | index($it) != null))' "$scratch/out"
 check "JSON: history" json 'any(.history[]; .release == "v29" and .argument_name == "is_txid" and .kind == "argument added") and
 	any(.history[]; .breaking and .tracepoint == "mempool:added" and .argument == 2 and (.message | length) > 10)' "$scratch/out"

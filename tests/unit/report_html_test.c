@@ -97,6 +97,8 @@ test_filters(void **state)
 				 is_there);
 		assert_int_equal(strstr(text, "id=s0>") != NULL, is_there);
 		assert_int_equal(strstr(text, "#s0:checked") != NULL, is_there);
+		/* Each selector before it ends with a comma. */
+		assert_has(text, ",#none{display:none}\n");
 		free(text);
 	}
 }
