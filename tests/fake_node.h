@@ -35,9 +35,10 @@ static const char fake_node_script[] =
 	"close $cookie;\n"
 	/* Whoever connects and says nothing keeps nobody else waiting. */
 	"my $select = IO::Select->new($listener);\n"
-	"my %requests;\n"
+	"my (%requests, $stops);\n"
 	"while (my @ready = $select->can_read) {\n"
 	"	for my $peer (@ready) {\n"
+	"		exit 0 if $stops && $peer == $listener;\n"
 	"		$select->add($listener->accept // ()), next if $peer == $listener;\n"
 	"		$requests{$peer} //= '';\n"
 	"		my $got = sysread $peer, $requests{$peer}, 65536, length $requests{$peer};\n"
@@ -52,6 +53,7 @@ static const char fake_node_script[] =
 	"	my ($peer, $request) = @_;\n"
 	"	my ($id) = $request =~ /\"id\":\\s*(\\d+)/;\n"
 	"	my ($method) = $request =~ /\"method\":\\s*\"(\\w+)\"/;\n"
+	"	$stops = $method eq 'stop' && $answers{stop};\n"
 	"	my $list = $answers{$method} // ['error {\"code\": -32601, \"message\": \"Method not found\"}'];\n"
 	"	my $answer = @$list > 1 ? shift @$list : $list->[0];\n"
 	"	my ($result, $error) = $answer =~ /^error (.*)/ ? ('null', $1) : ($answer, 'null');\n"
@@ -61,7 +63,8 @@ static const char fake_node_script[] =
 	"__DATA__\n";
 
 /* Makes it. Each line of answers is "METHOD RESULT", in JSON, or "METHOD error ERROR"; several of a method are given
- * one after the other, the last again and again. "log TEXT" is a line of its debug.log. False if it cannot. */
+ * one after the other, the last again and again. After an answer to stop it ends when somebody connects. "log TEXT" is
+ * a line of its debug.log. False if it cannot. */
 static inline bool
 fake_node_make(const char *path, const char *answers)
 {

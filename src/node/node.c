@@ -35,6 +35,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KNOCK_MAX_MS = 64 };
+
 static int
 find_user(struct process_user *user, const struct node_opts *opts, struct diag *diag)
 {
@@ -128,6 +130,22 @@ node_restart(struct node *node, const char *const *args, struct diag *diag)
 	return node_spawn(node, diag);
 }
 
+/* Its HTTP server ends when its I/O loop next wakes up, within 50 ms unless somebody knocks. */
+static bool
+wait_end(struct node *node, struct deadline deadline)
+{
+	unsigned wait_ms = 1;
+
+	while (!process_wait(&node->process, deadline_earlier(deadline, deadline_in_ms(wait_ms)),
+			     node->interrupted)) {
+		if (node_is_interrupted(node) || deadline_has_passed(deadline))
+			return false;
+		rpc_knock(&node->network, node->ports[PORT_RPC]);
+		wait_ms = wait_ms < KNOCK_MAX_MS ? 2 * wait_ms : KNOCK_MAX_MS;
+	}
+	return true;
+}
+
 int
 node_stop(struct node *node, struct deadline deadline, struct diag *diag)
 {
@@ -143,7 +161,7 @@ node_stop(struct node *node, struct deadline deadline, struct diag *diag)
 	node_close_rpc(node);                            /* an open connection would delay the end */
 	if (node->i2p.stand_in)
 		stand_in_hang_up(node->i2p.stand_in);
-	if (!process_wait(&node->process, deadline, node->interrupted)) {
+	if (!wait_end(node, deadline)) {
 		if (node_is_interrupted(node))
 			return diag_fail(diag, -EINTR,
 					 "node: failed to wait for the end of bitcoind: interrupted");

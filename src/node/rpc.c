@@ -150,14 +150,12 @@ err_of_curl(CURLcode code)
 	}
 }
 
-/* Wakes the server's I/O loop: somebody connects, and leaves. */
-static void
-knock(const struct rpc *rpc)
+void
+rpc_knock(const struct network *network, uint16_t port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons(rpc->port),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = network_socket(rpc->network, AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = network_socket(network, AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
 
 	if (fd < 0)
 		return;
@@ -170,7 +168,7 @@ static unsigned
 wait_or_knock(const struct rpc *rpc, unsigned *knock_ms, struct deadline *knock_at)
 {
 	if (deadline_has_passed(*knock_at)) {
-		knock(rpc);
+		rpc_knock(rpc->network, rpc->port);
 		*knock_ms = *knock_ms < KNOCK_MAX_MS ? *knock_ms * 2 : KNOCK_MAX_MS;
 		*knock_at = deadline_in_ms(*knock_ms);
 	}

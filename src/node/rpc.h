@@ -36,4 +36,7 @@ const char *rpc_message(const struct rpc *rpc);
 int rpc_call(struct rpc *rpc, struct deadline deadline, const char *wallet, const char *method,
 	     const char *params, struct json **result, int *rpc_code, struct diag *diag);
 
+/* Wakes the server's I/O loop: somebody connects to the port, and leaves. */
+void rpc_knock(const struct network *network, uint16_t port);
+
 #endif

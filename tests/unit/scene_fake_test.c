@@ -227,6 +227,20 @@ test_blocks_that_were_not_imported(void **state)
 	end(&scene);
 }
 
+/* Bitcoin Core's HTTP server ends when it wakes up next. */
+static void
+test_stop_of_a_sleepy_node(void **state)
+{
+	struct diag diag = {0};
+
+	(void)state;
+	struct scene scene = start("stop \"stopping\"\n", 60000);
+	int err = node_stop(node, deadline_in_ms(20000), &diag);
+	if (err)
+		fail_msg("%s", diag.text);
+	end(&scene);
+}
+
 int
 main(void)
 {
@@ -236,6 +250,7 @@ main(void)
 		cmocka_unit_test(test_number_of_connections),
 		cmocka_unit_test(test_limit_of_connections),
 		cmocka_unit_test(test_first_blocks),
+		cmocka_unit_test(test_stop_of_a_sleepy_node),
 		cmocka_unit_test(test_blocks_that_were_not_imported),
 	};
 
