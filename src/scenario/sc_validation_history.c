@@ -22,11 +22,13 @@ expect_chain(struct scene *scene)
 
 	if (scene_ok(scene) && tip < HISTORY_TIP)
 		scene_fail(scene, -EBADMSG, "the chain has %u blocks, not %d or more", tip, HISTORY_TIP);
+	const struct json *block = history_block(scene, 1);
 	for (uint32_t height = 1; scene_ok(scene) && height <= tip; height++) {
-		const struct json *block = history_block(scene, height);
+		const char *next = json_string(json_get(block, "nextblockhash"));
 
 		blocks_expect_connected_coins(scene, block, FINDING_CONTRACT, "connecting the block again");
 		blocks_expect_nth_connected(scene, block, timings, height - 1);
+		block = next && height < tip ? blocks_get(scene, next) : NULL;
 	}
 }
 
