@@ -93,13 +93,13 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 	if (!err)
 		err = datadir_make(&node->datadir, opts->keeper, opts->parent_dir, node->user.uid,
 				   node->user.gid, diag);
-	node->imports = opts->blocks != NULL;
-	if (!err && opts->blocks)
-		err = node_write_file(node, NODE_BLOCKS_FILE, opts->blocks->data, opts->blocks->len, diag);
 	if (!err)
 		err = node_start_servers(node, opts, diag);
+	node->imports = opts->blocks != NULL;
+	node->blocks = opts->blocks;
 	if (!err)
 		err = node_spawn(node, diag);
+	node->blocks = NULL;
 	if (err)
 		node_free(node);
 	else

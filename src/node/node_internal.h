@@ -51,7 +51,8 @@ struct node {
 	char **env;              /* of the options, NULL-terminated */
 	char *start_hint;        /* or "" */
 	bool listen, finds_peers;
-	bool imports; /* NODE_BLOCKS_FILE, at the next start */
+	bool imports;             /* NODE_BLOCKS_FILE, at the next start */
+	const struct buf *blocks; /* to be written there; NULL: nothing */
 	const volatile sig_atomic_t *interrupted;
 	struct process_user user;
 	struct network network;

@@ -280,6 +280,12 @@ node_spawn(struct node *node, struct diag *diag)
 	int output_fd = make_files(node, diag);
 	if (output_fd < 0)
 		return output_fd;
+	if (node->blocks)
+		err = node_write_file(node, NODE_BLOCKS_FILE, node->blocks->data, node->blocks->len, diag);
+	if (err) {
+		close(output_fd);
+		return err;
+	}
 	char **argv = make_argv(node);
 	char *home = xasprintf("HOME=%s", node->datadir.path);
 	char *tmpdir = xasprintf("TMPDIR=%s", node->datadir.path);
