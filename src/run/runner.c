@@ -14,8 +14,8 @@
 #include "notes/absence.h"
 #include "run/sanitizer.h"
 #include "run/team.h"
+#include "run/verdict.h"
 #include "run/worker.h"
-#include "scene/log_lines.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -119,44 +119,11 @@ prepare(struct team *team)
 	make_probes(team);
 }
 
-struct messages {
-	char **items;
-	size_t cnt;
-};
-
-static bool
-is_new(struct messages *messages, const char *message)
-{
-	for (size_t i = 0; i < messages->cnt; i++)
-		if (!strcmp(messages->items[i], message))
-			return false;
-	messages->items = xreallocarray(messages->items, messages->cnt + 1, sizeof(*messages->items));
-	messages->items[messages->cnt++] = xstrdup(message);
-	return true;
-}
-
-/* What the node's log does not say is reported once in a run, by the first scenario of the list that noticed it. */
+/* What was kept for a failure is removed if it is none after all. */
 static void
-drop_repeated(const struct runner_opts *opts, struct messages *reported, struct report_result *result)
+drop_repeated(const struct runner_opts *opts, struct verdict_messages *reported, struct report_result *result)
 {
-	bool dropped = false;
-
-	for (size_t i = 0; i < result->findings.cnt;) {
-		const struct finding *finding = &result->findings.items[i];
-		bool is_repeated = finding->kind == FINDING_DETAIL &&
-				   log_is_about_unknown(finding->message) &&
-				   !is_new(reported, finding->message);
-
-		if (is_repeated)
-			findings_remove(&result->findings, i);
-		else
-			i++;
-		dropped |= is_repeated;
-	}
-	if (!dropped)
-		return;
-	worker_decide(opts, result);
-	if (result->outcome != OUTCOME_PASS)
+	if (!verdict_drop_repeated(opts, reported, result) || result->outcome != OUTCOME_PASS)
 		return;
 	if (result->artifacts)
 		artifacts_drop(opts->artifacts, result->artifacts);
@@ -170,7 +137,7 @@ static void
 report_all(struct team *team, size_t cnt)
 {
 	const struct runner_opts *opts = team->opts;
-	struct messages reported = {0};
+	struct verdict_messages reported = {0};
 
 	for (size_t i = 0; i < cnt; i++) {
 		if (opts->on_begin)
@@ -184,9 +151,7 @@ report_all(struct team *team, size_t cnt)
 		if (opts->on_end)
 			opts->on_end(opts->cookie, &team->run->results[i]);
 	}
-	for (size_t i = 0; i < reported.cnt; i++)
-		free(reported.items[i]);
-	free(reported.items);
+	verdict_messages_fini(&reported);
 }
 
 static void

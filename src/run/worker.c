@@ -26,7 +26,7 @@
 #include "base/xmem.h"
 #include "contract/expect.h"
 #include "run/checks.h"
-#include "run/sanitizer.h"
+#include "run/verdict.h"
 #include "scene/clean.h"
 #include "scene/wallets.h"
 
@@ -335,7 +335,7 @@ run_steps(struct worker *worker, const struct scenario *scenario, struct scene *
 				  findings, &scene->diag);
 }
 
-/* The outcome of a scenario */
+/* What was found */
 
 static void
 copy_findings(struct findings *to, const struct findings *from)
@@ -345,43 +345,6 @@ copy_findings(struct findings *to, const struct findings *from)
 
 		findings_add(to, f->kind, f->tracepoint, f->argument, f->argument_name, f->want, f->got,
 			     f->source, f->message);
-	}
-}
-
-void
-worker_decide(const struct runner_opts *opts, struct report_result *result)
-{
-	size_t others = 0, details = 0;
-
-	for (size_t i = 0; i < result->findings.cnt; i++) {
-		if (result->findings.items[i].kind == FINDING_DETAIL)
-			details++;
-		else
-			others++;
-	}
-	result->outcome = others || (details && !opts->details_warn) ? OUTCOME_FAIL : OUTCOME_PASS;
-}
-
-static bool
-has_sanitizer_finding(const struct findings *findings)
-{
-	for (size_t i = 0; i < findings->cnt; i++)
-		if (findings->items[i].kind == FINDING_SANITIZER)
-			return true;
-	return false;
-}
-
-/* What came when the node exited may be due to any scenario that used it. */
-static void
-mark_as_late(const struct worker *worker, const struct findings *findings, size_t first)
-{
-	for (size_t i = first; i < findings->cnt && worker->scenarios_cnt > 1; i++) {
-		struct finding *finding = &findings->items[i];
-		char *message = xasprintf("%s; reported when the node exited, after %u scenarios",
-					  finding->message, worker->scenarios_cnt);
-
-		free(finding->message);
-		finding->message = message;
 	}
 }
 
@@ -395,17 +358,17 @@ find_reports(struct worker *worker, struct scene *scene, bool is_last_of_node, s
 	if (!worker->current)
 		return;
 	shared_node_find_reports(worker->current, deadline, &result->findings);
-	worker_decide(worker->team->opts, result);
+	verdict_of_findings(worker->team->opts, result);
 	bool ends = is_last_of_node || (scene->node && (scene->err || result->outcome == OUTCOME_FAIL));
 	size_t cnt = result->findings.cnt;
 	int err = 0;
 	if (ends && worker->team->has_sanitizer && !team_is_interrupted(worker->team)) {
 		detach(worker);
 		err = shared_node_stop(worker->current, deadline, &result->findings, &diag);
-		mark_as_late(worker, &result->findings, cnt);
+		verdict_mark_as_late(&result->findings, cnt, worker->scenarios_cnt);
 	}
 	/* A scenario that was skipped has no node; what is found is kept all the same. */
-	if (err || has_sanitizer_finding(&result->findings))
+	if (err || verdict_has_sanitizer_finding(&result->findings))
 		scene->node = shared_node_node(worker->current);
 	if (err && (!scene->err || scene_is_skipped(scene))) {
 		scene->err = err;
@@ -416,24 +379,12 @@ find_reports(struct worker *worker, struct scene *scene, bool is_last_of_node, s
 static void
 decide(struct worker *worker, const struct scene *scene, struct report_result *result)
 {
-	bool is_skip = scene_is_skipped(scene);
-
-	worker_decide(worker->team->opts, result);
-	if (has_sanitizer_finding(&result->findings) && worker->team->opts->env_hint && !scene->err)
-		result->reason = xstrdup(worker->team->opts->env_hint);
-	if (!scene->err)
+	verdict_decide(worker->team->opts, scene, result);
+	if (!scene->err || !team_is_interrupted(worker->team))
 		return;
-	/* What the notes show to be wrong is wrong whether or not the rest could be tried. */
-	bool has_failed = result->outcome == OUTCOME_FAIL;
-	if (!has_failed || !is_skip)
-		result->reason = xstrdup(scene->diag.text);
-	if (!has_failed)
-		result->outcome = is_skip ? OUTCOME_SKIP : OUTCOME_ERROR;
-	if (team_is_interrupted(worker->team)) {
-		free(result->reason);
-		result->reason = xstrdup("interrupted");
-		team_note_interrupt(worker->team);
-	}
+	free(result->reason);
+	result->reason = xstrdup("interrupted");
+	team_note_interrupt(worker->team);
 }
 
 static void

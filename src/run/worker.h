@@ -11,8 +11,6 @@ struct worker;
 int worker_start(struct worker **out, struct team *team, struct diag *diag);
 /* Waits until it has nothing left to do, and its nodes have ended. */
 void worker_join(struct worker *worker);
-/* The outcome by the findings alone: a pass or a failure. */
-void worker_decide(const struct runner_opts *opts, struct report_result *result);
 /* Closes its probes, which may take long. NULL is fine. */
 void worker_free(struct worker *worker);
 

@@ -1,0 +1,28 @@
+/* The outcome of a scenario: by what was found, and by how its steps ended. */
+#ifndef TPCHECK_RUN_VERDICT_H
+#define TPCHECK_RUN_VERDICT_H
+
+#include "run/runner.h"
+
+/* The outcome by the findings alone: a pass or a failure. */
+void verdict_of_findings(const struct runner_opts *opts, struct report_result *result);
+/* By how the scene ended as well; gives the reason. */
+void verdict_decide(const struct runner_opts *opts, const struct scene *scene, struct report_result *result);
+
+bool verdict_has_sanitizer_finding(const struct findings *findings);
+/* What came when the node exited, which is findings from first on, may be due to any scenario that used it: says so. */
+void verdict_mark_as_late(struct findings *findings, size_t first, unsigned scenarios_cnt);
+
+/* What a run has reported once. */
+struct verdict_messages {
+	char **items;
+	size_t cnt;
+};
+void verdict_messages_fini(struct verdict_messages *messages);
+
+/* What the node's log does not say is reported once in a run, by the first scenario of the list that noticed it. Drops
+ * what was reported before, and decides again; false if there was nothing to drop. */
+bool verdict_drop_repeated(const struct runner_opts *opts, struct verdict_messages *reported,
+			   struct report_result *result);
+
+#endif
