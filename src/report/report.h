@@ -32,7 +32,8 @@ enum exit_code report_outcome_code(enum outcome outcome);
 struct report_result {
 	const char *name; /* borrowed */
 	enum outcome outcome;
-	char *reason; /* of a skip or an error; NULL */
+	enum outcome ended; /* how its steps ended, whatever was found: a pass, a skip or an error */
+	char *reason;       /* of a skip or an error; NULL */
 	uint64_t duration_ms;
 	struct findings findings; /* with OUTCOME_PASS: warnings */
 	struct checked checked;   /* what was compared; empty if nothing was */

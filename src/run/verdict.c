@@ -6,18 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-void
-verdict_of_findings(const struct runner_opts *opts, struct report_result *result)
+bool
+verdict_has_failed(const struct runner_opts *opts, const struct findings *findings)
 {
-	size_t others = 0, details = 0;
+	for (size_t i = 0; i < findings->cnt; i++)
+		if (findings->items[i].kind != FINDING_DETAIL || !opts->details_warn)
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < result->findings.cnt; i++) {
-		if (result->findings.items[i].kind == FINDING_DETAIL)
-			details++;
-		else
-			others++;
-	}
-	result->outcome = others || (details && !opts->details_warn) ? OUTCOME_FAIL : OUTCOME_PASS;
+/* What the notes show to be wrong is wrong whether or not the rest could be tried. */
+static void
+set_outcome(const struct runner_opts *opts, struct report_result *result)
+{
+	result->outcome = verdict_has_failed(opts, &result->findings) ? OUTCOME_FAIL : result->ended;
 }
 
 bool
@@ -45,19 +47,15 @@ verdict_mark_as_late(struct findings *findings, size_t first, unsigned scenarios
 void
 verdict_decide(const struct runner_opts *opts, const struct scene *scene, struct report_result *result)
 {
-	bool is_skip = scene_is_skipped(scene);
-
-	verdict_of_findings(opts, result);
-	if (verdict_has_sanitizer_finding(&result->findings) && opts->env_hint && !scene->err)
-		result->reason = xstrdup(opts->env_hint);
-	if (!scene->err)
-		return;
-	/* What the notes show to be wrong is wrong whether or not the rest could be tried. */
-	bool has_failed = result->outcome == OUTCOME_FAIL;
-	if (!has_failed || !is_skip)
+	if (scene->err)
+		result->ended = scene_is_skipped(scene) ? OUTCOME_SKIP : OUTCOME_ERROR;
+	else
+		result->ended = OUTCOME_PASS;
+	set_outcome(opts, result);
+	if (result->ended == OUTCOME_ERROR || result->outcome == OUTCOME_SKIP)
 		result->reason = xstrdup(scene->diag.text);
-	if (!has_failed)
-		result->outcome = is_skip ? OUTCOME_SKIP : OUTCOME_ERROR;
+	else if (!scene->err && opts->env_hint && verdict_has_sanitizer_finding(&result->findings))
+		result->reason = xstrdup(opts->env_hint);
 }
 
 static bool
@@ -98,6 +96,6 @@ verdict_drop_repeated(const struct runner_opts *opts, struct verdict_messages *r
 		dropped |= is_repeated;
 	}
 	if (dropped)
-		verdict_of_findings(opts, result);
+		set_outcome(opts, result);
 	return dropped;
 }

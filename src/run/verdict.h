@@ -4,9 +4,9 @@
 
 #include "run/runner.h"
 
-/* The outcome by the findings alone: a pass or a failure. */
-void verdict_of_findings(const struct runner_opts *opts, struct report_result *result);
-/* By how the scene ended as well; gives the reason. */
+/* Whether the findings alone make it a failure. */
+bool verdict_has_failed(const struct runner_opts *opts, const struct findings *findings);
+/* Decides by the findings and by how the scene ended; gives the reason. */
 void verdict_decide(const struct runner_opts *opts, const struct scene *scene, struct report_result *result);
 
 bool verdict_has_sanitizer_finding(const struct findings *findings);

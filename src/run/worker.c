@@ -358,8 +358,8 @@ find_reports(struct worker *worker, struct scene *scene, bool is_last_of_node, s
 	if (!worker->current)
 		return;
 	shared_node_find_reports(worker->current, deadline, &result->findings);
-	verdict_of_findings(worker->team->opts, result);
-	bool ends = is_last_of_node || (scene->node && (scene->err || result->outcome == OUTCOME_FAIL));
+	bool has_failed = scene->err || verdict_has_failed(worker->team->opts, &result->findings);
+	bool ends = is_last_of_node || (scene->node && has_failed);
 	size_t cnt = result->findings.cnt;
 	int err = 0;
 	if (ends && worker->team->has_sanitizer && !team_is_interrupted(worker->team)) {

@@ -3,6 +3,7 @@
 # contract finding, and whatever cannot be checked is reported once.
 . "$(dirname "$0")/lib.sh"
 reword=$2
+inject=$3
 copy_bitcoind
 if [ ! -x "$bitcoind" ]; then
 	echo "SKIP: no bitcoind: set BITCOIND, or put one into PATH"
@@ -17,7 +18,8 @@ mkdir -m 1777 "$scratch/tmp"
 TMPDIR=$scratch/tmp
 export TMPDIR
 cp "$reword" "$scratch/reword.so"
-chmod 644 "$scratch/reword.so"
+cp "$inject" "$scratch/inject.so"
+chmod 644 "$scratch/reword.so" "$scratch/inject.so"
 
 # with WORDS ARGUMENTS...: runs with these words of the log replaced; a report goes to $scratch/report.json, and what the
 # node logged to $scratch/log/copy.
@@ -85,6 +87,19 @@ if release_is 29; then
 else
 	check "the tracepoint came later" [ "$(jq '.summary.skipped - (.scenarios | length)' "$scratch/report.json")" = 0 ]
 fi
+
+# Nodes that in addition exit with a status of their own: what is reported once does not hide it. The variable makes nodes
+# be stopped instead of killed.
+with_exit() {
+	text=$1
+	shift
+	with 'Sanity checks|Fork checks|Verify|Write undo data|Index writing' --env="INJECT_EXIT=$text" \
+		--env=LD_PRELOAD="$scratch/reword.so:$scratch/inject.so" --env=LSAN_OPTIONS=verbosity=0 --jobs=1 "$@" \
+		'validation.block_connected.*'
+}
+ended() { jq -r '.scenarios[] | select(.reason // "" | test("failed to stop bitcoind: .*exited with status 23")).outcome' "$scratch/report.json"; }
+run 99 with_exit 'good-bye' --details=warn
+check "each node's exit is an error" [ "$(ended | sort -u)" = error ]
 
 # Defaults: what a scenario depends on is given to the node.
 defaults='-mempoolexpiry=72 -permitbaremultisig=0 -minrelaytxfee=0.00003 -incrementalrelayfee=0.00002 -dustrelayfee=0.00001 -maxconnections=50 -addresstype=legacy -spendzeroconfchange=0'
