@@ -6,20 +6,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool
-verdict_has_failed(const struct runner_opts *opts, const struct findings *findings)
+static bool
+counts(const struct runner_opts *opts, const struct finding *finding)
 {
-	for (size_t i = 0; i < findings->cnt; i++)
-		if (findings->items[i].kind != FINDING_DETAIL || !opts->details_warn)
-			return true;
-	return false;
+	return finding->kind != FINDING_DETAIL || !opts->details_warn;
+}
+
+static bool
+is_about_log(const struct finding *finding)
+{
+	return finding->kind == FINDING_DETAIL && log_is_about_unknown(finding->message);
 }
 
 /* What the notes show to be wrong is wrong whether or not the rest could be tried. */
 static void
 set_outcome(const struct runner_opts *opts, struct report_result *result)
 {
-	result->outcome = verdict_has_failed(opts, &result->findings) ? OUTCOME_FAIL : result->ended;
+	result->outcome = result->ended;
+	for (size_t i = 0; i < result->findings.cnt; i++)
+		if (counts(opts, &result->findings.items[i]))
+			result->outcome = OUTCOME_FAIL;
+}
+
+bool
+verdict_doubts_node(const struct runner_opts *opts, const struct scene *scene,
+		    const struct findings *findings)
+{
+	bool doubts = scene->err;
+
+	for (size_t i = 0; i < findings->cnt; i++)
+		doubts |= counts(opts, &findings->items[i]) && !is_about_log(&findings->items[i]);
+	return doubts;
 }
 
 bool
@@ -85,9 +102,7 @@ verdict_drop_repeated(const struct runner_opts *opts, struct verdict_messages *r
 
 	for (size_t i = 0; i < result->findings.cnt;) {
 		const struct finding *finding = &result->findings.items[i];
-		bool is_repeated = finding->kind == FINDING_DETAIL &&
-				   log_is_about_unknown(finding->message) &&
-				   !is_new(reported, finding->message);
+		bool is_repeated = is_about_log(finding) && !is_new(reported, finding->message);
 
 		if (is_repeated)
 			findings_remove(&result->findings, i);

@@ -4,10 +4,13 @@
 
 #include "run/runner.h"
 
-/* Whether the findings alone make it a failure. */
-bool verdict_has_failed(const struct runner_opts *opts, const struct findings *findings);
 /* Decides by the findings and by how the scene ended; gives the reason. */
 void verdict_decide(const struct runner_opts *opts, const struct scene *scene, struct report_result *result);
+
+/* Whether the node may be in another state than the scenario leaves it in when all is well. What its log does not say
+ * is a failure of the first scenario that notices it, and no reason to doubt any node. */
+bool verdict_doubts_node(const struct runner_opts *opts, const struct scene *scene,
+			 const struct findings *findings);
 
 bool verdict_has_sanitizer_finding(const struct findings *findings);
 /* What came when the node exited, which is findings from first on, may be due to any scenario that used it: says so. */

@@ -358,8 +358,8 @@ find_reports(struct worker *worker, struct scene *scene, bool is_last_of_node, s
 	if (!worker->current)
 		return;
 	shared_node_find_reports(worker->current, deadline, &result->findings);
-	bool has_failed = scene->err || verdict_has_failed(worker->team->opts, &result->findings);
-	bool ends = is_last_of_node || (scene->node && has_failed);
+	bool ends = is_last_of_node ||
+		    (scene->node && verdict_doubts_node(worker->team->opts, scene, &result->findings));
 	size_t cnt = result->findings.cnt;
 	int err = 0;
 	if (ends && worker->team->has_sanitizer && !team_is_interrupted(worker->team)) {
@@ -491,8 +491,8 @@ run_scenario(struct worker *worker, size_t idx, bool is_last_of_node, struct rep
 	result->duration_ms = (clock_now_ns() - start_ns) / 1000000;
 	keep_artifacts(worker, scenario, &scene, result);
 	scene_release(&scene);
-	bool has_failed = scene.err || result->outcome == OUTCOME_FAIL;
-	if (scene.node && (scenario->ends_node || (has_failed && !is_as_before(worker, &scene))))
+	bool in_doubt = verdict_doubts_node(worker->team->opts, &scene, &result->findings);
+	if (scene.node && (scenario->ends_node || (in_doubt && !is_as_before(worker, &scene))))
 		end_current_node(worker);
 	end_alone(worker);
 	free(events);

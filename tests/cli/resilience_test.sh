@@ -100,6 +100,9 @@ with_exit() {
 ended() { jq -r '.scenarios[] | select(.reason // "" | test("failed to stop bitcoind: .*exited with status 23")).outcome' "$scratch/report.json"; }
 run 99 with_exit 'good-bye' --details=warn
 check "each node's exit is an error" [ "$(ended | sort -u)" = error ]
+exits=$(ended | wc -l)
+run 1 with_exit 'good-bye'
+check "no node is replaced because of what its log does not say" [ "$(ended | wc -l)" = "$exits" ]
 
 # Defaults: what a scenario depends on is given to the node.
 defaults='-mempoolexpiry=72 -permitbaremultisig=0 -minrelaytxfee=0.00003 -incrementalrelayfee=0.00002 -dustrelayfee=0.00001 -maxconnections=50 -addresstype=legacy -spendzeroconfchange=0'

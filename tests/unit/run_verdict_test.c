@@ -147,6 +147,34 @@ test_only_what_the_log_does_not_say_is_reported_once(void **state)
 }
 
 static void
+assert_doubt(const struct runner_opts *opts, struct scene scene, enum finding_kind kind, const char *message,
+	     bool want)
+{
+	struct report_result result = {.name = "a.b.c"};
+
+	add(&result, kind, message);
+	assert_int_equal(verdict_doubts_node(opts, &scene, &result.findings), want);
+	report_result_fini(&result);
+}
+
+static void
+test_which_node_is_in_doubt(void **state)
+{
+	struct scene end_well = passed(), end_badly = failed(), end_early = skipped();
+
+	(void)state;
+	assert_false(verdict_doubts_node(&strict, &end_well, &(struct findings){0}));
+	assert_true(verdict_doubts_node(&strict, &end_badly, &(struct findings){0}));
+	assert_true(verdict_doubts_node(&strict, &end_early, &(struct findings){0}));
+	assert_doubt(&strict, passed(), FINDING_CONTRACT, "wrong", true);
+	assert_doubt(&lenient, passed(), FINDING_SANITIZER, "leak", true);
+	assert_doubt(&strict, passed(), FINDING_DETAIL, "out of order", true);
+	assert_doubt(&lenient, passed(), FINDING_DETAIL, "out of order", false);
+	assert_doubt(&strict, passed(), FINDING_DETAIL, unknown, false);
+	assert_doubt(&strict, failed(), FINDING_DETAIL, unknown, true);
+}
+
+static void
 test_what_came_when_the_node_exited(void **state)
 {
 	struct findings findings = {0};
@@ -173,6 +201,7 @@ main(void)
 		cmocka_unit_test(test_findings_and_the_end_decide),
 		cmocka_unit_test(test_what_is_reported_once),
 		cmocka_unit_test(test_only_what_the_log_does_not_say_is_reported_once),
+		cmocka_unit_test(test_which_node_is_in_doubt),
 		cmocka_unit_test(test_what_came_when_the_node_exited),
 	};
 
