@@ -369,7 +369,7 @@ find_reports(struct worker *worker, struct scene *scene, bool is_last_of_node, s
 	}
 	/* A scenario that was skipped has no node; what is found is kept all the same. */
 	if (err || verdict_has_sanitizer_finding(&result->findings))
-		scene->node = shared_node_node(worker->current);
+		shared_node_enter(worker->current, scene);
 	if (err && (!scene->err || scene_is_skipped(scene))) {
 		scene->err = err;
 		scene->diag = diag;

@@ -637,6 +637,55 @@ test_a_report_fails_the_scenario_in_which_it_comes(void **state)
 }
 
 static void
+say_late(void *kept)
+{
+	struct scene scene = {.node = *(struct node **)kept};
+
+	say(&scene, OVERFLOW ": 1\n");
+}
+
+/* The node prints it when the scenario's verdict is there. */
+static void
+submit_and_overflow_late(struct scene *scene)
+{
+	struct node **node = scene_keep(scene, sizeof(*node), say_late);
+
+	*node = scene->node;
+	submit(scene);
+}
+
+static void
+test_a_report_between_scenarios(void **state)
+{
+	static const struct scenario overflows = BROKEN(act, submit_and_overflow_late);
+	/* Skipped without a node. */
+	static const struct scenario later = {
+		.name = "net.closed_connection.later",
+		.subject = TP_NET_CLOSED_CONNECTION,
+		.tracepoints = TP_BIT(TP_NET_CLOSED_CONNECTION),
+		.profile = &profile_default,
+		.act = submit,
+		.expect = expect_wrongly,
+	};
+	static const struct scenario *const list[] = {&overflows, &later, &under_test, NULL};
+	const char *const variables[] = {preload, NULL};
+	char *artifacts;
+
+	(void)state;
+	mistake = NO_MISTAKE;
+	env = variables;
+	release = 28;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	assert_int_equal(run.results[0].outcome, OUTCOME_PASS);
+	assert_int_equal(run.results[1].outcome, OUTCOME_FAIL);
+	assert_int_equal(run.results[1].findings.cnt, 1);
+	assert_finding(&run.results[1], 0, "UndefinedBehaviorSanitizer: " OVERFLOW ": 1");
+	assert_true(is_in_output(run.results[1].artifacts, OVERFLOW));
+	assert_int_equal(run.results[2].outcome, OUTCOME_PASS);
+	end_run(&run, artifacts);
+}
+
+static void
 test_a_node_may_finish_its_report(void **state)
 {
 	static const struct scenario uses = BROKEN(act, use_after_free);
@@ -1208,6 +1257,7 @@ main(void)
 		cmocka_unit_test(test_without_a_wallet_those_that_need_it_are_skipped),
 		cmocka_unit_test(test_a_node_that_hangs_is_an_error_in_time),
 		cmocka_unit_test_teardown(test_a_report_fails_the_scenario_in_which_it_comes, end_test),
+		cmocka_unit_test_teardown(test_a_report_between_scenarios, end_test),
 		cmocka_unit_test_teardown(test_a_node_may_finish_its_report, end_test),
 		cmocka_unit_test_teardown(test_leaks_fail_the_last_scenario_of_a_node, end_test),
 		cmocka_unit_test_teardown(test_a_sanitizer_that_cannot_work_is_an_error, end_test),
