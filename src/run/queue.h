@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct shared_node;
+
 /* Scenarios that share a node: neighbours in the list with the same profile, up to one that ends its node. One worker
  * runs them all, in order, so that their node's state does not depend on how many workers there are. */
 struct group {
@@ -14,7 +16,7 @@ struct group {
 	unsigned cost_ms;        /* its part of what all scenarios of the profile cost */
 	const struct profile *profile;
 	bool is_taken;
-	void *node; /* the runner's: what was started ahead for it; NULL */
+	struct shared_node *node; /* the team's: what was started ahead for it; NULL */
 };
 
 struct queue {
