@@ -162,19 +162,52 @@ checks_find_absent_page(const struct machine *machine, pid_t pid, const struct e
 void
 timeouts_count(struct timeouts *timeouts, const char *name, int err)
 {
-	timeouts->in_a_row = err == -ETIMEDOUT ? timeouts->in_a_row + 1 : 0;
-	if (timeouts->in_a_row < TIMEOUTS_MAX)
+	size_t i = find_context(timeouts, name);
+	struct timeouts_context *context = &timeouts->contexts[i];
+
+	if (i == TIMEOUTS_CONTEXTS_MAX || context->is_out)
 		return;
-	timeouts->all = timeouts->context;
-	timeouts->context = name;
-	timeouts->in_a_row = 0;
+	context->name = name;
+	context->in_a_row = err == -ETIMEDOUT ? context->in_a_row + 1 : 0;
+	timeouts->in_a_row = err == -ETIMEDOUT ? timeouts->in_a_row + 1 : 0;
+	context->is_out = context->in_a_row >= TIMEOUTS_MAX;
+	if ((context->is_out && has_given_up_others(timeouts, i)) || timeouts->in_a_row >= 2 * TIMEOUTS_MAX)
+		timeouts->all = true;
+}
+
+static bool
+is_same_context(const char *a, const char *b)
+{
+	size_t len = strcspn(a, ".");
+
+	return strcspn(b, ".") == len && !strncmp(a, b, len);
+}
+
+/* The context's place, or a free one; the end if there is none. */
+static size_t
+find_context(const struct timeouts *timeouts, const char *name)
+{
+	size_t i = 0;
+
+	while (i < TIMEOUTS_CONTEXTS_MAX && timeouts->contexts[i].name &&
+	       !is_same_context(timeouts->contexts[i].name, name))
+		i++;
+	return i;
+}
+
+static bool
+has_given_up_others(const struct timeouts *timeouts, size_t but)
+{
+	for (size_t i = 0; i < TIMEOUTS_CONTEXTS_MAX; i++)
+		if (i != but && timeouts->contexts[i].is_out)
+			return true;
+	return false;
 }
 
 bool
 timeouts_rule_out(const struct timeouts *timeouts, const char *name)
 {
-	size_t len = strcspn(name, ".");
+	size_t i = find_context(timeouts, name);
 
-	return timeouts->context && strcspn(timeouts->context, ".") == len &&
-	       !strncmp(timeouts->context, name, len);
+	return i < TIMEOUTS_CONTEXTS_MAX && timeouts->contexts[i].is_out;
 }

@@ -32,13 +32,17 @@ bool checks_clock_was_set(int64_t before_ns, int64_t after_ns, uint64_t duration
 unsigned checks_find_absent_page(const struct machine *machine, pid_t pid, const struct event *event);
 
 /* Scenarios that run out of time, one after the other. A node that hangs in one context may be well in another; if it
- * hangs in two, that is enough. */
+ * hangs in two, or wherever it is tried, that is enough. Several workers may run scenarios of a context. */
+enum { TIMEOUTS_MAX = 3, TIMEOUTS_CONTEXTS_MAX = 16 };
 struct timeouts {
-	unsigned in_a_row;
-	const char *context; /* the last that was given up, as a scenario's name begins; NULL: none */
-	bool all;            /* nothing is tried any more */
+	struct timeouts_context {
+		const char *name;  /* borrowed, of a scenario, which begins with it; NULL: none */
+		unsigned in_a_row; /* of this context's scenarios */
+		bool is_out;       /* it was given up */
+	} contexts[TIMEOUTS_CONTEXTS_MAX];
+	unsigned in_a_row; /* of all */
+	bool all;          /* nothing is tried any more */
 };
-enum { TIMEOUTS_MAX = 3 };
 
 /* Counts the end of a scenario; err is -ETIMEDOUT if it ran out of time. name is borrowed. */
 void timeouts_count(struct timeouts *timeouts, const char *name, int err);

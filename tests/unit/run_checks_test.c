@@ -181,34 +181,82 @@ test_a_context_is_given_up(void **state)
 }
 
 static void
+test_contexts_are_counted_by_themselves(void **state)
+{
+	struct timeouts timeouts = {0};
+
+	(void)state;
+	/* What passes meanwhile in another one does not help it. */
+	for (size_t i = 0; i < 3; i++) {
+		assert_false(timeouts_rule_out(&timeouts, "net.a.b"));
+		count(&timeouts, 1, "net.a.b", -ETIMEDOUT);
+		count(&timeouts, 1, "mempool.a.b", 0);
+	}
+	assert_true(timeouts_rule_out(&timeouts, "net.a.b"));
+	/* Timeouts of several are not put down to the last. */
+	timeouts = (struct timeouts){0};
+	count(&timeouts, 2, "net.a.b", -ETIMEDOUT);
+	count(&timeouts, 1, "mempool.a.b", -ETIMEDOUT);
+	count(&timeouts, 2, "utxocache.a.b", -ETIMEDOUT);
+	assert_false(timeouts_rule_out(&timeouts, "net.a.b"));
+	assert_false(timeouts_rule_out(&timeouts, "mempool.a.b"));
+	assert_false(timeouts_rule_out(&timeouts, "utxocache.a.b"));
+	assert_false(timeouts.all);
+	/* Unless nothing ends in time. */
+	count(&timeouts, 1, "mempool.a.b", -ETIMEDOUT);
+	assert_true(timeouts.all);
+}
+
+static void
 test_two_contexts_are_enough(void **state)
 {
 	struct timeouts timeouts = {0};
 
 	(void)state;
 	count(&timeouts, 3, "net.a.b", -ETIMEDOUT);
+	count(&timeouts, 1, "validation.a.b", 0);
 	/* The second context is given the same number of tries. */
 	count(&timeouts, 2, "mempool.a.b", -ETIMEDOUT);
 	assert_false(timeouts.all);
+	count(&timeouts, 1, "mempool.a.b", 0);
 	/* What is not tried does not count. */
 	count(&timeouts, 5, "net.a.b", -ECANCELED);
 	count(&timeouts, 2, "mempool.a.b", -ETIMEDOUT);
 	assert_false(timeouts.all);
-	count(&timeouts, 1, "mempool.a.b", 0);
-	count(&timeouts, 2, "mempool.a.b", -ETIMEDOUT);
-	assert_false(timeouts.all);
+	count(&timeouts, 5, "net.a.b", -ECANCELED);
 	count(&timeouts, 1, "mempool.a.b", -ETIMEDOUT);
 	assert_true(timeouts.all);
+}
+
+static void
+test_contexts_that_there_is_no_room_for(void **state)
+{
+	static const char *const names[] = {"a.", "b.", "c.", "d.", "e.", "f.", "g.", "h.",
+					    "i.", "j.", "k.", "l.", "m.", "n.", "o.", "p."};
+	struct timeouts timeouts = {0};
+
+	(void)state;
+	for (size_t i = 0; i < TIMEOUTS_CONTEXTS_MAX; i++)
+		count(&timeouts, 1, names[i], 0);
+	count(&timeouts, 7, "q.a.b", -ETIMEDOUT);
+	assert_false(timeouts_rule_out(&timeouts, "q.a.b"));
+	assert_false(timeouts.all);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_clock_being_set),   cmocka_unit_test(test_the_real_clocks),
-		cmocka_unit_test(test_the_real_memory),       cmocka_unit_test(test_absent_pages),
-		cmocka_unit_test(test_wrong_lengths),         cmocka_unit_test(test_the_real_pages),
-		cmocka_unit_test(test_a_context_is_given_up), cmocka_unit_test(test_two_contexts_are_enough),
+		cmocka_unit_test(test_the_clock_being_set),
+		cmocka_unit_test(test_the_real_clocks),
+		cmocka_unit_test(test_the_real_memory),
+		cmocka_unit_test(test_absent_pages),
+		cmocka_unit_test(test_wrong_lengths),
+		cmocka_unit_test(test_the_real_pages),
+		cmocka_unit_test(test_a_context_is_given_up),
+		cmocka_unit_test(test_two_contexts_are_enough),
+		cmocka_unit_test(test_contexts_are_counted_by_themselves),
+		cmocka_unit_test(test_contexts_that_there_is_no_room_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
