@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/buf.h"
+#include "base/resources.h"
 #include "base/xmem.h"
 #include "cli/binary.h"
 #include "cli/bitcoind.h"
@@ -13,7 +14,6 @@
 #include "run/selftest.h"
 
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,11 +122,10 @@ make_notice(const struct run_options *options, const char *bitcoind, unsigned re
 static unsigned
 default_jobs(void)
 {
-	cpu_set_t cpus;
-	int cnt = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
+	unsigned cnt = resources_cpus("");
 
 	cnt += (cnt + 1) / 2;
-	return cnt < RUN_MAX_JOBS ? (unsigned)cnt : RUN_MAX_JOBS;
+	return cnt < RUN_MAX_JOBS ? cnt : RUN_MAX_JOBS;
 }
 
 static enum exit_code

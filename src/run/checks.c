@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/record.h"
+#include "base/resources.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,8 +110,18 @@ takes_pages(pid_t pid, uint64_t address, uint64_t len)
 	return taken;
 }
 
+static unsigned long
+memory_mb(void)
+{
+	return resources_memory_mb("");
+}
+
 const struct machine machine_real = {
-	.clock_offset_ns = clock_offset_ns, .is_mapped = is_mapped, .takes_pages = takes_pages};
+	.clock_offset_ns = clock_offset_ns,
+	.is_mapped = is_mapped,
+	.takes_pages = takes_pages,
+	.memory_mb = memory_mb,
+};
 
 bool
 checks_clock_was_set(int64_t before_ns, int64_t after_ns, uint64_t duration_ns)
@@ -159,22 +170,6 @@ checks_find_absent_page(const struct machine *machine, pid_t pid, const struct e
 	return 0;
 }
 
-void
-timeouts_count(struct timeouts *timeouts, const char *name, int err)
-{
-	size_t i = find_context(timeouts, name);
-	struct timeouts_context *context = &timeouts->contexts[i];
-
-	if (i == TIMEOUTS_CONTEXTS_MAX || context->is_out)
-		return;
-	context->name = name;
-	context->in_a_row = err == -ETIMEDOUT ? context->in_a_row + 1 : 0;
-	timeouts->in_a_row = err == -ETIMEDOUT ? timeouts->in_a_row + 1 : 0;
-	context->is_out = context->in_a_row >= TIMEOUTS_MAX;
-	if ((context->is_out && has_given_up_others(timeouts, i)) || timeouts->in_a_row >= 2 * TIMEOUTS_MAX)
-		timeouts->all = true;
-}
-
 static bool
 is_same_context(const char *a, const char *b)
 {
@@ -202,6 +197,22 @@ has_given_up_others(const struct timeouts *timeouts, size_t but)
 		if (i != but && timeouts->contexts[i].is_out)
 			return true;
 	return false;
+}
+
+void
+timeouts_count(struct timeouts *timeouts, const char *name, int err)
+{
+	size_t i = find_context(timeouts, name);
+	struct timeouts_context *context = &timeouts->contexts[i];
+
+	if (i == TIMEOUTS_CONTEXTS_MAX || context->is_out)
+		return;
+	context->name = name;
+	context->in_a_row = err == -ETIMEDOUT ? context->in_a_row + 1 : 0;
+	timeouts->in_a_row = err == -ETIMEDOUT ? timeouts->in_a_row + 1 : 0;
+	context->is_out = context->in_a_row >= TIMEOUTS_MAX;
+	if ((context->is_out && has_given_up_others(timeouts, i)) || timeouts->in_a_row >= 2 * TIMEOUTS_MAX)
+		timeouts->all = true;
 }
 
 bool

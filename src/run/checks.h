@@ -18,6 +18,8 @@ struct machine {
 	/* Whether the machine may have taken a page of that memory from the process: swapped it out, dropped a page of
 	 * a file, or moved it to another NUMA node. A page that the process never wrote to was not taken. */
 	bool (*takes_pages)(pid_t pid, uint64_t address, uint64_t len);
+	/* Memory that is there for nodes; 0: it is not known. */
+	unsigned long (*memory_mb)(void);
 };
 extern const struct machine machine_real;
 

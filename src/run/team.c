@@ -3,7 +3,6 @@
 #include "base/xmem.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,25 +190,11 @@ needs_missing_wallet(const struct team *team, const struct group *group)
 
 enum { AHEAD_MAX = 8, NODE_MB = 160, SANITIZED_NODE_MB = 1024 };
 
-/* 0: it is not known. */
-static unsigned long
-available_mb(void)
-{
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long kb = 0;
-	char line[256];
-
-	while (file && fgets(line, sizeof(line), file) && sscanf(line, "MemAvailable: %lu", &kb) != 1)
-		;
-	if (file)
-		fclose(file);
-	return kb / 1024;
-}
-
 void
 team_choose_size(struct team *team)
 {
-	unsigned long mb = available_mb(), node_mb = team->has_sanitizer ? SANITIZED_NODE_MB : NODE_MB;
+	unsigned long mb = team->machine->memory_mb();
+	unsigned long node_mb = team->has_sanitizer ? SANITIZED_NODE_MB : NODE_MB;
 	/* Half of it, as others need some, too. */
 	unsigned long nodes = mb ? mb / 2 / node_mb : 2;
 	unsigned long workers = team->opts->jobs;

@@ -57,7 +57,7 @@ static void
 begin_meeting(unsigned workers, size_t groups)
 {
 	struct runner_opts opts = {.jobs = workers};
-	struct team team = {.opts = &opts, .queue.groups_cnt = groups};
+	struct team team = {.opts = &opts, .machine = &machine_real, .queue.groups_cnt = groups};
 
 	team_choose_size(&team);
 	if (team.workers_cnt < workers) {
