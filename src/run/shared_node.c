@@ -175,7 +175,7 @@ shared_node_was_ready(const struct shared_node *shared)
 bool
 shared_node_is_usable(const struct shared_node *shared, const struct profile *profile)
 {
-	return shared->profile == profile && shared->node && node_is_alive(shared->node) &&
+	return shared->profile == profile && !shared->err && shared->node && node_is_alive(shared->node) &&
 	       (!shared->partner || node_is_alive(shared->partner));
 }
 

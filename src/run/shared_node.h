@@ -34,7 +34,7 @@ int shared_node_start(struct shared_node **out, const struct profile *profile,
 int shared_node_wait(struct shared_node *shared, struct diag *diag);
 /* Whether bitcoind became ready, though warming it may have failed; after shared_node_wait. */
 bool shared_node_was_ready(const struct shared_node *shared);
-/* Whether a scenario of that profile can use it now. */
+/* Whether a scenario of that profile can use it now; after shared_node_wait. */
 bool shared_node_is_usable(const struct shared_node *shared, const struct profile *profile);
 const struct profile *shared_node_profile(const struct shared_node *shared);
 /* Lent, after shared_node_wait; NULL: it could not be started. */

@@ -56,7 +56,8 @@ struct worker {
 	 * by ptrace. */
 	bool has_uprobes;
 	unsigned scenarios_cnt;            /* that used the current node */
-	const struct profile *unstartable; /* its node did not become ready: not tried again */
+	const struct profile *unstartable; /* its nodes did not become ready and warm: not tried again */
+	const struct profile *cold;        /* its last node became ready, but not warm */
 };
 
 /* Nodes */
@@ -107,6 +108,17 @@ join_nodes(struct worker *worker)
 	worker->left_cnt = 0;
 }
 
+/* A node that did not become warm gets another try, but only one: each scenario would wait for a new node. */
+static void
+note_failed_start(struct worker *worker, const struct profile *profile)
+{
+	bool was_ready = worker->current && shared_node_was_ready(worker->current);
+
+	if (!was_ready || worker->cold == profile)
+		worker->unstartable = profile;
+	worker->cold = was_ready ? profile : NULL;
+}
+
 /* Makes the current node one of that profile, ready and warm. */
 static int
 provide_node(struct worker *worker, const struct profile *profile, struct diag *diag)
@@ -125,11 +137,12 @@ provide_node(struct worker *worker, const struct profile *profile, struct diag *
 		err = team_start_node(worker->team, &worker->current, profile, diag);
 	if (worker->current)
 		err = shared_node_wait(worker->current, diag);
-	if (!err)
+	if (!err) {
 		team_note_version(worker->team, shared_node_node(worker->current));
-	else if (!team_is_interrupted(worker->team) &&
-		 !(worker->current && shared_node_was_ready(worker->current)))
-		worker->unstartable = profile;
+		worker->cold = NULL;
+	} else if (!team_is_interrupted(worker->team)) {
+		note_failed_start(worker, profile);
+	}
 	if (err && worker->current && !shared_node_node(worker->current))
 		end_current_node(worker);
 	return err;

@@ -385,6 +385,56 @@ test_a_node_is_used_again_if_it_is_as_before(void **state)
 	end_run(&run);
 }
 
+/* Warming up */
+
+static unsigned warm_cnt, warm_failures;
+
+static void
+warm(struct scene *scene)
+{
+	if (warm_cnt++ < warm_failures)
+		scene_fail(scene, -EIO, "it stays cold");
+}
+
+/* A node that is well, but whose warm-up failed, is no use to the scenarios after it. */
+static void
+test_a_node_that_is_not_warm_is_replaced_once(void **state)
+{
+	static const struct profile profile = {.name = "cold", .warm = warm};
+	static const struct scenario scenario = {
+		.name = "utxocache.add.warm",
+		.subject = TP_UTXOCACHE_ADD,
+		.tracepoints = TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
+		.profile = &profile,
+		.state_sz = sizeof(struct state),
+		.act = submit,
+		.expect = expect_block,
+	};
+	static const struct scenario *const list[] = {&scenario, &scenario, &scenario, &scenario, NULL};
+	struct order order;
+
+	(void)state;
+	warm_cnt = 0;
+	warm_failures = 1;
+	struct report_run run = run_them(list, 1, &order, NULL);
+	assert_int_equal(run.results[0].outcome, OUTCOME_ERROR);
+	assert_string_equal(run.results[0].reason, "it stays cold");
+	assert_passes(&run.results[1]);
+	assert_passes(&run.results[2]);
+	end_run(&run);
+	assert_int_equal(warm_cnt, 2);
+	warm_cnt = 0;
+	warm_failures = 99;
+	run = run_them(list, 1, &order, NULL);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(run.results[i].outcome, OUTCOME_ERROR);
+		assert_string_equal(run.results[i].reason,
+				    i < 2 ? "it stays cold" : "not tried: its node did not start, see above");
+	}
+	end_run(&run);
+	assert_int_equal(warm_cnt, 2);
+}
+
 int
 main(void)
 {
@@ -393,6 +443,7 @@ main(void)
 		cmocka_unit_test(test_the_same_verdicts_in_the_same_order),
 		cmocka_unit_test(test_an_interrupt_ends_all_of_them),
 		cmocka_unit_test(test_a_node_is_used_again_if_it_is_as_before),
+		cmocka_unit_test(test_a_node_that_is_not_warm_is_replaced_once),
 	};
 	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
 	char reason[600];
