@@ -161,14 +161,11 @@ start_workers(struct runner *runner)
 	struct diag diag;
 
 	runner->workers = xcalloc(team->workers_cnt, sizeof(*runner->workers));
-	for (unsigned i = 0; i < team->workers_cnt; i++) {
-		int err = worker_start(&runner->workers[runner->workers_cnt], team, &diag);
-
-		if (!err)
+	for (unsigned i = 0; i < team->workers_cnt; i++)
+		if (!worker_start(&runner->workers[runner->workers_cnt], team, &diag))
 			runner->workers_cnt++;
-		else if (!runner->workers_cnt)
-			team_set_obstacle(team, false, diag.text);
-	}
+	if (!runner->workers_cnt)
+		team_set_obstacle(team, false, diag.text);
 }
 
 /* What is left to do when no thread can be started. */

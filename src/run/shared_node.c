@@ -134,6 +134,15 @@ live(void *arg)
 	return NULL;
 }
 
+static void
+destroy(struct shared_node *shared)
+{
+	sem_destroy(&shared->warm);
+	sem_destroy(&shared->leave);
+	sanitizer_scan_free(shared->scan);
+	free(shared);
+}
+
 int
 shared_node_start(struct shared_node **out, const struct profile *profile,
 		  const struct shared_node_opts *opts, struct diag *diag)
@@ -150,8 +159,7 @@ shared_node_start(struct shared_node **out, const struct profile *profile,
 	sem_init(&shared->leave, 0, 0);
 	int err = start_thread(&shared->thread, live, shared);
 	if (err) {
-		sanitizer_scan_free(shared->scan);
-		free(shared);
+		destroy(shared);
 		return diag_fail(diag, err, "runner: failed to start a thread: %s", strerror(-err));
 	}
 	*out = shared;
@@ -265,9 +273,6 @@ shared_node_end(struct shared_node *shared)
 	shared_node_leave(shared);
 	pthread_join(shared->thread, NULL);
 	int err = shared->end_err;
-	sem_destroy(&shared->warm);
-	sem_destroy(&shared->leave);
-	sanitizer_scan_free(shared->scan);
-	free(shared);
+	destroy(shared);
 	return err;
 }

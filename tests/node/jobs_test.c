@@ -7,7 +7,9 @@
 #include "scene/coins.h"
 #include "surroundings.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,6 +23,7 @@
 #include <cmocka.h>
 
 static char *bitcoind;
+static const struct machine *machine; /* NULL: the real one */
 
 static const struct profile profiles[] = {{.name = "first", .cost_ms = 10},
 					  {.name = "second", .cost_ms = 30},
@@ -154,6 +157,7 @@ run_them(const struct scenario *const *list, unsigned jobs, struct order *order,
 		.timeout_ms = 60000,
 		.repeat_prefix = "tpcheck run",
 		.interrupted = interrupted,
+		.machine = machine,
 		.on_end = note_order,
 		.cookie = order,
 	};
@@ -435,6 +439,58 @@ test_a_node_that_is_not_warm_is_replaced_once(void **state)
 	assert_int_equal(warm_cnt, 2);
 }
 
+/* Threads that cannot be started */
+
+typedef void *(*thread_fn)(void *arg);
+typedef int (*create_fn)(pthread_t *thread, const pthread_attr_t *attr, thread_fn fn, void *arg);
+
+static thread_fn last_of_main, refused; /* refused: once */
+
+int
+pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_fn fn, void *arg)
+{
+	create_fn next = (create_fn)(uintptr_t)dlsym(RTLD_NEXT, "pthread_create");
+
+	if (getpid() == gettid()) {
+		last_of_main = fn;
+		if (fn == refused) {
+			refused = NULL;
+			return EAGAIN;
+		}
+	}
+	return next(thread, attr, fn, arg);
+}
+
+static unsigned long
+much_memory(void)
+{
+	return 100000;
+}
+
+static void
+test_one_worker_is_enough(void **state)
+{
+	static const struct scenario a = SCENARIO(0, "a", .act = submit, .expect = expect_block),
+				     b = SCENARIO(1, "b", .act = submit, .expect = expect_block);
+	static const struct scenario *const list[] = {&a, &b, NULL};
+	struct machine roomy = machine_real;
+	struct order order;
+
+	(void)state;
+	roomy.memory_mb = much_memory;
+	machine = &roomy;
+	struct report_run run = run_them(list, 2, &order, NULL);
+	end_run(&run);
+	/* All nodes are started before the workers are. */
+	refused = last_of_main;
+	run = run_them(list, 2, &order, NULL);
+	machine = NULL;
+	assert_null(refused);
+	assert_passes(&run.results[0]);
+	assert_passes(&run.results[1]);
+	end_run(&run);
+}
+
 int
 main(void)
 {
@@ -444,6 +500,7 @@ main(void)
 		cmocka_unit_test(test_an_interrupt_ends_all_of_them),
 		cmocka_unit_test(test_a_node_is_used_again_if_it_is_as_before),
 		cmocka_unit_test(test_a_node_that_is_not_warm_is_replaced_once),
+		cmocka_unit_test(test_one_worker_is_enough),
 	};
 	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
 	char reason[600];
