@@ -81,7 +81,7 @@ writer_has_no_reader(const struct writer *writer)
 
 struct stream {
 	struct writer writer;
-	const volatile sig_atomic_t *interrupted;
+	const atomic_int *interrupted;
 };
 
 static bool
@@ -114,7 +114,7 @@ stream_close(void *cookie)
 }
 
 FILE *
-writer_stream(int fd, const volatile sig_atomic_t *interrupted)
+writer_stream(int fd, const atomic_int *interrupted)
 {
 	static const cookie_io_functions_t functions = {.write = stream_write, .close = stream_close};
 	struct stream *stream = xcalloc(1, sizeof(*stream));

@@ -5,7 +5,7 @@
 #ifndef TPCHECK_BASE_WRITER_H
 #define TPCHECK_BASE_WRITER_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ bool writer_has_no_reader(const struct writer *writer);
 
 /* A stream that writes so, and that fclose closes; it takes fd over. It is time to end once *interrupted is set; NULL:
  * never. NULL if there is no memory for it. */
-FILE *writer_stream(int fd, const volatile sig_atomic_t *interrupted);
+FILE *writer_stream(int fd, const atomic_int *interrupted);
 
 /* Another descriptor, at least 3, for what fd writes to; of a terminal or a pipe, if possible, one that does not block,
  * without a change to fd. Negative on errors. */

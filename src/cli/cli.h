@@ -7,7 +7,7 @@
 #include "probe/probe.h"
 
 #include <argp.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct keeper;
@@ -83,6 +83,6 @@ extern const char *const cli_format_names[];
 
 /* From now on each signal that can be caught and would end the program sets the flag instead: SIGINT, SIGTERM, and what
  * batch systems, timers and kill(1) send. Those of a fault in the program itself still end it. */
-const volatile sig_atomic_t *cli_catch_signals(void);
+const atomic_int *cli_catch_signals(void);
 
 #endif

@@ -23,7 +23,7 @@ static char room[ROOM];
 static bool
 is_interrupted(void *cookie)
 {
-	const volatile sig_atomic_t *interrupted = cookie;
+	const atomic_int *interrupted = cookie;
 
 	return *interrupted;
 }
@@ -88,7 +88,7 @@ write_text(void *cookie, const char *text, size_t len)
 }
 
 void
-messages_set_up(const volatile sig_atomic_t *interrupted)
+messages_set_up(const atomic_int *interrupted)
 {
 	static const cookie_io_functions_t functions = {.write = write_text};
 	FILE *stream = fopencookie(NULL, "w", functions);

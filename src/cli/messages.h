@@ -4,9 +4,9 @@
 #ifndef TPCHECK_CLI_MESSAGES_H
 #define TPCHECK_CLI_MESSAGES_H
 
-#include <signal.h>
+#include <stdatomic.h>
 
 /* It is time to end once *interrupted is set. */
-void messages_set_up(const volatile sig_atomic_t *interrupted);
+void messages_set_up(const atomic_int *interrupted);
 
 #endif

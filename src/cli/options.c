@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,9 @@ const struct argp cli_probe_argp = {
 	.parser = parse_probe,
 };
 
-static volatile sig_atomic_t interrupted;
+/* Set by a signal handler, read by all threads. */
+static atomic_int interrupted;
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler may touch it only if it is lock-free");
 
 /* What a program does with closed descriptors depends on what it opens first. */
 static void
@@ -309,7 +312,7 @@ is_left_alone(int signo)
 	return false;
 }
 
-const volatile sig_atomic_t *
+const atomic_int *
 cli_catch_signals(void)
 {
 	/* No SA_RESTART: waits have to notice. All of them end within 0.1 s, except compiling the probes. */

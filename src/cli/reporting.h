@@ -6,7 +6,7 @@
 
 #include <argp.h>
 #include <pthread.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,8 +18,7 @@ struct reporting_place {
 struct reporting {
 	const char *command; /* "tpcheck run", for messages; the command sets it */
 	bool require;        /* a skip counts as an error; the command sets it before reporting_begin */
-	const volatile sig_atomic_t
-		*interrupted;               /* see reports_new; the command sets it before reporting_open */
+	const atomic_int *interrupted;      /* see reports_new; the command sets it before reporting_open */
 	const struct report_format *format; /* NULL: not given */
 	const char *output;                 /* NULL: not given */
 	struct reporting_place *more;       /* of --report */

@@ -76,7 +76,7 @@ expect_chosen(struct run_options *options)
 
 /* Without a bitcoind: the specimen shows whether tpcheck could run here. That is never a pass. */
 static enum exit_code
-run_on_specimen(struct run_options *options, const char *why, const volatile sig_atomic_t *interrupted,
+run_on_specimen(struct run_options *options, const char *why, const atomic_int *interrupted,
 		struct report_run *run)
 {
 	struct selftest_opts opts = {.probe = options->probe,
@@ -130,7 +130,7 @@ default_jobs(void)
 
 static enum exit_code
 run_on_bitcoind(struct run_options *options, const char *bitcoind, struct artifacts *artifacts,
-		const volatile sig_atomic_t *interrupted, struct report_run *run)
+		const atomic_int *interrupted, struct report_run *run)
 {
 	unsigned release = binary_find_release(bitcoind, options->release);
 	char *prefix = repeat_prefix(options, bitcoind), name[16];
@@ -197,7 +197,7 @@ complain(const char *text)
 static int
 run_scenarios(struct run_options *options, struct report_run *report)
 {
-	const volatile sig_atomic_t *interrupted = cli_catch_signals();
+	const atomic_int *interrupted = cli_catch_signals();
 	struct artifacts *artifacts = NULL;
 	char *bitcoind = NULL;
 	struct diag diag, missing;

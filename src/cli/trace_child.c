@@ -8,6 +8,7 @@
 #include "run/sanitizer.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ on_output(void *cookie, const char *text, size_t len)
 
 int
 trace_child_start(struct trace_child *child, const char *bitcoind, const struct trace_options *options,
-		  const volatile sig_atomic_t *interrupted, struct diag *diag)
+		  const atomic_int *interrupted, struct diag *diag)
 {
 	struct environment environment = environment_read();
 	struct program_opts program_opts = {.bitcoind = bitcoind,

@@ -6,7 +6,7 @@
 #include "base/finding.h"
 #include "cli/trace_options.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -24,7 +24,7 @@ struct trace_child {
 };
 
 int trace_child_start(struct trace_child *child, const char *bitcoind, const struct trace_options *options,
-		      const volatile sig_atomic_t *interrupted, struct diag *diag);
+		      const atomic_int *interrupted, struct diag *diag);
 /* Kills it if it runs. Errors as node_free. */
 int trace_child_fini(struct trace_child *child);
 

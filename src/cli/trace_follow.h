@@ -6,7 +6,7 @@
 #include "cli/trace_display.h"
 #include "cli/trace_options.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -17,7 +17,7 @@ struct tracer_group;
 /* A trace while it runs. */
 struct trace_session {
 	const struct trace_options *options;
-	const volatile sig_atomic_t *interrupted;
+	const atomic_int *interrupted;
 	struct tracer *tracer;
 	struct tracer_group *group; /* of several processes; NULL */
 	struct trace_display display;

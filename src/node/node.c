@@ -31,6 +31,7 @@
 #include "node/stand_in.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

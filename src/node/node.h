@@ -13,7 +13,7 @@
 #include "base/json.h"
 #include "base/keeper.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -57,7 +57,7 @@ struct node_opts {
 	bool proxy; /* -proxy names a proxy of ours, node_proxy, through which all routable connections go */
 	bool i2p;   /* -i2psam names a bridge of ours, node_i2p */
 	/* Once it is non-zero, everything that waits returns -EINTR within 0.1 s; may be NULL. */
-	const volatile sig_atomic_t *interrupted;
+	const atomic_int *interrupted;
 };
 
 /* Where to look for bitcoind: the first that is set. */

@@ -21,7 +21,7 @@
 #include "node/process.h"
 #include "node/rpc.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -53,7 +53,7 @@ struct node {
 	bool listen, finds_peers;
 	bool imports;             /* NODE_BLOCKS_FILE, at the next start */
 	const struct buf *blocks; /* to be written there; NULL: nothing */
-	const volatile sig_atomic_t *interrupted;
+	const atomic_int *interrupted;
 	struct process_user user;
 	struct network network;
 	struct node_server proxy, i2p;

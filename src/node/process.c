@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -538,7 +539,7 @@ wait_a_little(struct process *process, unsigned ms)
 }
 
 bool
-process_wait(struct process *process, struct deadline deadline, const volatile sig_atomic_t *interrupted)
+process_wait(struct process *process, struct deadline deadline, const atomic_int *interrupted)
 {
 	while (!process_has_ended(process)) {
 		uint64_t left = deadline_left_ms(deadline);

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -58,8 +58,7 @@ int process_start(struct process *process, const struct process_opts *opts, stru
 /* Whether it has ended. If so, it is reaped and what is left of its process group is killed. */
 bool process_has_ended(struct process *process);
 /* Waits for its end; false if the deadline passes or *interrupted (may be NULL) is set first. */
-bool process_wait(struct process *process, struct deadline deadline,
-		  const volatile sig_atomic_t *interrupted);
+bool process_wait(struct process *process, struct deadline deadline, const atomic_int *interrupted);
 /* -ESRCH when it has ended. */
 int process_signal(struct process *process, int signo);
 /* Kills it, if it runs, reaps it and closes fd. Errors of kill(2); -ETIMEDOUT: it has not ended after some seconds. */

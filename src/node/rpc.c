@@ -45,7 +45,7 @@ struct rpc {
 	unsigned last_id;
 	const struct network *network;
 	int ended_fd;
-	const volatile sig_atomic_t *interrupted;
+	const atomic_int *interrupted;
 };
 
 static void

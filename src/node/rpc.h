@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "node/network.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct rpc;
@@ -17,11 +17,11 @@ enum {
 };
 
 struct rpc_opts {
-	uint16_t port;                            /* on 127.0.0.1 */
-	const char *cookie;                       /* the content of the cookie file: "user:password" */
-	const struct network *network;            /* where the port is; outlives the rpc */
-	int ended_fd;                             /* readable once the server's process has ended; -1: none */
-	const volatile sig_atomic_t *interrupted; /* see struct node_opts */
+	uint16_t port;                 /* on 127.0.0.1 */
+	const char *cookie;            /* the content of the cookie file: "user:password" */
+	const struct network *network; /* where the port is; outlives the rpc */
+	int ended_fd;                  /* readable once the server's process has ended; -1: none */
+	const atomic_int *interrupted; /* see struct node_opts */
 };
 
 /* Does not connect yet. Never NULL. */

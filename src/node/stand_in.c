@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -42,7 +43,7 @@ struct ready_list {
 
 struct stand_in {
 	enum stand_in_kind kind;
-	const volatile sig_atomic_t *interrupted;
+	const atomic_int *interrupted;
 	bool (*has_gone)(void *cookie);
 	void *cookie;
 	int listen_fd, stop_fd;
@@ -162,8 +163,8 @@ run(void *arg)
 /* The caller's side. */
 
 int
-stand_in_start(struct stand_in **out, enum stand_in_kind kind, int listen_fd,
-	       const volatile sig_atomic_t *interrupted, struct diag *diag)
+stand_in_start(struct stand_in **out, enum stand_in_kind kind, int listen_fd, const atomic_int *interrupted,
+	       struct diag *diag)
 {
 	struct stand_in *server = xcalloc(1, sizeof(*server));
 	pthread_condattr_t attr;

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,7 +24,7 @@ enum {
 
 /* Takes over the listening socket, also on failure. interrupted may be NULL; see struct node_opts. */
 int stand_in_start(struct stand_in **out, enum stand_in_kind kind, int listen_fd,
-		   const volatile sig_atomic_t *interrupted, struct diag *diag);
+		   const atomic_int *interrupted, struct diag *diag);
 /* Whoever waits for the node calls has_gone now and then, in the caller's thread; once it returns true the wait fails
  * with -ECHILD. */
 void stand_in_watch(struct stand_in *server, bool (*has_gone)(void *cookie), void *cookie);

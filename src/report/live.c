@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +85,7 @@ work(void *arg)
 }
 
 struct live *
-live_new(FILE *out, int fd, const volatile sig_atomic_t *interrupted, unsigned tick_ms)
+live_new(FILE *out, int fd, const atomic_int *interrupted, unsigned tick_ms)
 {
 	struct live *live = xcalloc(1, sizeof(*live));
 	pthread_condattr_t monotonic;

@@ -2,7 +2,7 @@
 #ifndef TPCHECK_REPORT_LIVE_H
 #define TPCHECK_REPORT_LIVE_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -10,7 +10,7 @@
  * redrawn every tick_ms. Between live_show and live_hide nobody else may write to out. interrupted: see
  * base/writer.h. */
 struct live;
-struct live *live_new(FILE *out, int fd, const volatile sig_atomic_t *interrupted, unsigned tick_ms);
+struct live *live_new(FILE *out, int fd, const atomic_int *interrupted, unsigned tick_ms);
 /* Shows "[number/total] name ... 0.0 s" in place of the previous line. */
 void live_show(struct live *live, const char *name, size_t number, size_t total);
 /* Erases the line; afterwards nothing is written until live_show. NULL is fine, for both. */

@@ -43,11 +43,11 @@ struct reports {
 	struct report *items;
 	size_t cnt;
 	bool begun;
-	const volatile sig_atomic_t *interrupted;
+	const atomic_int *interrupted;
 };
 
 struct reports *
-reports_new(const volatile sig_atomic_t *interrupted)
+reports_new(const atomic_int *interrupted)
 {
 	struct reports *reports = xcalloc(1, sizeof(*reports));
 

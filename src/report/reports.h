@@ -5,7 +5,7 @@
 #include "base/diag.h"
 #include "report/report.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
@@ -26,14 +26,14 @@ struct report_head {
 	bool may_color, may_move_cursor;
 	/* For the formats; reports_begin sets them. */
 	int terminal_fd; /* the report goes to this terminal; -1: to something else */
-	const volatile sig_atomic_t *interrupted;
+	const atomic_int *interrupted;
 };
 
 /* new, add each, begin, (start, result) for each result, end, free. Files are truncated by begin: after an earlier
  * error they are as before. A report whose reader is stuck is given up a second after *interrupted is set, and the
  * others are completed (see base/writer.h); NULL: never. */
 struct reports;
-struct reports *reports_new(const volatile sig_atomic_t *interrupted);
+struct reports *reports_new(const atomic_int *interrupted);
 /* path "-" is standard output. A FIFO's reader is waited for, with a message on standard error. -EBUSY: the file already
  * has a report; -EINTR: interrupted before the FIFO had a reader; others: it cannot be opened. */
 int reports_add(struct reports *reports, const struct report_format *format, const char *path,

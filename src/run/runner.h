@@ -8,7 +8,7 @@
 #include "run/checks.h"
 #include "scene/scenario.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 
 struct runner_opts {
 	const char *bitcoind;   /* absolute path */
@@ -28,7 +28,7 @@ struct runner_opts {
 	const char *repeat_prefix;     /* "tpcheck run --bitcoind=...", to which a scenario's name is added */
 	unsigned fail_at;              /* for tests: see struct scene */
 	const struct machine *machine; /* for tests; NULL: machine_real */
-	const volatile sig_atomic_t *interrupted;
+	const atomic_int *interrupted;
 	void (*on_begin)(void *cookie, const char *name, size_t number, size_t cnt);
 	void (*on_end)(void *cookie, const struct report_result *result);
 	void *cookie;

@@ -6,12 +6,12 @@
 #include "probe/probe.h"
 #include "report/report.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 
 struct selftest_opts {
 	struct probe_opts probe;
-	const char *program; /* for tests: another specimen than this program; else NULL */
-	const volatile sig_atomic_t *interrupted; /* may be NULL */
+	const char *program;           /* for tests: another specimen than this program; else NULL */
+	const atomic_int *interrupted; /* may be NULL */
 	void (*on_begin)(void *cookie, const char *name, size_t number, size_t cnt);
 	void (*on_end)(void *cookie, const struct report_result *result);
 	void *cookie;

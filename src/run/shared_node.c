@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ struct shared_node {
 	struct wallet_pool wallets;
 	struct sanitizer_scan *scan;
 	uint64_t scanned; /* bytes of the node's output */
-	const volatile sig_atomic_t *interrupted;
+	const atomic_int *interrupted;
 	struct shared_node_opts opts;
 	/* The thread starts the node and ends it, and lives as long as it: bitcoind is killed when the thread that
 	 * started it ends. */

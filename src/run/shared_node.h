@@ -8,7 +8,7 @@
 #include "scene/scenario.h"
 #include "scene/wallets.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct shared_node;
@@ -22,7 +22,7 @@ struct shared_node_opts {
 	const char *env_hint;
 	struct keeper *keeper; /* of the probes */
 	unsigned timeout_ms;   /* for start and warm-up together */
-	const volatile sig_atomic_t *interrupted;
+	const atomic_int *interrupted;
 };
 
 /* Begins to start it. *out is NULL on failure, which is that of starting a thread. Copies opts; what they name must

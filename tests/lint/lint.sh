@@ -197,6 +197,8 @@ check_code() {
 		!in_comment && /^[ \t]*#[ \t]*include/ { check_include() }
 		{
 			code = code_of($0)
+			if (code ~ /(^|[^A-Za-z0-9_])sig_atomic_t[ \t]*\*/)
+				report("who is given a pointer may be another thread: atomic_int instead of sig_atomic_t")
 			if (code !~ /\(/)
 				next
 			for (i = 1; i <= banned_cnt; i++)

@@ -146,7 +146,7 @@ note_order(void *cookie, const struct report_result *result)
 
 static struct report_run
 run_them(const struct scenario *const *list, unsigned jobs, struct order *order,
-	 const volatile sig_atomic_t *interrupted)
+	 const atomic_int *interrupted)
 {
 	struct report_run run = {0};
 	struct runner_opts opts = {
@@ -250,7 +250,7 @@ test_the_same_verdicts_in_the_same_order(void **state)
 
 /* An interrupt */
 
-static volatile sig_atomic_t interrupted;
+static atomic_int interrupted;
 
 static void
 interrupt(struct scene *scene)

@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +23,12 @@
 enum { MUCH = 300000 };
 
 static char much[MUCH];
-static volatile sig_atomic_t no, yes = 1;
+static atomic_int no, yes = 1;
 
 static bool
 is_set(void *flag)
 {
-	return *(volatile sig_atomic_t *)flag;
+	return *(atomic_int *)flag;
 }
 
 static void
@@ -97,7 +99,7 @@ test_stuck(void **state)
 struct reader {
 	int fd;
 	unsigned pause_ms;
-	volatile sig_atomic_t *interrupted; /* set after the first read; NULL: not */
+	atomic_int *interrupted; /* set after the first read; NULL: not */
 	size_t got;
 	pthread_t thread;
 };
@@ -123,7 +125,7 @@ read_slowly(void *arg)
 static void
 test_slow(void **state)
 {
-	volatile sig_atomic_t interrupted = 0;
+	atomic_int interrupted = 0;
 	struct reader reader = {.pause_ms = 20, .interrupted = &interrupted};
 	struct writer writer;
 	int fds[2];

@@ -16,6 +16,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -672,7 +673,7 @@ test_killed_from_outside(void **state)
 	free(datadir);
 }
 
-static volatile sig_atomic_t interrupted;
+static atomic_int interrupted;
 
 static void
 on_alarm(int signo)

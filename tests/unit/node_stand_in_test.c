@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 static struct sockaddr_in address;
 
 static struct stand_in *
-start(enum stand_in_kind kind, const volatile sig_atomic_t *interrupted)
+start(enum stand_in_kind kind, const atomic_int *interrupted)
 {
 	socklen_t len = sizeof(address);
 	struct stand_in *server;
@@ -100,7 +101,7 @@ assert_taken(struct stand_in *server, int client, const char *want_host, uint16_
 static void
 test_unused(void **state)
 {
-	volatile sig_atomic_t interrupted = 0;
+	atomic_int interrupted = 0;
 	struct diag diag;
 
 	(void)state;

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,7 +269,7 @@ enum { MANY = 400 };
 
 /* A run whose results do not fit into a pipe. */
 static void
-report_much(struct reports *reports, const volatile sig_atomic_t *interrupted, const char *stuck)
+report_much(struct reports *reports, const atomic_int *interrupted, const char *stuck)
 {
 	static struct report_result results[MANY];
 	struct report_run run = {.results = results, .results_cnt = MANY, .interrupted = true};
@@ -298,7 +299,7 @@ static void
 test_stuck_reader(void **state)
 {
 	static const char *const formats[] = {"text", "json", "tap", "junit", "github"};
-	volatile sig_atomic_t interrupted = 1;
+	atomic_int interrupted = 1;
 	struct diag diag;
 
 	(void)state;
@@ -318,7 +319,7 @@ test_stuck_reader(void **state)
 static void
 test_fifo_without_reader(void **state)
 {
-	volatile sig_atomic_t interrupted = 1;
+	atomic_int interrupted = 1;
 	struct diag diag;
 
 	(void)state;
@@ -612,7 +613,7 @@ test_line_is_cut(void **state)
 static void
 test_stopped_terminal(void **state)
 {
-	volatile sig_atomic_t interrupted = 1;
+	atomic_int interrupted = 1;
 	struct terminal terminal;
 	struct diag diag;
 	char name[64];

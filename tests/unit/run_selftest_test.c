@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +96,7 @@ free_results(struct report_run *run)
 static void
 test_interrupted(void **state)
 {
-	static const volatile sig_atomic_t interrupted = 1;
+	static const atomic_int interrupted = 1;
 	size_t ends = 0;
 	struct report_run run = {0};
 	struct selftest_opts opts = {
