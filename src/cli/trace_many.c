@@ -138,8 +138,9 @@ struct sighting {
 	bool is_refused, is_present;
 };
 struct watch {
-	struct sighting items[PIDS_MAX];
-	size_t cnt;
+	struct sighting *items;
+	size_t cnt, cap;
+	size_t last; /* the one that was looked for last: the next one is probably beside it */
 	uint64_t scanned_ns;
 };
 
@@ -147,15 +148,20 @@ static struct sighting *
 sight(struct watch *watch, pid_t pid, const struct stat *exe, bool *is_new)
 {
 	*is_new = false;
-	for (size_t i = 0; i < watch->cnt; i++) {
+	for (size_t n = 1; n <= watch->cnt; n++) {
+		size_t i = (watch->last + n) % watch->cnt;
 		struct sighting *seen = &watch->items[i];
 
-		if (seen->pid == pid && seen->dev == exe->st_dev && seen->ino == exe->st_ino)
+		if (seen->pid == pid && seen->dev == exe->st_dev && seen->ino == exe->st_ino) {
+			watch->last = i;
 			return seen;
+		}
 	}
 	*is_new = true;
-	if (watch->cnt == PIDS_MAX)
-		return NULL;
+	if (watch->cnt == watch->cap) {
+		watch->cap = watch->cap ? 2 * watch->cap : 64;
+		watch->items = xreallocarray(watch->items, watch->cap, sizeof(*watch->items));
+	}
 	watch->items[watch->cnt] = (struct sighting){.pid = pid, .dev = exe->st_dev, .ino = exe->st_ino};
 	return &watch->items[watch->cnt++];
 }
@@ -220,12 +226,11 @@ scan(struct trace_session *session, struct watch *watch, struct diag *diag)
 		    stat(path, &exe))
 			continue;
 		struct sighting *seen = sight(watch, found.items[i], &exe, &is_new);
-		if (!seen)
-			continue;
 		seen->is_present = true;
 		if (!is_new && !seen->is_refused)
 			err = add_found(session, found.items[i], seen, diag);
 	}
+	pids_fini(&found);
 	forget_absent(watch);
 	return err;
 }
@@ -250,14 +255,14 @@ say_waiting(struct trace_session *session)
 static int
 follow(struct trace_session *session, struct diag *diag)
 {
-	struct watch *watch = xcalloc(1, sizeof(*watch));
+	struct watch watch = {.cnt = 0};
 	bool watches = !session->options->pids_cnt, enough = false;
 	unsigned scans = 0;
 	int err = 0;
 
 	while (!err && !enough && !trace_is_over(session)) {
-		if (watches && clock_now_ns() - watch->scanned_ns >= SCAN_MS * UINT64_C(1000000)) {
-			err = scan(session, watch, diag);
+		if (watches && clock_now_ns() - watch.scanned_ns >= SCAN_MS * UINT64_C(1000000)) {
+			err = scan(session, &watch, diag);
 			/* A process is attached to when it is seen for the second time. */
 			if (++scans > 2)
 				say_waiting(session);
@@ -269,7 +274,7 @@ follow(struct trace_session *session, struct diag *diag)
 		if (!enough)
 			clock_pause_ms(ROUND_MS, deadline_in_ms(ROUND_MS));
 	}
-	free(watch);
+	free(watch.items);
 	return err;
 }
 

@@ -68,11 +68,12 @@ add_containers(pid_t number, struct buf *out)
 
 	pid_in_containers(number, &pids);
 	keep_traceable(&pids);
-	if (!pids.cnt)
-		return;
-	buf_printf(out, "; in a container, %d is the number of process ", (int)number);
-	list_processes(&pids, out);
-	buf_printf(out, ": use --pid=%d", (int)pids.items[0]);
+	if (pids.cnt) {
+		buf_printf(out, "; in a container, %d is the number of process ", (int)number);
+		list_processes(&pids, out);
+		buf_printf(out, ": use --pid=%d", (int)pids.items[0]);
+	}
+	pids_fini(&pids);
 }
 
 int
@@ -199,5 +200,7 @@ trace_target_explain(pid_t pid, int err, struct diag *diag)
 	}
 	diag_fail(diag, err, "%s", text.data);
 	buf_fini(&text);
-	return below.cnt == 1 ? below.items[0] : 0;
+	pid_t started = below.cnt == 1 ? below.items[0] : 0;
+	pids_fini(&below);
+	return started;
 }

@@ -176,6 +176,23 @@ list_processes(size_t *cnt)
 	return all;
 }
 
+static void
+add_pid(struct pids *pids, pid_t pid)
+{
+	if (pids->cnt == pids->cap) {
+		pids->cap = pids->cap ? 2 * pids->cap : 64;
+		pids->items = xreallocarray(pids->items, pids->cap, sizeof(*pids->items));
+	}
+	pids->items[pids->cnt++] = pid;
+}
+
+void
+pids_fini(struct pids *pids)
+{
+	free(pids->items);
+	*pids = (struct pids){.cnt = 0};
+}
+
 void
 pid_descendants(pid_t pid, struct pids *found)
 {
@@ -186,9 +203,9 @@ pid_descendants(pid_t pid, struct pids *found)
 	for (size_t done = 0;; done++) {
 		pid_t parent = done ? found->items[done - 1] : pid;
 
-		for (size_t i = 0; i < cnt && found->cnt < PIDS_MAX; i++)
+		for (size_t i = 0; i < cnt; i++)
 			if (all[i].parent == parent)
-				found->items[found->cnt++] = all[i].pid;
+				add_pid(found, all[i].pid);
 		if (done == found->cnt)
 			break;
 	}
@@ -203,7 +220,7 @@ pid_named(const char *name, struct pids *found)
 	DIR *proc = opendir("/proc");
 
 	*found = (struct pids){.cnt = 0};
-	while (proc && found->cnt < PIDS_MAX && (entry = readdir(proc))) {
+	while (proc && (entry = readdir(proc))) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
 		if (!isdigit((unsigned char)*entry->d_name))
@@ -217,7 +234,7 @@ pid_named(const char *name, struct pids *found)
 			*deleted = '\0';
 		const char *slash = strrchr(exe, '/');
 		if (slash && !strcmp(slash + 1, name))
-			found->items[found->cnt++] = pid;
+			add_pid(found, pid);
 	}
 	if (proc)
 		closedir(proc);
@@ -232,9 +249,9 @@ add_cgroup(const char *folder, unsigned depth, struct pids *found)
 	int pid;
 
 	free(path);
-	while (file && found->cnt < PIDS_MAX && fscanf(file, "%d", &pid) == 1)
+	while (file && fscanf(file, "%d", &pid) == 1)
 		if (pid > 0)
-			found->items[found->cnt++] = pid;
+			add_pid(found, pid);
 	if (file)
 		fclose(file);
 	DIR *dir = depth < CGROUP_DEPTH_MAX ? opendir(folder) : NULL;
@@ -274,8 +291,8 @@ pid_in_containers(pid_t number, struct pids *found)
 	*found = (struct pids){.cnt = 0};
 	for (size_t i = 0; i < cnt; i++)
 		for (size_t n = 0; all[i].inner[n]; n++)
-			if (all[i].inner[n] == number && found->cnt < PIDS_MAX) {
-				found->items[found->cnt++] = all[i].pid;
+			if (all[i].inner[n] == number) {
+				add_pid(found, all[i].pid);
 				break;
 			}
 	free(all);

@@ -26,11 +26,12 @@ struct pid_look {
 /* False: there is no such process or thread. */
 bool pid_look(pid_t pid, struct pid_look *look);
 
-enum { PIDS_MAX = 256 };
+/* However many there are. Whoever gets them calls pids_fini, even if there are none. */
 struct pids {
-	pid_t items[PIDS_MAX];
-	size_t cnt;
+	pid_t *items;
+	size_t cnt, cap;
 };
+void pids_fini(struct pids *pids);
 /* The children of a process, their children and so on, nearest first. */
 void pid_descendants(pid_t pid, struct pids *found);
 /* The processes that run a program of that name, whatever the folder. */

@@ -169,7 +169,7 @@ check "nothing left behind" left_nothing "$scratch/tmp"
 # A control group.
 group=
 other=
-trap 'exec 4>&- 5>&-; kill $other 2>/dev/null; [ -z "$group" ] || await rmdir "$group"; rm -rf "$scratch"' EXIT
+trap 'exec 4>&- 5>&- 6>&-; kill $other 2>/dev/null; [ -z "$group" ] || await rmdir "$group"; rm -rf "$scratch"' EXIT
 for root in /sys/fs/cgroup /sys/fs/cgroup/pids /sys/fs/cgroup/unified; do
 	[ -z "$group" ] && mkdir "$root/tpcheck-test-$$" 2>/dev/null || continue
 	group=$root/tpcheck-test-$$
@@ -196,6 +196,19 @@ if [ -n "$group" ]; then
 	check "others are not reported" sh -c "! grep -q $other '$scratch/err'"
 	kill $other
 	wait $other 2>/dev/null
+	# However many processes the group has: the specimen is not among the first.
+	echo $pid_4 >"${group%/*}/cgroup.procs"
+	sh -c "echo \$\$ >'$group/cgroup.procs'; i=0; while [ \$i -lt 400 ]; do '$scratch/other' 600 & i=\$((i + 1)); done; wait" 4>&- 5>&- &
+	await sh -c "[ \$(wc -l <'$group/cgroup.procs') -ge 401 ]"
+	other=$(cat "$group/cgroup.procs")
+	start 6
+	echo $pid_6 >"$group/cgroup.procs"
+	trace 1 --cgroup="$group" --format=json utxocache:add
+	send 6 'burst 2'
+	ends 0
+	check "one of many processes" json -s "length == 2 and all(.pid == $pid_6)" "$scratch/out"
+	kill $other 2>/dev/null
+	stop 6
 	stop 4
 	stop 5
 	await rmdir "$group"

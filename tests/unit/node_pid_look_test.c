@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ start(void (*begin)(int answer), pid_t *from_child)
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the test fail */
 		close(fds[0]);
 		begin(fds[1]);
 		for (;;)
@@ -131,12 +133,55 @@ test_descendants(void **state)
 	assert_int_equal(pids.cnt, 2);
 	assert_int_equal(pids.items[0], outer);
 	assert_int_equal(pids.items[1], inner);
+	pids_fini(&pids);
 	pid_descendants(outer, &pids);
 	assert_int_equal(pids.cnt, 1);
 	assert_int_equal(pids.items[0], inner);
+	pids_fini(&pids);
 	pid_descendants(inner, &pids);
 	assert_int_equal(pids.cnt, 0);
+	pids_fini(&pids);
 	kill(inner, SIGKILL);
+	end(outer);
+}
+
+enum { MANY = 400 };
+
+static void
+begin_many(int answer)
+{
+	pid_t last = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		last = fork();
+		if (!last) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				pause();
+		}
+	}
+	if (write(answer, &last, sizeof(last)) != sizeof(last))
+		abort();
+}
+
+/* A process is not overlooked because there are many others. */
+static void
+test_many(void **state)
+{
+	char name[1024] = "";
+	struct pids pids;
+	pid_t last, outer = start(begin_many, &last);
+
+	(void)state;
+	assert_true(readlink("/proc/self/exe", name, sizeof(name) - 1) > 0);
+	pid_descendants(outer, &pids);
+	assert_int_equal(pids.cnt, MANY);
+	assert_true(has(&pids, last));
+	pids_fini(&pids);
+	pid_named(strrchr(name, '/') + 1, &pids);
+	assert_true(pids.cnt >= MANY + 2);
+	assert_true(has(&pids, last));
+	pids_fini(&pids);
 	end(outer);
 }
 
@@ -201,8 +246,10 @@ test_the_number_in_a_container(void **state)
 	if (inner)
 		assert_true(has(&pids, inner));
 	assert_false(has(&pids, outer));
+	pids_fini(&pids);
 	pid_in_containers(0x7fffffff, &pids);
 	assert_int_equal(pids.cnt, 0);
+	pids_fini(&pids);
 	if (inner)
 		kill(inner, SIGKILL);
 	end(outer);
@@ -214,9 +261,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ourselves),      cmocka_unit_test(test_a_thread),
-		cmocka_unit_test(test_descendants),    cmocka_unit_test(test_a_process_that_has_ended),
-		cmocka_unit_test(test_a_command_line), cmocka_unit_test(test_the_number_in_a_container),
+		cmocka_unit_test(test_ourselves),
+		cmocka_unit_test(test_a_thread),
+		cmocka_unit_test(test_descendants),
+		cmocka_unit_test(test_a_process_that_has_ended),
+		cmocka_unit_test(test_a_command_line),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_the_number_in_a_container),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
