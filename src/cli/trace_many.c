@@ -42,6 +42,7 @@ on_end(void *cookie, pid_t pid, const struct probe_counts *counts, int err, cons
 	struct trace_session *session = cookie;
 	uint64_t lost = probe_counts_lost(counts);
 	char losses[64] = "none lost";
+	const char *how = session->is_ending ? "" : err ? " is no longer traced" : " ended";
 
 	if (err) {
 		session->was_process_untraced = true;
@@ -50,9 +51,8 @@ on_end(void *cookie, pid_t pid, const struct probe_counts *counts, int err, cons
 	}
 	if (lost)
 		snprintf(losses, sizeof(losses), "%" PRIu64 " lost", lost);
-	trace_display_say(&session->display, "process %d%s: %" PRIu64 " event%s, %s", (int)pid,
-			  session->is_ending ? "" : " ended", counts->delivered,
-			  counts->delivered == 1 ? "" : "s", losses);
+	trace_display_say(&session->display, "process %d%s: %" PRIu64 " event%s, %s", (int)pid, how,
+			  counts->delivered, counts->delivered == 1 ? "" : "s", losses);
 }
 
 struct tracer_group *

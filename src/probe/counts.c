@@ -119,3 +119,17 @@ probe_counts_lost(const struct probe_counts *counts)
 {
 	return counts->failed + counts->no_memory + counts->dropped + counts->missing;
 }
+
+void
+probe_counts_add(struct probe_counts *sum, const struct probe_counts *counts)
+{
+	sum->attempts += counts->attempts;
+	sum->delivered += counts->delivered;
+	sum->failed += counts->failed;
+	sum->filtered += counts->filtered;
+	sum->no_memory += counts->no_memory;
+	sum->gaps += counts->gaps;
+	sum->dropped += counts->dropped;
+	sum->late += counts->late;
+	sum->missing += counts->missing;
+}

@@ -103,6 +103,7 @@ struct probe_counts {
 };
 /* Everything that is certainly lost. */
 uint64_t probe_counts_lost(const struct probe_counts *counts);
+void probe_counts_add(struct probe_counts *sum, const struct probe_counts *counts);
 
 struct record_list {
 	const struct record **items; /* by time; lent until the next arm, take, finish or free */
@@ -123,7 +124,8 @@ int probe_set_collect(struct probe_set *set, struct deadline deadline, struct re
 int probe_set_take(struct probe_set *set, struct deadline deadline, struct record_list *out,
 		   struct probe_counts *counts, struct diag *diag);
 /* The same for several sets whose records are to be merged: does not wait for records, but for the hits that are under
- * way (for 60 ms at most, as above), and lends what was recorded before *until_ns, which is about now. */
+ * way (for 60 ms at most, as above), and lends what was recorded before *until_ns, which is about now; after an error,
+ * as much of it as has arrived. */
 int probe_set_take_now(struct probe_set *set, struct record_list *out, uint64_t *until_ns,
 		       struct probe_counts *counts, struct diag *diag);
 /* Stops recording and lends what remains to be taken. Losses are not an error here, but are in counts. -ETIMEDOUT: some

@@ -266,6 +266,8 @@ probe_set_take_now(struct probe_set *set, struct record_list *out, uint64_t *unt
 	}
 	if (!err)
 		err = sweep(set, set->marked_at_ns, diag);
+	else
+		has_all_due(set); /* takes what has arrived, which nobody may fetch later */
 	lend(set, set->marked_at_ns, out);
 	update_counts(set, counts);
 	return err ? err : check_records(set, diag);

@@ -132,19 +132,8 @@ tracer_counts(const struct tracer *tracer, struct probe_counts *counts)
 static void
 update_counts(struct tracer *tracer, const struct probe_counts *of_set)
 {
-	const struct probe_counts *earlier = &tracer->earlier_counts;
-
-	tracer->counts = (struct probe_counts){
-		.attempts = earlier->attempts + of_set->attempts,
-		.delivered = earlier->delivered + of_set->delivered,
-		.failed = earlier->failed + of_set->failed,
-		.filtered = earlier->filtered + of_set->filtered,
-		.no_memory = earlier->no_memory + of_set->no_memory,
-		.gaps = earlier->gaps + of_set->gaps,
-		.dropped = earlier->dropped + of_set->dropped,
-		.late = earlier->late + of_set->late,
-		.missing = earlier->missing + of_set->missing,
-	};
+	tracer->counts = tracer->earlier_counts;
+	probe_counts_add(&tracer->counts, of_set);
 }
 
 /* The first loss at once, others every LOSS_MS. */

@@ -13,7 +13,8 @@ struct member {
 	struct tracer *tracer;
 	pid_t pid;
 	int pidfd;
-	bool is_over; /* it has ended, or failed: nothing more is taken */
+	bool is_over;        /* it has ended, or failed: nothing more is taken */
+	bool is_undecodable; /* nothing more is handed over either */
 	int err;
 	struct diag diag;
 };
@@ -122,20 +123,6 @@ tracer_group_has(const struct tracer_group *group, pid_t pid)
 	return false;
 }
 
-static void
-add_counts(struct probe_counts *sum, const struct probe_counts *counts)
-{
-	sum->attempts += counts->attempts;
-	sum->delivered += counts->delivered;
-	sum->failed += counts->failed;
-	sum->filtered += counts->filtered;
-	sum->no_memory += counts->no_memory;
-	sum->gaps += counts->gaps;
-	sum->dropped += counts->dropped;
-	sum->late += counts->late;
-	sum->missing += counts->missing;
-}
-
 void
 tracer_group_counts(const struct tracer_group *group, struct probe_counts *counts)
 {
@@ -144,7 +131,7 @@ tracer_group_counts(const struct tracer_group *group, struct probe_counts *count
 	*counts = group->ended_counts;
 	for (size_t i = 0; i < group->members_cnt; i++) {
 		tracer_counts(group->members[i]->tracer, &of_member);
-		add_counts(counts, &of_member);
+		probe_counts_add(counts, &of_member);
 	}
 }
 
@@ -186,11 +173,14 @@ hand_over(struct tracer_group *group, const struct pending *pending)
 	const struct selection *selection = tracer_selection(member->tracer);
 	struct event event;
 
-	if (member->err || group->enough)
+	if (member->is_undecodable || group->enough)
 		return;
 	int err = selection_decode(selection, record, record->head.size, &event);
 	if (err) {
-		member->err = diag_fail(&member->diag, err, "a record does not fit its probe point");
+		member->is_undecodable = member->is_over = true;
+		member->err = diag_fail(&member->diag, err,
+					"a record (probe point %u, %u bytes) does not fit its probe point",
+					record->head.point, record->head.size);
 		return;
 	}
 	group->enough = !group->opts.on_event(group->opts.cookie, member->pid,
@@ -277,7 +267,7 @@ remove_ended(struct tracer_group *group)
 			continue;
 		}
 		tracer_counts(member->tracer, &counts);
-		add_counts(&group->ended_counts, &counts);
+		probe_counts_add(&group->ended_counts, &counts);
 		group->opts.on_end(group->opts.cookie, member->pid, &counts, member->err, &member->diag);
 		free_member(member);
 	}

@@ -112,6 +112,17 @@ send 5 'burst 2'
 ends 0
 check "metrics by process" says "^tpcheck_events_total{tracepoint=\"utxocache:add\",pid=\"$pid_5\"} 2\$"
 
+# The tracer of one is killed: what it had recorded is shown, and the other one's trace goes on.
+tracer_of() { sed -n 's/^TracerPid:[^0-9]*//p' "/proc/$1/status"; }
+trace 2 --attach=ptrace --pid=$pid_4,$pid_5 --format=json utxocache:add
+send 4 'burst 7'
+kill -KILL "$(tracer_of $pid_4)"
+await complains "process $pid_4 is no longer traced: 7 events, none lost"
+send 5 'burst 2'
+ends 99
+check "a tracer that was killed" complains "process $pid_4 is no longer traced: 7 events, none lost"
+check "and all the events" json -s 'length == 9' "$scratch/out"
+
 # They end: the trace goes on until the last one has.
 trace 2 --pid=$pid_4,$pid_5 --format=json utxocache:add
 send 4 'burst 3'

@@ -458,6 +458,28 @@ test_errors_of_the_backend_are_handed_on(void **state)
 	fake_end(set);
 }
 
+/* As after the death of a tracer process: what it left is lent with the error. */
+static void
+test_what_has_arrived_is_lent_after_an_error(void **state)
+{
+	struct probe_set *set = begin(64);
+	struct probe_counts counts;
+	struct record_list list;
+	uint64_t until_ns;
+	struct diag diag;
+
+	(void)state;
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = 1;
+	fake_arrive(set);
+	fake_hit(1, 2, 20);
+	fake.read_err = -EPIPE;
+	assert_int_equal(probe_set_take_now(set, &list, &until_ns, &counts, &diag), -EPIPE);
+	assert_int_equal(list.cnt, 2);
+	assert_int_equal(counts.delivered, 2);
+	fake_end(set);
+}
+
 static void
 test_more_threads_than_slots_are_reported(void **state)
 {
@@ -626,6 +648,7 @@ main(void)
 		cmocka_unit_test(test_a_number_is_in_use_again_when_its_thread_is_retired),
 		cmocka_unit_test(test_threads_are_retired_only_when_room_gets_scarce),
 		cmocka_unit_test(test_errors_of_the_backend_are_handed_on),
+		cmocka_unit_test(test_what_has_arrived_is_lent_after_an_error),
 		cmocka_unit_test(test_more_threads_than_slots_are_reported),
 		cmocka_unit_test(test_a_full_store_is_reported),
 		cmocka_unit_test(test_stale_records_are_not_taken),
