@@ -65,7 +65,8 @@ size_t bpf_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const
 bool bpf_lacks_memory(void);
 bool bpf_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz);
 bool bpf_find_obstacle(enum probe_method method, char *reason, size_t reason_sz);
-/* Whether this kernel runs a program at each hit; reason, of a feature's detail, says why, or why not. */
-bool bpf_sees_each_hit(char *reason, size_t reason_sz);
+/* Whether this kernel runs a program at each hit; reason, of a feature's detail, says why, or why not. *untried, which
+ * may be NULL: something else was in the way of a trial, and the answer is true. */
+bool bpf_sees_each_hit(char *reason, size_t reason_sz, bool *untried);
 
 #endif

@@ -224,7 +224,7 @@ bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag 
 
 	/* Whatever the method of this one: what a killed one left keeps a file system busy. */
 	tracefs_sweep();
-	if (!bpf_sees_each_hit(reason, sizeof(reason)))
+	if (!bpf_sees_each_hit(reason, sizeof(reason), NULL))
 		return diag_fail(diag, -EOPNOTSUPP, "probe: %s", reason);
 	int err = bcc_loader_load(diag);
 	if (!err)

@@ -266,7 +266,7 @@ try_memory(struct probe_feature *feature)
  * disabled, when nothing can hit, or, from 5.11 on, in a bpf() call on a map, which is preempted only in kernels built
  * for that. Since 6.0 the programs of uprobes may sleep, and always run. */
 bool
-bpf_sees_each_hit(char *reason, size_t reason_sz)
+bpf_sees_each_hit(char *reason, size_t reason_sz, bool *untried)
 {
 	int fd = bpf_try_program(0, BPF_F_SLEEPABLE);
 	struct utsname un;
@@ -283,14 +283,15 @@ bpf_sees_each_hit(char *reason, size_t reason_sz)
 		: !is_preemptible
 			? "no probe misses one, because this kernel is not preemptible"
 			: "this kernel is older than 6.0 and preemptible (uname -v): probes may miss hits while other programs use BPF; use a newer kernel, or one that is not preemptible");
+	if (untried)
+		*untried = fd < 0 && !is_old;
 	return !is_old || !is_preemptible;
 }
 
 static void
 try_hits(struct probe_feature *feature)
 {
-	feature->ok = bpf_sees_each_hit(feature->detail, sizeof(feature->detail));
-	feature->untried = strstr(feature->detail, "not tried") != NULL;
+	feature->ok = bpf_sees_each_hit(feature->detail, sizeof(feature->detail), &feature->untried);
 }
 
 static void

@@ -1,7 +1,7 @@
-/* How hits are seen. The first byte of a probe's nop is replaced by a trap. A thread that runs into it stops with
- * SIGTRAP, which the kernel reports to this process before it is delivered. The arguments are read from the stopped
- * thread, the signal is dropped, and the thread goes on behind the nop: nothing has to be put back or executed step
- * by step, and the trap stays for the other threads.
+/* How hits are seen. A probe's nop (on x86-64 its first byte) is replaced by a trap. A thread that runs into it stops
+ * with SIGTRAP, which the kernel reports to this process before it is delivered. The arguments are read from the
+ * stopped thread, the signal is dropped, and the thread goes on behind the nop: nothing has to be put back or executed
+ * step by step, and the trap stays for the other threads.
  *
  * Order. A thread cannot do anything after its hit before this process has recorded it. So the order in which hits
  * are recorded agrees with cause and effect, across threads as well.
