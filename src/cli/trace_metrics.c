@@ -32,7 +32,11 @@ render(void *cookie, const char *accept, const char **content_type)
 	*content_type = is_prometheus ? prometheus_type : openmetrics_type;
 	buf_init(&out, METRICS_BYTES_MAX);
 	metrics->render(metrics->cookie, is_prometheus, &out);
-	return buf_take(&out);
+	/* Half of the metrics would look like all of them. */
+	if (!out.overflow)
+		return buf_take(&out);
+	buf_fini(&out);
+	return NULL;
 }
 
 static int

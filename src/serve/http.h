@@ -10,7 +10,8 @@ struct http;
 struct http_opts {
 	int listen_fd;    /* a socket that listens; owned from now on, even after an error */
 	const char *path; /* of the text: "/metrics" */
-	/* The text as the caller wants it, to be freed by the server. accept: the request's header, or NULL.
+	/* The text as the caller wants it, to be freed by the server; NULL: there is none now, which is answered with
+	 * status 500. accept: the request's header, or NULL.
 	 * content_type becomes a string that stays valid. */
 	char *(*render)(void *cookie, const char *accept, const char **content_type);
 	void *cookie;

@@ -68,7 +68,7 @@ on_request(void *cookie, struct MHD_Connection *connection, const char *url, con
 	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
 	char *text = http->opts.render(http->opts.cookie, accept, &content_type);
 	if (!text)
-		return MHD_NO;
+		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "there are too many metrics\n");
 	return answer(connection, MHD_HTTP_OK,
 		      MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE),
 		      content_type);
