@@ -12,7 +12,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,7 +34,10 @@ struct ptrace_source {
 	struct keeper_deed deed;
 	pid_t tracer_pid;
 	int socket_fd;
-	bool is_dead; /* the tracer process, without having been asked to end */
+	/* The tracer process, without having been asked to end. Both the thread that asks and the one that drains may
+	 * find out. */
+	atomic_bool is_dead;
+	pthread_mutex_t rescue_lock;
 	uint32_t requests_cnt;
 };
 
@@ -62,6 +67,7 @@ close_source(struct probe_source *base)
 	if (source->area.shared)
 		traps_rescue(&source->area, NULL);
 	ptrace_area_unmap(&source->area);
+	pthread_mutex_destroy(&source->rescue_lock);
 	free(source);
 }
 
@@ -101,6 +107,7 @@ open_source(struct probe_source **out, struct probe_source *model, const struct 
 	*out = NULL;
 	source->sink = *sink;
 	source->socket_fd = -1;
+	pthread_mutex_init(&source->rescue_lock, NULL);
 	source->base =
 		(struct probe_source){.method = PROBE_METHOD_PTRACE, .threads_max = PTRACE_THREADS_MAX};
 	int err = ptrace_area_make(&source->area, &area_fd, points, points_cnt, choose_ring_bytes(opts),
@@ -128,9 +135,10 @@ settle(struct probe_source *base)
 static int
 on_death(struct ptrace_source *source, struct diag *diag)
 {
-	if (!source->is_dead)
+	pthread_mutex_lock(&source->rescue_lock);
+	if (!atomic_exchange(&source->is_dead, true))
 		traps_rescue(&source->area, NULL);
-	source->is_dead = true;
+	pthread_mutex_unlock(&source->rescue_lock);
 	return diag_fail(diag, -EPIPE,
 			 "probe: the process %d (usdt-tracer), which traces by ptrace, was killed",
 			 (int)source->tracer_pid);

@@ -52,6 +52,7 @@ handler_find_bytes(int mem_fd, uint64_t start, uint64_t end, const char *bytes, 
 {
 	static char buffer[READ_BYTES];
 
+	*found = 0;
 	while (start + cnt <= end) {
 		size_t wanted = end - start < sizeof(buffer) ? (size_t)(end - start) : sizeof(buffer);
 		ssize_t n = pread(mem_fd, buffer, wanted, (off_t)start);
@@ -60,14 +61,16 @@ handler_find_bytes(int mem_fd, uint64_t start, uint64_t end, const char *bytes, 
 			return false;
 		const char *at = buffer;
 		while ((at = memmem(at, (size_t)(buffer + n - at), bytes, cnt))) {
-			*found = start + (uint64_t)(at - buffer);
-			if (*found % alignment == 0)
+			uint64_t address = start + (uint64_t)(at - buffer);
+
+			if (address % alignment == 0) {
+				*found = address;
 				return true;
+			}
 			at++;
 		}
 		start += (uint64_t)n - (cnt - 1);
 	}
-	*found = 0;
 	return false;
 }
 

@@ -31,7 +31,7 @@ bool handler_machine_has_shadow_stack(const char *line);
 
 /* What the machines share, in handler.c. */
 long handler_ptrace(unsigned request, pid_t tid, unsigned long address, unsigned long data);
-/* Finds bytes in the memory of the process, at a multiple of alignment. */
+/* Finds bytes in the memory of the process, at a multiple of alignment; else *found is 0. */
 bool handler_find_bytes(int mem_fd, uint64_t start, uint64_t end, const char *bytes, size_t cnt,
 			unsigned alignment, uint64_t *found);
 /* Unlike /proc/PID/mem this writes only what the thread itself may write, so not into the guard page at the end of its
