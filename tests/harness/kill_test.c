@@ -12,6 +12,7 @@
 #include "base/xmem.h"
 #include "notes/notes.h"
 #include "probe/probe.h"
+#include "slowness.h"
 #include "surroundings.h"
 
 #include <dirent.h>
@@ -276,7 +277,7 @@ spin_us(uint64_t us)
 static bool
 becomes_clean(const struct victim *victim, struct kill_counts *now)
 {
-	struct deadline deadline = deadline_in_ms(CLEAN_MS);
+	struct deadline deadline = deadline_in_ms(CLEAN_MS * test_slowness());
 	pid_t one = 0;
 
 	for (;;) {
@@ -327,7 +328,7 @@ child_of(pid_t pid)
 static void
 end_tpcheck(pid_t tpcheck_pid, enum target target)
 {
-	struct deadline deadline = deadline_in_ms(START_MS);
+	struct deadline deadline = deadline_in_ms(START_MS * test_slowness());
 
 	if (target == TARGET_TPCHECK)
 		kill(tpcheck_pid, SIGKILL);
@@ -379,7 +380,7 @@ cpu_ticks(const struct victim *victim)
 static bool
 runs_on(const struct victim *victim)
 {
-	struct deadline deadline = deadline_in_ms(START_MS);
+	struct deadline deadline = deadline_in_ms(START_MS * test_slowness());
 	uint64_t before = cpu_ticks(victim);
 
 	while (!has_ended(victim->pid) && cpu_ticks(victim) == before && !deadline_has_passed(deadline))
@@ -393,7 +394,8 @@ kill_one(const struct victim *victim, const char *method, bool also_keeper, unsi
 {
 	uint64_t start_ns = clock_now_ns();
 	pid_t tracer = start_trace(victim, method);
-	bool seen = number / 2 % 2 == 0 && wait_for_trap(victim, tracer, deadline_in_ms(START_MS));
+	bool seen = number / 2 % 2 == 0 &&
+		    wait_for_trap(victim, tracer, deadline_in_ms(START_MS * test_slowness()));
 
 	if (seen) {
 		*attach_us = (clock_now_ns() - start_ns) / 1000;

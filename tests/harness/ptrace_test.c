@@ -1,13 +1,15 @@
 /* What a process does while it is traced by ptrace, and what happens to it and to those who trace it. Requires no
  * privilege; skipped where ptrace does not work.
  *
- * ptrace_test [HITS]: hits of each of the eight threads, 12500 unless given. */
+ * ptrace_test [HITS [TESTS]]: hits of each of the eight threads, 12500 (fewer on a slow machine) unless given; and only
+ * the tests of that name, in which * and ? are as in a shell. */
 #include "base/clock.h"
 #include "base/keeper.h"
 #include "base/text.h"
 #include "base/xmem.h"
 #include "run/plan.h"
 #include "run/specimen.h"
+#include "slowness.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,7 +31,7 @@
 
 enum { COLLECT_MS = 20000, PATIENCE_MS = 30000, THREADS = 8, DETACHES = 100 };
 
-static uint64_t hits_of_each = 12500;
+static uint64_t hits_of_each;
 
 struct fixture {
 	struct notes *notes;
@@ -96,7 +98,9 @@ collect(struct fixture *fixture)
 	struct record_list records;
 	struct diag diag;
 
-	must(probe_set_collect(fixture->set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
+	must(probe_set_collect(fixture->set, deadline_in_ms(COLLECT_MS * test_slowness()), &records, NULL,
+			       &diag),
+	     &diag);
 	return records.cnt;
 }
 
@@ -241,14 +245,15 @@ test_another_program_is_left_alone(void **state)
 static void
 come_and_go(bool owns)
 {
+	const uint64_t threads = 2000 / test_slowness();
 	struct fixture fixture;
 	struct diag diag;
 
 	begin(&fixture, owns);
 	command(&fixture, "start", 4);
-	command(&fixture, "threads", 2000);
+	command(&fixture, "threads", threads);
 	command(&fixture, "stop", 0);
-	assert_true(collect(&fixture) > 2000);
+	assert_true(collect(&fixture) > threads);
 	detach_and_check(&fixture);
 	/* Attached and let go while threads come and go. */
 	command(&fixture, "churn", 4);
@@ -292,7 +297,9 @@ test_hits_of_eight_threads_are_all_seen(void **state)
 	(void)state;
 	begin(&fixture, true);
 	command(&fixture, "many", hits_of_each);
-	must(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
+	must(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS * test_slowness()), &records, NULL,
+			       &diag),
+	     &diag);
 	assert_int_equal(records.cnt, THREADS * hits_of_each);
 	for (size_t i = 0; i < records.cnt; i++) {
 		const struct record *record = records.items[i];
@@ -354,7 +361,7 @@ test_sigtrap_of_others_arrives(void **state)
 static void
 wait_for_state(pid_t pid, bool stopped)
 {
-	struct deadline deadline = deadline_in_ms(PATIENCE_MS);
+	struct deadline deadline = deadline_in_ms(PATIENCE_MS * test_slowness());
 	int in_a_row = 0;
 
 	/* On the way there the thread stops for the tracer, and goes on. */
@@ -477,7 +484,9 @@ die(bool owns, const char *how)
 		kill(specimen_pid(fixture.victim), SIGKILL);
 	}
 	/* Whatever was counted has arrived. */
-	must(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag), &diag);
+	must(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS * test_slowness()), &records, &counts,
+			       &diag),
+	     &diag);
 	assert_int_equal(counts.attempts, records.cnt);
 	specimen_stop(fixture.victim);
 	must(specimen_start(&fixture.victim, VICTIM, &diag), &diag);
@@ -680,7 +689,7 @@ kill_one(enum target target)
 	if (target == TARGET_KEEPER) /* the others go on, until the owner ends */
 		close(end_of[1]);
 	siginfo_t info = {0};
-	struct deadline deadline = deadline_in_ms(PATIENCE_MS);
+	struct deadline deadline = deadline_in_ms(PATIENCE_MS * test_slowness());
 	while (!info.si_pid && !deadline_has_passed(deadline)) {
 		assert_int_equal(
 			waitid(P_PID, (id_t)specimen_pid(fixture.victim), &info, WEXITED | WNOHANG | WNOWAIT),
@@ -731,6 +740,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_a_process_that_we_started_never_outlives_us),
 	};
 
+	hits_of_each = 12500 / test_slowness();
 	if (argc > 1 && !parse_u64(argv[1], &hits_of_each))
 		return 2;
 	if (probe_find_early_obstacle(PROBE_METHOD_PTRACE, reason, sizeof(reason)) ||

@@ -2,6 +2,7 @@
 #include "base/privileges.h"
 #include "base/xmem.h"
 #include "node/node.h"
+#include "slowness.h"
 #include "surroundings.h"
 
 #include <dirent.h>
@@ -66,7 +67,7 @@ in_child(void (*act)(void), bool as_root, const unsigned *kept, size_t kept_cnt)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		alarm(60);
+		alarm(60 * test_slowness());
 		if (as_root)
 			REQUIRE(!privileges_keep(kept, kept_cnt, &diag));
 		else if (geteuid() == 0)
@@ -183,7 +184,8 @@ in_proc(pid_t pid, const char *name)
 	return xasprintf("/proc/%d/%s", (int)pid, name);
 }
 
-/* The first bytes of a file; polls, as a process within execve shows an empty environment. */
+/* The first bytes of a file; polls, as a process within execve does not let itself be looked into at first, and then shows
+ * an empty environment. */
 static void
 require_content(pid_t pid, const char *name, const char *want)
 {
@@ -193,9 +195,10 @@ require_content(pid_t pid, const char *name, const char *want)
 
 	do {
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		REQUIRE(fd >= 0);
-		ssize_t n = read(fd, text, sizeof(text));
-		close(fd);
+		REQUIRE(fd >= 0 || errno == EACCES);
+		ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text));
+		if (fd >= 0)
+			close(fd);
 		found = n > 0 && memmem(text, (size_t)n, want, strlen(want));
 	} while (!found && !deadline_has_passed(deadline));
 	REQUIRE(found);
@@ -273,7 +276,7 @@ test_ends_with_us(void **state)
 	assert_int_equal(pipe2(report, O_CLOEXEC), 0);
 	pid_t us = fork();
 	if (us == 0) {
-		alarm(60);
+		alarm(60 * test_slowness());
 		REQUIRE(geteuid() != 0 || (!setgid(ORDINARY) && !setuid(ORDINARY)));
 		pid = node_pid(start(&(struct node_opts){.bitcoind = sleeper, .own_network = true}));
 		REQUIRE(write(report[1], &pid, sizeof(pid)) == sizeof(pid));

@@ -5,6 +5,7 @@
 #include "fake_node.h"
 #include "node/node.h"
 #include "node/program.h"
+#include "slowness.h"
 #include "surroundings.h"
 
 #include <dirent.h>
@@ -301,6 +302,7 @@ is_zombie(pid_t pid)
 static void
 test_never_answers(void **state)
 {
+	const uint64_t limit_ms = UINT64_C(300) * test_slowness();
 	struct diag diag;
 	struct node *node;
 	char *script = make_script(
@@ -310,9 +312,9 @@ test_never_answers(void **state)
 	assert_int_equal(start(&node, script, &diag), 0);
 	assert_true(node_is_alive(node));
 	uint64_t start_ns = clock_now_ns();
-	assert_int_equal(node_wait_ready(node, deadline_in_ms(300), &diag), -ETIMEDOUT);
-	assert_true(clock_now_ns() - start_ns >= 300000000);
-	assert_true(clock_now_ns() - start_ns < 5000000000);
+	assert_int_equal(node_wait_ready(node, deadline_in_ms(limit_ms), &diag), -ETIMEDOUT);
+	assert_true(clock_now_ns() - start_ns >= limit_ms * 1000000);
+	assert_true(clock_now_ns() - start_ns < (limit_ms + 4700) * 1000000);
 	assert_says(&diag, "cookie");
 	assert_int_equal(node_call(node, deadline_in_ms(100), NULL, &diag, "getblockcount", "[]"),
 			 -ECONNREFUSED);
@@ -329,7 +331,7 @@ test_never_answers(void **state)
 	assert_int_equal(kill(child, 0), 0);
 	node_free(node);
 	assert_int_equal(kill(pid, 0), -1);
-	struct deadline deadline = deadline_in_ms(5000);
+	struct deadline deadline = deadline_in_ms(UINT64_C(5000) * test_slowness());
 	while (kill(child, 0) == 0 && !is_zombie(child) && !deadline_has_passed(deadline))
 		clock_pause_ms(1, deadline);
 	assert_false(deadline_has_passed(deadline));

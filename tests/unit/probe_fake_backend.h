@@ -4,6 +4,7 @@
 #ifndef TPCHECK_TESTS_UNIT_PROBE_FAKE_BACKEND_H
 #define TPCHECK_TESTS_UNIT_PROBE_FAKE_BACKEND_H
 
+#include "base/machine.h"
 #include "probe/set.h"
 
 #include <setjmp.h>
@@ -47,7 +48,7 @@ static struct {
 } fake;
 
 /* A probe's place and its semaphore in the test's own program, as <sys/sdt.h> leaves them; the code never runs. */
-__asm__(".pushsection .text\nfake_nop: nop\nret\n.popsection\n"
+__asm__(".pushsection .text\n.balign 4\nfake_nop: nop\nret\n.popsection\n"
 	".pushsection .probes, \"aw\", \"progbits\"\n.balign 2\nfake_semaphore: .2byte 0\n.popsection");
 extern uint8_t fake_nop[] __attribute__((visibility("hidden")));
 extern volatile uint16_t fake_semaphore __attribute__((visibility("hidden")));
@@ -92,14 +93,15 @@ fake_settle(struct probe_source *source)
 }
 
 static void
-fake_set_code(uint8_t byte)
+fake_set_code(const uint8_t *bytes)
 {
 	uintptr_t page = (uintptr_t)fake_nop & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+	size_t cnt = machine_native()->trap_bytes;
 
-	if (*fake_nop == byte)
+	if (!memcmp(fake_nop, bytes, cnt))
 		return;
 	assert_int_equal(mprotect((void *)page, 1, PROT_READ | PROT_WRITE | PROT_EXEC), 0);
-	*fake_nop = byte;
+	memcpy(fake_nop, bytes, cnt);
 }
 
 static int
@@ -111,7 +113,7 @@ fake_attach(struct probe_source *source, pid_t pid, struct diag *diag)
 	fake.pid = pid;
 	fake_semaphore = !fake.raises_no_semaphore;
 	if (!fake.sets_no_trap)
-		fake_set_code(0xcc);
+		fake_set_code(machine_native()->trap);
 	return 0;
 }
 
@@ -121,7 +123,7 @@ fake_detach(struct probe_source *source)
 	(void)source;
 	fake.pid = 0;
 	fake_semaphore = 0;
-	fake_set_code(0x90);
+	fake_set_code(machine_native()->nops[0].bytes);
 }
 
 static int
