@@ -20,13 +20,22 @@
 
 #include <cmocka.h>
 
-/* Nops as <sys/sdt.h> leaves them, of one byte and of five; and what is none. */
+/* Nops as <sys/sdt.h> leaves them, on x86-64 of one byte and of five; and what is none. */
 extern unsigned char short_nop[], long_nop[], no_nop[];
+#if defined(__aarch64__)
+__asm__(".pushsection .text\n"
+	".balign 4\n"
+	"short_nop: nop\n"
+	"long_nop: nop\n"
+	"no_nop: ret\n"
+	".popsection\n");
+#else
 __asm__(".pushsection .text\n"
 	"short_nop: .byte 0x90\n"
 	"long_nop: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n"
 	"no_nop: .byte 0xc3\n"
 	".popsection\n");
+#endif
 
 /* Data that is in the file, as semaphores are. */
 static volatile uint16_t semaphores[2] __attribute__((section(".probes"))) = {0, 0};
@@ -166,6 +175,7 @@ test_traps_and_semaphores(void **state)
 {
 	struct site sites[] = {site_at(short_nop, &semaphores[0]), site_at(long_nop, &semaphores[1])};
 	struct probe_point points[] = {{.site = &sites[0]}, {.site = &sites[1]}};
+	const unsigned char code[] = {*short_nop, *long_nop};
 	unsigned files = count_files();
 	struct diag diag;
 
@@ -201,8 +211,8 @@ test_traps_and_semaphores(void **state)
 	assert_int_equal(process_check_probes(getpid(), points, 2, NULL, &diag), -ENOENT);
 	assert_int_equal(process_check_probes(INT32_MAX, points, 2, NULL, &diag), -ENOENT);
 	assert_int_equal(probe_check_quiet(INT32_MAX, points, 2, &diag), -ENOENT);
-	write_code(short_nop, 0x90);
-	write_code(long_nop, 0x0f);
+	write_code(short_nop, code[0]);
+	write_code(long_nop, code[1]);
 	assert_int_equal(count_files(), files);
 }
 

@@ -4,6 +4,7 @@
 #include "scene/connections.h"
 #include "scene/log.h"
 #include "scene/peers.h"
+#include "slowness.h"
 #include "surroundings.h"
 
 #include "base/buf.h"
@@ -33,11 +34,12 @@ start(const char *answers, unsigned timeout_ms)
 	assert_true(fake_node_make(script, answers));
 	int err = node_start(&node, &(struct node_opts){.bitcoind = script, .parent_dir = work}, &diag);
 	if (!err)
-		err = node_wait_ready(node, deadline_in_ms(60000), &diag);
+		err = node_wait_ready(node, deadline_in_ms(UINT64_C(60000) * test_slowness()), &diag);
 	if (err)
 		fail_msg("%s", diag.text);
 	free(script);
-	return (struct scene){.node = node, .deadline = deadline_in_ms(timeout_ms)};
+	return (struct scene){.node = node,
+			      .deadline = deadline_in_ms((uint64_t)timeout_ms * test_slowness())};
 }
 
 static void
@@ -73,7 +75,7 @@ test_words_in_the_log(void **state)
 	scene = start("log these are the words\n", 60000);
 	struct diag diag;
 	assert_int_equal(node_signal(node, SIGKILL, &diag), 0);
-	struct deadline deadline = deadline_in_ms(10000);
+	struct deadline deadline = deadline_in_ms(UINT64_C(10000) * test_slowness());
 	while (node_is_alive(node) && !deadline_has_passed(deadline))
 		clock_pause_ms(1, deadline);
 	log_wait(&scene, "the words", 60000);
