@@ -1,5 +1,5 @@
-/* How slow the machine is: $TPCHECK_TEST_SLOWNESS, which is 1 unless given, and 10 to 20 in an emulated machine. Tests give
- * up that many times later, and those whose work takes long do that many times less of it. */
+/* How slow the machine is: $TPCHECK_TEST_SLOWNESS, which is 1 unless given, and 10 to 20 in an emulated machine. Tests
+ * give up that many times later, and those whose work takes long do that many times less of it. */
 #ifndef TPCHECK_TESTS_SLOWNESS_H
 #define TPCHECK_TESTS_SLOWNESS_H
 

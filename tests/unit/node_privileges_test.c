@@ -184,8 +184,8 @@ in_proc(pid_t pid, const char *name)
 	return xasprintf("/proc/%d/%s", (int)pid, name);
 }
 
-/* The first bytes of a file; polls, as a process within execve does not let itself be looked into at first, and then shows
- * an empty environment. */
+/* The first bytes of a file; polls, as a process within execve does not let itself be looked into at first, and then
+ * shows an empty environment. */
 static void
 require_content(pid_t pid, const char *name, const char *want)
 {

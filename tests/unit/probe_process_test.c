@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-/* Nops as <sys/sdt.h> leaves them, on x86-64 of one byte and of five; and what is none. Hidden: GNU ld for aarch64 gives
- * local symbols the same entry of the global offset table. */
+/* Nops as <sys/sdt.h> leaves them, on x86-64 of one byte and of five; and what is none. Hidden: GNU ld for aarch64
+ * gives local symbols the same entry of the global offset table. */
 extern unsigned char short_nop[] __attribute__((visibility("hidden")));
 extern unsigned char long_nop[] __attribute__((visibility("hidden")));
 extern unsigned char no_nop[] __attribute__((visibility("hidden")));

@@ -237,7 +237,8 @@ write_in_thread(void *arg)
 	return NULL;
 }
 
-/* As many as a slow machine manages. The thread uses what is on this stack: it has ended before anything is asserted. */
+/* As many as a slow machine manages. The thread uses what is on this stack: it has ended before anything is
+ * asserted. */
 static void
 test_writer_and_reader_at_the_same_time(void **state)
 {
