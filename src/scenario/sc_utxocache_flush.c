@@ -85,18 +85,6 @@ fill_and_look(struct scene *scene)
 	state->cache = log_cache_state(scene);
 }
 
-/* Whether each event is one flush in the log, and the nth event therefore the nth flush. A bitcoind may write the cache
- * in several steps, or log that in words that are not known. */
-static bool
-has_log_of_each(struct scene *scene)
-{
-	size_t events = 0;
-
-	for (size_t i = 0; i < scene->events_cnt; i++)
-		events += scene->events[i].tracepoint == TP_UTXOCACHE_FLUSH;
-	return events == log_flushes(scene);
-}
-
 static size_t
 flush_events(const struct scene *scene)
 {
@@ -105,6 +93,14 @@ flush_events(const struct scene *scene)
 	for (size_t i = 0; i < scene->events_cnt; i++)
 		events += scene->events[i].tracepoint == TP_UTXOCACHE_FLUSH;
 	return events;
+}
+
+/* Whether each event is one flush in the log, and the nth event therefore the nth flush. A bitcoind may write the cache
+ * in several steps, or log that in words that are not known. */
+static bool
+has_log_of_each(struct scene *scene)
+{
+	return flush_events(scene) == log_flushes(scene);
 }
 
 /* An upper bound for the duration of flush number nth: it began after the action did, and ended before its event. If

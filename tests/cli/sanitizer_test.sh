@@ -57,6 +57,13 @@ if can_check_bitcoind; then
 	run 1 "$tpcheck" run --bitcoind="$bitcoind" "$preload" --env=ASAN_OPTIONS=x=1 --env="INJECT_EXIT=$leak" \
 		--details=warn --artifacts="$scratch/warn" utxocache.spent.chain
 
+	# Where only the name of what is preloaded says that there is a sanitizer.
+	cp "$scratch/inject.so" "$scratch/libasan.so"
+	run 1 "$tpcheck" run --bitcoind="$bitcoind" --env=LD_PRELOAD="$scratch/libasan.so" \
+		--env="INJECT_EXIT=$(printf '%s' "$leak" | sed 's,/b/bitcoind,/b/libasan.so,')
+" --artifacts="$scratch/preloaded" utxocache.spent.chain
+	check "found by its name" says "\[sanitizer\] $message"
+
 	# A node that a sanitizer ends at its start.
 	run 1 "$tpcheck" run --bitcoind="$bitcoind" "$preload" --env=INJECT_FAIL=1 --env="INJECT_START=$fault" \
 		--artifacts="$scratch/start" utxocache.spent.chain
