@@ -119,7 +119,7 @@ find_lack(const struct probe_feature *features, size_t cnt)
 static bool
 is_call(const struct probe_feature *feature)
 {
-	static const char *const calls[] = {"bpf maps", "bpf programs", "perf rings"};
+	static const char *const calls[] = {"bpf maps", "bpf programs", "bpf rings"};
 
 	for (size_t i = 0; i < COUNT(calls); i++)
 		if (!strcmp(feature->name, calls[i]))
@@ -132,7 +132,7 @@ static void
 print_lack(const struct probe_feature *lack, FILE *out)
 {
 	if (is_call(lack))
-		fputs("system calls that something forbids, although the capabilities are there; in a container, use a seccomp profile that allows bpf() and perf_event_open()\n",
+		fputs("system calls that something forbids, although the capabilities are there; in a container, use a seccomp profile that allows bpf() and, before Linux 6.6, perf_event_open()\n",
 		      out);
 	else
 		fprintf(out, "%s: %s\n", lack->name, lack->detail);

@@ -24,7 +24,7 @@ enum { COMMANDS_CNT = sizeof(commands) / sizeof(*commands) };
  * what each is for. */
 static const unsigned trace_capabilities[] = {
 	CAP_BPF,             /* maps, programs, a uprobe_multi link */
-	CAP_PERFMON,         /* tracing programs, rings */
+	CAP_PERFMON,         /* tracing programs */
 	CAP_SYS_ADMIN,       /* perf events on uprobes; a network namespace */
 	CAP_NET_ADMIN,       /* the loopback device of that namespace */
 	CAP_SETUID,          /* to run bitcoind as another user */
@@ -35,7 +35,6 @@ static const unsigned trace_capabilities[] = {
 	CAP_SYS_PTRACE,      /* to check the traps in another user's /proc/PID/mem */
 	CAP_DAC_READ_SEARCH, /* the same, for an ordinary user without CAP_DAC_OVERRIDE */
 	CAP_KILL,            /* to end bitcoind */
-	CAP_IPC_LOCK,        /* large rings */
 	CAP_SYS_NICE,        /* priority for the thread that empties them */
 };
 static const unsigned read_capabilities[] = {CAP_DAC_READ_SEARCH}; /* as in front.c */

@@ -185,8 +185,8 @@ merge(const struct record **at, size_t first_cnt, size_t cnt, const struct recor
 		at[to] = b < cnt && comes_before(at[b], room[a]) ? at[b++] : room[a++];
 }
 
-/* Each CPU's records arrive as a run that is in order, except where a hit was preempted: so runs are found, and merged
- * with their neighbours in rounds. */
+/* Records arrive in runs that are in order; those of a single thread are one. So runs are found, and merged with their
+ * neighbours in rounds. */
 void
 store_sort(const struct record **records, size_t cnt)
 {

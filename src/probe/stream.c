@@ -1,15 +1,15 @@
 /* Taking records while the recording goes on.
  *
- * Order. There is a buffer for each CPU, threads move between CPUs, and a hit can be preempted between reading the
- * clock and handing over its record. So a record may be lent only once it is certain that no earlier one can still
+ * Order. A hit can be preempted between reading the clock and handing over its record, or between making room for the
+ * record and reading the clock. So a record may be lent only once it is certain that no earlier one can still
  * arrive, and no waiting time would make that certain. The counts do: each thread counts a hit before it reads the
  * clock. At a moment S the hits of all threads are read and marked as due. A hit that is counted after S bears a
  * later time than S. One that was counted by then arrives, or is counted as failed. Once, for each thread,
  *
  *	delivered + failed + filtered >= due
  *
- * all hits up to S are over, because a thread does one after the other. Some of their records may still lie in a buffer
- * that was emptied a moment before the thread moved to its CPU; one more round through the buffers fetches these. Now
+ * all hits up to S are over, because a thread does one after the other. Some of their records may still lie in the
+ * buffer, behind one that was not complete when it was last emptied; emptying it once more fetches these. Now
  * everything that bears a time before S is here, and is sorted and lent. What bears a later time is held until the next
  * moment.
  *

@@ -380,7 +380,7 @@ fi
 
 # What root keeps, and what bitcoind gets of it, while it runs.
 set_of() { sed -n "s/^$2:\t*//p" "/proc/$1/status" 2>/dev/null; }
-rings_of() { grep -c 'anon_inode:\[perf_event\]' "/proc/$1/maps" 2>/dev/null; }
+rings_of() { grep -c 'anon_inode:bpf-map' "/proc/$1/maps" 2>/dev/null; }
 # look COMMAND...: starts it, and sets pid and node once its rings are open and its first bitcoind runs.
 look() {
 	# tpcheck must not pass on descriptor 8.
@@ -406,18 +406,11 @@ end_look() {
 	wait $pid
 	pids=
 }
-ring_bytes() {
-	total=0
-	for range in $(sed -n 's/^\([0-9a-f]*-[0-9a-f]*\) .*anon_inode:\[perf_event\].*/\1/p' "/proc/$1/maps"); do
-		total=$((total + 0x${range#*-} - 0x${range%-*}))
-	done
-	echo $total
-}
 # nice_cnt PID: threads with a higher priority.
 nice_cnt() { cat "/proc/$1/task"/*/stat | sed 's/.*) //' | awk '$17 == -10' | wc -l; }
 look "$tpcheck" run --bitcoind="$bitcoind"
 kept=0
-for bit in 39 38 21 12 7 6 8 0 1 2 19 5 14 23; do kept=$((kept | 1 << bit)); done
+for bit in 39 38 21 12 7 6 8 0 1 2 19 5 23; do kept=$((kept | 1 << bit)); done
 kept=$(printf '%016x' $((kept & 0x$(set_of self CapBnd))))
 for set in CapPrm CapEff CapBnd; do
 	check "root keeps $kept in $set" [ "$(set_of $pid $set)" = "$kept" ]
@@ -435,7 +428,6 @@ check "bitcoind has five environment variables" [ "$(tr '\0' '\n' <"/proc/$node/
 # All its open files are its own: the null device, its datadir, sockets and the like.
 check "bitcoind has no file of ours open" sh -c "! ls -l /proc/$node/fd | sed -n 's/.* -> //p' | grep -v -e '^/dev/null$' -e '^$scratch/tmp/tpcheck-node-' -e '^socket:' -e '^pipe:' -e '^anon_inode:' -e '^/dev/urandom$'"
 check "and has some" [ "$(ls "/proc/$node/fd" | wc -l)" -ge 3 ]
-rings=$(ring_bytes $pid)
 kill -CONT $pid
 # A scenario that attaches by itself has another for a moment, and at the start there is none.
 has_one_nice() { [ "$(nice_cnt $pid)" = 1 ]; }
@@ -447,9 +439,6 @@ pids=
 look setpriv --bounding-set=-setpcap "$tpcheck" run --bitcoind="$bitcoind"
 check "without CAP_SETPCAP bitcoind's bounding set stays" [ "$(set_of "$node" CapBnd)" != 0000000000000000 ]
 check "but bitcoind has nothing" [ "$(set_of "$node" CapEff)" = 0000000000000000 ]
-end_look
-look setpriv --bounding-set=-ipc_lock "$tpcheck" run --bitcoind="$bitcoind"
-check "without CAP_IPC_LOCK rings are smaller than $rings bytes" [ "$(ring_bytes $pid)" -lt "$rings" ]
 end_look
 look setpriv --bounding-set=-sys_nice "$tpcheck" run --bitcoind="$bitcoind"
 check "without CAP_SYS_NICE no thread has a higher priority" [ "$(nice_cnt $pid)" = 0 ]
@@ -489,7 +478,6 @@ dac_override|--user=nobody|99|failed to make a file in '$scratch/tmp/tpcheck-nod
 sys_ptrace|--user=nobody|99|failed to open '/proc/[0-9]*/exe': Permission denied; .*--cap-add=SYS_PTRACE
 kill|--user=nobody|99|it could not be ended without CAP_KILL
 setpcap||0|2 passed
-ipc_lock||0|2 passed
 sys_nice||0|2 passed
 setuid setgid chown dac_override sys_ptrace kill setpcap|--user=root|0|2 passed
 END

@@ -1,6 +1,8 @@
 /* The generated text of the probes, compared with what it must be: one row for each kind of operand and each reader. */
 #include "probe/bpf/program_text.h"
 
+#include "base/condition.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +30,7 @@ static void
 assert_reads(const char *want)
 {
 	static const char head[] =
-		"\nstatic __always_inline u32 read_point_0(struct pt_regs *ctx, struct tp_thread *t)\n"
+		"\nstatic __always_inline u32 read_point_0(struct pt_regs *ctx, struct tp_thread *t, struct tp_head *r)\n"
 		"{\n\tu32 tp_payload = 0;\n\n";
 	static const char tail[] = "\treturn tp_payload;\n}\n";
 	struct buf text = generate(PROBE_METHOD_MULTI);
@@ -191,14 +193,46 @@ test_programs(void **state)
 	assert_has(&text, "#define TP_RECORD_BYTES 96\n#define TP_THREADS 1024\n");
 	assert_has(&text, "\nint on_any_point(struct pt_regs *ctx)\n");
 	assert_has(&text, "\tif (cookie == 0xffffULL)\n\t\treturn tp_tried();\n");
-	assert_has(&text, "\tcase 0:\n\t\tpayload = read_point_0(ctx, t);\n\t\tbreak;\n");
+	assert_has(&text, "\tcase 0:\n\t\treturn record_point_0(ctx, t, c, cookie);\n");
 	assert_null(strstr(text.data, "on_net_ping_0"));
 	buf_fini(&text);
 	text = generate(PROBE_METHOD_PERF);
 	assert_has(&text, "\nint on_net_ping_0(struct pt_regs *ctx)\n{\n\tu64 cookie = 0x6001050000ULL;\n");
-	assert_has(&text, "\treturn tp_submit(ctx, t, cookie, read_point_0(ctx, t));\n");
+	assert_has(&text, "\treturn t ? record_point_0(ctx, t, c, cookie) : 0;\n");
 	assert_null(strstr(text.data, "on_any_point"));
 	buf_fini(&text);
+}
+
+static void
+assert_built_in_ring(bool want)
+{
+	static const char in_ring[] = "\tstruct tp_head *r = tp_ring_reserve(TP_RING, 96, 0);\n",
+			  copied[] = "\treturn tp_output(t, c, read_point_0(ctx, t, &t->head));\n";
+	struct buf text = generate(PROBE_METHOD_MULTI);
+
+	assert_has(&text, want ? in_ring : copied);
+	assert_null(strstr(text.data, want ? copied : in_ring));
+	buf_fini(&text);
+}
+
+/* A record that may be shorter, or dropped, must not take up room in the ring. */
+static void
+test_where_records_are_built(void **state)
+{
+	static const struct condition early = {.kind = CONDITION_NUMBER},
+				      late = {.kind = CONDITION_STRING_PATTERN};
+
+	(void)state;
+	assert_built_in_ring(true);
+	point.record_bytes = 97;
+	assert_built_in_ring(false);
+	point.record_bytes = 96;
+	point.conditions_cnt = 1;
+	point.conditions = &late;
+	assert_built_in_ring(true);
+	point.conditions = &early;
+	assert_built_in_ring(false);
+	point.conditions_cnt = 0;
 }
 
 static void
@@ -228,9 +262,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_operands),
-		cmocka_unit_test(test_readers),
-		cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_operands),        cmocka_unit_test(test_readers),
+		cmocka_unit_test(test_programs),        cmocka_unit_test(test_where_records_are_built),
 		cmocka_unit_test(test_names_and_sizes),
 	};
 

@@ -1,8 +1,8 @@
 /* The verbs of the BPF backend.
  *
  * What runs in the kernel is probes/prelude.bpf.c and what program_text.c adds to it. Both counts of a thread live in a
- * map entry that only this thread's programs write; the control map switches recording. Records come through one perf
- * ring for each CPU, which wakes nobody up for single records. */
+ * map entry that only this thread's programs write; the control map switches recording. Records come through a ring
+ * (ring.h), which wakes nobody up for single records. */
 #include "probe/bpf/backend.h"
 
 #include "base/xmem.h"
@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { WAKEUPS_PER_RING = 16 }; /* of each thread */
 
 static struct bpf_source *
 bpf_of(struct probe_source *source)
@@ -32,6 +34,7 @@ close_source(struct probe_source *base)
 	bpf_close_events(source);
 	bpf_close_trial(source);
 	bcc_shim_free(source->shim);
+	bpf_ring_close(&source->ring);
 	free(source->events);
 	free(source->prog_fds);
 	free(source->thread_value);
@@ -50,12 +53,12 @@ open_source(struct probe_source **out, struct probe_source *model, const struct 
 	source->points = points;
 	source->points_cnt = points_cnt;
 	source->sink = *sink;
+	source->ring = (struct bpf_ring){.map_fd = -1, .wait_fd = -1};
 	source->keeper = opts->keeper;
 	source->shows_threads = process_shows_threads();
 	source->prog_fds = xcalloc(points_cnt, sizeof(*source->prog_fds));
 	source->record_bytes = program_text_record_bytes(points, points_cnt);
-	/* In struct tp_thread the record follows the two counts. */
-	source->thread_value = xmalloc(sizeof(struct thread_counts) + source->record_bytes);
+	source->thread_value = xmalloc(sizeof(struct thread_value) + source->record_bytes);
 	source->base.threads_max = program_text_threads(source->record_bytes);
 	int err = model ? bpf_copy(source, bpf_of(model), opts, diag) : bpf_build(source, opts, diag);
 	if (err) {
@@ -88,7 +91,9 @@ detach(struct probe_source *base)
 static int
 write_control(struct bpf_source *source, uint64_t mask, struct diag *diag)
 {
-	struct control_value value = {.mask = mask, .generation = source->generation};
+	struct control_value value = {.mask = mask,
+				      .generation = source->generation,
+				      .wake_bytes = (uint32_t)(source->ring.bytes / WAKEUPS_PER_RING)};
 	uint32_t zero = 0;
 	int err = bpf_map_write(source->control_fd, &zero, &value);
 
@@ -113,13 +118,13 @@ disarm(struct probe_source *base, struct diag *diag)
 static void
 drain(struct probe_source *base)
 {
-	bcc_shim_consume(bpf_of(base)->shim);
+	bpf_ring_drain(&bpf_of(base)->ring, &bpf_of(base)->sink);
 }
 
 static void
 wait_for_records(struct probe_source *base, int timeout_ms)
 {
-	bcc_shim_wait(bpf_of(base)->shim, timeout_ms);
+	bpf_ring_wait(&bpf_of(base)->ring, timeout_ms);
 }
 
 static int

@@ -23,9 +23,7 @@
 	X(map_fd)                                                                                            \
 	X(attach_uprobe)                                                                                     \
 	X(forget_event)                                                                                      \
-	X(open_rings)                                                                                        \
-	X(consume)                                                                                           \
-	X(wait)
+	X(use_map)
 
 #define MEMBER(name) __typeof__(bcc_shim_##name) *name;
 static struct {
@@ -130,23 +128,8 @@ bcc_shim_forget_event(const char *event_name)
 	module.forget_event(event_name);
 }
 
-int
-bcc_shim_open_rings(struct bcc_shim *shim, const char *map, int pages, int wakeup_events,
-		    bcc_shim_record_cb on_record, bcc_shim_lost_cb on_lost, void *cookie, char *error,
-		    size_t error_sz)
-{
-	return module.open_rings(shim, map, pages, wakeup_events, on_record, on_lost, cookie, error,
-				 error_sz);
-}
-
 void
-bcc_shim_consume(struct bcc_shim *shim)
+bcc_shim_use_map(struct bcc_shim *shim, int number, int map_fd)
 {
-	module.consume(shim);
-}
-
-void
-bcc_shim_wait(struct bcc_shim *shim, int timeout_ms)
-{
-	module.wait(shim, timeout_ms);
+	module.use_map(shim, number, map_fd);
 }

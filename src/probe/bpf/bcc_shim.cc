@@ -3,7 +3,6 @@
 #include <bcc/bcc_version.h>
 #include <bcc/bpf_module.h>
 #include <bcc/libbpf.h>
-#include <bcc/perf_reader.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -18,7 +17,6 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -189,69 +187,17 @@ class WorkingDirectory {
 /* When libbcc looks for kernel headers, it runs modprobe and tar from PATH, as root if we are root. */
 const char *const PROGRAMS_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/* The kernel's list of online CPUs ("0-3,5"). Not 0 to n - 1: CPUs can be taken offline. */
-std::vector<int>
-online_cpus()
-{
-	std::vector<int> cpus;
-	FILE *file = fopen("/sys/devices/system/cpu/online", "re");
-	int from, to;
-
-	while (file && fscanf(file, "%d", &from) == 1) {
-		int c = fgetc(file);
-
-		to = from;
-		if (c == '-' && fscanf(file, "%d", &to) == 1)
-			c = fgetc(file);
-		for (int cpu = from; cpu <= to; cpu++)
-			cpus.push_back(cpu);
-		if (c != ',')
-			break;
-	}
-	if (file)
-		fclose(file);
-	for (long cpu = 0; cpus.empty() && cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++)
-		cpus.push_back((int)cpu);
-	return cpus;
-}
-
-struct Ring {
-	void *reader;
-	int cpu;
-};
-
 } // namespace
 
 struct bcc_shim {
 	std::unique_ptr<ebpf::BPFModule> module; /* of a copy: empty */
 	bcc_shim *model = nullptr;               /* of a copy: what it is a copy of */
 	std::map<int, int> copied_maps;          /* of a copy: its maps by those of the model */
+	std::map<int, int> used_maps;            /* of the caller, by their numbers in the text */
 	std::vector<int> programs;
-	std::vector<Ring> rings;
-	bcc_shim_record_cb on_record = nullptr;
-	bcc_shim_lost_cb on_lost = nullptr;
-	void *cookie = nullptr;
 };
 
 namespace {
-
-/* libbcc passes the size as an int. */
-void
-on_raw(void *cookie, void *raw, int raw_sz)
-{
-	auto *shim = static_cast<bcc_shim *>(cookie);
-
-	if (raw_sz >= 0)
-		shim->on_record(shim->cookie, raw, (size_t)raw_sz);
-}
-
-void
-on_raw_lost(void *cookie, uint64_t lost)
-{
-	auto *shim = static_cast<bcc_shim *>(cookie);
-
-	shim->on_lost(shim->cookie, lost);
-}
 
 /* Runs body, and turns what it throws into an error. */
 template <typename Body>
@@ -342,8 +288,6 @@ bcc_shim_free(struct bcc_shim *shim)
 	guarded(nullptr, 0, [&] {
 		Capture capture;
 
-		for (const Ring &ring : shim->rings)
-			perf_reader_free(ring.reader);
 		for (int fd : shim->programs)
 			close(fd);
 		for (const auto &copied : shim->copied_maps)
@@ -369,7 +313,7 @@ copy_map(int map_fd, const char *name)
 	return fd >= 0 ? fd : errno ? -errno : -EPERM;
 }
 
-/* The instructions of a function; in a copy, they use its own maps. */
+/* The instructions of a function, with the maps of this shim and its caller. */
 std::vector<bpf_insn>
 instructions_of(const bcc_shim &shim, const char *function)
 {
@@ -383,9 +327,14 @@ instructions_of(const bcc_shim &shim, const char *function)
 	for (bpf_insn &insn : insns) {
 		if (insn.code != (BPF_LD | BPF_IMM | BPF_DW) || insn.src_reg != BPF_PSEUDO_MAP_FD)
 			continue;
-		auto copied = shim.copied_maps.find(insn.imm);
-		if (copied != shim.copied_maps.end())
-			insn.imm = copied->second;
+		for (const auto *maps : {&shim.copied_maps, &shim.used_maps}) {
+			auto other = maps->find(insn.imm);
+
+			if (other == maps->end())
+				continue;
+			insn.imm = other->second;
+			break;
+		}
 	}
 	return insns;
 }
@@ -414,6 +363,15 @@ bcc_shim_copy(struct bcc_shim **out, struct bcc_shim *model, char *error, size_t
 			shim->copied_maps[from] = fd;
 		}
 		*out = shim.release();
+		return 0;
+	});
+}
+
+extern "C" void
+bcc_shim_use_map(struct bcc_shim *shim, int number, int map_fd)
+{
+	guarded(nullptr, 0, [&] {
+		shim->used_maps[number] = map_fd;
 		return 0;
 	});
 }
@@ -493,69 +451,6 @@ bcc_shim_forget_event(const char *event_name)
 		Capture capture;
 
 		bpf_detach_uprobe(event_name);
-		return 0;
-	});
-}
-
-extern "C" int
-bcc_shim_open_rings(struct bcc_shim *shim, const char *map, int pages, int wakeup_events,
-		    bcc_shim_record_cb on_record, bcc_shim_lost_cb on_lost, void *cookie, char *error,
-		    size_t error_sz)
-{
-	return guarded(error, error_sz, [&] {
-		Capture capture;
-		int map_fd = bcc_shim_map_fd(shim, map);
-
-		if (map_fd < 0) {
-			set_error(error, error_sz, std::string("no map ") + map);
-			return map_fd;
-		}
-		shim->on_record = on_record;
-		shim->on_lost = on_lost;
-		shim->cookie = cookie;
-		for (int cpu : online_cpus()) {
-			struct bcc_perf_buffer_opts opts = {};
-
-			opts.pid = -1;
-			opts.cpu = cpu;
-			opts.wakeup_events = wakeup_events;
-			errno = 0;
-			void *reader = bpf_open_perf_buffer_opts(on_raw, on_raw_lost, shim, pages, &opts);
-			int err = errno ? -errno : -EPERM;
-			if (reader) {
-				int fd = perf_reader_fd(static_cast<perf_reader *>(reader));
-
-				shim->rings.push_back({reader, cpu});
-				if (!bpf_update_elem(map_fd, &cpu, &fd, 0))
-					continue;
-				err = -errno;
-			}
-			for (const Ring &ring : shim->rings)
-				perf_reader_free(ring.reader);
-			shim->rings.clear();
-			set_error(error, error_sz, with_capture(strerror(-err), capture));
-			return err;
-		}
-		return 0;
-	});
-}
-
-extern "C" void
-bcc_shim_consume(struct bcc_shim *shim)
-{
-	for (const Ring &ring : shim->rings)
-		perf_reader_event_read(static_cast<perf_reader *>(ring.reader));
-}
-
-extern "C" void
-bcc_shim_wait(struct bcc_shim *shim, int timeout_ms)
-{
-	guarded(nullptr, 0, [&] {
-		std::vector<pollfd> fds;
-
-		for (const Ring &ring : shim->rings)
-			fds.push_back({perf_reader_fd(static_cast<perf_reader *>(ring.reader)), POLLIN, 0});
-		poll(fds.data(), fds.size(), timeout_ms);
 		return 0;
 	});
 }

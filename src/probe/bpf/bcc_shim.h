@@ -1,8 +1,7 @@
 /* All that tpcheck uses of libbcc, as C. Private to src/probe/bpf.
  *
  * Nothing of C++ crosses: every function catches what is thrown, returns 0 or a negative errno value and fills the
- * caller's text, which includes what libbcc printed meanwhile. Callbacks run in the thread that calls bcc_shim_consume;
- * they must copy what they keep. */
+ * caller's text, which includes what libbcc printed meanwhile. */
 #ifndef TPCHECK_PROBE_BPF_BCC_SHIM_H
 #define TPCHECK_PROBE_BPF_BCC_SHIM_H
 
@@ -26,9 +25,11 @@ int bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const 
 /* Another one of the same instructions, with maps of its own; nothing is compiled. The model must outlive it. Any
  * thread may make one. */
 int bcc_shim_copy(struct bcc_shim **out, struct bcc_shim *model, char *error, size_t error_sz);
-/* Unloads what is loaded and closes the rings; NULL is fine. */
+/* Unloads what is loaded; NULL is fine. */
 void bcc_shim_free(struct bcc_shim *shim);
 
+/* What is loaded from now on uses that map where the text has bpf_pseudo_fd(1, number). The caller closes it. */
+void bcc_shim_use_map(struct bcc_shim *shim, int number, int map_fd);
 /* Loads a function as a uprobe program; attach_type 0, or the kernel's number of an expected attach type.
  * The descriptor belongs to the shim. */
 int bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int *prog_fd, char *error,
@@ -43,19 +44,6 @@ int bcc_shim_attach_uprobe(int prog_fd, const char *event_name, const char *bina
 			   size_t error_sz);
 /* Removes a name from tracefs. */
 void bcc_shim_forget_event(const char *event_name);
-
-typedef void (*bcc_shim_record_cb)(void *cookie, const void *record, size_t record_sz);
-typedef void (*bcc_shim_lost_cb)(void *cookie, uint64_t lost);
-
-/* Opens one ring for each online CPU on the perf event array of that name. pages (of 4 KiB) is a power of 2.
- * An ordinary user may lock little memory: try fewer pages after an error. */
-int bcc_shim_open_rings(struct bcc_shim *shim, const char *map, int pages, int wakeup_events,
-			bcc_shim_record_cb on_record, bcc_shim_lost_cb on_lost, void *cookie, char *error,
-			size_t error_sz);
-/* Hands over all that is in the rings, without waiting. */
-void bcc_shim_consume(struct bcc_shim *shim);
-/* Waits until a ring has wakeup_events records, for timeout_ms at most; hands nothing over. */
-void bcc_shim_wait(struct bcc_shim *shim, int timeout_ms);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
 
 #include "base/keeper.h"
 #include "probe/backend.h"
+#include "probe/bpf/ring.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,13 +15,22 @@
 /* The cookie of the trial in multi.c. No point has it, because theirs have a size in the upper half. */
 #define BPF_TRIAL_COOKIE UINT64_C(0xffff)
 
+/* What stands for the ring in the text of the programs. Descriptors are smaller. */
+#define BPF_RING_NUMBER 0x7fff0001
+
 /* The values of the maps, as in probes/prelude.bpf.c. */
 struct control_value {
 	uint64_t mask;
-	uint32_t generation, pad;
+	uint32_t generation, wake_bytes;
 };
 struct counters_value {
 	uint64_t no_memory, tried;
+};
+
+/* Of the map of threads, before the record. */
+struct thread_value {
+	struct thread_counts counts;
+	uint64_t quiet_bytes, block[4];
 };
 
 struct bpf_source {
@@ -32,6 +42,7 @@ struct bpf_source {
 	uint32_t generation;   /* of the last arming */
 
 	struct bcc_shim *shim;
+	struct bpf_ring ring;
 	char *text;
 	int control_fd, counters_fd, threads_fd; /* maps */
 	int *prog_fds;                           /* one with multi, else one for each point */

@@ -1,6 +1,4 @@
-/* Builds what runs in the kernel: the text of the programs, compiled by libbcc and loaded, and the rings for
- * records. */
-#include "base/privileges.h"
+/* Builds what runs in the kernel: the text of the programs, compiled by libbcc and loaded, and the ring for records. */
 #include "base/xmem.h"
 #include "probe/bpf/bcc_loader.h"
 #include "probe/bpf/bcc_shim.h"
@@ -12,7 +10,6 @@
 #include "probe/bpf/tracefs.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -20,20 +17,10 @@
 
 enum {
 	TEXT_BYTES_MAX = 8 << 20,
-	WAKEUP_EVENTS = 256,
 	RING_BYTES_MIN = 64 << 10,
 	RING_BYTES_MAX = 16 << 20,
-	RINGS_BYTES_MAX = 128 << 20, /* of all CPUs and sets, by default */
-	PAGE_BYTES = 4096,
+	RINGS_BYTES_MAX = 128 << 20, /* of all sets, by default */
 };
-
-static void
-on_lost(void *cookie, uint64_t lost)
-{
-	/* Reported with the next record that fits, so never for a loss at the tail. Our own counts are complete. */
-	(void)cookie;
-	(void)lost;
-}
 
 /* libbcc loses errno, but prints its text. */
 static int
@@ -47,14 +34,13 @@ find_errno(const char *text, int err)
 	return err;
 }
 
-/* An ordinary user may lock little memory. The first set of several must not take all of it. */
+/* Before Linux 5.11, rings count as locked memory. The first set of several must not take all of it. */
 static size_t
 rings_bytes_max(void)
 {
 	struct rlimit limit;
 
-	if (privileges_has(CAP_IPC_LOCK) || getrlimit(RLIMIT_MEMLOCK, &limit) ||
-	    limit.rlim_cur >= RINGS_BYTES_MAX)
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur >= RINGS_BYTES_MAX)
 		return RINGS_BYTES_MAX;
 	return (size_t)limit.rlim_cur;
 }
@@ -62,40 +48,34 @@ rings_bytes_max(void)
 static size_t
 default_ring_bytes(unsigned sets_cnt)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t bytes = RING_BYTES_MAX, rings = (size_t)(cpus > 0 ? cpus : 1) * (sets_cnt ? sets_cnt : 1);
+	size_t bytes = RING_BYTES_MAX;
 	/* One set takes what it gets. */
 	size_t most = sets_cnt > 1 ? rings_bytes_max() : RINGS_BYTES_MAX;
 
-	while (bytes > RING_BYTES_MIN && bytes * rings > most)
+	while (bytes > RING_BYTES_MIN && bytes * sets_cnt > most)
 		bytes /= 2;
 	return bytes;
 }
 
 static int
-open_rings(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag)
+open_ring(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag)
 {
-	char error[1024] = "";
 	size_t bytes = RING_BYTES_MIN,
 	       ring_bytes = opts->ring_bytes ? opts->ring_bytes : default_ring_bytes(opts->sets_cnt);
 
 	while (bytes < ring_bytes && bytes < RING_BYTES_MAX)
 		bytes *= 2;
 	for (;; bytes /= 2) {
-		int err = bcc_shim_open_rings(source->shim, "events", (int)(bytes / PAGE_BYTES),
-					      WAKEUP_EVENTS, source->sink.on_record, on_lost,
-					      source->sink.cookie, error, sizeof(error));
-		if (!err)
+		int err = bpf_ring_open(&source->ring, bytes);
+
+		if (!err) {
+			bcc_shim_use_map(source->shim, BPF_RING_NUMBER, source->ring.map_fd);
 			return 0;
-		/* An ordinary user may lock little memory (libbcc loses the errno); a smaller ring does as well. */
-		err = find_errno(error, err);
-		if (err == -EMFILE || err == -ENFILE)
-			return diag_fail(diag, err, "probe: failed to open the ring buffers: %s", error);
-		if (bytes == RING_BYTES_MIN)
-			return diag_fail(
-				diag, err,
-				"probe: failed to open the ring buffers: %s; CAP_PERFMON (or CAP_SYS_ADMIN) and some lockable memory (ulimit -l) are required",
-				error);
+		}
+		/* There may be little memory, or little that may be locked; a smaller ring does as well. */
+		if (bytes == RING_BYTES_MIN || err == -EMFILE || err == -ENFILE)
+			return diag_fail(diag, err, "probe: failed to make a ring buffer: %s",
+					 strerror(-err));
 	}
 }
 
@@ -176,8 +156,11 @@ build_for(struct bpf_source *source, enum probe_method method, const struct prob
 {
 	bcc_shim_free(source->shim);
 	source->shim = NULL;
+	bpf_ring_close(&source->ring);
 	source->base.method = method;
 	int err = compile(source, method, opts, diag);
+	if (!err)
+		err = open_ring(source, opts, diag);
 	if (err)
 		return err;
 	if (method != PROBE_METHOD_MULTI)
@@ -227,11 +210,7 @@ bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag 
 	if (!bpf_sees_each_hit(reason, sizeof(reason), NULL))
 		return diag_fail(diag, -EOPNOTSUPP, "probe: %s", reason);
 	int err = bcc_loader_load(diag);
-	if (!err)
-		err = build(source, opts, diag);
-	if (err)
-		return err;
-	return open_rings(source, opts, diag);
+	return err ? err : build(source, opts, diag);
 }
 
 int
@@ -247,8 +226,10 @@ bpf_copy(struct bpf_source *source, const struct bpf_source *model, const struct
 	source->text = xstrdup(model->text);
 	source->base.method = model->base.method;
 	find_maps(source);
-	err = source->base.method == PROBE_METHOD_MULTI ? load_multi(source, diag) : load_each(source, diag);
-	return err ? err : open_rings(source, opts, diag);
+	err = open_ring(source, opts, diag);
+	if (err)
+		return err;
+	return source->base.method == PROBE_METHOD_MULTI ? load_multi(source, diag) : load_each(source, diag);
 }
 
 void

@@ -25,7 +25,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS_MIN = 20 }; /* and a ring for each CPU */
+enum { DESCRIPTORS_MIN = 20 };
 
 #define DESCRIBE(feature, ...) snprintf((feature)->detail, sizeof((feature)->detail), __VA_ARGS__)
 
@@ -87,20 +87,18 @@ count_free_descriptors(unsigned long enough)
 static void
 try_files(struct probe_feature *feature)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned long needed = DESCRIPTORS_MIN + (unsigned long)(cpus > 0 ? cpus : 1);
-	unsigned long left = count_free_descriptors(needed);
+	unsigned long left = count_free_descriptors(DESCRIPTORS_MIN);
 	struct rlimit limit = {0};
 
-	feature->ok = left >= needed;
+	feature->ok = left >= DESCRIPTORS_MIN;
 	getrlimit(RLIMIT_NOFILE, &limit);
 	if (feature->ok)
 		DESCRIBE(feature, "enough can be opened");
 	else
 		DESCRIBE(
 			feature,
-			"only %lu more can be opened, and %lu are required; the limit is %llu: raise it (ulimit -n, RLIMIT_NOFILE)",
-			left, needed, (unsigned long long)limit.rlim_cur);
+			"only %lu more can be opened, and %d are required; the limit is %llu: raise it (ulimit -n, RLIMIT_NOFILE)",
+			left, DESCRIPTORS_MIN, (unsigned long long)limit.rlim_cur);
 }
 
 static bool
@@ -304,14 +302,8 @@ try_program(struct probe_feature *feature)
 static void
 try_ring(struct probe_feature *feature)
 {
-	char line[64], remedy[192];
-
-	/* The kernel's own levels end at 2; some distributions have more. */
-	snprintf(
-		remedy, sizeof(remedy),
-		"run as root or with CAP_PERFMON (kernel.perf_event_paranoid is %s; if that is more than 2, set it to 2)",
-		read_line("/proc/sys/kernel/perf_event_paranoid", line, sizeof(line)));
-	describe_result(feature, perf_try_ring(), "perf ring buffers can be opened", remedy);
+	describe_result(feature, bpf_map_make_ring((uint32_t)sysconf(_SC_PAGESIZE)), "can be made",
+			"run as root or with CAP_BPF, on Linux 5.8 or newer");
 }
 
 static void
@@ -401,21 +393,6 @@ try_libbcc(struct probe_feature *feature)
 		 feature->ok ? bcc_shim_version() : diag.text);
 }
 
-/* Without it libbcc makes room for the events of only one CPU. */
-static void
-try_cpus(struct probe_feature *feature)
-{
-	char line[64];
-	const char *possible = read_line("/sys/devices/system/cpu/possible", line, sizeof(line));
-
-	feature->ok = isdigit((unsigned char)*possible);
-	if (feature->ok)
-		DESCRIBE(feature, "numbered %s", possible);
-	else
-		DESCRIBE(feature,
-			 "/sys/devices/system/cpu cannot be read; mount it: mount -t sysfs sysfs /sys");
-}
-
 static void
 try_valgrind(struct probe_feature *feature)
 {
@@ -446,7 +423,6 @@ static const struct {
 	{"valgrind", true, try_valgrind},
 	{"lockdown", true, try_lockdown},
 	{"open files", true, try_files}, /* before what opens some */
-	{"cpus", true, try_cpus},
 	{"user", true, try_user},
 	{"libbcc", true, try_libbcc},
 	{"kernel headers", true, try_headers},
@@ -454,12 +430,12 @@ static const struct {
 	{"locked memory", true, try_memory},
 	{"bpf programs", true, try_program},
 	{"hits", true, try_hits},
-	{"perf rings", true, try_ring},
+	{"bpf rings", true, try_ring},
 	{"attach: multi", false, try_multi},
 	{"attach: perf", false, try_perf},
 	{"attach: tracefs", false, try_tracefs},
 };
-enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 7 };
+enum { TRIES_CNT = sizeof(tries) / sizeof(*tries), EARLY_CNT = 6 };
 _Static_assert((int)TRIES_CNT <= (int)PROBE_FEATURES_MAX, "room for all");
 
 size_t

@@ -142,6 +142,43 @@ generate_conditions(const struct probe_point *point, bool about_bytes, struct bu
 	}
 }
 
+/* Whether records of a point have a size that is known, and are certain to be kept. */
+static bool
+is_built_in_ring(const struct probe_point *point)
+{
+	if (point->record_bytes > point->fixed_bytes)
+		return false;
+	for (size_t i = 0; i < point->conditions_cnt; i++)
+		if (condition_is_early(&point->conditions[i]))
+			return false;
+	return true;
+}
+
+/* The function that records a hit of one point, which was counted. */
+static void
+generate_recorder(size_t idx, const struct probe_point *point, struct buf *out)
+{
+	bool in_ring = is_built_in_ring(point);
+
+	buf_printf(
+		out,
+		"\nstatic __always_inline int record_point_%zu(struct pt_regs *ctx, struct tp_thread *t, struct tp_control *c, u64 cookie)\n{\n",
+		idx);
+	if (in_ring)
+		buf_printf(
+			out,
+			"\tstruct tp_head *r = tp_ring_reserve(TP_RING, %u, 0);\n\n"
+			"\tif (!r) {\n\t\tt->failed++;\n\t\treturn 0;\n\t}\n"
+			"\ttp_fetch(r, %u);\n\ttp_fill_head(r, t, c, cookie);\n\tread_point_%zu(ctx, t, r);\n"
+			"\ttp_ring_submit(r, tp_wakeup(t, c, %u));\n\treturn 0;\n}\n",
+			point->fixed_bytes, point->fixed_bytes, idx, point->fixed_bytes);
+	else
+		buf_printf(out,
+			   "\ttp_fill_head(&t->head, t, c, cookie);\n"
+			   "\treturn tp_output(t, c, read_point_%zu(ctx, t, &t->head));\n}\n",
+			   idx);
+}
+
 /* The function that fills in the arguments of one point's record and returns the length of the payload. */
 static void
 generate_point(size_t idx, const struct probe_point *point, struct buf *out)
@@ -150,7 +187,7 @@ generate_point(size_t idx, const struct probe_point *point, struct buf *out)
 
 	buf_printf(
 		out,
-		"\nstatic __always_inline u32 read_point_%zu(struct pt_regs *ctx, struct tp_thread *t)\n{\n"
+		"\nstatic __always_inline u32 read_point_%zu(struct pt_regs *ctx, struct tp_thread *t, struct tp_head *r)\n{\n"
 		"\tu32 tp_payload = 0;\n\n",
 		idx);
 	for (unsigned n = 0; n < site->args_cnt; n++)
@@ -176,6 +213,7 @@ generate_point(size_t idx, const struct probe_point *point, struct buf *out)
 	}
 	generate_conditions(point, true, out);
 	buf_puts(out, "\treturn tp_payload;\n}\n");
+	generate_recorder(idx, point, out);
 }
 
 uint64_t
@@ -231,12 +269,12 @@ generate_multi_program(size_t points_cnt, struct buf *out)
 		   "\nint " PROGRAM_TEXT_MULTI_FUNCTION "(struct pt_regs *ctx)\n{\n"
 		   "\tu64 cookie = tp_cookie(ctx);\n\n"
 		   "\tif (cookie == 0x%" PRIx64 "ULL)\n\t\treturn tp_tried();\n"
-		   "\tstruct tp_thread *t = tp_begin(cookie);\n\tif (!t)\n\t\treturn 0;\n"
-		   "\tu32 payload = 0;\n\tswitch (TP_POINT(cookie)) {\n",
+		   "\tstruct tp_control *c;\n\tstruct tp_thread *t = tp_begin(cookie, &c);\n\n"
+		   "\tif (!t)\n\t\treturn 0;\n\tswitch (TP_POINT(cookie)) {\n",
 		   BPF_TRIAL_COOKIE);
 	for (size_t i = 0; i < points_cnt; i++)
-		buf_printf(out, "\tcase %zu:\n\t\tpayload = read_point_%zu(ctx, t);\n\t\tbreak;\n", i, i);
-	buf_puts(out, "\t}\n\treturn tp_submit(ctx, t, cookie, payload);\n}\n");
+		buf_printf(out, "\tcase %zu:\n\t\treturn record_point_%zu(ctx, t, c, cookie);\n", i, i);
+	buf_puts(out, "\t}\n\treturn 0;\n}\n");
 }
 
 static void
@@ -247,8 +285,8 @@ generate_program(const struct probe_point *point, size_t idx, struct buf *out)
 	program_text_function_name(point, idx, name, sizeof(name));
 	buf_printf(out,
 		   "\nint %s(struct pt_regs *ctx)\n{\n\tu64 cookie = 0x%" PRIx64 "ULL;\n"
-		   "\tstruct tp_thread *t = tp_begin(cookie);\n\n\tif (!t)\n\t\treturn 0;\n"
-		   "\treturn tp_submit(ctx, t, cookie, read_point_%zu(ctx, t));\n}\n",
+		   "\tstruct tp_control *c;\n\tstruct tp_thread *t = tp_begin(cookie, &c);\n\n"
+		   "\treturn t ? record_point_%zu(ctx, t, c, cookie) : 0;\n}\n",
 		   name, program_text_cookie(point, idx), idx);
 }
 
@@ -258,8 +296,10 @@ program_text_generate(const struct probe_point *points, size_t points_cnt, enum 
 {
 	uint32_t record_bytes = program_text_record_bytes(points, points_cnt);
 
-	buf_printf(out, "#include <uapi/linux/ptrace.h>\n#define TP_RECORD_BYTES %u\n#define TP_THREADS %d\n",
-		   record_bytes, (int)program_text_threads(record_bytes));
+	buf_printf(out,
+		   "#include <uapi/linux/ptrace.h>\n#define TP_RECORD_BYTES %u\n#define TP_THREADS %d\n"
+		   "#define TP_RING_NUMBER %d\n",
+		   record_bytes, (int)program_text_threads(record_bytes), BPF_RING_NUMBER);
 	buf_puts(out, embedded("prelude.bpf.c"));
 	for (size_t i = 0; i < points_cnt; i++)
 		generate_point(i, &points[i], out);

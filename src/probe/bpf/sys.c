@@ -108,6 +108,17 @@ bpf_map_take(int map_fd, const void *key, void *value)
 }
 
 int
+bpf_map_make_ring(uint32_t bytes)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_type = BPF_MAP_TYPE_RINGBUF;
+	attr.max_entries = bytes;
+	return bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
+}
+
+int
 bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets,
 		      const uint64_t *semaphore_offsets, const uint64_t *cookies, uint32_t cnt, pid_t pid)
 {
@@ -165,19 +176,6 @@ perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 	attr->size = sizeof(*attr);
 	long fd = syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : (int)fd;
-}
-
-int
-perf_try_ring(void)
-{
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.config = PERF_COUNT_SW_BPF_OUTPUT,
-		.sample_type = PERF_SAMPLE_RAW,
-		.sample_period = 1,
-	};
-
-	return perf_event_open(&attr, -1, sched_getcpu());
 }
 
 int

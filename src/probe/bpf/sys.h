@@ -14,6 +14,8 @@ int bpf_map_next_key(int map_fd, const void *key, void *next);
 int bpf_map_delete(int map_fd, const void *key);
 /* Reads and deletes; in one step where the kernel can (5.14 and newer). */
 int bpf_map_take(int map_fd, const void *key, void *value);
+/* A ring buffer (5.8 and newer). */
+int bpf_map_make_ring(uint32_t bytes);
 /* Closing the descriptor detaches. A semaphore's offset of 0: none. */
 int bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets,
 			  const uint64_t *semaphore_offsets, const uint64_t *cookies, uint32_t cnt,
@@ -25,7 +27,6 @@ int perf_attach_tracepoint(int prog_fd, uint64_t event_id, pid_t pid);
 /* Trials, for features.c: a descriptor or a negative errno value. */
 int bpf_try_map(uint32_t value_bytes, uint32_t entries);
 int bpf_try_program(int expected_attach_type, uint32_t flags);
-int perf_try_ring(void);
 /* On tpcheck's own code at that offset of the file. -ENOENT: the kernel has no uprobe PMU. */
 int perf_try_uprobe(const char *path, uint64_t file_offset);
 
