@@ -292,10 +292,10 @@ for method in multi perf; do
 	check "root of a PID namespace, --attach=$method" says "$all_pass"
 done
 
-# Without /sys, as in a chroot, the number of possible CPUs is unknown.
+# Without /sys, as in a chroot.
 # shellcheck disable=SC2016
-run 77 unshare --mount sh -c 'mount -t tmpfs none /sys && exec "$@"' sh "$tpcheck" selftest --attach=multi
-check "no /sys" says 'cpus: .*mount -t sysfs sysfs /sys'
+run 0 unshare --mount sh -c 'mount -t tmpfs none /sys && exec "$@"' sh "$tpcheck" selftest --attach=multi
+check "no /sys: none is needed for a uprobe_multi link" says "$all_pass"
 
 # What doctor recommends.
 consult() {
