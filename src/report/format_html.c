@@ -228,45 +228,93 @@ marked_event(const struct finding *finding, size_t *len)
 	return NULL;
 }
 
-/* Where the value of the argument stands in an event: "..., >name=VALUE<, ...". NULL: not found. */
-static const char *
-find_got(const struct finding *finding, const char *event, size_t len)
-{
-	char *key = xasprintf("%s=%s", finding->argument_name, finding->got);
-	size_t key_len = strlen(key);
-	const char *found = NULL;
+/* An argument of the event that a finding is about, and was found wrong by that finding or another. */
+struct difference {
+	const struct finding *finding;
+	const char *name, *value; /* where they stand in the event: "..., >NAME=VALUE<, ..." */
+	size_t value_len;
+};
+enum { DIFFERENCES_MAX = 32 };
 
-	for (size_t i = 1; i + key_len <= len && !found; i++)
-		if (!strncmp(event + i, key, key_len) && strchr("( >", event[i - 1]))
-			found = event + i + strlen(finding->argument_name) + 1;
+static bool
+find_difference(const struct finding *finding, const char *event, size_t len, struct difference *out)
+{
+	if (!finding->argument_name || !finding->got)
+		return false;
+	char *key = xasprintf("%s=%s", finding->argument_name, finding->got);
+	size_t key_len = strlen(key), name_len = strlen(finding->argument_name);
+	bool found = false;
+
+	for (size_t i = 1; i + key_len <= len && !found; i++) {
+		found = !strncmp(event + i, key, key_len) && strchr("( >", event[i - 1]) &&
+			(i + key_len == len || strchr(",)< ", event[i + key_len]));
+		*out = (struct difference){.finding = finding,
+					   .name = event + i,
+					   .value = event + i + name_len + 1,
+					   .value_len = key_len - name_len - 1};
+	}
 	free(key);
 	return found;
 }
 
-static void
-print_event(FILE *out, const char *event, size_t len, const char *at, size_t got_len, const char *value)
+/* Those of a finding and of all others about the same event, in its order. */
+static size_t
+find_differences(const struct finding *finding, const struct findings *all, const char *event, size_t len,
+		 struct difference out[DIFFERENCES_MAX])
 {
-	size_t before = (size_t)(at - event);
+	size_t cnt = 0;
+
+	for (size_t i = 0; i < all->cnt && cnt < DIFFERENCES_MAX; i++) {
+		const struct finding *other = &all->items[i];
+		struct difference found;
+
+		if (!other->context || strcmp(other->context, finding->context) ||
+		    !find_difference(other, event, len, &found))
+			continue;
+		size_t at = cnt++;
+		for (; at && out[at - 1].name > found.name; at--)
+			out[at] = out[at - 1];
+		out[at] = found;
+	}
+	return cnt;
+}
+
+static void
+print_event(FILE *out, const char *event, size_t len, const struct difference *differences, size_t cnt,
+	    bool as_expected)
+{
+	const char *from = event;
 
 	fputs("<pre>", out);
-	print_text_len(out, event, before);
-	fputs("<mark>", out);
-	print_text(out, value);
-	fputs("</mark>", out);
-	print_text_len(out, at + got_len, len - before - got_len);
+	for (size_t i = 0; i < cnt && differences[i].name >= from; i++) {
+		const struct difference *difference = &differences[i];
+		const char *want = difference->finding->want ? difference->finding->want : "";
+		bool has_marks = difference->name[-1] == '>';
+
+		print_text_len(out, from, (size_t)(difference->name - from) - has_marks);
+		print_text_len(out, difference->name, (size_t)(difference->value - difference->name));
+		fputs("<mark>", out);
+		print_text(out, as_expected ? want : difference->finding->got);
+		fputs("</mark>", out);
+		from = difference->value + difference->value_len;
+		from += has_marks && from < event + len && *from == '<';
+	}
+	print_text_len(out, from, (size_t)(event + len - from));
 	fputs("</pre>", out);
 }
 
 /* What was expected and what came, side by side. */
 static void
-print_pair(FILE *out, const struct finding *finding)
+print_pair(FILE *out, const struct finding *finding, const struct findings *all)
 {
-	size_t len = 0, got_len = finding->got ? strlen(finding->got) : 0;
-	const char *event = finding->argument_name && finding->got ? marked_event(finding, &len) : NULL;
-	const char *at = event ? find_got(finding, event, len) : NULL;
+	struct difference differences[DIFFERENCES_MAX], own;
+	size_t len = 0, cnt = 0;
+	const char *event = marked_event(finding, &len);
 
 	if (!finding->want && !finding->got)
 		return;
+	if (event && find_difference(finding, event, len, &own))
+		cnt = find_differences(finding, all, event, len, differences);
 	fputs("<div class=pair><div class=want><small>expected", out);
 	if (finding->source) {
 		fputs(" (", out);
@@ -278,8 +326,8 @@ print_pair(FILE *out, const struct finding *finding)
 	for (int i = 0; i < 2; i++) {
 		if (i)
 			fputs("</div><div class=got><small>actual</small>", out);
-		if (at) {
-			print_event(out, event, len, at, got_len, values[i]);
+		if (cnt) {
+			print_event(out, event, len, differences, cnt, i == 0);
 		} else {
 			fputs("<pre><mark>", out);
 			print_text(out, values[i]);
@@ -312,12 +360,12 @@ print_context(FILE *out, const struct finding *finding)
 }
 
 static void
-print_finding(FILE *out, const struct finding *finding)
+print_finding(FILE *out, const struct finding *finding, const struct findings *all)
 {
 	fprintf(out, "<article><p><small>[%s]</small> ", finding_kind_name(finding->kind));
 	print_text(out, finding->message);
 	fputs("\n", out);
-	print_pair(out, finding);
+	print_pair(out, finding, all);
 	print_context(out, finding);
 	fputs("</article>\n", out);
 }
@@ -351,7 +399,7 @@ print_result(FILE *out, struct subjects *subjects, const struct report_result *r
 		fputc('\n', out);
 	}
 	for (size_t f = 0; f < result->findings.cnt; f++)
-		print_finding(out, &result->findings.items[f]);
+		print_finding(out, &result->findings.items[f], &result->findings);
 	if (result->outcome == OUTCOME_FAIL || result->outcome == OUTCOME_ERROR) {
 		print_tail(out, "debug.log", result->log_tail);
 		print_tail(out, "output.txt", result->output_tail);

@@ -154,6 +154,37 @@ assert_only_own_tags(const char *text)
 	}
 }
 
+/* Each finding shows the whole event as it should be, with all that is wrong in it, and without the marks of text. */
+static void
+test_several_arguments(void **state)
+{
+	static const char context[] =
+		">     +0.123 ms #2 utxocache:spent(txid=bb, >vout=3<, >height=10<, value=102 sat)\n";
+	struct report_result result = {.name = "utxocache.spent.inputs", .outcome = OUTCOME_FAIL};
+
+	(void)state;
+	/* In another order than in the event. */
+	findings_add(&result.findings, FINDING_CONTRACT, "utxocache:spent", 3, "height", "101", "10", NULL,
+		     "b")
+		->context = xstrdup(context);
+	findings_add(&result.findings, FINDING_CONTRACT, "utxocache:spent", 2, "vout", "0", "3", NULL, "a")
+		->context = xstrdup(context);
+	/* About another event. */
+	findings_add(&result.findings, FINDING_CONTRACT, "utxocache:spent", 4, "value", "7", "102", NULL, "c")
+		->context = xstrdup(
+		">     +0.123 ms #1 utxocache:spent(txid=aa, vout=1, height=1024, >value=102< sat)\n");
+	char *text = page(&result);
+	static const char pair[] =
+		"<small>expected</small><pre>utxocache:spent(txid=bb, vout=<mark>0</mark>, height=<mark>101</mark>, value=102 sat)</pre>"
+		"</div><div class=got><small>actual</small><pre>utxocache:spent(txid=bb, vout=<mark>3</mark>, height=<mark>10</mark>, value=102 sat)</pre>";
+	assert_has(text, pair);
+	assert_has(strstr(text, pair) + 1, pair);
+	assert_has(
+		text,
+		"<small>expected</small><pre>utxocache:spent(txid=aa, vout=1, height=1024, value=<mark>7</mark> sat)</pre>");
+	free(text);
+}
+
 static void
 test_hostile(void **state)
 {
@@ -272,8 +303,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pair),  cmocka_unit_test(test_filters), cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_alone), cmocka_unit_test(test_log),     cmocka_unit_test(test_folder),
+		cmocka_unit_test(test_pair),    cmocka_unit_test(test_several_arguments),
+		cmocka_unit_test(test_filters), cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_alone),   cmocka_unit_test(test_log),
+		cmocka_unit_test(test_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
