@@ -112,6 +112,26 @@ test_a_ring_is_filled_to_the_last_byte(void **state)
 	ptrace_area_unmap(&area);
 }
 
+/* A ring whose records are read in time uses only its beginning. */
+static void
+test_a_ring_that_is_read_takes_little_memory(void **state)
+{
+	enum { LARGE = 4 << 20, USED = (256 << 10) + 16 + RECORD_MAX };
+	struct ptrace_area area = area_with(NULL, 0, LARGE);
+	struct reading reading = {0};
+
+	(void)state;
+	for (uint64_t number = 0; number < 40000; number++) {
+		assert_true(write_one(&area, number));
+		drain(&area, &reading);
+	}
+	assert_int_equal(reading.next, 40000);
+	assert_true(atomic_load(&area.shared->written) > LARGE);
+	for (size_t i = USED; i < LARGE; i++)
+		assert_int_equal(area.ring[i], 0);
+	ptrace_area_unmap(&area);
+}
+
 /* What was refused leaves no trace: smaller records still fit, and all that was written is read. */
 static void
 test_a_full_ring_refuses(void **state)
@@ -282,6 +302,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records_of_all_sizes_in_order),
 		cmocka_unit_test(test_a_ring_is_filled_to_the_last_byte),
+		cmocka_unit_test(test_a_ring_that_is_read_takes_little_memory),
 		cmocka_unit_test(test_a_full_ring_refuses),
 		cmocka_unit_test(test_a_record_is_seen_once_committed),
 		cmocka_unit_test(test_a_reader_that_waits_is_woken_when_a_quarter_is_full),

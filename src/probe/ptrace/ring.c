@@ -1,12 +1,16 @@
 #include "probe/ptrace/ring.h"
 
 #include <linux/futex.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 8 };
+enum {
+	HEAD_BYTES = 8,
+	REUSE_BYTES = 256 << 10,
+};
 
 static size_t
 align(size_t bytes)
@@ -30,7 +34,11 @@ ring_reserve(struct ptrace_area *area, size_t bytes)
 	size_t needed = HEAD_BYTES + align(bytes);
 	size_t to_end = shared->ring_bytes - (size_t)(written % shared->ring_bytes);
 
-	if (needed > to_end) {
+	/* Nothing waits to be read: memory that was used is used again, so that a ring that never fills up takes little. */
+	bool starts_again = room == shared->ring_bytes && shared->ring_bytes - to_end >= REUSE_BYTES &&
+			    to_end + needed <= room;
+
+	if (needed > to_end || starts_again) {
 		if (to_end + needed > room)
 			return NULL;
 		write_head(area, written, RING_WRAP);
