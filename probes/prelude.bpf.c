@@ -1,12 +1,12 @@
 /* What runs in the kernel at each hit of a tracepoint. tpcheck appends a function for each probe point, made of the TP_
  * macros below (src/probe/bpf/program_text.c), and has libbcc compile it all.
  *
- * A hit becomes a record (src/base/record.h) in the ring (src/probe/bpf/ring.h). One whose size is known is built where
- * it will lie in the ring: the memory there is not in the CPU's cache, and arrives while the arguments are read. One with
- * a payload, and one that conditions may still reject, is built in memory of the thread that hit and copied. (Not of the
- * CPU: a uprobe's program can be preempted, and another thread's hit on the same CPU would overwrite it.) The same goes
- * for the counts: each thread counts its own attempts and failures, without atomics and without gaps, so that the host
- * can prove that nothing was lost, not even the last record.
+ * A hit becomes a record (src/base/record.h) in the ring (src/probe/bpf/ring.h). One whose size is known is built
+ * where it will lie in the ring: the memory there is not in the CPU's cache, and arrives while the arguments are read.
+ * One with a payload, and one that conditions may still reject, is built in memory of the thread that hit and copied.
+ * (Not of the CPU: a uprobe's program can be preempted, and another thread's hit on the same CPU would overwrite it.)
+ * The same goes for the counts: each thread counts its own attempts and failures, without atomics and without gaps, so
+ * that the host can prove that nothing was lost, not even the last record.
  *
  * No helper is called by the names bpf_probe_read_user and bpf_probe_read_user_str: for each such call libbcc hashes
  * all of /proc/kallsyms anew (0.1 s each). The pointers below are the same helpers under names that libbcc does not

@@ -329,7 +329,8 @@ static const struct argp_option known[] = {
 	{"release", OPTION_RELEASE, "RELEASE", 0,
 	 "The release of Bitcoin Core whose names and types to use (default: found in the binary)", 4},
 	{"ring", OPTION_RING, "KIB", 0,
-	 "Size of the buffer between the kernel (by ptrace: the tracer process) and tpcheck, of each process", 4},
+	 "Size of the buffer between the kernel (by ptrace: the tracer process) and tpcheck, of each process",
+	 4},
 	{0},
 };
 static const struct argp_child children[] = {{.argp = &cli_probe_argp, .group = 4}, {0}};

@@ -10,8 +10,8 @@
  * libbcc has for losses is not enough: the kernel reports a loss together with the next record that fits, so a loss at
  * the tail is never reported.
  *
- * Order. Records arrive nearly in order: threads of several CPUs make room for theirs, then read the clock. They carry the
- * monotonic clock and are sorted by it; within a thread the sequence number decides. */
+ * Order. Records arrive nearly in order: threads of several CPUs make room for theirs, then read the clock. They carry
+ * the monotonic clock and are sorted by it; within a thread the sequence number decides. */
 #include "probe/set.h"
 
 #include <errno.h>

@@ -34,7 +34,7 @@ ring_reserve(struct ptrace_area *area, size_t bytes)
 	size_t needed = HEAD_BYTES + align(bytes);
 	size_t to_end = shared->ring_bytes - (size_t)(written % shared->ring_bytes);
 
-	/* Nothing waits to be read: memory that was used is used again, so that a ring that never fills up takes little. */
+	/* Nothing waits to be read: what was used is used again. So a ring that never fills up takes little memory. */
 	bool starts_again = room == shared->ring_bytes && shared->ring_bytes - to_end >= REUSE_BYTES &&
 			    to_end + needed <= room;
 
