@@ -92,6 +92,8 @@ warm_up(struct shared_node *shared, struct scene *scene)
 	if (!scene->err && shared->partner)
 		scene->err = node_wait_ready(shared->partner, shared->deadline, &scene->diag);
 	shared->ready = !scene->err;
+	if (profile->submits_blocks)
+		coins_submit_chain(scene, profile);
 	if (!profile->no_blocks)
 		coins_require_chain(scene, profile);
 	if (profile->warm)
@@ -102,7 +104,7 @@ static int
 start_nodes(struct shared_node *shared, struct diag *diag)
 {
 	const struct profile *profile = shared->profile;
-	struct buf chain, *blocks = profile->no_blocks ? NULL : &chain;
+	struct buf chain, *blocks = profile->no_blocks || profile->submits_blocks ? NULL : &chain;
 	int err = 0;
 
 	buf_init(&chain, CHAIN_MAX);

@@ -47,12 +47,18 @@ coins_require_chain(struct scene *scene, const struct profile *profile)
 			   want);
 }
 
+/* One each second; the last one now. */
+static struct block_draft
+first_draft(const struct profile *profile)
+{
+	return chain_first_draft((uint32_t)time(NULL) - first_blocks(profile) + 1);
+}
+
 int
 coins_start_chain(const struct profile *profile, struct buf *out, struct diag *diag)
 {
 	const unsigned cnt = first_blocks(profile);
-	/* One each second; the last one now. */
-	struct block_draft draft = chain_first_draft((uint32_t)time(NULL) - cnt + 1);
+	struct block_draft draft = first_draft(profile);
 	int err = 0;
 
 	for (unsigned i = 0; i < cnt && !err; i++) {
@@ -67,6 +73,23 @@ coins_start_chain(const struct profile *profile, struct buf *out, struct diag *d
 		block_fini(&block);
 	}
 	return err;
+}
+
+void
+coins_submit_chain(struct scene *scene, const struct profile *profile)
+{
+	const unsigned cnt = first_blocks(profile);
+	struct block_draft draft = first_draft(profile);
+
+	for (unsigned i = 0; i < cnt && scene_ok(scene); i++) {
+		struct block block;
+
+		block_init(&block, &draft);
+		add_outputs(&block, profile);
+		blocks_submit(scene, &block);
+		draft = blocks_next_draft(&block);
+		block_fini(&block);
+	}
 }
 
 void

@@ -47,6 +47,8 @@ struct coin_pool {
 /* Adds the blocks that a node of that profile starts with, for node_opts.blocks; for the runner. It takes a node less
  * time to import them than to mine them. */
 int coins_start_chain(const struct profile *profile, struct buf *out, struct diag *diag);
+/* Submits these blocks to a node that has none. */
+void coins_submit_chain(struct scene *scene, const struct profile *profile);
 /* Fails unless the new node has them. */
 void coins_require_chain(struct scene *scene, const struct profile *profile);
 /* For struct profile's warm: the node has the chain that coins are taken from, or mines what is missing. */

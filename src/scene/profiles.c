@@ -40,6 +40,7 @@ const struct profile profile_narrow = {
 	.args = (const char *const[]){"-prune=1", "-fastprune", "-maxmempool=5", "-acceptnonstdtxn=1", NULL},
 	.tip = NARROW_FILLED_HEIGHT + BLOCKS_TO_KEEP + 2,
 	.filler_bytes = FILLING_BYTES,
+	.submits_blocks = true,
 };
 
 /* small_cache */

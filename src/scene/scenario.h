@@ -46,6 +46,8 @@ struct profile {
 	const char *const *args_if_known;
 	bool listen, own_network, finds_peers, proxy, i2p;
 	bool no_blocks; /* it starts without any, so scenarios take no coins */
+	/* The blocks are submitted instead: v25 crashes when it imports some while it prunes. */
+	bool submits_blocks;
 	/* How many blocks it starts with, ODD_BLOCKS at least, and how many bytes an additional output of the first one
 	 * after these has (0: none); see coins_start_chain. */
 	unsigned tip, filler_bytes;
