@@ -1,6 +1,7 @@
 #include "base/folder.h"
 
 #include "base/clock.h"
+#include "base/proc_stat.h"
 #include "base/text.h"
 
 #include <dirent.h>
@@ -176,35 +177,6 @@ read_environment(pid_t pid, char *text, size_t text_sz)
 	return (ssize_t)got;
 }
 
-/* Where the kernel keeps a process's environment. */
-struct place {
-	unsigned long
-		memory_bytes;     /* 0: it has no memory, and so no environment: a zombie, a kernel thread */
-	unsigned long start, end; /* end is 0 within execve, when there is no environment yet */
-};
-
-static struct place
-find_environment(pid_t pid)
-{
-	struct place place = {0};
-	char path[64], text[4096];
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	/* The second field, a name, may have blanks and parentheses. Here follow the fields 23 (vsize), 50 (env_start)
-	 * and 51 (env_end) of proc(5). */
-	const char *rest = strrchr(text, ')');
-	if (rest)
-		sscanf(rest,
-		       ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu",
-		       &place.memory_bytes, &place.start, &place.end);
-	return place;
-}
-
 /* Whether a process was started with that variable. An environment that reads as empty counts only if no execve came
  * in between: each puts it somewhere else. */
 static bool
@@ -216,11 +188,14 @@ has_variable(pid_t pid, const char *variable)
 	ssize_t got;
 
 	do {
-		struct place before = find_environment(pid);
+		struct proc_stat before, after;
+
+		proc_stat_read(pid, &before);
 		got = read_environment(pid, text, sizeof(text) - 1);
-		struct place after = find_environment(pid);
+		proc_stat_read(pid, &after);
 		is_final = got || !after.memory_bytes ||
-			   (after.end && after.start == before.start && after.end == before.end);
+			   (after.env_end && after.env_start == before.env_start &&
+			    after.env_end == before.env_end);
 	} while (!is_final && !deadline_has_passed(deadline));
 	text[got > 0 ? got : 0] = '\0';
 	for (ssize_t at = 0; at < got; at += (ssize_t)strlen(text + at) + 1)

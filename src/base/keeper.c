@@ -1,6 +1,8 @@
 #include "base/keeper.h"
 
 #include "base/clock.h"
+#include "base/fds.h"
+#include "base/proc_stat.h"
 #include "base/xmem.h"
 
 #include <errno.h>
@@ -112,18 +114,6 @@ work(struct kept **all, const struct request *request, const void *args, size_t 
 	send_answer(fd, &answer, state, desc->state_sz);
 }
 
-static size_t
-take_fds(struct msghdr *msg, int *fds)
-{
-	struct cmsghdr *head = CMSG_FIRSTHDR(msg);
-
-	if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
-		return 0;
-	size_t cnt = (head->cmsg_len - CMSG_LEN(0)) / sizeof(*fds);
-	memcpy(fds, CMSG_DATA(head), cnt * sizeof(*fds));
-	return cnt;
-}
-
 /* Obeys until the other end is closed. */
 static void
 serve(int fd)
@@ -132,25 +122,20 @@ serve(int fd)
 	struct kept *kept = NULL;
 
 	for (;;) {
-		union {
-			struct cmsghdr align;
-			char bytes[CMSG_SPACE(KEEPER_FDS_MAX * sizeof(int))];
-		} control;
+		union fds_control control;
 		struct request request;
 		struct iovec iov[] = {{.iov_base = &request, .iov_len = sizeof(request)},
 				      {.iov_base = args, .iov_len = sizeof(args)}};
-		struct msghdr msg = {.msg_iov = iov,
-				     .msg_iovlen = 2,
-				     .msg_control = control.bytes,
-				     .msg_controllen = sizeof(control.bytes)};
-		int fds[KEEPER_FDS_MAX];
-		ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+		struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+		int fds[FDS_MAX];
 
+		fds_allow(&msg, &control, FDS_MAX);
+		ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < (ssize_t)sizeof(request))
 			break;
-		size_t fds_cnt = take_fds(&msg, fds);
+		size_t fds_cnt = fds_take(&msg, fds);
 		if (request.desc)
 			work(&kept, &request, args, (size_t)n - sizeof(request), fds, fds_cnt, fd);
 		else
@@ -252,16 +237,9 @@ become_keeper(int fd, const struct keeper_opts *opts)
 static bool
 is_stopped(pid_t pid)
 {
-	char path[64], text[512];
+	struct proc_stat stat;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	const char *state = strrchr(text, ')');
-	return state && (!strncmp(state, ") T", 3) || !strncmp(state, ") t", 3));
+	return proc_stat_read(pid, &stat) && (stat.state == 'T' || stat.state == 't');
 }
 
 static int
@@ -321,26 +299,15 @@ static int
 ask(struct keeper *keeper, struct request request, const void *args, size_t args_sz, const int *fds,
     size_t fds_cnt, void *state, size_t state_sz, struct diag *diag)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(KEEPER_FDS_MAX * sizeof(int))];
-	} control = {.bytes = {0}};
+	union fds_control control;
 	struct iovec iov[] = {{.iov_base = &request, .iov_len = sizeof(request)},
 			      {.iov_base = (void *)(uintptr_t)args, .iov_len = args_sz}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = args_sz ? 2 : 1};
 	ssize_t n;
 
-	if (args_sz > KEEPER_ARGS_MAX || fds_cnt > KEEPER_FDS_MAX)
+	if (args_sz > KEEPER_ARGS_MAX || fds_cnt > FDS_MAX)
 		return diag_fail(diag, -E2BIG, "keeper: the request is too long");
-	if (fds_cnt) {
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = CMSG_SPACE(fds_cnt * sizeof(*fds));
-		struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
-		*head = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
-					 .cmsg_type = SCM_RIGHTS,
-					 .cmsg_len = CMSG_LEN(fds_cnt * sizeof(*fds))};
-		memcpy(CMSG_DATA(head), fds, fds_cnt * sizeof(*fds));
-	}
+	fds_add(&msg, &control, fds, fds_cnt);
 	pthread_mutex_lock(&keeper->lock);
 	if (keeper->is_lost) {
 		pthread_mutex_unlock(&keeper->lock);

@@ -37,11 +37,11 @@ int keeper_start(struct keeper **out, const struct keeper_opts *opts, struct dia
 int keeper_stop(struct keeper *keeper, struct diag *diag);
 pid_t keeper_pid(const struct keeper *keeper);
 
-enum { KEEPER_ARGS_MAX = 96 << 10, KEEPER_FDS_MAX = 4, KEEPER_STATE_MAX = 8 << 10 };
+enum { KEEPER_ARGS_MAX = 96 << 10, KEEPER_STATE_MAX = 8 << 10 };
 
 struct keeper_desc {
 	size_t state_sz; /* at most KEEPER_STATE_MAX */
-	/* state is all zeros. The descriptors are closed afterwards. After an error there is nothing to undo. */
+	/* state is all zeros. The descriptors (FDS_MAX at most) are closed later. After an error, nothing is undone. */
 	int (*work)(void *state, const void *args, size_t args_sz, const int *fds, size_t fds_cnt,
 		    struct diag *diag);
 	int (*undo)(void *state, struct diag *diag);

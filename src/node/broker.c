@@ -1,6 +1,8 @@
 #include "node/broker.h"
 
+#include "base/fds.h"
 #include "base/privileges.h"
+#include "base/signals.h"
 #include "base/xmem.h"
 #include "node/loopback.h"
 
@@ -32,31 +34,18 @@ struct request {
 };
 
 enum {
-	FDS_MAX = 2,
+	NAMESPACES_CNT = 2,
 	OWN_FD = 3, /* the broker's end of the socket pair */
-};
-
-union control {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
 };
 
 static bool
 send_with(int socket_fd, const void *bytes, size_t bytes_sz, const int *fds, size_t fds_cnt)
 {
-	union control control = {.bytes = {0}};
+	union fds_control control;
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = bytes_sz};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (fds_cnt) {
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = CMSG_SPACE(fds_cnt * sizeof(*fds));
-		struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
-		*head = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
-					 .cmsg_type = SCM_RIGHTS,
-					 .cmsg_len = CMSG_LEN(fds_cnt * sizeof(*fds))};
-		memcpy(CMSG_DATA(head), fds, fds_cnt * sizeof(*fds));
-	}
+	fds_add(&msg, &control, fds, fds_cnt);
 	return sendmsg(socket_fd, &msg, MSG_NOSIGNAL) >= 0;
 }
 
@@ -64,26 +53,16 @@ send_with(int socket_fd, const void *bytes, size_t bytes_sz, const int *fds, siz
 static int
 receive_with(int socket_fd, void *bytes, size_t bytes_sz, int *fds, size_t fds_max)
 {
-	union control control = {.bytes = {0}};
+	union fds_control control;
 	struct iovec iov = {.iov_base = bytes, .iov_len = bytes_sz};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = control.bytes,
-			     .msg_controllen = CMSG_LEN(fds_max * sizeof(*fds))}; /* no room for more */
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
+	fds_allow(&msg, &control, fds_max);
 	do
 		n = recvmsg(socket_fd, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)bytes_sz)
-		return -1;
-	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
-	if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
-		return 0;
-	size_t cnt = (head->cmsg_len - CMSG_LEN(0)) / sizeof(*fds);
-	for (size_t i = 0; i < cnt; i++)
-		memcpy(&fds[i], CMSG_DATA(head) + i * sizeof(*fds), sizeof(*fds));
-	return (int)cnt;
+	return n == (ssize_t)bytes_sz ? (int)fds_take(&msg, fds) : -1;
 }
 
 /* In the broker: only async-signal-safe calls, as another thread may have held any lock at the fork. */
@@ -205,7 +184,7 @@ static _Noreturn void
 become_broker(int fd, const struct process_user *user)
 {
 	struct start start = {.result = {.step = BROKER_PREPARE, .user_fd = -1, .network_fd = -1}};
-	int fds[FDS_MAX] = {-1, -1};
+	int fds[NAMESPACES_CNT] = {-1, -1};
 
 	setsid(); /* a terminal's signals are not for it */
 	prctl(PR_SET_NAME, BROKER_NAME);
@@ -214,9 +193,9 @@ become_broker(int fd, const struct process_user *user)
 	start.err = make_namespaces(user, &start.result, fds);
 	/* Should another child of the same parent hold our socket: after the user, as changing it clears this. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (!send_with(OWN_FD, &start, sizeof(start), fds, start.err ? 0 : FDS_MAX) || start.err)
+	if (!send_with(OWN_FD, &start, sizeof(start), fds, start.err ? 0 : NAMESPACES_CNT) || start.err)
 		_exit(1);
-	for (size_t i = 0; i < FDS_MAX; i++)
+	for (size_t i = 0; i < NAMESPACES_CNT; i++)
 		close(fds[i]);
 	serve();
 	_exit(0);
@@ -228,16 +207,13 @@ become_broker(int fd, const struct process_user *user)
 static pid_t
 fork_broker(int fd, const struct process_user *user)
 {
-	sigset_t all, old;
+	sigset_t before;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	signals_block(&before);
 	pid_t pid = fork();
 	if (pid == 0)
 		become_broker(fd, user);
-	int errno_value = errno;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	errno = errno_value;
+	signals_restore(&before);
 	return pid;
 }
 
@@ -245,7 +221,7 @@ int
 broker_start(struct broker **out, const struct process_user *user, struct broker_result *result)
 {
 	struct start start = {.err = -EPIPE, .result = {.step = BROKER_PREPARE}};
-	int sockets[2], fds[FDS_MAX];
+	int sockets[2], fds[NAMESPACES_CNT];
 
 	*out = NULL;
 	*result = (struct broker_result){.step = BROKER_FORK, .user_fd = -1, .network_fd = -1};
@@ -262,10 +238,10 @@ broker_start(struct broker **out, const struct process_user *user, struct broker
 	broker->pid = pid;
 	broker->fd = sockets[0];
 	pthread_mutex_init(&broker->lock, NULL);
-	int cnt = receive_with(broker->fd, &start, sizeof(start), fds, FDS_MAX);
+	int cnt = receive_with(broker->fd, &start, sizeof(start), fds, NAMESPACES_CNT);
 	err = start.err;
 	*result = start.result;
-	if (!err && cnt == FDS_MAX) {
+	if (!err && cnt == NAMESPACES_CNT) {
 		result->user_fd = fds[0];
 		result->network_fd = fds[1];
 		*out = broker;

@@ -83,7 +83,6 @@ static int
 wait_at_gate(struct node *node, struct deadline deadline, struct diag *diag)
 {
 	struct diag missing;
-	int err = 0;
 
 	snprintf(missing.text, sizeof(missing.text), "it has not begun to load %s",
 		 node->hold == NODE_HOLD_CHAIN_STATE ? "its chain state" : "blocks");
@@ -95,15 +94,9 @@ wait_at_gate(struct node *node, struct deadline deadline, struct diag *diag)
 			return diag_fail(diag, node->gate_fd,
 					 "node: failed to open the FIFO '%s' in '%s': %s",
 					 gate_name(node->hold), node->datadir.path, strerror(-node->gate_fd));
-		if (!node_is_alive(node))
-			err = node_start_after_end(node, diag);
+		int err = node_go_on_waiting(node, deadline, &missing, diag);
 		if (err)
 			return err;
-		idle_look(&node->idle, &node->process);
-		if (node_is_interrupted(node))
-			return diag_fail(diag, -EINTR, "node: failed to wait for bitcoind: interrupted");
-		if (deadline_has_passed(deadline))
-			return node_fail_timeout(node, &missing, diag);
 		process_wait(&node->process,
 			     deadline_earlier(deadline, deadline_in_ms(idle_wait_ms(&node->idle, POLL_MS))),
 			     node->interrupted);

@@ -102,10 +102,10 @@ int node_spawn(struct node *node, struct diag *diag);
 int node_start_servers(struct node *node, const struct node_opts *opts, struct diag *diag);
 
 /* node_ready.c */
-/* bitcoind ended while it was started: starts it again if that is worth trying, else fails with -ECHILD. */
-int node_start_after_end(struct node *node, struct diag *diag);
-/* Fails with -ETIMEDOUT; missing is what it was waited for. */
-int node_fail_timeout(struct node *node, const struct diag *missing, struct diag *diag);
+/* Between two looks at a bitcoind that is starting. If it has ended, it is started again where that is worth trying;
+ * else -ECHILD. -EINTR; -ETIMEDOUT after the deadline, and missing is what it was waited for. */
+int node_go_on_waiting(struct node *node, struct deadline deadline, const struct diag *missing,
+		       struct diag *diag);
 
 /* node_find.c */
 /* The absolute path of a bitcoind, without symbolic links. from is added to messages: " (from $BITCOIND)". */

@@ -163,16 +163,16 @@ start_on_other_ports(struct node *node, struct diag *diag)
 	return node_spawn(node, diag);
 }
 
-int
-node_start_after_end(struct node *node, struct diag *diag)
+static int
+start_after_end(struct node *node, struct diag *diag)
 {
 	if (!ended_for_arg(node) && (node->starts >= STARTS_MAX || !ended_for_port(node)))
 		return node_fail_ended(node, "start bitcoind", diag);
 	return start_on_other_ports(node, diag);
 }
 
-int
-node_fail_timeout(struct node *node, const struct diag *missing, struct diag *diag)
+static int
+fail_timeout(struct node *node, const struct diag *missing, struct diag *diag)
 {
 	struct buf tails;
 
@@ -184,24 +184,30 @@ node_fail_timeout(struct node *node, const struct diag *missing, struct diag *di
 	return -ETIMEDOUT;
 }
 
+int
+node_go_on_waiting(struct node *node, struct deadline deadline, const struct diag *missing, struct diag *diag)
+{
+	int err = node_is_alive(node) ? 0 : start_after_end(node, diag);
+
+	if (err)
+		return err;
+	idle_look(&node->idle, &node->process);
+	if (node_is_interrupted(node))
+		return diag_fail(diag, -EINTR, "node: failed to wait for bitcoind: interrupted");
+	return deadline_has_passed(deadline) ? fail_timeout(node, missing, diag) : 0;
+}
+
 /* One round of waiting. Sets *is_over when the node is ready or an error is returned; else missing says why it is not
  * ready. */
 static int
 wait_round(struct node *node, struct deadline deadline, struct diag *missing, bool *is_over,
 	   struct diag *diag)
 {
-	int err = 0;
+	int err = node_go_on_waiting(node, deadline, missing, diag);
 
 	*is_over = true;
-	if (!node_is_alive(node))
-		err = node_start_after_end(node, diag);
 	if (err)
 		return err;
-	idle_look(&node->idle, &node->process);
-	if (node_is_interrupted(node))
-		return diag_fail(diag, -EINTR, "node: failed to wait for bitcoind: interrupted");
-	if (deadline_has_passed(deadline))
-		return node_fail_timeout(node, missing, diag);
 	/* It would not answer. */
 	if (node->idle.state == IDLE_STOPPED) {
 		*is_over = false;

@@ -1,10 +1,10 @@
 #include "node/pid_file.h"
 
+#include "base/proc_stat.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,30 +36,17 @@ pidfd_has_ended(int pidfd)
 	return poll(&pollfd, 1, 0) > 0 && pollfd.revents;
 }
 
-/* The start time is the 22nd word of /proc/PID/stat, in ticks of CLOCK_BOOTTIME. The 2nd is the name in parentheses,
- * which may contain anything. */
 static bool
 read_start_time(pid_t pid, time_t *out)
 {
-	char path[64], text[1024];
 	struct timespec real, boot;
-	uint64_t ticks = 0;
+	struct proc_stat stat;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return false;
-	size_t len = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[len] = '\0';
-	char *at = strrchr(text, ')');
-	for (int word = 2; at && word < 22; word++)
-		at = strchr(at + 1, ' ');
-	if (!at || sscanf(at, " %" SCNu64, &ticks) != 1)
+	if (!proc_stat_read(pid, &stat))
 		return false;
 	clock_gettime(CLOCK_REALTIME, &real);
 	clock_gettime(CLOCK_BOOTTIME, &boot);
-	*out = real.tv_sec - boot.tv_sec + (time_t)(ticks / (uint64_t)sysconf(_SC_CLK_TCK));
+	*out = real.tv_sec - boot.tv_sec + (time_t)(stat.start_ticks / (uint64_t)sysconf(_SC_CLK_TCK));
 	return true;
 }
 

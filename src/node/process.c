@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/privileges.h"
+#include "base/signals.h"
 #include "base/text.h"
 #include "base/xmem.h"
 
@@ -450,16 +451,13 @@ open_plan(struct plan *plan, int *result_fd, const struct process_opts *opts, st
 static pid_t
 fork_child(const struct plan *plan)
 {
-	sigset_t all, old;
+	sigset_t before;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	signals_block(&before);
 	pid_t pid = fork();
 	if (pid == 0)
 		run_child(plan);
-	int errno_value = errno;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	errno = errno_value;
+	signals_restore(&before);
 	return pid;
 }
 

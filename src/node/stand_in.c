@@ -4,13 +4,13 @@
  * client in the list. */
 #include "node/stand_in_protocol.h"
 
+#include "base/signals.h"
 #include "base/xmem.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -168,7 +168,6 @@ stand_in_start(struct stand_in **out, enum stand_in_kind kind, int listen_fd, co
 {
 	struct stand_in *server = xcalloc(1, sizeof(*server));
 	pthread_condattr_t attr;
-	sigset_t all, old;
 
 	*out = NULL;
 	server->kind = kind;
@@ -181,11 +180,7 @@ stand_in_start(struct stand_in **out, enum stand_in_kind kind, int listen_fd, co
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&server->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	/* Signals are for the threads that handle them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int err = server->stop_fd < 0 ? -errno : -pthread_create(&server->thread, NULL, run, server);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	int err = server->stop_fd < 0 ? -errno : signals_start_thread(&server->thread, run, server);
 	if (err) {
 		close(listen_fd);
 		if (server->stop_fd >= 0)

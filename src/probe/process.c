@@ -1,6 +1,7 @@
 #include "probe/process.h"
 
 #include "base/machine.h"
+#include "base/proc_stat.h"
 #include "base/xmem.h"
 #include "probe/probe.h"
 
@@ -287,22 +288,10 @@ process_has_thread_ended(pid_t pid, uint32_t tid)
 uint64_t
 process_start_time(pid_t pid)
 {
-	char path[64], text[1024];
-	unsigned long long start_time = 0;
+	struct proc_stat stat;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	/* The second field, a name, may have blanks and parentheses. */
-	const char *rest = strrchr(text, ')');
-	if (rest)
-		sscanf(rest,
-		       ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-		       &start_time);
-	return start_time;
+	proc_stat_read(pid, &stat);
+	return stat.start_ticks;
 }
 
 pid_t

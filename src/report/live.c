@@ -6,11 +6,11 @@
 #include "report/live.h"
 
 #include "base/clock.h"
+#include "base/signals.h"
 #include "base/writer.h"
 #include "base/xmem.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -89,7 +89,6 @@ live_new(FILE *out, int fd, const atomic_int *interrupted, unsigned tick_ms)
 {
 	struct live *live = xcalloc(1, sizeof(*live));
 	pthread_condattr_t monotonic;
-	sigset_t all, before;
 
 	live->out = out;
 	live->fd = fd < 0 ? -1 : writer_reopen(fd);
@@ -102,10 +101,7 @@ live_new(FILE *out, int fd, const atomic_int *interrupted, unsigned tick_ms)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&live->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	live->has_thread = !pthread_create(&live->thread, NULL, work, live);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	live->has_thread = !signals_start_thread(&live->thread, work, live);
 	return live;
 }
 

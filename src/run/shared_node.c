@@ -1,5 +1,6 @@
 #include "run/shared_node.h"
 
+#include "base/signals.h"
 #include "base/xmem.h"
 #include "run/sanitizer.h"
 #include "scene/coins.h"
@@ -7,7 +8,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,19 +34,6 @@ struct shared_node {
 	struct diag diag;
 	int end_err; /* of node_free */
 };
-
-/* Signals are for the main thread, whose waits they end. */
-static int
-start_thread(pthread_t *thread, void *(*work)(void *), void *arg)
-{
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int err = -pthread_create(thread, NULL, work, arg);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return err;
-}
 
 static void
 wait_for(sem_t *semaphore)
@@ -160,7 +147,7 @@ shared_node_start(struct shared_node **out, const struct profile *profile,
 	shared->deadline = deadline_in_ms(opts->timeout_ms);
 	sem_init(&shared->warm, 0, 0);
 	sem_init(&shared->leave, 0, 0);
-	int err = start_thread(&shared->thread, live, shared);
+	int err = signals_start_thread(&shared->thread, live, shared);
 	if (err) {
 		destroy(shared);
 		return diag_fail(diag, err, "runner: failed to start a thread: %s", strerror(-err));

@@ -23,6 +23,7 @@
  * during which it came. */
 #include "run/worker.h"
 
+#include "base/signals.h"
 #include "base/xmem.h"
 #include "contract/expect.h"
 #include "run/checks.h"
@@ -31,7 +32,6 @@
 #include "scene/wallets.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -554,14 +554,10 @@ int
 worker_start(struct worker **out, struct team *team, struct diag *diag)
 {
 	struct worker *worker = xcalloc(1, sizeof(*worker));
-	sigset_t all, before;
 
 	*out = NULL;
 	worker->team = team;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int err = -pthread_create(&worker->thread, NULL, work, worker);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	int err = signals_start_thread(&worker->thread, work, worker);
 	if (err) {
 		free(worker);
 		return diag_fail(diag, err, "runner: failed to start a thread: %s", strerror(-err));

@@ -16,6 +16,7 @@
 #include "probe/bpf/tracefs.h"
 
 #include "probe/bpf/sys.h"
+#include "probe/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,35 +68,12 @@ pid_namespace(void)
 	return stat("/proc/self/ns/pid", &st) ? 0 : (uint64_t)st.st_ino;
 }
 
-/* When a process was started; 0 if that cannot be found out. */
-static uint64_t
-start_time(pid_t pid)
-{
-	char path[64], text[1024];
-	uint64_t ticks = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return 0;
-	/* The name, in parentheses, may contain anything. */
-	size_t n = fread(text, 1, sizeof(text) - 1, file);
-	text[n] = '\0';
-	const char *field = strrchr(text, ')');
-	for (int i = 2; field && i < 22; i++)
-		field = strchr(field + 1, ' ');
-	if (field)
-		sscanf(field, "%" SCNu64, &ticks);
-	fclose(file);
-	return ticks;
-}
-
 static bool
 may_run(pid_t pid, uint64_t started)
 {
 	if (kill(pid, 0) && errno == ESRCH)
 		return false;
-	uint64_t now = start_time(pid);
+	uint64_t now = process_start_time(pid);
 	return !now || !started || now == started;
 }
 
@@ -170,8 +148,8 @@ tracefs_sweep(void)
 void
 tracefs_event_name(char *name, size_t name_sz, unsigned attachment, size_t idx)
 {
-	snprintf(name, name_sz, NAME_FORMAT "e%u_%zu", pid_namespace(), (int)getpid(), start_time(getpid()),
-		 attachment, idx);
+	snprintf(name, name_sz, NAME_FORMAT "e%u_%zu", pid_namespace(), (int)getpid(),
+		 process_start_time(getpid()), attachment, idx);
 }
 
 static int

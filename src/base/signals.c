@@ -1,0 +1,33 @@
+#include "base/signals.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+void
+signals_block(sigset_t *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+void
+signals_restore(const sigset_t *before)
+{
+	int errno_value = errno;
+
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+	errno = errno_value;
+}
+
+int
+signals_start_thread(pthread_t *thread, void *(*work)(void *), void *arg)
+{
+	sigset_t before;
+
+	signals_block(&before);
+	int err = -pthread_create(thread, NULL, work, arg);
+	signals_restore(&before);
+	return err;
+}

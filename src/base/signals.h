@@ -1,0 +1,16 @@
+/* Threads and children without signals: those are for the threads that handle them. */
+#ifndef TPCHECK_BASE_SIGNALS_H
+#define TPCHECK_BASE_SIGNALS_H
+
+#include <pthread.h>
+#include <signal.h>
+
+/* Blocks all of them in this thread, and in what it starts until signals_restore. */
+void signals_block(sigset_t *before);
+/* Leaves errno as it is. */
+void signals_restore(const sigset_t *before);
+
+/* Starts a thread with all signals blocked; 0 or a negative errno value. */
+int signals_start_thread(pthread_t *thread, void *(*work)(void *), void *arg);
+
+#endif
