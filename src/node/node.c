@@ -131,6 +131,24 @@ node_restart(struct node *node, const char *const *args, struct diag *diag)
 	return node_spawn(node, diag);
 }
 
+int
+node_restart_held(struct node *node, const char *const *args, enum node_hold hold, struct deadline deadline,
+		  struct diag *diag)
+{
+	int err = node_is_alive(node) ? 0 : node_make_gate(node, hold, diag);
+
+	if (err)
+		return err;
+	node->hold = hold;
+	err = node_restart(node, args, diag);
+	if (!err)
+		err = node_wait_at_gate(node, deadline, diag);
+	idle_end(&node->idle, &node->process);
+	if (err)
+		node_release(node);
+	return err;
+}
+
 /* Its HTTP server ends when its I/O loop next wakes up, within 50 ms unless somebody knocks. */
 static bool
 wait_end(struct node *node, struct deadline deadline)

@@ -39,8 +39,8 @@ remove_gate(struct node *node, enum node_hold hold)
 	datadir_remove(&node->datadir, gate_dir(hold), gate_name(hold));
 }
 
-static int
-make_gate(struct node *node, enum node_hold hold, struct diag *diag)
+int
+node_make_gate(struct node *node, enum node_hold hold, struct diag *diag)
 {
 	const char *name = gate_name(hold);
 	const int dir_fd = datadir_open_dir(&node->datadir, gate_dir(hold));
@@ -79,8 +79,8 @@ open_gate(const struct node *node)
 	return fd;
 }
 
-static int
-wait_at_gate(struct node *node, struct deadline deadline, struct diag *diag)
+int
+node_wait_at_gate(struct node *node, struct deadline deadline, struct diag *diag)
 {
 	struct diag missing;
 
@@ -101,24 +101,6 @@ wait_at_gate(struct node *node, struct deadline deadline, struct diag *diag)
 			     deadline_earlier(deadline, deadline_in_ms(idle_wait_ms(&node->idle, POLL_MS))),
 			     node->interrupted);
 	}
-}
-
-int
-node_restart_held(struct node *node, const char *const *args, enum node_hold hold, struct deadline deadline,
-		  struct diag *diag)
-{
-	int err = node_is_alive(node) ? 0 : make_gate(node, hold, diag);
-
-	if (err)
-		return err;
-	node->hold = hold;
-	err = node_restart(node, args, diag);
-	if (!err)
-		err = wait_at_gate(node, deadline, diag);
-	idle_end(&node->idle, &node->process);
-	if (err)
-		node_release(node);
-	return err;
 }
 
 void

@@ -5,6 +5,7 @@
  *	node_call.c   calls by RPC
  *	node_spawn.c  ports, arguments and environment; one start of the process
  *	node_ready.c  from a started process to a ready node
+ *	node_gate.c   holding a bitcoind that starts
  *	node.c        start, restart, stop and free
  *
  * and node_find.c, which needs no node. */
@@ -106,6 +107,11 @@ int node_start_servers(struct node *node, const struct node_opts *opts, struct d
  * else -ECHILD. -EINTR; -ETIMEDOUT after the deadline, and missing is what it was waited for. */
 int node_go_on_waiting(struct node *node, struct deadline deadline, const struct diag *missing,
 		       struct diag *diag);
+
+/* node_gate.c */
+int node_make_gate(struct node *node, enum node_hold hold, struct diag *diag);
+/* Until bitcoind, which was started since, is at the gate of node->hold. */
+int node_wait_at_gate(struct node *node, struct deadline deadline, struct diag *diag);
 
 /* node_find.c */
 /* The absolute path of a bitcoind, without symbolic links. from is added to messages: " (from $BITCOIND)". */
