@@ -1,4 +1,4 @@
-/* What the parsers of the machines' operands share. Private to src/notes/operand*.c. */
+/* What the parsers of the machines' operands share, in operand_parts.c. Private to src/notes/operand*.c. */
 #ifndef TPCHECK_NOTES_OPERAND_PRIVATE_H
 #define TPCHECK_NOTES_OPERAND_PRIVATE_H
 

@@ -191,16 +191,24 @@ check_trap(const struct view *view, const struct site *site, const struct proces
 }
 
 static int
+read_semaphore(const struct view *view, const struct process_place *place, uint16_t *semaphore,
+	       struct diag *diag)
+{
+	int err = check_place(view, place, diag);
+
+	*semaphore = 0;
+	return err ? err : view_read_memory(view, place->address, semaphore, sizeof(*semaphore), diag);
+}
+
+static int
 check_semaphore(const struct view *view, const struct site *site, const struct process_place *place,
 		const char *hint, struct diag *diag)
 {
-	uint16_t semaphore = 0;
+	uint16_t semaphore;
 
 	if (!site->semaphore_file_offset)
 		return 0;
-	int err = check_place(view, place, diag);
-	if (!err)
-		err = view_read_memory(view, place->address, &semaphore, sizeof(semaphore), diag);
+	int err = read_semaphore(view, place, &semaphore, diag);
 	if (err || semaphore)
 		return err;
 	return diag_fail(diag, -ENXIO,
@@ -249,13 +257,11 @@ probe_check_quiet(pid_t pid, const struct probe_point *points, size_t points_cnt
 		err = process_find_places(pid, places, points_cnt, diag);
 	for (size_t i = 0; i < points_cnt && !err; i++) {
 		const struct site *site = points[i].site;
-		uint16_t semaphore = 0;
+		uint16_t semaphore;
 
 		if (!site->semaphore_file_offset)
 			continue;
-		err = check_place(&view, &places[i], diag);
-		if (!err)
-			err = view_read_memory(&view, places[i].address, &semaphore, sizeof(semaphore), diag);
+		err = read_semaphore(&view, &places[i], &semaphore, diag);
 		if (!err && semaphore)
 			err = diag_fail(
 				diag, -EBUSY,
@@ -265,6 +271,20 @@ probe_check_quiet(pid_t pid, const struct probe_point *points, size_t points_cnt
 	view_close(&view);
 	free(places);
 	return err;
+}
+
+bool
+process_is_under_valgrind(void)
+{
+	char line[4096];
+	FILE *file = fopen("/proc/self/maps", "re");
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, "/valgrind/") != NULL;
+	if (file)
+		fclose(file);
+	return found;
 }
 
 bool

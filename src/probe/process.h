@@ -36,6 +36,7 @@ uint64_t process_start_time(pid_t pid);
 /* The process that traces a thread by ptrace; 0: none, or that cannot be found out. */
 pid_t process_tracer(pid_t tid);
 
+bool process_is_under_valgrind(void);
 /* Whether thread numbers of the initial PID namespace, which the kernel reports, are those that /proc shows. */
 bool process_shows_threads(void);
 /* Whether a thread of that process has ended. Valid only if process_shows_threads. */

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "trace/args.h"
 
 #include <string.h>
 #include <time.h>
@@ -341,9 +342,9 @@ line_text(struct line_clock *clock, const struct contract_tracepoint *row, const
 		if (!selection_shows(row, i, &event->args[i]))
 			continue;
 		buf_putc(out, ' ');
-		buf_puts(out, selection_arg_name(row, i, room));
+		buf_puts(out, args_name(row, i, room));
 		buf_putc(out, '=');
-		line_value_text(selection_arg(row, i), &event->args[i], out);
+		line_value_text(args_get(row, i), &event->args[i], out);
 	}
 	buf_putc(out, '\n');
 }
@@ -406,14 +407,14 @@ add_remark(const struct remark *remark, const struct contract_tracepoint *row, c
 	char room[16];
 
 	for (unsigned i = 0; i < event->args_cnt; i++) {
-		const struct contract_arg *arg = selection_arg(row, i);
+		const struct contract_arg *arg = args_get(row, i);
 
 		if (!remark->applies(arg, &event->args[i]))
 			continue;
 		buf_puts(out, any ? "," : remark->start);
 		buf_putc(out, '"');
 		any = true;
-		buf_puts(out, selection_arg_name(row, i, room));
+		buf_puts(out, args_name(row, i, room));
 		buf_putc(out, '"');
 		if (remark->add) {
 			buf_putc(out, ':');
@@ -446,7 +447,7 @@ line_json(const struct line_clock *clock, const struct contract_tracepoint *row,
 			continue;
 		buf_puts(out, separator);
 		separator = ",\"";
-		buf_puts(out, selection_arg_name(row, i, room));
+		buf_puts(out, args_name(row, i, room));
 		buf_puts(out, "\":");
 		line_value_json(&event->args[i], out);
 	}

@@ -2,6 +2,7 @@
 
 #include "base/condition.h"
 #include "base/xmem.h"
+#include "trace/args.h"
 #include "trace/where.h"
 
 #include <errno.h>
@@ -207,7 +208,7 @@ list_arguments(const struct selection *selection, struct buf *out)
 
 		for (unsigned i = 0; i < point->site->args_cnt; i++) {
 			snprintf(entry, sizeof(entry), "%s%s", out->len ? ", " : "",
-				 selection_arg_name(selection->rows[point->tracepoint], i, room));
+				 args_name(selection->rows[point->tracepoint], i, room));
 			const char *name = entry + (out->len ? 2 : 0);
 			const char *known = out->len ? strstr(out->data, name) : NULL;
 			size_t len = strlen(name);
@@ -339,21 +340,6 @@ const struct contract_tracepoint *
 selection_row(const struct selection *selection, unsigned tracepoint)
 {
 	return tracepoint < SELECTION_MAX ? selection->rows[tracepoint] : NULL;
-}
-
-const struct contract_arg *
-selection_arg(const struct contract_tracepoint *row, unsigned idx)
-{
-	return idx < row->args_cnt ? &row->args[idx] : NULL;
-}
-
-const char *
-selection_arg_name(const struct contract_tracepoint *row, unsigned idx, char room[16])
-{
-	if (idx < row->args_cnt)
-		return row->args[idx].name;
-	snprintf(room, 16, "arg%u", idx + 1);
-	return room;
 }
 
 bool

@@ -46,10 +46,8 @@ int selection_make(struct selection *selection, const struct site *sites, size_t
 		   const struct selection_opts *opts, struct diag *diag);
 void selection_fini(struct selection *selection);
 
-/* All are lent. An argument that the row does not have is NULL, and is called "arg7"; room may hold that name. */
+/* Lent. */
 const struct contract_tracepoint *selection_row(const struct selection *selection, unsigned tracepoint);
-const struct contract_arg *selection_arg(const struct contract_tracepoint *row, unsigned idx);
-const char *selection_arg_name(const struct contract_tracepoint *row, unsigned idx, char room[16]);
 /* Whether the argument is shown; only a payload that was not asked for is not. */
 bool selection_shows(const struct contract_tracepoint *row, unsigned idx, const struct value *value);
 

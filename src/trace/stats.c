@@ -1,6 +1,7 @@
 #include "trace/stats_groups.h"
 
 #include "base/xmem.h"
+#include "trace/args.h"
 #include "trace/line.h"
 
 #include <stdlib.h>
@@ -66,26 +67,14 @@ has_name(const char *const *names, size_t cnt, const char *name)
 	return false;
 }
 
-/* The index of an argument by its name; event->args_cnt if there is none. */
-static unsigned
-find_arg(const struct contract_tracepoint *row, const struct event *event, const char *name)
-{
-	char room[16];
-	unsigned i = 0;
-
-	while (i < event->args_cnt && strcmp(selection_arg_name(row, i, room), name))
-		i++;
-	return i;
-}
-
 /* The value that the event is divided by under that name; NULL: the event has none, or it is not shown. */
 static const struct value *
 find_value(const struct stats *stats, const struct contract_tracepoint *row, const struct event *event,
 	   const char *name, const struct contract_arg **arg)
 {
-	unsigned idx = find_arg(row, event, name);
+	unsigned idx = args_find(row, event->args_cnt, name);
 
-	*arg = selection_arg(row, idx);
+	*arg = args_get(row, idx);
 	if (idx == event->args_cnt)
 		return strcmp(name, "pid") ? NULL : &stats->pid;
 	return selection_shows(row, idx, &event->args[idx]) ? &event->args[idx] : NULL;
@@ -166,8 +155,8 @@ add_measures(const struct stats *stats, struct stats_group *group, const struct 
 	char room[16];
 
 	for (unsigned i = 0; i < event->args_cnt; i++) {
-		const struct contract_arg *arg = selection_arg(row, i);
-		const char *name = selection_arg_name(row, i, room);
+		const struct contract_arg *arg = args_get(row, i);
+		const char *name = args_name(row, i, room);
 		enum value_type type = event->args[i].type;
 
 		bool is_wanted = stats->opts.of_cnt ? has_name(stats->opts.of, stats->opts.of_cnt, name)
@@ -240,7 +229,7 @@ stats_add(struct stats *stats, const struct contract_tracepoint *row, const stru
 	stats->cnt++;
 	group->cnt++;
 	for (size_t m = 0; m < group->measures_cnt; m++) {
-		unsigned idx = find_arg(row, event, group->measures[m].name);
+		unsigned idx = args_find(row, event->args_cnt, group->measures[m].name);
 		const struct value *value = idx < event->args_cnt ? &event->args[idx] : NULL;
 
 		if (!value || value->state != VALUE_READ)

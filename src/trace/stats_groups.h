@@ -21,7 +21,7 @@ struct stats_measure {
 	struct number last;
 };
 
-/* How an argument becomes a metric, by its unit. */
+/* How an argument becomes a metric, by its unit: stats_metrics.c. */
 enum stats_kind { STATS_SUM, STATS_DISTRIBUTION, STATS_LAST };
 struct stats_metric {
 	enum stats_kind kind;
@@ -36,6 +36,8 @@ void stats_metric_add(struct stats_measure *measure, struct number n);
 /* Adds the label of a value, such as message_type="ping". */
 void stats_label_add(const char *name, const struct contract_arg *arg, const struct value *value, bool others,
 		     struct buf *out);
+/* What OpenMetrics has between quotes; bytes that are not UTF-8, control characters and the like as \xNN. */
+void stats_escape(const char *text, size_t len, struct buf *out);
 
 /* Events of one tracepoint, and of one combination of values if the events are divided. */
 struct stats_group {

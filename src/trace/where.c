@@ -1,7 +1,7 @@
 #include "trace/where.h"
 
 #include "base/text.h"
-#include "trace/selection.h"
+#include "trace/args.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -43,12 +43,7 @@ where_parse(const char *text, struct where_term *term, struct diag *diag)
 static unsigned
 find_argument(const struct where_term *term, const struct contract_tracepoint *row, const struct site *site)
 {
-	char room[16];
-	unsigned i = 0;
-
-	while (i < site->args_cnt && strcmp(selection_arg_name(row, i, room), term->name))
-		i++;
-	return i;
+	return args_find(row, site->args_cnt, term->name);
 }
 
 bool
@@ -122,7 +117,7 @@ static int
 compile_whole(const struct where_term *term, const struct contract_tracepoint *row, const struct site *site,
 	      enum value_type type, struct condition *out, struct diag *diag)
 {
-	const struct contract_arg *arg = selection_arg(row, out->arg);
+	const struct contract_arg *arg = args_get(row, out->arg);
 	struct whole whole;
 	char why[600] = "is a number: compare it by = != < > <= >=";
 	size_t at;

@@ -1,6 +1,8 @@
 /* Which tracepoints of a binary are traced, and under which names. */
 #include "trace/selection.h"
 
+#include "trace/args.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -173,8 +175,8 @@ test_undocumented_arguments_by_width_and_sign(void **state)
 	assert_int_equal(event.args[1].type, VALUE_UINT);
 	assert_true(event.args[1].u == 0xfffffffe);
 	const struct contract_tracepoint *row = selection_row(&selection, event.tracepoint);
-	assert_string_equal(selection_arg_name(row, 1, room), "arg2");
-	assert_string_equal(selection_arg_name(row, 7, room), "arg8");
+	assert_string_equal(args_name(row, 1, room), "arg2");
+	assert_string_equal(args_name(row, 7, room), "arg8");
 	assert_int_equal(selection.differences.cnt, 0);
 	selection_fini(&selection);
 }

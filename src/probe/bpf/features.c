@@ -396,20 +396,12 @@ try_libbcc(struct probe_feature *feature)
 static void
 try_valgrind(struct probe_feature *feature)
 {
-	char line[4096];
-	FILE *file = fopen("/proc/self/maps", "re");
-
-	feature->ok = true;
-	DESCRIBE(feature, "not running under it");
-	while (file && feature->ok && fgets(line, sizeof(line), file))
-		if (strstr(line, "/valgrind/")) {
-			feature->ok = false;
-			DESCRIBE(
-				feature,
-				"running under it: a process under valgrind dies at a trap; run tpcheck and bitcoind without it");
-		}
-	if (file)
-		fclose(file);
+	feature->ok = !process_is_under_valgrind();
+	DESCRIBE(
+		feature, "%s",
+		feature->ok
+			? "not running under it"
+			: "running under it: a process under valgrind dies at a trap; run tpcheck and bitcoind without it");
 }
 
 static const struct {

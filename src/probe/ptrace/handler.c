@@ -30,49 +30,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STOP_MS = 500, CALL_MS = 2000, READ_BYTES = 1 << 16 };
-#define SYSCALL_STOP (SIGTRAP | 0x80)
-
-long
-handler_ptrace(unsigned request, pid_t tid, unsigned long address, unsigned long data)
-{
-	return syscall(SYS_ptrace, (long)request, (long)tid, address, data);
-}
+enum { STOP_MS = 500, CALL_MS = 2000 };
 
 /* Code that is in the process already */
-
-bool
-handler_find_bytes(int mem_fd, uint64_t start, uint64_t end, const char *bytes, size_t cnt,
-		   unsigned alignment, uint64_t *found)
-{
-	static char buffer[READ_BYTES];
-
-	*found = 0;
-	while (start + cnt <= end) {
-		size_t wanted = end - start < sizeof(buffer) ? (size_t)(end - start) : sizeof(buffer);
-		ssize_t n = pread(mem_fd, buffer, wanted, (off_t)start);
-
-		if (n < (ssize_t)cnt)
-			return false;
-		const char *at = buffer;
-		while ((at = memmem(at, (size_t)(buffer + n - at), bytes, cnt))) {
-			uint64_t address = start + (uint64_t)(at - buffer);
-
-			if (address % alignment == 0) {
-				*found = address;
-				return true;
-			}
-			at++;
-		}
-		start += (uint64_t)n - (cnt - 1);
-	}
-	return false;
-}
 
 static int
 find_code(struct handler *handler, pid_t pid, int mem_fd, struct diag *diag)
@@ -157,7 +120,7 @@ handler_has_pending_trap(pid_t tid)
 {
 	siginfo_t infos[16];
 	struct __ptrace_peeksiginfo_args args = {.nr = 16};
-	long cnt = handler_ptrace(PTRACE_PEEKSIGINFO, tid, (unsigned long)&args, (unsigned long)infos);
+	long cnt = ptrace_call(PTRACE_PEEKSIGINFO, tid, (unsigned long)&args, (unsigned long)infos);
 
 	for (long i = 0; i < cnt; i++)
 		if (infos[i].si_signo == SIGTRAP)
@@ -171,7 +134,7 @@ stop_thread(const struct handler_thread *thread)
 {
 	int status;
 
-	if (handler_ptrace(PTRACE_INTERRUPT, thread->tid, 0, 0))
+	if (ptrace_call(PTRACE_INTERRUPT, thread->tid, 0, 0))
 		return -EAGAIN;
 	for (;;) {
 		int err = wait_for_stop(thread->tid, STOP_MS, &status);
@@ -192,15 +155,6 @@ stop_thread(const struct handler_thread *thread)
 
 /* The call */
 
-int
-handler_write(pid_t tid, uint64_t address, const void *from, size_t bytes)
-{
-	struct iovec local = {.iov_base = (void *)(uintptr_t)from, .iov_len = bytes};
-	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = bytes};
-
-	return process_vm_writev(tid, &local, 1, &remote, 1, 0) == (ssize_t)bytes ? 0 : -EAGAIN;
-}
-
 /* It goes on by itself. We only look on, until its exit, to read what was there while it still is. A signal that comes
  * in spite of the mask is passed on at once: one that is sent again comes again before the call, without end. Not
  * -EAGAIN for a thread that takes too long: the call is on its way, and a second one would find what it has set. */
@@ -211,7 +165,7 @@ watch_call(const struct handler_thread *thread, uint64_t before_at, struct handl
 	int status, signo = 0;
 
 	for (int stops = 0; stops < 2;) {
-		if (handler_ptrace(PTRACE_SYSCALL, thread->tid, 0, (unsigned long)signo))
+		if (ptrace_call(PTRACE_SYSCALL, thread->tid, 0, (unsigned long)signo))
 			return -ESRCH;
 		int err = wait_for_stop(thread->tid, CALL_MS, &status);
 		if (err == -ESRCH)
@@ -219,7 +173,7 @@ watch_call(const struct handler_thread *thread, uint64_t before_at, struct handl
 		if (err)
 			return err == -EAGAIN ? -ETIMEDOUT : err;
 		signo = 0;
-		if (status >> 16 == 0 && WSTOPSIG(status) == SYSCALL_STOP)
+		if (status >> 16 == 0 && WSTOPSIG(status) == PTRACE_CALL_STOP)
 			stops++;
 		else if (status >> 16 == 0)
 			signo = WSTOPSIG(status);
@@ -248,7 +202,7 @@ change(const struct handler *handler, const struct handler_thread *thread,
 	err = handler_machine_start(handler, thread, action, &before_at, diag);
 	if (!err)
 		err = watch_call(thread, before_at, before);
-	handler_ptrace(PTRACE_CONT, thread->tid, 0, 0);
+	ptrace_call(PTRACE_CONT, thread->tid, 0, 0);
 	if (err && err != -EAGAIN && !(diag && diag->text[0]))
 		diag_fail(diag, err, "probe: failed to have process %d set a handler of SIGTRAP: %s",
 			  (int)thread->pid, strerror(-err));

@@ -165,7 +165,7 @@ has_shadow_stack(pid_t tid)
 	uint64_t state[3] = {0}; /* what is enabled, what is locked, the pointer */
 	struct iovec iov = {.iov_base = state, .iov_len = sizeof(state)};
 
-	return !handler_ptrace(PTRACE_GETREGSET, tid, SHADOW_STACK_REGSET, (unsigned long)&iov) &&
+	return !ptrace_call(PTRACE_GETREGSET, tid, SHADOW_STACK_REGSET, (unsigned long)&iov) &&
 	       state[0] & SHADOW_STACK_ENABLED;
 }
 
@@ -176,7 +176,7 @@ fill_fpsimd(struct fpsimd *to, pid_t tid)
 	struct user_fpsimd_struct state;
 	struct iovec iov = {.iov_base = &state, .iov_len = sizeof(state)};
 
-	if (handler_ptrace(PTRACE_GETREGSET, tid, NT_PRFPREG, (unsigned long)&iov))
+	if (ptrace_call(PTRACE_GETREGSET, tid, NT_PRFPREG, (unsigned long)&iov))
 		return -EAGAIN;
 	*to = (struct fpsimd){.magic = FPSIMD_CONTEXT_MAGIC,
 			      .bytes = offsetof(struct fpsimd, end_magic),
@@ -193,8 +193,7 @@ fill_context(ucontext_t *to, pid_t tid, const struct regs *back)
 	int err = fill_fpsimd(&fpsimd, tid);
 	mcontext_t *registers = &to->uc_mcontext;
 
-	if (err ||
-	    handler_ptrace(PTRACE_GETSIGMASK, tid, HANDLER_SIGSET_BYTES, (unsigned long)&to->uc_sigmask))
+	if (err || ptrace_call(PTRACE_GETSIGMASK, tid, HANDLER_SIGSET_BYTES, (unsigned long)&to->uc_sigmask))
 		return -EAGAIN;
 	to->uc_stack.ss_flags = HANDLER_STACK_UNCHANGED;
 	for (unsigned n = 0; n <= LINK; n++)
@@ -244,7 +243,7 @@ handler_machine_start(const struct handler *handler, const struct handler_thread
 	if (regs_write(thread->tid, &regs))
 		return -EAGAIN;
 	/* No signal comes in between. Not before the registers: only the frame gives the mask back. */
-	handler_ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(all_signals), (unsigned long)&all_signals);
+	ptrace_call(PTRACE_SETSIGMASK, thread->tid, sizeof(all_signals), (unsigned long)&all_signals);
 	return 0;
 }
 

@@ -29,8 +29,7 @@ int64_t handler_machine_result(const struct regs *regs);
 /* Whether a line of /proc/PID/status says that the process has a shadow stack. */
 bool handler_machine_has_shadow_stack(const char *line);
 
-/* What the machines share, in handler.c. */
-long handler_ptrace(unsigned request, pid_t tid, unsigned long address, unsigned long data);
+/* What the machines share, in handler_parts.c. */
 /* Finds bytes in the memory of the process, at a multiple of alignment; else *found is 0. */
 bool handler_find_bytes(int mem_fd, uint64_t start, uint64_t end, const char *bytes, size_t cnt,
 			unsigned alignment, uint64_t *found);

@@ -70,7 +70,7 @@ read_xstate(struct saved *thread, pid_t tid)
 	uint64_t features;
 	const uint32_t magic2 = XSTATE_MAGIC2;
 
-	if (handler_ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, (unsigned long)&iov) ||
+	if (ptrace_call(PTRACE_GETREGSET, tid, NT_X86_XSTATE, (unsigned long)&iov) ||
 	    iov.iov_len < XSTATE_BYTES_MIN)
 		return -EOPNOTSUPP;
 	memcpy(&features, thread->xstate + XSTATE_HEADER, sizeof(features));
@@ -102,8 +102,8 @@ read_xstate(struct saved *thread, pid_t tid)
 static int
 save(struct saved *saved, pid_t tid)
 {
-	if (handler_ptrace(PTRACE_GETREGS, tid, 0, (unsigned long)&saved->regs) ||
-	    handler_ptrace(PTRACE_GETSIGMASK, tid, sizeof(saved->mask), (unsigned long)&saved->mask))
+	if (ptrace_call(PTRACE_GETREGS, tid, 0, (unsigned long)&saved->regs) ||
+	    ptrace_call(PTRACE_GETSIGMASK, tid, sizeof(saved->mask), (unsigned long)&saved->mask))
 		return -EAGAIN;
 	return read_xstate(saved, tid);
 }
@@ -190,10 +190,10 @@ start_call(const struct saved *saved, const struct handler_thread *thread, const
 	regs.rsi = call_at + offsetof(struct call, action);
 	regs.rdx = *before_at;
 	regs.r10 = HANDLER_SIGSET_BYTES;
-	if (handler_ptrace(PTRACE_SETREGS, thread->tid, 0, (unsigned long)&regs))
+	if (ptrace_call(PTRACE_SETREGS, thread->tid, 0, (unsigned long)&regs))
 		return -EAGAIN;
 	/* No signal comes in between. Not before the registers: only the frame gives the mask back. */
-	handler_ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(all_signals), (unsigned long)&all_signals);
+	ptrace_call(PTRACE_SETSIGMASK, thread->tid, sizeof(all_signals), (unsigned long)&all_signals);
 	return 0;
 }
 

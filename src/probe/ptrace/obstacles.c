@@ -179,20 +179,6 @@ explain(const struct failure *failure, struct probe_feature *feature)
 		 strerror(failure->errno_value), remedy);
 }
 
-static bool
-is_under_valgrind(void)
-{
-	char line[4096];
-	FILE *file = fopen("/proc/self/maps", "re");
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = strstr(line, "/valgrind/") != NULL;
-	if (file)
-		fclose(file);
-	return found;
-}
-
 bool
 ptrace_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
@@ -207,7 +193,7 @@ ptrace_find_early_obstacle(enum probe_method method, char *reason, size_t reason
 			reason, reason_sz,
 			"machine: Linux on %s; the probes read arguments on %s only: run tpcheck on such a machine",
 			un.machine, machine_names());
-	else if (is_under_valgrind())
+	else if (process_is_under_valgrind())
 		snprintf(
 			reason, reason_sz,
 			"valgrind: running under it: it does not execute traps; run tpcheck and bitcoind without it");

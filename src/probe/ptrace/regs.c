@@ -10,10 +10,16 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+long
+ptrace_call(unsigned request, pid_t tid, unsigned long address, unsigned long data)
+{
+	return syscall(SYS_ptrace, (long)request, (long)tid, address, data);
+}
+
 static int
 transfer(unsigned request, pid_t tid, struct iovec *iov)
 {
-	return syscall(SYS_ptrace, (long)request, (long)tid, (long)NT_PRSTATUS, (long)iov) ? -errno : 0;
+	return ptrace_call(request, tid, NT_PRSTATUS, (unsigned long)iov) ? -errno : 0;
 }
 
 int

@@ -1,12 +1,18 @@
-/* The general registers of a stopped thread, as PTRACE_GETREGSET with NT_PRSTATUS gives them. Where each of them is
- * comes from base/machine.h. */
+/* A stopped thread: ptrace(2), and its general registers, as PTRACE_GETREGSET with NT_PRSTATUS gives them. Where each
+ * of them is comes from base/machine.h. */
 #ifndef TPCHECK_PROBE_PTRACE_REGS_H
 #define TPCHECK_PROBE_PTRACE_REGS_H
 
 #include "base/site.h"
 
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* The system call itself; libc's function takes an enum, and returns something else for some requests. */
+long ptrace_call(unsigned request, pid_t tid, unsigned long address, unsigned long data);
+/* The signal of a stop at a system call, with PTRACE_O_TRACESYSGOOD. */
+#define PTRACE_CALL_STOP (SIGTRAP | 0x80)
 
 enum { REGS_WORDS_MAX = 40 };
 

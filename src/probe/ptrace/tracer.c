@@ -15,6 +15,7 @@
  * unharmed. */
 #include "probe/ptrace/tracer.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "probe/process.h"
 #include "probe/ptrace/aside.h"
@@ -39,7 +40,6 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TRACER_NAME "usdt-tracer"
@@ -52,8 +52,7 @@ enum {
 	STOP_LOOKS = 100,
 	CHILDREN_MAX = 1024,
 };
-#define NS_PER_MS    UINT64_C(1000000)
-#define SYSCALL_STOP (SIGTRAP | 0x80)
+#define NS_PER_MS UINT64_C(1000000)
 
 struct tracer {
 	struct ptrace_area area;
@@ -72,21 +71,6 @@ struct tracer {
 	pid_t children[CHILDREN_MAX];
 	size_t children_cnt;
 };
-
-static long
-do_ptrace(unsigned request, pid_t tid, unsigned long address, unsigned long data)
-{
-	return syscall(SYS_ptrace, (long)request, (long)tid, address, data);
-}
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* Hits */
 
@@ -108,7 +92,7 @@ record_hit(struct tracer *tracer, struct tracee *tracee, size_t idx, const struc
 		return;
 	}
 	record->head = (struct record_head){
-		.time_ns = now_ns(),
+		.time_ns = clock_now_ns(),
 		.seq = seq,
 		.tid = (uint32_t)tracee->tid,
 		.generation = tracer->generation,
@@ -129,7 +113,7 @@ is_sent(pid_t tid)
 {
 	siginfo_t info;
 
-	return !do_ptrace(PTRACE_GETSIGINFO, tid, 0, (unsigned long)&info) && info.si_code <= 0;
+	return !ptrace_call(PTRACE_GETSIGINFO, tid, 0, (unsigned long)&info) && info.si_code <= 0;
 }
 
 /* Whether the thread has just run into a trap; if so, the hit is recorded and the thread put behind the nop. Traps that
@@ -193,7 +177,7 @@ on_child(struct tracer *tracer, pid_t child, int event)
 	traps_clear_copy(&tracer->area, tracer->mem_fd, child);
 	if (tracer->exit_address)
 		traps_clear_other(child, tracer->exit_address, &tracer->exit_code);
-	do_ptrace(PTRACE_DETACH, child, 0, 0);
+	ptrace_call(PTRACE_DETACH, child, 0, 0);
 }
 
 static bool
@@ -225,7 +209,7 @@ on_new(struct tracer *tracer, pid_t tid, int event)
 	unsigned long made = 0;
 	int status;
 
-	if (do_ptrace(PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&made) || is_thread(tracer, (pid_t)made))
+	if (ptrace_call(PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&made) || is_thread(tracer, (pid_t)made))
 		return;
 	if (take_early_child(tracer, (pid_t)made) || (wait_for((pid_t)made, &status) && WIFSTOPPED(status)))
 		on_child(tracer, (pid_t)made, event);
@@ -282,7 +266,7 @@ step_aside(struct tracer *tracer, pid_t tid)
 	}
 	tracees_remove(&tracer->tracees, tid);
 	release(tracer);
-	do_ptrace(PTRACE_DETACH, tid, 0, 0);
+	ptrace_call(PTRACE_DETACH, tid, 0, 0);
 }
 
 /* Whether it is a process of its own, such as one that was just made. */
@@ -320,10 +304,10 @@ go_on(struct tracer *tracer, pid_t tid, int signo)
 	if (tracer->is_draining)
 		note_drained(tracer, tid);
 	if (!tracer->is_releasing || handler_has_pending_trap(tid)) {
-		do_ptrace(PTRACE_CONT, tid, 0, (unsigned long)signo);
+		ptrace_call(PTRACE_CONT, tid, 0, (unsigned long)signo);
 		return;
 	}
-	if (!do_ptrace(PTRACE_DETACH, tid, 0, (unsigned long)signo))
+	if (!ptrace_call(PTRACE_DETACH, tid, 0, (unsigned long)signo))
 		tracees_remove(&tracer->tracees, tid);
 }
 
@@ -340,14 +324,14 @@ on_event_stop(struct tracer *tracer, pid_t tid, int signo)
 			if (tracer->pid && is_process(tid) && tracer->children_cnt < CHILDREN_MAX)
 				tracer->children[tracer->children_cnt++] = tid;
 			else
-				do_ptrace(PTRACE_DETACH, tid, 0, 0);
+				ptrace_call(PTRACE_DETACH, tid, 0, 0);
 			return;
 		}
 		tracees_add(&tracer->tracees, tid);
 	}
 	if (is_group_stop && !tracer->is_releasing) {
 		note_drained(tracer, tid);
-		do_ptrace(PTRACE_LISTEN, tid, 0, 0);
+		ptrace_call(PTRACE_LISTEN, tid, 0, 0);
 	} else {
 		go_on(tracer, tid, 0);
 	}
@@ -375,7 +359,7 @@ on_stop(struct tracer *tracer, pid_t tid, int status)
 			break;
 		}
 		tracee = tracees_add(&tracer->tracees, tid);
-		if (signo == SYSCALL_STOP) /* of a call that was given up; see handler.c */
+		if (signo == PTRACE_CALL_STOP) /* of a call that was given up; see handler.c */
 			signo = 0;
 		if (signo == SIGTRAP && (!tracee || take_hit(tracer, tracee)))
 			signo = 0;
@@ -391,7 +375,7 @@ on_stop(struct tracer *tracer, pid_t tid, int status)
 		tracees_remove(&tracer->tracees, tid);
 		if (tid == tracer->pid)
 			forget_process(tracer);
-		do_ptrace(PTRACE_DETACH, tid, 0, 0);
+		ptrace_call(PTRACE_DETACH, tid, 0, 0);
 		break;
 	case PTRACE_EVENT_STOP:
 		on_event_stop(tracer, tid, signo);
@@ -438,7 +422,7 @@ seize(struct tracer *tracer, pid_t tid, struct diag *diag)
 
 	if (tracees_find(&tracer->tracees, tid))
 		return 0;
-	if (do_ptrace(PTRACE_SEIZE, tid, 0, options)) {
+	if (ptrace_call(PTRACE_SEIZE, tid, 0, options)) {
 		int err = -errno;
 		pid_t other = process_tracer(tid);
 
@@ -490,7 +474,7 @@ on_other_stop(void *cookie, pid_t tid, int status)
 static void
 wait_for_child(uint64_t deadline_ns)
 {
-	uint64_t now = now_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
+	uint64_t now = clock_now_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
 	struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000),
 				   .tv_nsec = (long)(left % 1000000000)};
 	sigset_t child;
@@ -510,7 +494,7 @@ serve_stops(struct tracer *tracer, bool waits)
 	while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
 		on_status(tracer, tid, status);
 	if (waits)
-		wait_for_child(now_ns() + NS_PER_MS);
+		wait_for_child(clock_now_ns() + NS_PER_MS);
 }
 
 typedef int (*change_cb)(struct handler *handler, const struct handler_thread *thread, struct diag *diag);
@@ -541,12 +525,12 @@ try_change_handler(struct tracer *tracer, change_cb change, bool allows_wait, st
 static int
 change_handler(struct tracer *tracer, change_cb change, struct diag *diag)
 {
-	uint64_t deadline_ns = now_ns() + CALM_MS * NS_PER_MS;
+	uint64_t deadline_ns = clock_now_ns() + CALM_MS * NS_PER_MS;
 	bool allows_wait = false;
 	int err;
 
 	while ((err = try_change_handler(tracer, change, allows_wait, diag)) == -EAGAIN &&
-	       now_ns() < deadline_ns) {
+	       clock_now_ns() < deadline_ns) {
 		allows_wait = true;
 		serve_stops(tracer, true);
 	}
@@ -576,14 +560,15 @@ check_suspects(struct tracer *tracer, struct diag *diag)
 static int
 check_threads(struct tracer *tracer, struct diag *diag)
 {
-	uint64_t deadline_ns = now_ns() + CALM_MS * NS_PER_MS;
+	uint64_t deadline_ns = clock_now_ns() + CALM_MS * NS_PER_MS;
 	struct tracee *tracee;
 	int err;
 
 	for (size_t at = 0; (tracee = tracees_next(&tracer->tracees, &at));)
 		tracee->is_suspect = true;
 	/* Whoever makes threads all the time blocks signals whenever it stops for us: so we look while it runs. */
-	for (int look = 1; (err = check_suspects(tracer, diag)) == -EAGAIN && now_ns() < deadline_ns; look++)
+	for (int look = 1; (err = check_suspects(tracer, diag)) == -EAGAIN && clock_now_ns() < deadline_ns;
+	     look++)
 		serve_stops(tracer, look % LOOKS == 0);
 	return err == -EAGAIN ? -EOPNOTSUPP : err;
 }
@@ -619,7 +604,7 @@ interrupt_all(struct tracer *tracer)
 
 	/* If that fails, it has ended. */
 	for (size_t at = 0; (tracee = tracees_next(&tracer->tracees, &at));)
-		tracee->is_drained = do_ptrace(PTRACE_INTERRUPT, tracee->tid, 0, 0) != 0;
+		tracee->is_drained = ptrace_call(PTRACE_INTERRUPT, tracee->tid, 0, 0) != 0;
 }
 
 static bool
@@ -638,14 +623,14 @@ is_drained(const struct tracer *tracer)
 static bool
 drain(struct tracer *tracer)
 {
-	uint64_t deadline_ns = now_ns() + DRAIN_MS * NS_PER_MS;
+	uint64_t deadline_ns = clock_now_ns() + DRAIN_MS * NS_PER_MS;
 	bool drained;
 	int status;
 	pid_t tid;
 
 	tracer->is_draining = true;
 	interrupt_all(tracer);
-	while (!(drained = is_drained(tracer)) && now_ns() < deadline_ns) {
+	while (!(drained = is_drained(tracer)) && clock_now_ns() < deadline_ns) {
 		bool has_stopped = false;
 
 		while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
@@ -677,8 +662,8 @@ release(struct tracer *tracer)
 		change_handler(tracer, handler_unset, NULL);
 	tracer->is_releasing = true;
 	interrupt_all(tracer);
-	uint64_t deadline_ns = now_ns() + RELEASE_MS * NS_PER_MS;
-	while (tracer->tracees.cnt && now_ns() < deadline_ns) {
+	uint64_t deadline_ns = clock_now_ns() + RELEASE_MS * NS_PER_MS;
+	while (tracer->tracees.cnt && clock_now_ns() < deadline_ns) {
 		while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
 			on_status(tracer, tid, status);
 		if (tid < 0 && errno == ECHILD)
