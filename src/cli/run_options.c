@@ -140,7 +140,7 @@ static const struct argp_option known[] = {
 	{"bitcoind", OPTION_BITCOIND, "PATH", 0,
 	 "The bitcoind to check (default: $BITCOIND, else the one in PATH)", 0},
 	{"list", OPTION_LIST, NULL, 0,
-	 "List the scenarios that match, and exit; whether each can be checked shows only when it runs", 0},
+	 "List the scenarios that match, and exit; some of them may be skipped when they run", 0},
 	{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "Time limit for one scenario (default: 60)", 0},
 	{"jobs", OPTION_JOBS, "COUNT", 0,
 	 "Run at most this many scenarios at a time, each on a node of its own (default: three for two CPUs)",
@@ -157,7 +157,7 @@ static const struct argp_option known[] = {
 	{"user", OPTION_USER, "NAME", 0, CLI_USER_HELP, 0},
 	{"env", OPTION_ENV, "NAME=VALUE", 0, CLI_ENV_HELP, 0},
 	{"shuffle", OPTION_SHUFFLE, "SEED", 0,
-	 "Run the scenarios in another order, which this number gives (0: a random one); those that share a node stay together",
+	 "Run the scenarios in an order that depends on this number (0: a random one); those that share a node stay together",
 	 0},
 	{0},
 };

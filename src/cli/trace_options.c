@@ -290,7 +290,7 @@ split_node_args(int argc, char **argv, struct trace_options *options)
 
 static const struct argp_option known[] = {
 	{"pid", OPTION_PID, "PID", 0,
-	 "Trace this process: a bitcoind, or any program with tracepoints; several if it is repeated, or a list such as pidof prints",
+	 "Trace this process: a bitcoind, or any program with tracepoints; may be repeated, or a list such as pidof prints",
 	 1},
 	{"name", OPTION_NAME, "PROGRAM", 0,
 	 "Trace all processes that run a program of this name (bitcoind), also those that start later", 1},
@@ -308,7 +308,7 @@ static const struct argp_option known[] = {
 	 "Print text lines (default) or a JSON object per event; with --stats also metrics, as OpenMetrics or in Prometheus's older format",
 	 2},
 	{"where", OPTION_WHERE, "CONDITION", 0,
-	 "Show only events with such an argument: 'peer_id=17', 'fee>=1000', 'message_type~cmpct*' (operators = != < > <= >=, and ~ for a shell pattern; names as in list); may be repeated, then all must hold",
+	 "Show only events that fulfil this: 'peer_id=17', 'fee>=1000', 'message_type~cmpct*' (operators = != < > <= >=, and ~ for a shell pattern; names as in list); may be repeated, then all must hold",
 	 2},
 	{"payload", OPTION_PAYLOAD, "BYTES", 0, "Print the first bytes of messages, up to 32768, as hex", 2},
 	{"count", OPTION_COUNT, "COUNT", 0, "End after this many events", 2},
@@ -329,8 +329,7 @@ static const struct argp_option known[] = {
 	{"release", OPTION_RELEASE, "RELEASE", 0,
 	 "The release of Bitcoin Core whose names and types to use (default: found in the binary)", 4},
 	{"ring", OPTION_RING, "KIB", 0,
-	 "Size of the buffer between the kernel (by ptrace: the tracer process) and tpcheck, of each process",
-	 4},
+	 "Size of each process's buffer between the kernel (by ptrace: the tracer process) and tpcheck", 4},
 	{0},
 };
 static const struct argp_child children[] = {{.argp = &cli_probe_argp, .group = 4}, {0}};

@@ -220,7 +220,7 @@ cluster_prepare(struct scene *scene)
 }
 
 POOL_SCENARIO(rejected, cluster,
-	.summary = "a child is rejected that would make its parent's cluster too large",
+	.summary = "a child that would make its parent's cluster too large is rejected",
 	.subject = TP_MEMPOOL_REJECTED,
 	.prepare = cluster_prepare,
 	.act = send_refused,

@@ -437,7 +437,7 @@ sizelimit_expect(struct scene *scene)
 }
 
 DEFINE_SCENARIO(mempool, removed, sizelimit,
-	.summary = "a full mempool removes what pays least, even what has only just been added, and uncaches its coins",
+	.summary = "a full mempool removes what pays least, even if it has just been added, and uncaches its coins",
 	.subject = TP_MEMPOOL_REMOVED,
 	.tracepoints = POOL_TRACEPOINTS | TP_BIT(TP_UTXOCACHE_UNCACHE),
 	.profile = &profile_narrow,

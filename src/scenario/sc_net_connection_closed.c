@@ -373,7 +373,7 @@ inactive_expect(struct scene *scene)
 }
 
 CONNECTION_SCENARIO(closed_connection, inactive,
-	.summary = "setnetworkactive false ends all connections and refuses new ones; true lets them in again",
+	.summary = "setnetworkactive false ends all connections and refuses new ones; true allows them again",
 	.subject = TP_NET_CLOSED_CONNECTION,
 	.prepare = several_prepare,
 	.act = inactive_act,

@@ -589,7 +589,7 @@ relay_expect(struct scene *scene)
 }
 
 DEFINE_SCENARIO(net, evicted_inbound_connection, relay,
-	.summary = "too many peers want transactions (or, before v32, are there): the node evicts one of them",
+	.summary = "too many peers, or from v32 on too many that want transactions: the node evicts one of them",
 	.subject = TP_NET_EVICTED_INBOUND_CONNECTION,
 	.tracepoints = CONNECTION_TRACEPOINTS,
 	.profile = &profile_pair,

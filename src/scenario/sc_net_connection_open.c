@@ -138,7 +138,7 @@ inbound_peers_act(struct scene *scene)
 }
 
 CONNECTION_SCENARIO(inbound_connection, peers,
-	.summary = "peers come in from this machine, by Tor and by I2P, while others are connected in both directions",
+	.summary = "peers connect from this machine, by Tor and by I2P, while others are connected in both directions",
 	.subject = TP_NET_INBOUND_CONNECTION,
 	.prepare = prepare,
 	.act = inbound_peers_act,
@@ -169,7 +169,7 @@ inbound_networks_act(struct scene *scene)
 }
 
 CONNECTION_SCENARIO(inbound_connection, networks,
-	.summary = "peers come in by IPv4, IPv6 and CJDNS",
+	.summary = "peers connect by IPv4, IPv6 and CJDNS",
 	.subject = TP_NET_INBOUND_CONNECTION,
 	.prepare = inbound_networks_prepare,
 	.act = inbound_networks_act,
@@ -276,7 +276,7 @@ discouraged_expect(struct scene *scene)
 }
 
 CONNECTION_SCENARIO(inbound_connection, discouraged,
-	.summary = "a peer comes from the address of one that misbehaved, while there is room",
+	.summary = "a peer connects from the address of one that misbehaved, while there is room",
 	.subject = TP_NET_INBOUND_CONNECTION,
 	.prepare = discouraged_prepare,
 	.act = discouraged_act,

@@ -31,7 +31,7 @@ requests_act(struct scene *scene)
 }
 
 MESSAGE_SCENARIO(inbound_message, requests,
-	.summary = "messages of many types, including empty ones, unknown types and a type of 12 characters, in one order with the answers",
+	.summary = "messages of many types, including empty ones, unknown types and a type of 12 characters, and the answers, in order",
 	.subject = TP_NET_INBOUND_MESSAGE,
 	.prepare = messages_prepare,
 	.act = requests_act,

@@ -40,7 +40,7 @@ answers_act(struct scene *scene)
 }
 
 MESSAGE_SCENARIO(outbound_message, answers,
-	.summary = "the node answers with headers, inventories and blocks in all their forms, in one order with the requests",
+	.summary = "the node answers with headers, inventories and blocks in all their forms, in order with the requests",
 	.subject = TP_NET_OUTBOUND_MESSAGE,
 	.prepare = answers_prepare,
 	.act = answers_act,

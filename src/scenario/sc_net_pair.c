@@ -92,7 +92,7 @@ inbound_act(struct scene *scene)
 PAIR_SCENARIO(
 	inbound_message, v2,
 	.summary =
-		"another bitcoind sends blocks, compact blocks and a transaction by the v2 transport, which does not show",
+		"another bitcoind sends blocks, compact blocks and a transaction by the v2 transport: the events are as by v1",
 	.subject = TP_NET_INBOUND_MESSAGE, .prepare = inbound_prepare, .act = inbound_act,
 	.expect = expect_all, );
 
@@ -123,6 +123,6 @@ outbound_act(struct scene *scene)
 PAIR_SCENARIO(
 	outbound_message, v2,
 	.summary =
-		"another bitcoind that came in is sent blocks, compact blocks and a transaction by the v2 transport",
+		"another bitcoind, connected to this one, is sent blocks, compact blocks and a transaction by the v2 transport",
 	.subject = TP_NET_OUTBOUND_MESSAGE, .prepare = outbound_prepare, .act = outbound_act,
 	.expect = expect_all, );

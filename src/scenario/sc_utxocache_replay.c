@@ -123,7 +123,7 @@ replayed_expect(struct scene *scene)
 }
 
 DEFINE_SCENARIO(utxocache, spent, replayed,
-	.summary = "after a crash while coins were written, blocks are taken back and done again in a temporary cache (a detail)",
+	.summary = "after a crash while coins were written, blocks are disconnected and replayed in a temporary cache (a detail)",
 	.subject = TP_UTXOCACHE_SPENT,
 	.tracepoints = TP_BIT(TP_UTXOCACHE_ADD) | TP_BIT(TP_UTXOCACHE_SPENT) |
 		       TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),

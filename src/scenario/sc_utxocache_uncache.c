@@ -264,7 +264,7 @@ tried_act(struct scene *scene)
 }
 
 UNCACHE_SCENARIO(tried,
-	.summary = "two transactions that are tried together, and could be accepted, uncache the coins of both",
+	.summary = "trying two acceptable transactions together uncaches the coins of both",
 	.prepare = tried_prepare,
 	.act = tried_act,
 	.expect = uncached_expect,
@@ -401,7 +401,7 @@ unconfirmed_expect(struct scene *scene)
 }
 
 UNCACHE_SCENARIO(unconfirmed,
-	.summary = "of a rejected transaction's coins those that only the mempool has are not uncached; the one on disk is",
+	.summary = "a rejected transaction uncaches its coin on disk, but not those that only the mempool has",
 	.prepare = unconfirmed_prepare,
 	.act = unconfirmed_act,
 	.expect = unconfirmed_expect,
