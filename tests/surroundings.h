@@ -2,6 +2,7 @@
 #ifndef TPCHECK_TESTS_SURROUNDINGS_H
 #define TPCHECK_TESTS_SURROUNDINGS_H
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
@@ -82,6 +83,36 @@ test_copy_program(const char *program, const char *dir)
 		return copy;
 	free(copy);
 	return NULL;
+}
+
+/* The open descriptors of this process; 0 if /proc does not show them. */
+static inline unsigned
+test_count_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned cnt = 0;
+
+	while (dir && readdir(dir))
+		cnt++;
+	if (dir)
+		closedir(dir);
+	return cnt;
+}
+
+/* The first child of a process; 0 if there is none. */
+static inline pid_t
+test_child_of(pid_t pid)
+{
+	char path[64];
+	int child = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	FILE *file = fopen(path, "re");
+	if (file && fscanf(file, "%d", &child) != 1)
+		child = 0;
+	if (file)
+		fclose(file);
+	return child;
 }
 
 /* Mounts tracefs, if it is not mounted, in a mount namespace of our own. To be called while there is one thread. */

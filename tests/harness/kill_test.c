@@ -308,22 +308,6 @@ remember(pid_t pid)
 /* By ptrace: which of tpcheck's processes is killed. */
 enum target { TARGET_TPCHECK, TARGET_TRACER, TARGET_KEEPER, TARGETS };
 
-/* The keeper is the one child of tpcheck, and the tracer process that of the keeper. */
-static pid_t
-child_of(pid_t pid)
-{
-	char path[PATH_BYTES];
-	int child = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-	FILE *file = fopen(path, "re");
-	if (file && fscanf(file, "%d", &child) != 1)
-		child = 0;
-	if (file)
-		fclose(file);
-	return child;
-}
-
 /* When one of the others was killed, tpcheck ends by itself, or goes on until it is asked to end. */
 static void
 end_tpcheck(pid_t tpcheck_pid, enum target target)
@@ -346,7 +330,8 @@ static void
 kill_by_ptrace(pid_t tpcheck_pid, unsigned number)
 {
 	enum target target = number % TARGETS;
-	pid_t keeper = child_of(tpcheck_pid), tracer = keeper ? child_of(keeper) : 0;
+	/* The keeper is the one child of tpcheck, and the tracer process that of the keeper. */
+	pid_t keeper = test_child_of(tpcheck_pid), tracer = keeper ? test_child_of(keeper) : 0;
 
 	if (number % 4 == 3) { /* while it detaches */
 		kill(tpcheck_pid, SIGINT);
@@ -355,7 +340,7 @@ kill_by_ptrace(pid_t tpcheck_pid, unsigned number)
 	if (target == TARGET_KEEPER && keeper)
 		kill(keeper, SIGKILL);
 	/* Its parent has not waited for it yet, or the number would be another's. */
-	if (target == TARGET_TRACER && tracer && child_of(keeper) == tracer)
+	if (target == TARGET_TRACER && tracer && test_child_of(keeper) == tracer)
 		kill(tracer, SIGKILL);
 	end_tpcheck(tpcheck_pid, target == TARGET_TRACER && !tracer ? TARGET_TPCHECK : target);
 }
@@ -412,7 +397,7 @@ kill_one(const struct victim *victim, const char *method, bool also_keeper, unsi
 		kill_by_ptrace(tracer, number);
 		return;
 	}
-	pid_t keeper = child_of(tracer);
+	pid_t keeper = test_child_of(tracer);
 	if (keeper && also_keeper)
 		kill(keeper, SIGKILL);
 	remember(tracer);

@@ -10,6 +10,7 @@
 #include "run/plan.h"
 #include "run/specimen.h"
 #include "slowness.h"
+#include "surroundings.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -630,21 +631,6 @@ test_detach_under_load_leaves_nothing(void **state)
 
 enum target { TARGET_OWNER, TARGET_TRACER, TARGET_KEEPER, TARGETS };
 
-static pid_t
-child_of(pid_t pid)
-{
-	char path[64];
-	int child = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-	FILE *file = fopen(path, "re");
-	if (file && fscanf(file, "%d", &child) != 1)
-		child = 0;
-	if (file)
-		fclose(file);
-	return child;
-}
-
 /* Traces until it is killed, or stdin ends. */
 static _Noreturn void
 own(struct fixture *fixture, int ready_fd, int end_fd)
@@ -682,7 +668,7 @@ kill_one(enum target target)
 		own(&fixture, ready[1], end_of[0]);
 	}
 	assert_int_equal(read(ready[0], &keeper, sizeof(keeper)), sizeof(keeper));
-	pid_t tracer = child_of(keeper);
+	pid_t tracer = test_child_of(keeper);
 	assert_true(tracer > 0);
 	command(&fixture, "start", 4);
 	kill(target == TARGET_OWNER ? owner : target == TARGET_TRACER ? tracer : keeper, SIGKILL);

@@ -1,11 +1,11 @@
 /* Scenarios in parallel, on a real bitcoind: the same verdicts and the same report as one after the other, each judged
  * by its own node's events. And nodes that are used again after a failure. Needs what node/runner_test.c needs. */
 #include "base/xmem.h"
+#include "bitcoind.h"
 #include "run/runner.h"
 #include "run/team.h"
 #include "scene/blocks.h"
 #include "scene/coins.h"
-#include "surroundings.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -502,26 +502,13 @@ main(void)
 		cmocka_unit_test(test_a_node_that_is_not_warm_is_replaced_once),
 		cmocka_unit_test(test_one_worker_is_enough),
 	};
-	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
-	char reason[600];
-	struct diag diag;
+	char *dir;
+	int code = test_copy_bitcoind(&bitcoind, &dir);
 
-	if (node_find_bitcoind(&search, &bitcoind, &diag)) {
-		printf("SKIP: %s\n", diag.text);
-		return 77;
-	}
-	if (probe_find_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason))) {
-		printf("SKIP: %s\n", reason);
-		return 77;
-	}
-	char *dir = test_make_dir(), *copy = dir ? test_copy_program(bitcoind, dir) : NULL;
-	if (!copy)
-		return 99;
-	free(bitcoind);
-	bitcoind = copy;
+	if (code)
+		return code;
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(bitcoind);
-	rmdir(dir);
+	test_remove_bitcoind(bitcoind, dir);
 	free(dir);
 	free(bitcoind);
 	return !failed && lacks_workers ? 77 : failed;

@@ -1,6 +1,7 @@
 /* The runner on a real bitcoind with scenarios that are wrong on purpose: each must end as its mistake deserves,
  * with the right words. Needs $BITCOIND or one in PATH, and what the probes need; is skipped, loudly, without. */
 #include "base/xmem.h"
+#include "bitcoind.h"
 #include "contract/expect_private.h"
 #include "run/plan.h"
 #include "run/runner.h"
@@ -9,7 +10,6 @@
 #include "scene/coins.h"
 #include "scene/payments.h"
 #include "scene/pool.h"
-#include "surroundings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -1275,29 +1275,18 @@ main(void)
 		cmocka_unit_test(test_whatever_fails_is_an_error),
 		cmocka_unit_test(test_the_wallets_log_is_used),
 	};
-	const struct node_search search = {.bitcoind_env = getenv("BITCOIND"), .path_env = getenv("PATH")};
-	char reason[600];
-	struct diag diag;
+	char *dir;
+	int code = test_copy_bitcoind(&bitcoind, &dir);
 
-	if (node_find_bitcoind(&search, &bitcoind, &diag)) {
-		printf("SKIP: %s\n", diag.text);
-		return 77;
-	}
-	if (probe_find_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason))) {
-		printf("SKIP: %s\n", reason);
-		return 77;
-	}
-	char *dir = test_make_dir(), *copy = dir ? test_copy_program(bitcoind, dir) : NULL;
-	char *inject = copy ? test_copy_program(INJECT, dir) : NULL;
+	if (code)
+		return code;
+	char *inject = test_copy_program(INJECT, dir);
 	if (!inject)
 		return 99;
 	preload = xasprintf("LD_PRELOAD=%s", inject);
-	free(bitcoind);
-	bitcoind = copy;
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(bitcoind);
 	unlink(inject);
-	rmdir(dir);
+	test_remove_bitcoind(bitcoind, dir);
 	free(inject);
 	free(preload);
 	free(dir);

@@ -6,13 +6,12 @@
 #include "node/broker.h"
 #include "node/node.h"
 #include "node/process.h"
+#include "refuse.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -412,22 +411,6 @@ test_root_of_container(void **state)
 
 /* Where user namespaces are forbidden: it is the machine's network, and the text names what forbids them. */
 
-/* Has unshare fail with that errno from now on. */
-static void
-refuse_unshare(unsigned errno_value)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | errno_value),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
-
-	REQUIRE(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	REQUIRE(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
-}
-
 static void
 require_obstacle(const char *text)
 {
@@ -448,7 +431,7 @@ require_obstacle(const char *text)
 static void
 meet_seccomp(void)
 {
-	refuse_unshare(EPERM);
+	REQUIRE(test_refuse_call(SYS_unshare, EPERM));
 	require_obstacle(
 		"failed to make a user namespace for it: Operation not permitted: a seccomp filter refuses it");
 }
@@ -456,7 +439,7 @@ meet_seccomp(void)
 static void
 meet_seccomp_enosys(void)
 {
-	refuse_unshare(ENOSYS);
+	REQUIRE(test_refuse_call(SYS_unshare, ENOSYS));
 	require_obstacle(
 		"failed to make a user namespace for it: Function not implemented: a seccomp filter refuses it");
 }
@@ -465,7 +448,7 @@ meet_seccomp_enosys(void)
 static void
 meet_old_kernel(void)
 {
-	refuse_unshare(EINVAL);
+	REQUIRE(test_refuse_call(SYS_unshare, EINVAL));
 	require_obstacle(
 		"failed to make a user namespace for it: Invalid argument: the kernel needs CONFIG_USER_NS");
 }
@@ -530,7 +513,7 @@ meet_setting(const char *name, const char *value, const char *text)
 	REQUIRE(!mount("none", "/proc/sys/kernel", "tmpfs", 0, NULL));
 	snprintf(path, sizeof(path), "/proc/sys/kernel/%s", name);
 	put_file(path, value);
-	refuse_unshare(EPERM);
+	REQUIRE(test_refuse_call(SYS_unshare, EPERM));
 	require_obstacle(text);
 }
 

@@ -9,7 +9,6 @@
 #include "surroundings.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -387,23 +386,10 @@ assert_log_can_be_saved(struct node *node, uint64_t least_size)
 	assert_int_equal(node_save_log(node, -1, &diag), -EBADF);
 }
 
-static size_t
-cnt_of_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	size_t cnt = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		cnt++;
-	closedir(dir);
-	return cnt;
-}
-
 static void
 test_life(void **state)
 {
-	size_t descriptors = cnt_of_descriptors();
+	unsigned descriptors = test_count_files();
 	struct diag diag = {0};
 	struct chain_tip tip;
 	struct tx tx;
@@ -447,7 +433,7 @@ test_life(void **state)
 	node_free(node);
 	assert_gone(datadir, pid);
 	free(datadir);
-	assert_int_equal(cnt_of_descriptors(), descriptors);
+	assert_int_equal(test_count_files(), descriptors);
 }
 
 /* Blocks from height 1 on, without any transaction, and a chain of spends within one block. */

@@ -1,8 +1,8 @@
 /* What tpcheck finds in the memory of a process, here its own: the places of probe points, traps and semaphores. */
 #include "probe/probe.h"
 #include "probe/process.h"
+#include "surroundings.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -74,19 +74,6 @@ site_at(const unsigned char *nop, const volatile uint16_t *semaphore)
 	return site;
 }
 
-static unsigned
-count_files(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned cnt = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		cnt++;
-	closedir(dir);
-	return cnt;
-}
-
 /* Also as the kernel does it: through write-protected memory. */
 static void
 write_code(unsigned char *at, unsigned char byte)
@@ -110,7 +97,7 @@ test_the_program(void **state)
 {
 	struct site sites[] = {site_at(short_nop, NULL), site_at(long_nop, NULL), site_at(no_nop, NULL)};
 	struct probe_point points[] = {{.site = &sites[0]}, {.site = &sites[1]}, {.site = &sites[2]}};
-	unsigned files = count_files();
+	unsigned files = test_count_files();
 	struct diag diag;
 
 	(void)state;
@@ -122,7 +109,7 @@ test_the_program(void **state)
 	assert_int_equal(process_check_program(getpid(), points, 2, &diag), -ENXIO);
 	assert_int_equal(process_check_program(INT32_MAX, points, 1, &diag), -ENOENT);
 	assert_says(&diag, "probe: failed to open '/proc/2147483647/exe': No such file");
-	assert_int_equal(count_files(), files);
+	assert_int_equal(test_count_files(), files);
 }
 
 static void
@@ -152,7 +139,7 @@ test_places(void **state)
 		assert_true((uintptr_t)maps[i] < (uintptr_t)short_nop);
 	}
 	close(fd);
-	unsigned files = count_files();
+	unsigned files = test_count_files();
 	assert_int_equal(process_find_places(getpid(), places, 5, &diag), 0);
 	assert_int_equal(places[0].address, (uintptr_t)short_nop);
 	assert_int_equal(places[1].address, (uintptr_t)&semaphores[1]);
@@ -170,7 +157,7 @@ test_places(void **state)
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(munmap(maps[i], page), 0);
 	assert_int_equal(process_find_places(INT32_MAX, places, 5, &diag), -ENOENT);
-	assert_int_equal(count_files(), files);
+	assert_int_equal(test_count_files(), files);
 }
 
 static void
@@ -179,7 +166,7 @@ test_traps_and_semaphores(void **state)
 	struct site sites[] = {site_at(short_nop, &semaphores[0]), site_at(long_nop, &semaphores[1])};
 	struct probe_point points[] = {{.site = &sites[0]}, {.site = &sites[1]}};
 	const unsigned char code[] = {*short_nop, *long_nop};
-	unsigned files = count_files();
+	unsigned files = test_count_files();
 	struct diag diag;
 
 	(void)state;
@@ -216,13 +203,13 @@ test_traps_and_semaphores(void **state)
 	assert_int_equal(probe_check_quiet(INT32_MAX, points, 2, &diag), -ENOENT);
 	write_code(short_nop, code[0]);
 	write_code(long_nop, code[1]);
-	assert_int_equal(count_files(), files);
+	assert_int_equal(test_count_files(), files);
 }
 
 static void
 test_start_and_tracer(void **state)
 {
-	unsigned files = count_files();
+	unsigned files = test_count_files();
 	int status;
 
 	(void)state;
@@ -248,19 +235,19 @@ test_start_and_tracer(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_false(process_has_thread_ended(getpid(), (uint32_t)getpid()));
 	assert_true(process_has_thread_ended(getpid(), INT32_MAX));
-	assert_int_equal(count_files(), files);
+	assert_int_equal(test_count_files(), files);
 }
 
 /* Whether ptrace can be used is tried on a child, of which nothing may be left. */
 static void
 test_trying_ptrace_leaves_nothing(void **state)
 {
-	unsigned files = count_files();
+	unsigned files = test_count_files();
 	char reason[600];
 
 	(void)state;
 	probe_find_obstacle(PROBE_METHOD_PTRACE, reason, sizeof(reason));
-	assert_int_equal(count_files(), files);
+	assert_int_equal(test_count_files(), files);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
 }
