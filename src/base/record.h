@@ -93,6 +93,13 @@ struct probe_point {
 	uint32_t record_bytes; /* size with the largest payload */
 };
 
+/* Whether it is of one of the tracepoints in mask (bit 1 << tracepoint). */
+static inline bool
+probe_point_is_in(const struct probe_point *point, uint64_t mask)
+{
+	return mask >> (point->tracepoint & 63) & 1;
+}
+
 /* Sets slot_offset, fixed_bytes and record_bytes from the readers and slot_bytes. */
 void record_lay_out(struct probe_point *point);
 

@@ -56,9 +56,10 @@ struct probe_backend {
 	/* The part of open that takes long and that nobody has to wait for. Called once, in the draining thread. */
 	void (*settle)(struct probe_source *source);
 
-	/* After success each point is trapped and each semaphore raised; the set looks into the process's memory
-	 * for both. After an error, detach is called. */
-	int (*attach)(struct probe_source *source, pid_t pid, struct diag *diag);
+	/* mask: of tracepoints, as in arm, at least one of which has a point. After success each of their points is
+	 * trapped and each semaphore raised; the set looks into the process's memory for both. After an error, detach
+	 * is called. */
+	int (*attach)(struct probe_source *source, pid_t pid, uint64_t mask, struct diag *diag);
 	/* Does nothing if not attached. */
 	void (*detach)(struct probe_source *source);
 

@@ -196,17 +196,30 @@ probe_set_free(struct probe_set *set)
 int
 probe_set_attach(struct probe_set *set, pid_t pid, struct diag *diag)
 {
+	return probe_set_attach_some(set, pid, UINT64_MAX, diag);
+}
+
+int
+probe_set_attach_some(struct probe_set *set, pid_t pid, uint64_t tracepoint_mask, struct diag *diag)
+{
+	struct probe_point *points = xcalloc(set->points_cnt, sizeof(*points));
+	size_t cnt = 0;
+
+	for (size_t i = 0; i < set->points_cnt; i++)
+		if (probe_point_is_in(&set->points[i], tracepoint_mask))
+			points[cnt++] = set->points[i];
 	probe_set_detach(set);
-	int err = process_check_program(pid, set->points, set->points_cnt, diag);
+	int err = cnt ? process_check_program(pid, set->points, set->points_cnt, diag)
+		      : diag_fail(diag, -EINVAL, "probe: no probe points to attach to");
 	if (!err)
 		err = counts_retire_all(set, diag);
 	if (!err)
-		err = set->backend->attach(set->source, pid, diag);
+		err = set->backend->attach(set->source, pid, tracepoint_mask, diag);
 	if (!err)
-		err = process_check_probes(pid, set->points, set->points_cnt, set->source->semaphore_hint,
-					   diag);
+		err = process_check_probes(pid, points, cnt, set->source->semaphore_hint, diag);
 	if (err)
 		probe_set_detach(set);
+	free(points);
 	return err;
 }
 

@@ -43,7 +43,7 @@ struct worker {
 	pthread_t thread;
 	struct group *group;   /* NULL: none yet */
 	struct probe_set *set; /* NULL: not made yet */
-	/* Of a scenario that attaches one tracepoint only, while it runs: */
+	/* Of a scenario that gets a set of its own, while it runs: */
 	struct plan alone_plan;
 	struct probe_set *alone_set;
 	bool can_ptrace; /* the machine allows it: not tried again */
@@ -52,6 +52,7 @@ struct worker {
 	struct shared_node **left; /* what is ending */
 	size_t left_cnt;
 	pid_t attached_pid; /* of the current one; 0: none */
+	uint64_t attached;  /* the tracepoints that are, as TP_BIT */
 	/* BPF was attached to the current one. From then on the kernel takes a trap where anybody, such as another
 	 * worker, has a uprobe in the same file for its own, and hands it to nobody: that process cannot be traced
 	 * by ptrace. */
@@ -188,19 +189,61 @@ require_wallet(struct worker *worker, const struct profile *profile, struct scen
 
 /* The steps of a scenario */
 
-static void
-attach(struct worker *worker, struct scene *scene)
+/* By perf events, which take long to close, one tracepoint alone is attached by ptrace, with a set of its own. */
+static bool
+needs_own_set(const struct worker *worker, const struct scenario *scenario)
 {
+	const struct probe_set *set = worker->team->set;
+
+	return scenario->alone_of && set && probe_set_method(set) != PROBE_METHOD_MULTI &&
+	       probe_set_method(set) != PROBE_METHOD_PTRACE;
+}
+
+/* By ptrace, only what is armed has traps and raised semaphores, whatever is attached. */
+static uint64_t
+tracepoints_to_attach(const struct worker *worker, const struct scenario *scenario)
+{
+	bool is_own = (scenario->alone_of || scenario->attaches_own) &&
+		      probe_set_method(worker->team->set) == PROBE_METHOD_MULTI;
+
+	return is_own ? scenario->tracepoints : UINT64_MAX;
+}
+
+/* Before a tracepoint is attached alone: nobody else may have raised a semaphore. */
+static void
+require_quiet(struct worker *worker, struct scene *scene)
+{
+	const struct plan *plan = &worker->team->plan;
+
+	if (scene->err)
+		return;
+	detach(worker);
+	scene->err = probe_check_quiet(node_pid(scene->node), plan->points, plan->points_cnt, &scene->diag);
+	if (scene->err == -EBUSY) {
+		struct diag diag = scene->diag;
+
+		scene->err = 0;
+		scene_skip(scene, "%s", diag.text);
+	}
+}
+
+static void
+attach(struct worker *worker, const struct scenario *scenario, struct scene *scene)
+{
+	uint64_t wanted = tracepoints_to_attach(worker, scenario);
 	char reason[600];
 	int err = 0;
 
-	if (scene->err || worker->attached_pid == node_pid(scene->node))
+	if (scenario->alone_of)
+		require_quiet(worker, scene);
+	if (scene->err || (worker->attached_pid == node_pid(scene->node) && worker->attached == wanted))
 		return;
 	if (!worker->set)
 		err = team_get_set(worker->team, &worker->set, &scene->diag);
 	if (!err)
-		err = probe_set_attach(worker->set, node_pid(scene->node), &scene->diag);
+		err = probe_set_attach_some(worker->set, node_pid(scene->node), wanted, &scene->diag);
 	worker->attached_pid = err ? 0 : node_pid(scene->node);
+	worker->attached = wanted;
 	worker->has_uprobes |= probe_set_method(worker->team->set) != PROBE_METHOD_PTRACE;
 	if (!err)
 		team_note_attached(worker->team);
@@ -214,17 +257,16 @@ attach(struct worker *worker, struct scene *scene)
 	scene->err = err;
 }
 
-/* Attaches one tracepoint only, by ptrace: such a set needs no compiler, and so next to no time. */
 static void
-attach_alone(struct worker *worker, enum tracepoint_id subject, struct scene *scene)
+attach_by_own_set(struct worker *worker, enum tracepoint_id subject, struct scene *scene)
 {
 	const struct plan *all = &worker->team->plan, *alone = &worker->alone_plan;
 	struct probe_opts opts = worker->team->opts->probe;
 	char reason[600];
 
+	require_quiet(worker, scene);
 	if (scene->err)
 		return;
-	detach(worker);
 	if (!worker->can_ptrace && probe_find_obstacle(PROBE_METHOD_PTRACE, reason, sizeof(reason))) {
 		scene_skip(scene, "%s", reason);
 		return;
@@ -234,16 +276,7 @@ attach_alone(struct worker *worker, enum tracepoint_id subject, struct scene *sc
 	opts.method = PROBE_METHOD_PTRACE;
 	opts.owns_process = true;
 	opts.sets_cnt = worker->team->workers_cnt;
-	scene->err = probe_check_quiet(node_pid(scene->node), all->points, all->points_cnt, &scene->diag);
-	if (scene->err == -EBUSY) {
-		struct diag diag = scene->diag;
-
-		scene->err = 0;
-		scene_skip(scene, "%s", diag.text);
-	}
-	if (!scene->err)
-		scene->err = probe_set_new(&worker->alone_set, alone->points, alone->points_cnt, &opts,
-					   &scene->diag);
+	scene->err = probe_set_new(&worker->alone_set, alone->points, alone->points_cnt, &opts, &scene->diag);
 	if (!scene->err)
 		scene->err = probe_set_attach(worker->alone_set, node_pid(scene->node), &scene->diag);
 }
@@ -326,12 +359,12 @@ run_steps(struct worker *worker, const struct scenario *scenario, struct scene *
 
 	if (steps->prepare)
 		steps->prepare(scene);
-	if (scenario->alone_of) {
-		attach_alone(worker, scenario->subject, scene);
+	if (scenario->alone_of)
 		left_out = ~TP_BIT(scenario->subject);
-	} else {
-		attach(worker, scene);
-	}
+	if (needs_own_set(worker, scenario))
+		attach_by_own_set(worker, scenario->subject, scene);
+	else
+		attach(worker, scenario, scene);
 	if (!scene->err)
 		scene->err = probe_set_arm(worker->alone_set ? worker->alone_set : worker->set,
 					   scenario->tracepoints & ~left_out, &scene->diag);
@@ -489,7 +522,7 @@ run_scenario(struct worker *worker, size_t idx, bool is_last_of_node, struct rep
 			copy_findings(&result->findings, &worker->team->plan.news[scenario->subject]);
 	}
 	if (!(worker->team->plan.missing & TP_BIT(scenario->subject))) {
-		if (scenario->alone_of && worker->has_uprobes)
+		if (needs_own_set(worker, scenario) && worker->has_uprobes)
 			end_current_node(worker);
 		use_node(worker, scenario->profile, &scene);
 		if (!scene.err) {

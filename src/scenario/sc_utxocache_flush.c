@@ -425,15 +425,15 @@ FLUSH_SCENARIO(transaction,
 
 /* if_needed and large: more coins than -dbcache allows, and nearly as many */
 
-/* Here the cache may take nearly 7 MB: 1.75 MiB of -dbcache, and the 5 MB that the mempool does not use. In the last
+/* Here the cache may take nearly 4 MB: 1.75 MiB of -dbcache, and the 2 MB that the mempool does not use. In the last
  * tenth below that it is "large", and is flushed when there is time. A coin takes about 140 bytes. So one block of
  * FILL_MANY coins jumps over that tenth and past the limit; blocks of FILL_FEW cannot jump over it, even when the hash
- * table grows. */
+ * table grows or the next piece of memory (256 KiB) is allocated. */
 enum {
 	FILL_MANY = 66000, /* more than 16 bits */
-	FILL_SOME = 20000,
+	FILL_SOME = 10000,
 	FILL_FEW = 1000,
-	FILL_SOME_BELOW_BYTES = 2 << 20,
+	FILL_SOME_BELOW_BYTES = 1 << 20,
 };
 
 /* Submits blocks until bitcoind's log has a flush: of at_first coins each while the cache is small, then of
@@ -517,6 +517,7 @@ if_needed_expect(struct scene *scene)
 FLUSH_SCENARIO(if_needed,
 	.summary = "a cache too large for -dbcache is flushed after the block, with its exact number of coins and memory",
 	.tracepoints = FLUSH_TRACEPOINTS | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
+	.attaches_own = true,
 	.profile = &profile_small_cache,
 	.prepare = fill_prepare,
 	.act = if_needed_act,
@@ -546,6 +547,7 @@ large_expect(struct scene *scene)
 FLUSH_SCENARIO(large,
 	.summary = "a cache in the last tenth of what -dbcache allows is flushed by the periodic check",
 	.tracepoints = FLUSH_TRACEPOINTS | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
+	.attaches_own = true,
 	.profile = &profile_small_cache,
 	.prepare = fill_prepare,
 	.act = large_act,

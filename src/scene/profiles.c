@@ -48,6 +48,9 @@ const struct profile profile_narrow = {
 const struct profile profile_small_cache = {
 	.name = "small_cache",
 	.cost_ms = 250,
-	.args = (const char *const[]){"-dbcache=4", "-maxmempool=5", "-checkmempool=1", NULL},
+	/* -maxmempool must be 40 times what limits a cluster, before v31 what limits descendants. */
+	.args = (const char *const[]){"-dbcache=4", "-maxmempool=2", "-limitdescendantsize=40",
+				      "-checkmempool=1", NULL},
+	.args_if_known = (const char *const[]){"-limitclustersize=40", NULL},
 	.tip = COINBASE_MATURITY,
 };

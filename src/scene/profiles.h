@@ -14,7 +14,7 @@ extern const struct profile profile_narrow;
 /* The block at this height fills a block file, so there is something to prune. */
 enum { NARROW_FILLED_HEIGHT = ODD_BLOCKS + 1 };
 
-/* Has room for about 7 MB of coins, of which the mempool may take 5. The mempool checks itself, which costs next to
+/* Has room for less than 4 MB of coins, of which the mempool may take 2. The mempool checks itself, which costs next to
  * nothing while it is empty. */
 extern const struct profile profile_small_cache;
 

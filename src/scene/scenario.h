@@ -103,6 +103,9 @@ struct scenario {
 	/* It has no steps of its own, but those of this one, and no other tracepoint than the subject is attached. A
 	 * tracepoint that fires only while another one is attached as well is silent then. NULL for most. */
 	const struct scenario *alone_of;
+	/* Where this costs little (by BPF with uprobe_multi), no tracepoint but its own is attached: it makes the node
+	 * hit others so often that this would take long. */
+	bool attaches_own;
 	bool needs_wallet; /* skipped where bitcoind was built without the wallet */
 	bool ends_node; /* it leaves the node in a state that others must not find: the next one gets a new node */
 	size_t state_sz;

@@ -478,6 +478,24 @@ test_another_program_is_refused(void **state)
 	fake_end(set);
 }
 
+/* Nothing to attach would be silence that proves nothing. */
+static void
+test_a_mask_without_a_point_is_refused(void **state)
+{
+	struct probe_set *set = begin();
+	struct diag diag;
+
+	(void)state;
+	fake_place_point();
+	assert_int_equal(probe_set_attach_some(set, getpid(), 2, &diag), -EINVAL);
+	assert_int_equal(fake.pid, 0);
+	if (probe_set_attach_some(set, getpid(), 1, &diag))
+		fail_msg("%s", diag.text);
+	assert_int_equal(fake.pid, getpid());
+	assert_true(fake.mask_attached == 1);
+	fake_end(set);
+}
+
 /* The backend says that it attached, but the process's memory shows that it did not: silence would prove nothing. */
 static void
 test_traps_and_semaphores_are_looked_up(void **state)
@@ -549,6 +567,7 @@ main(void)
 		cmocka_unit_test(test_errors_of_the_backend_are_handed_on),
 		cmocka_unit_test(test_each_process_is_proven_by_itself),
 		cmocka_unit_test(test_another_program_is_refused),
+		cmocka_unit_test(test_a_mask_without_a_point_is_refused),
 		cmocka_unit_test(test_traps_and_semaphores_are_looked_up),
 		cmocka_unit_test(test_a_set_without_points_is_refused),
 	};

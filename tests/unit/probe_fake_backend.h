@@ -29,6 +29,7 @@ static struct {
 	uint64_t mask;
 	uint32_t generation;
 	pid_t pid;
+	uint64_t mask_attached;
 
 	struct thread_counts threads[FAKE_THREADS]; /* by tid; attempts 0: not known */
 	bool has_ended[FAKE_THREADS];
@@ -105,9 +106,10 @@ fake_set_code(const uint8_t *bytes)
 }
 
 static int
-fake_attach(struct probe_source *source, pid_t pid, struct diag *diag)
+fake_attach(struct probe_source *source, pid_t pid, uint64_t mask, struct diag *diag)
 {
 	(void)source;
+	fake.mask_attached = mask;
 	if (fake.attach_err)
 		return diag_fail(diag, fake.attach_err, "fake: no attach");
 	fake.pid = pid;

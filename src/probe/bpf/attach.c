@@ -37,20 +37,23 @@ explain_low_semaphore(enum probe_method method)
 }
 
 static int
-attach_multi(struct bpf_source *source, const char *path, pid_t pid, struct diag *diag)
+attach_multi(struct bpf_source *source, const char *path, pid_t pid, uint64_t mask, struct diag *diag)
 {
 	uint64_t *offsets = xcalloc(source->points_cnt, sizeof(*offsets));
 	uint64_t *semaphores = xcalloc(source->points_cnt, sizeof(*semaphores));
 	uint64_t *cookies = xcalloc(source->points_cnt, sizeof(*cookies));
 	struct diag reason;
+	uint32_t cnt = 0;
 
 	for (size_t i = 0; i < source->points_cnt; i++) {
-		offsets[i] = source->points[i].site->file_offset;
-		semaphores[i] = source->points[i].site->semaphore_file_offset;
-		cookies[i] = program_text_cookie(&source->points[i], i);
+		if (!probe_point_is_in(&source->points[i], mask))
+			continue;
+		offsets[cnt] = source->points[i].site->file_offset;
+		semaphores[cnt] = source->points[i].site->semaphore_file_offset;
+		cookies[cnt++] = program_text_cookie(&source->points[i], i);
 	}
 	int err = links_make_multi(source->keeper, &source->link, source->prog_fds[0], path, offsets,
-				   semaphores, cookies, (uint32_t)source->points_cnt, pid, &reason);
+				   semaphores, cookies, cnt, pid, &reason);
 	free(offsets);
 	free(semaphores);
 	free(cookies);
@@ -118,7 +121,7 @@ attach_event(struct bpf_source *source, size_t idx, const char *path, pid_t pid,
 }
 
 static int
-attach_events(struct bpf_source *source, const char *path, pid_t pid, struct diag *diag)
+attach_events(struct bpf_source *source, const char *path, pid_t pid, uint64_t mask, struct diag *diag)
 {
 	int err = 0;
 
@@ -129,6 +132,8 @@ attach_events(struct bpf_source *source, const char *path, pid_t pid, struct dia
 	source->events = xreallocarray(source->events, source->events_cnt + source->points_cnt,
 				       sizeof(*source->events));
 	for (size_t i = 0; i < source->points_cnt && !err; i++) {
+		if (!probe_point_is_in(&source->points[i], mask))
+			continue;
 		err = attach_event(source, i, path, pid, &source->events[source->events_cnt], diag);
 		if (!err)
 			source->events_cnt++;
@@ -137,14 +142,14 @@ attach_events(struct bpf_source *source, const char *path, pid_t pid, struct dia
 }
 
 int
-bpf_attach(struct bpf_source *source, pid_t pid, struct diag *diag)
+bpf_attach(struct bpf_source *source, pid_t pid, uint64_t mask, struct diag *diag)
 {
 	enum probe_method method = source->base.method;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	int err = method == PROBE_METHOD_MULTI ? attach_multi(source, path, pid, diag)
-					       : attach_events(source, path, pid, diag);
+	int err = method == PROBE_METHOD_MULTI ? attach_multi(source, path, pid, mask, diag)
+					       : attach_events(source, path, pid, mask, diag);
 	source->base.semaphore_hint = explain_low_semaphore(method);
 	if (!err)
 		source->pid = pid;

@@ -77,9 +77,9 @@ settle(struct probe_source *base)
 }
 
 static int
-attach(struct probe_source *base, pid_t pid, struct diag *diag)
+attach(struct probe_source *base, pid_t pid, uint64_t mask, struct diag *diag)
 {
-	return bpf_attach(bpf_of(base), pid, diag);
+	return bpf_attach(bpf_of(base), pid, mask, diag);
 }
 
 static void

@@ -66,7 +66,7 @@ int bpf_copy(struct bpf_source *source, const struct bpf_source *model, const st
 void bpf_close_trial(struct bpf_source *source);
 
 /* attach.c */
-int bpf_attach(struct bpf_source *source, pid_t pid, struct diag *diag);
+int bpf_attach(struct bpf_source *source, pid_t pid, uint64_t mask, struct diag *diag);
 void bpf_detach(struct bpf_source *source);
 /* Closes the perf events that detaching left open. */
 void bpf_close_events(struct bpf_source *source);

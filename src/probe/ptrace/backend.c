@@ -178,8 +178,9 @@ ask(struct ptrace_source *source, struct ptrace_request *request, struct diag *d
 }
 
 static int
-attach(struct probe_source *base, pid_t pid, struct diag *diag)
+attach(struct probe_source *base, pid_t pid, uint64_t mask, struct diag *diag)
 {
+	(void)mask; /* what is not armed is neither trapped nor raised */
 	struct ptrace_request request = {.verb = PTRACE_DO_ATTACH, .pid = pid};
 
 	return ask(ptrace_of(base), &request, diag);
