@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -457,6 +458,60 @@ test_a_rescue_beside_a_trap(void **state)
 	end(fixture);
 }
 
+/* In a process that sets the traps and removes them again: kills it where it enters or leaves a system call for the nth
+ * time. False if it ended before. */
+static bool
+kill_at(struct fixture *fixture, int nth)
+{
+	struct diag diag;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) || raise(SIGSTOP))
+			_exit(77);
+		_exit(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag) ||
+		      traps_clear(&fixture->area, fixture->mem_fd, &diag));
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	for (int i = 0; i < nth && WIFSTOPPED(status); i++) {
+		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+	}
+	if (WIFSTOPPED(status)) {
+		end_child(pid);
+		return true;
+	}
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+	return false;
+}
+
+/* Wherever the tracer process is killed, whether it has just written something and not noted it or the reverse. */
+static void
+test_a_rescue_after_any_system_call(void **state)
+{
+	int cnt = 0;
+	bool was_killed = true;
+
+	(void)state;
+	while (was_killed) {
+		struct fixture *fixture = begin();
+		struct diag diag;
+
+		was_killed = kill_at(fixture, cnt++);
+		must(traps_rescue(&fixture->area, &diag), &diag);
+		assert_memory(fixture->child, clean, 7, 7);
+		end(fixture);
+	}
+	/* At least the writes: each trap and each semaphore, there and back. */
+	assert_true(cnt > 2 * 4 * POINTS);
+}
+
 /* The shared memory */
 
 static void
@@ -560,6 +615,7 @@ main(void)
 		cmocka_unit_test(test_a_rescue_of_another_program),
 		cmocka_unit_test(test_a_rescue_while_a_semaphore_moves),
 		cmocka_unit_test(test_a_rescue_beside_a_trap),
+		cmocka_unit_test(test_a_rescue_after_any_system_call),
 		cmocka_unit_test(test_another_process_finds_the_same),
 		cmocka_unit_test(test_where_memfd_create_is_refused),
 	};
