@@ -1,4 +1,5 @@
 /* The specimen's answers, and a selftest that is interrupted. This program is the specimen. */
+#include "contract/contract.h"
 #include "run/selftest.h"
 #include "run/specimen.h"
 #include "surroundings.h"
@@ -119,12 +120,74 @@ test_interrupted(void **state)
 	free_results(&run);
 }
 
+/* The file with the name of a tracepoint, in each note that has it, changed to another. */
+static void
+rename_tracepoint(const char *path, const struct contract_tracepoint *row)
+{
+	char want[128];
+	int len = snprintf(want, sizeof(want), "%s%c%s", row->context, 0, row->name) + 1, cnt = 0;
+	FILE *file = fopen(path, "r+b");
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, 0, SEEK_END), 0);
+	size_t bytes = (size_t)ftell(file);
+	char *text = xmalloc(bytes);
+	rewind(file);
+	assert_int_equal(fread(text, 1, bytes, file), bytes);
+	for (char *at = text; (at = memmem(at, (size_t)(text + bytes - at), want, (size_t)len)); at++, cnt++)
+		at[len - 2] = 'X';
+	assert_true(cnt > 0);
+	rewind(file);
+	assert_int_equal(fwrite(text, 1, bytes, file), bytes);
+	assert_int_equal(fclose(file), 0);
+	free(text);
+}
+
+/* A specimen without one of the tracepoints: whichever it is, no verdict. */
+static void
+test_other_notes(void **state)
+{
+	char *dir = test_make_dir();
+
+	(void)state;
+	assert_non_null(dir);
+	for (int id = 0; id < TRACEPOINTS_CNT; id++) {
+		const struct contract_tracepoint *row = contract_get((enum tracepoint_id)id);
+		char *program = test_copy_program("/proc/self/exe", dir);
+		struct report_run run = {0};
+		struct selftest_opts opts = {.program = program, .probe.method = PROBE_METHOD_PTRACE};
+
+		assert_non_null(program);
+		rename_tracepoint(program, row);
+		selftest_run(&opts, &run);
+		unlink(program);
+		free(program);
+		assert_true(run.results_cnt > 0);
+		bool is_skip = run.results[0].outcome == OUTCOME_SKIP;
+		for (size_t i = 0; i < run.results_cnt && !is_skip; i++) {
+			assert_int_equal(run.results[i].outcome, OUTCOME_ERROR);
+			assert_non_null(strstr(run.results[i].reason, "notes are not as documented"));
+			assert_non_null(strstr(run.results[i].reason, row->name));
+			assert_non_null(strstr(run.results[i].reason, "specimen_fire.c"));
+		}
+		free_results(&run);
+		if (is_skip) {
+			rmdir(dir);
+			free(dir);
+			skip();
+		}
+	}
+	assert_int_equal(rmdir(dir), 0);
+	free(dir);
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_interrupted),
+		cmocka_unit_test(test_other_notes),
 	};
 
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
