@@ -63,6 +63,7 @@ if [ $code = 77 ]; then
 fi
 check "all in another order: exit code $code" [ $code = 0 ]
 check "a master knows our snapshot" json '.release != "master" or (.scenarios[] | select(.name == "validation.block_connected.snapshot").outcome) == "pass"' "$scratch/all"
+check "headers, and two pings at once" json '.scenarios[] | select(.name == "net.inbound_message.headers").checked.tracepoints[] | select(.tracepoint == "net:inbound_message").events == 3' "$scratch/all"
 check "all were run, in another order" json -s '(.[0].scenarios | map(.name)) as $names | ($names | length) > 100 and $names != ($names | sort)' "$scratch/all"
 "$tpcheck" run --list >"$scratch/names"
 check "the order is not the usual one" [ "$(jq -r '.scenarios[].name' "$scratch/all")" != "$(cat "$scratch/names")" ]

@@ -135,6 +135,17 @@ run 77 timeout 20 "$tpcheck" trace --pid=$specimen
 check "two children" complains "; use the PID of one of those that it started: process [0-9]* ('$scratch/node'), [0-9]* ('$scratch/node')\$"
 end_specimen
 await sh -c "! pgrep -f '^$scratch/node __specimen'"
+# A child with one documented tracepoint, the first of its notes, beside one without any.
+perl -0777 -pe 's/(\0misbehaving_connectio)n\0/$1 . ($others++ ? "X" : "n") . "\0"/ge; s/\0flush\0/\0flusX\0/g' "$strange" >"$scratch/one"
+chmod 755 "$scratch/one"
+begin_specimen sh -c 'sleep 600 & "$0"; kill $!' "$scratch/one"
+wait_for "$scratch/answers" ready
+trace --pid=$specimen --count=1
+check "the child with one tracepoint is traced" complains "; tracing process [0-9]* ('$scratch/one'), which it started\$"
+check "it is attached to" complains "attached to 1 tracepoint of process "
+send go
+ends 0
+end_specimen
 # The loader, asked to run a program; valgrind.
 loader=$(ldd "$tpcheck" | sed -n 's/^[[:space:]]*\(\/[^ ]*\/ld[^ ]*\) .*/\1/p')
 "$loader" /bin/sleep 60 &
