@@ -18,6 +18,10 @@ for path in "$specimens"/*-*; do
 	check "${path##*/}: JSON" json '.outcome == "pass" and .findings == [] and (.tracepoints | length) == 20 and
 		.binary.release == "master" and .binary.version == "v31.99.0" and
 		(.tracepoints | all(.documented and (.locations[0].semaphore | test("^0x"))))' "$scratch/out"
+	# From the head of the file: its class, its byte order, and its type, where 3 is a position-independent program.
+	kind=$(perl -e 'read(STDIN, $head, 18); ($class, $data) = unpack("x4CC", $head);
+		print $class * 32, $data == 1 ? " little " : " big ", unpack($data == 1 ? "v" : "n", substr($head, 16)) == 3 ? "true" : "false"' <"$path")
+	check "${path##*/}: $kind" [ "$(jq -r '.binary | "\(.bits) \(.byte_order) \(.position_independent)"' "$scratch/out")" = "$kind" ]
 done
 run 0 "$tpcheck" abi --format=json "$specimens/mips-gcc"
 check "32 bit, big-endian" json '.binary.bits == 32 and .binary.byte_order == "big" and .binary.machine == "mips" and (.binary.position_independent | not)' "$scratch/out"
