@@ -1,6 +1,6 @@
 #!/bin/sh
-# On kernels before 5.11, where maps count as locked memory, and before 6.0, where probes may miss hits: a module shows
-# tpcheck what bpf() answers there. With real ones: tools/vm.sh.
+# On kernels before 5.11, where maps count as locked memory, before 6.0, where probes may miss hits, and before 6.6, where
+# there is no uprobe_multi link: a module shows tpcheck what bpf() answers there. With real ones: tools/vm.sh.
 module=$2
 refuse=$3
 . "$(dirname "$0")/lib.sh"
@@ -73,6 +73,22 @@ check "doctor: hits may be missed" says_once '^FAIL  hits  .*older than 6.0 and 
 check "doctor: the same is needed" says_once '^  for BPF: hits: '
 run 77 on_kernel 5.10 "$full" doctor
 check "doctor: no hit is missed where nothing is preempted" says '^ok    hits .*not preemptible'
+
+# Without the link, an event for each probe; without CAP_SYS_ADMIN these are made by tracefs.
+run 77 on_kernel 6.1 "$full" selftest --attach=multi
+check "no link: what it requires, and what works" says_once '^    attach: multi: Invalid argument; needs Linux 6.6 or newer; .*; another way of BPF works here'
+run 0 on_kernel 6.1 "$full" selftest --report=json="$scratch/report.json"
+check "no link: selftest passes" says '^5 passed'
+check "no link: by perf events" json '.attach == "perf"' "$scratch/report.json"
+if ! unshare --mount mount -t tracefs tracefs /sys/kernel/tracing; then
+	skip_part "tracefs: it cannot be mounted here"
+else
+	# shellcheck disable=SC2016
+	run 0 on_kernel 6.1 unshare --mount sh -c 'mount -t tracefs tracefs /sys/kernel/tracing && exec "$@"' sh \
+		setpriv --bounding-set=-sys_admin "$full" selftest --report=json="$scratch/report.json"
+	check "no link, no CAP_SYS_ADMIN: selftest passes" says '^5 passed'
+	check "no link, no CAP_SYS_ADMIN: by tracefs" json '.attach == "tracefs"' "$scratch/report.json"
+fi
 
 if ! can_check_bitcoind; then
 	skip_part "what bitcoind inherits: no bitcoind; set BITCOIND, or put one into PATH"
