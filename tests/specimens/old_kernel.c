@@ -70,9 +70,7 @@ uname(struct utsname *un)
 {
 	if (real_syscall(SYS_uname, un))
 		return -1;
-	snprintf(un->release, sizeof(un->release), "%s", is_5_10  ? "5.10.0"
-							    : is_6_1 ? "6.1.0"
-								     : "5.19.0");
+	snprintf(un->release, sizeof(un->release), "%s", is_5_10 ? "5.10.0" : is_6_1 ? "6.1.0" : "5.19.0");
 	snprintf(un->version, sizeof(un->version), "#1 SMP%s", is_5_10 ? "" : " PREEMPT");
 	return 0;
 }

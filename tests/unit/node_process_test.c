@@ -1,5 +1,5 @@
-/* Which step of starting a program failed, and what helps. Filters of system calls make the steps fail, or pass without an
- * effect, in processes of their own. */
+/* Which step of starting a program failed, and what helps. Filters of system calls make the steps fail, or pass without
+ * an effect, in processes of their own. */
 #include "base/privileges.h"
 #include "node/process.h"
 #include "surroundings.h"
@@ -124,9 +124,10 @@ test_another_user(void **state)
 		const struct start how = {
 			.program = "/bin/true", .change_user = true, .answers = cases[i].answers};
 
-		snprintf(want, sizeof(want),
-			 "failed to start '/bin/true' as user 'somebody': %s: Operation not permitted; this container or user namespace does not let root become that user: choose another one",
-			 cases[i].step);
+		snprintf(
+			want, sizeof(want),
+			"failed to start '/bin/true' as user 'somebody': %s: Operation not permitted; this container or user namespace does not let root become that user: choose another one",
+			cases[i].step);
 		assert_end(&how, want);
 	}
 }
@@ -135,7 +136,8 @@ test_another_user(void **state)
 static void
 test_other_steps(void **state)
 {
-	static const struct answer no_session[] = {{SYS_setsid, EPERM}, {0}}, no_dir[] = {{SYS_chdir, EIO}, {0}},
+	static const struct answer no_session[] = {{SYS_setsid, EPERM}, {0}},
+				   no_dir[] = {{SYS_chdir, EIO}, {0}},
 				   no_entry[] = {{SYS_chdir, EACCES}, {0}};
 
 	(void)state;
@@ -143,8 +145,9 @@ test_other_steps(void **state)
 		   ": setsid: Operation not permitted");
 	assert_end(&(struct start){.program = "/bin/true", .dir = "/", .answers = no_dir},
 		   ": chdir: Input/output error");
-	assert_end(&(struct start){.program = "/bin/true", .dir = "/", .answers = no_entry},
-		   ": user 'somebody' cannot enter '/'; set TMPDIR to choose another place, or let the user pass every directory above it (chmod o+x)");
+	assert_end(
+		&(struct start){.program = "/bin/true", .dir = "/", .answers = no_entry},
+		": user 'somebody' cannot enter '/'; set TMPDIR to choose another place, or let the user pass every directory above it (chmod o+x)");
 }
 
 static void
@@ -155,10 +158,13 @@ test_execution(void **state)
 		const char *end;
 	} cases[] = {
 		{E2BIG, ": execve: Argument list too long"},
-		{EPERM, ": execve: Operation not permitted; if it has file capabilities (getcap), remove them: bitcoind needs none here"},
-		{ENOENT, ": execve: No such file or directory; the file is there, but the loader or interpreter that it names is not"},
+		{EPERM,
+		 ": execve: Operation not permitted; if it has file capabilities (getcap), remove them: bitcoind needs none here"},
+		{ENOENT,
+		 ": execve: No such file or directory; the file is there, but the loader or interpreter that it names is not"},
 		{ENOEXEC, ": execve: Exec format error; it is not a program for this machine"},
-		{EACCES, ": execve: Permission denied; the user must be able to execute it (chmod a+rx, a file system without noexec) and, for a script, to read it and pass the directories above it"},
+		{EACCES,
+		 ": execve: Permission denied; the user must be able to execute it (chmod a+rx, a file system without noexec) and, for a script, to read it and pass the directories above it"},
 	};
 	char *dir = test_make_dir(), *program;
 
