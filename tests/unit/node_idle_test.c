@@ -161,33 +161,50 @@ test_hashing_by_the_clock_is_slept_through(void **state)
 	assert_int_equal(process_kill(&process, NULL), 0);
 }
 
-/* Where a process's time goes on while an emulator of its processor waits, each seems to hash now and then. */
+/* Whether it was never stopped while it ran. */
+static bool
+runs_on(void (*work)(void))
+{
+	struct process process = start(work);
+	struct idle idle = {.state = IDLE_LOOKS};
+	bool was_stopped = false;
+
+	if (work == run_threads) {
+		/* Before the first look there are two. */
+		while (threads_of(process.pid) == 1 && !process_has_ended(&process))
+			clock_pause_ms(1, deadline_in_ms(1));
+		assert_int_equal(threads_of(process.pid), 2);
+		assert_int_equal(write(begin[1], "go", 2), 2);
+	}
+	while (!process_has_ended(&process) && !was_stopped) {
+		idle_look(&idle, &process);
+		was_stopped = idle.state == IDLE_STOPPED;
+		clock_pause_ms(2, deadline_in_ms(2));
+	}
+	idle_end(&idle, &process);
+	assert_int_equal(process_kill(&process, NULL), 0);
+	return !was_stopped;
+}
+
+/* Where a process's time goes on while an emulator of its processor waits, each seems to hash now and then; on a busy
+ * machine, one with a single thread does, which costs it a little time. */
 static void
 test_others_run_on(void **state)
 {
 	static void (*const works[])(void) = {load, run_threads, rest};
+	enum { TRIES = 5 };
 
 	(void)state;
 	if (test_slowness() > 1)
 		skip();
 	assert_int_equal(pipe(begin), 0);
 	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++) {
-		struct process process = start(works[i]);
-		struct idle idle = {.state = IDLE_LOOKS};
+		int tries = works[i] == run_threads ? 1 : TRIES;
 
-		if (works[i] == run_threads) {
-			/* Before the first look there are two. */
-			while (threads_of(process.pid) == 1 && !process_has_ended(&process))
-				clock_pause_ms(1, deadline_in_ms(1));
-			assert_int_equal(threads_of(process.pid), 2);
-			assert_int_equal(write(begin[1], "go", 2), 2);
-		}
-		while (!process_has_ended(&process)) {
-			idle_look(&idle, &process);
-			assert_int_not_equal(idle.state, IDLE_STOPPED);
-			clock_pause_ms(2, deadline_in_ms(2));
-		}
-		idle_end(&idle, &process);
+		while (tries && !runs_on(works[i]))
+			tries--;
+		if (!tries)
+			fail_msg("work %zu was taken for hashing", i);
 	}
 	close(begin[0]);
 	close(begin[1]);
