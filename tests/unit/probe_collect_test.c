@@ -396,6 +396,8 @@ test_malformed_records_are_an_error(void **state)
 	pthread_mutex_lock(&set->lock);
 	store_on_record(set, large, sizeof(large));
 	store_on_record(set, small, sizeof(head) - 1);
+	/* Nobody knows whose the second one is. */
+	assert_int_equal(thread_table_get(&set->threads, 1)->delivered, 1);
 	pthread_mutex_unlock(&set->lock);
 	free(small);
 	fake.threads[1].attempts = 2;
