@@ -500,6 +500,43 @@ test_a_loss_is_an_error(void **state)
 		lose_events(backends[b]);
 }
 
+/* Hits of threads that the program in the kernel has no room for are counted, and the arming is an error. (ptrace gives the
+ * place of a thread that has ended to another.) */
+static void
+lose_threads(enum probe_method method)
+{
+	enum { THREADS = 3000 };
+	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
+	struct record_list records;
+	struct probe_counts counts;
+	struct fixture fixture;
+	struct diag diag;
+	char command[32];
+
+	snprintf(command, sizeof(command), "threads %d", (int)THREADS);
+	fixture_open(&fixture, BROKEN_SPECIMEN, method, TP_BIT(TP_UTXOCACHE_ADD), 0);
+	must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
+	must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
+	must(specimen_command(specimen, command, &diag), &diag);
+	assert_int_equal(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag),
+			 -EOVERFLOW);
+	assert_non_null(strstr(diag.text, " came from more threads than there is room for"));
+	assert_true(counts.attempts > 0 && counts.no_memory > 0);
+	assert_int_equal(counts.attempts + counts.no_memory, THREADS);
+	assert_int_equal(counts.delivered, counts.attempts);
+	fixture_close(&fixture);
+	specimen_stop(specimen);
+}
+
+static void
+test_more_threads_than_slots_are_an_error(void **state)
+{
+	(void)state;
+	for (size_t b = 0; b < backends_cnt; b++)
+		if (backends[b] != PROBE_METHOD_PTRACE)
+			lose_threads(backends[b]);
+}
+
 static void
 assert_same_value(const struct value *a, const struct value *b)
 {
@@ -786,6 +823,7 @@ main(void)
 		cmocka_unit_test(test_mask_chooses_what_is_recorded),
 		cmocka_unit_test(test_many_events_arrive_in_order),
 		cmocka_unit_test(test_a_loss_is_an_error),
+		cmocka_unit_test(test_more_threads_than_slots_are_an_error),
 		cmocka_unit_test(test_all_methods_see_the_same),
 		cmocka_unit_test(test_semaphores_are_lowered_even_when_killed),
 		cmocka_unit_test(test_definitions_in_tracefs_do_not_stay),
