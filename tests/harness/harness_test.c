@@ -438,20 +438,12 @@ test_many_events_arrive_in_order(void **state)
 		check_order(backends[b]);
 }
 
-/* The specimen fires more than fits into a ring that is much too small. */
+/* The specimen carries out a command while nobody reads: this process is stopped meanwhile, by another. */
 static void
-overfill(struct specimen *specimen, enum probe_method method, unsigned hits)
+command_unread(struct specimen *specimen, const char *command)
 {
-	char command[32];
-	struct diag diag;
-
-	snprintf(command, sizeof(command), "burst %u", hits);
-	if (method != PROBE_METHOD_PTRACE) {
-		must(specimen_command(specimen, command, &diag), &diag);
-		return;
-	}
-	/* The reader is quicker than ptrace, so it is stopped meanwhile: this process, by another. */
 	pid_t pid = fork();
+
 	assert_true(pid >= 0);
 	if (!pid) {
 		int failed = kill(getppid(), SIGSTOP) || specimen_command(specimen, command, NULL);
@@ -461,6 +453,20 @@ overfill(struct specimen *specimen, enum probe_method method, unsigned hits)
 	int status;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+/* The specimen fires more than fits into a ring that is much too small. The reader is quicker than ptrace. */
+static void
+overfill(struct specimen *specimen, enum probe_method method, unsigned hits)
+{
+	char command[32];
+	struct diag diag;
+
+	snprintf(command, sizeof(command), "burst %u", hits);
+	if (method == PROBE_METHOD_PTRACE)
+		command_unread(specimen, command);
+	else
+		must(specimen_command(specimen, command, &diag), &diag);
 }
 
 /* The loss is an error with its figures, and does not carry over to the next arming. */
@@ -492,12 +498,42 @@ lose_events(enum probe_method method)
 	specimen_stop(specimen);
 }
 
+/* Records with payloads reach the ring in another way than those whose size is known. */
+static void
+lose_payloads(enum probe_method method)
+{
+	const uint64_t messages = TP_BIT(TP_NET_INBOUND_MESSAGE) | TP_BIT(TP_NET_OUTBOUND_MESSAGE);
+	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
+	struct record_list records;
+	struct probe_counts counts;
+	struct fixture fixture;
+	struct diag diag;
+	char command[32];
+
+	snprintf(command, sizeof(command), "round %d", (int)SPECIMEN_BEYOND);
+	fixture_open(&fixture, BROKEN_SPECIMEN, method, messages, 1);
+	must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
+	must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
+	command_unread(specimen, command);
+	assert_int_equal(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag),
+			 -EOVERFLOW);
+	assert_non_null(strstr(diag.text, "events were lost"));
+	assert_int_equal(counts.attempts, 4);
+	assert_true(counts.failed > 0);
+	assert_int_equal(counts.delivered, counts.attempts - counts.failed);
+	fixture_close(&fixture);
+	specimen_stop(specimen);
+}
+
 static void
 test_a_loss_is_an_error(void **state)
 {
 	(void)state;
-	for (size_t b = 0; b < backends_cnt; b++)
+	for (size_t b = 0; b < backends_cnt; b++) {
 		lose_events(backends[b]);
+		if (backends[b] != PROBE_METHOD_PTRACE)
+			lose_payloads(backends[b]);
+	}
 }
 
 /* Hits of threads that the program in the kernel has no room for are counted, and the arming is an error. (ptrace gives the
