@@ -355,6 +355,25 @@ test_what_is_missing_at_the_end_is_reported(void **state)
 	fake_end(set);
 }
 
+static void
+test_a_hit_under_way_at_the_end_is_waited_for(void **state)
+{
+	struct probe_set *set = begin(64);
+	struct record_list list;
+	struct probe_counts counts;
+	struct diag diag;
+
+	(void)state;
+	fake_hit(1, 1, 10);
+	fake.threads[1].attempts = fake.threads[2].attempts = 1;
+	fake.on_read = arrives_at_last;
+	fake_arrive(set);
+	assert_int_equal(probe_set_finish(set, deadline_in_ms(60000), &list, &counts, &diag), 0);
+	assert_int_equal(list.cnt, 2);
+	assert_int_equal(counts.missing, 0);
+	fake_end(set);
+}
+
 /* Without events the counts are read only now and then. */
 static void
 test_silence_costs_little(void **state)
@@ -651,6 +670,7 @@ main(void)
 		cmocka_unit_test(test_buffers_are_emptied_once_more),
 		cmocka_unit_test(test_ended_threads_make_room),
 		cmocka_unit_test(test_what_is_missing_at_the_end_is_reported),
+		cmocka_unit_test(test_a_hit_under_way_at_the_end_is_waited_for),
 		cmocka_unit_test(test_silence_costs_little),
 		cmocka_unit_test(test_an_ended_thread_may_leave_records_missing),
 		cmocka_unit_test(test_a_number_is_in_use_again_when_its_thread_is_retired),
