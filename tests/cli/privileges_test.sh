@@ -553,7 +553,7 @@ LC_ALL=C sed 's/utxocache\x00spent\x00/utxocache\x00spenX\x00/' "$bitcoind" >"$s
 chmod 755 "$scratch/renamed"
 run 1 env SUDO_UID=$uid SUDO_GID=$group "$tpcheck" run --bitcoind="$scratch/renamed" utxocache.spent.inputs
 kept=$(sed -n 's/^ *kept: //p' "$scratch/out")
-check "artifacts belong to the caller" [ -s "$kept/findings.json" -a -z "$(find "${kept%/*}" ! -user $uid)" ]
+check "artifacts belong to the caller and the caller's group" [ -s "$kept/findings.json" -a -z "$(find "${kept%/*}" ! -user $uid -o ! -group $group)" ]
 case $kept in
 "$scratch/tmp"/tpcheck-*/*) rm -rf "${kept%/*}" ;;
 *) check "artifacts are in the right place: $kept" false ;;
