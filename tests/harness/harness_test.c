@@ -536,8 +536,8 @@ test_a_loss_is_an_error(void **state)
 	}
 }
 
-/* Hits of threads that the program in the kernel has no room for are counted, and the arming is an error. (ptrace gives the
- * place of a thread that has ended to another.) */
+/* Hits of threads that the program in the kernel has no room for are counted, and the arming is an error. (ptrace gives
+ * the place of a thread that has ended to another.) */
 static void
 lose_threads(enum probe_method method)
 {
