@@ -67,6 +67,8 @@ classify(const struct notes *notes, int fd, const char **tool)
 		return ABSENCE_REMOVED;
 	notes_scan_fd(notes, fd, false, on_chunk, &found, NULL);
 	notes_scan_fd(notes, fd, true, on_chunk, &found, NULL);
+	if (found == (1u << MARKS_CNT) - 1)
+		return ABSENCE_STRANGER; /* this program, which has the list above */
 	if (found & 1u << MARK_LAUNCHER)
 		return ABSENCE_LAUNCHER;
 	for (int i = 0; i < MARKS_CNT && !(found & (1u << MARK_NODE | 1u << MARK_QT)); i++)

@@ -175,6 +175,8 @@ run 77 "$tpcheck" abi "$pretenders/old_node_specimen"
 check "a node without tracepoints" says 'has no tracepoints: it was built without USDT; build it with -DWITH_USDT=ON'
 run 77 "$tpcheck" abi "$pretenders/rpc_client_specimen"
 check "another program of Bitcoin Core" says 'has no tracepoints: it is bitcoin-cli, not a node; give the path of a bitcoind$'
+run 77 "$tpcheck" abi "$tpcheck"
+check "tpcheck itself, which knows all of these by their texts" says 'has no tracepoints: it is not Bitcoin Core'
 run 77 "$tpcheck" abi "$pretenders/launcher_specimen"
 check "the launcher" says "has no tracepoints: it is the launcher 'bitcoin'; give the bitcoind or bitcoin-node that it starts"
 mkdir -p "$scratch/core/bin" "$scratch/core/libexec"
