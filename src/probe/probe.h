@@ -81,8 +81,9 @@ const char *probe_set_text(const struct probe_set *set);
 /* Attaches to one process, and checks in its memory that each point is trapped and each semaphore raised: after
  * success, a tracepoint that stays silent was not hit. */
 int probe_set_attach(struct probe_set *set, pid_t pid, struct diag *diag);
-/* The same for the tracepoints in mask only; it may be that the others are attached all the same, but not so that a
- * semaphore of theirs is raised while they are not armed. At least one point must be of these. */
+/* The same for the tracepoints in mask only, at least one of which has a point. By ptrace the others are attached, too,
+ * but a semaphore is raised only while its tracepoint is armed. By perf events what was attached to this process
+ * before stays attached: attach to it only once. */
 int probe_set_attach_some(struct probe_set *set, pid_t pid, uint64_t tracepoint_mask, struct diag *diag);
 void probe_set_detach(struct probe_set *set);
 /* Checks in the memory of a process that all semaphores of these points are 0. -EBUSY: one is not, and the text names

@@ -228,33 +228,39 @@ require_quiet(struct worker *worker, struct scene *scene)
 }
 
 static void
+attach_to_node(struct worker *worker, uint64_t wanted, struct scene *scene)
+{
+	if (!worker->set)
+		scene->err = team_get_set(worker->team, &worker->set, &scene->diag);
+	if (scene->err)
+		return;
+	scene->err = probe_set_attach_some(worker->set, node_pid(scene->node), wanted, &scene->diag);
+	worker->attached_pid = scene->err ? 0 : node_pid(scene->node);
+	worker->attached = wanted;
+	worker->has_uprobes |= probe_set_method(worker->team->set) != PROBE_METHOD_PTRACE;
+	if (!scene->err)
+		team_note_attached(worker->team);
+}
+
+static void
 attach(struct worker *worker, const struct scenario *scenario, struct scene *scene)
 {
 	uint64_t wanted = tracepoints_to_attach(worker, scenario);
 	char reason[600];
-	int err = 0;
 
+	if (scene->err)
+		return;
 	if (scenario->alone_of)
 		require_quiet(worker, scene);
-	if (scene->err || (worker->attached_pid == node_pid(scene->node) && worker->attached == wanted))
-		return;
-	if (!worker->set)
-		err = team_get_set(worker->team, &worker->set, &scene->diag);
-	if (!err)
-		err = probe_set_attach_some(worker->set, node_pid(scene->node), wanted, &scene->diag);
-	worker->attached_pid = err ? 0 : node_pid(scene->node);
-	worker->attached = wanted;
-	worker->has_uprobes |= probe_set_method(worker->team->set) != PROBE_METHOD_PTRACE;
-	if (!err)
-		team_note_attached(worker->team);
-	if ((err == -EPERM || err == -EACCES) &&
+	if (!scene->err && (worker->attached_pid != node_pid(scene->node) || worker->attached != wanted))
+		attach_to_node(worker, wanted, scene);
+	if ((scene->err == -EPERM || scene->err == -EACCES) &&
 	    probe_find_obstacle(probe_set_method(worker->team->set), reason, sizeof(reason))) {
 		/* The same applies to all other scenarios. */
 		team_set_obstacle(worker->team, true, reason);
+		scene->err = 0;
 		scene_skip(scene, "%s", reason);
-		return;
 	}
-	scene->err = err;
 }
 
 static void
@@ -264,7 +270,6 @@ attach_by_own_set(struct worker *worker, enum tracepoint_id subject, struct scen
 	struct probe_opts opts = worker->team->opts->probe;
 	char reason[600];
 
-	require_quiet(worker, scene);
 	if (scene->err)
 		return;
 	if (!worker->can_ptrace && probe_find_obstacle(PROBE_METHOD_PTRACE, reason, sizeof(reason))) {
@@ -272,6 +277,9 @@ attach_by_own_set(struct worker *worker, enum tracepoint_id subject, struct scen
 		return;
 	}
 	worker->can_ptrace = true;
+	require_quiet(worker, scene);
+	if (scene->err)
+		return;
 	plan_make(&worker->alone_plan, worker->team->notes, all->release, TP_BIT(subject));
 	opts.method = PROBE_METHOD_PTRACE;
 	opts.owns_process = true;
@@ -349,6 +357,19 @@ collect(struct worker *worker, struct scene *scene, struct event **events)
 	scene->events_cnt = *events ? records.cnt : 0;
 }
 
+/* The first of them says what is special here. */
+static void
+explain_alone(const struct scenario *scenario, struct finding *finding)
+{
+	if (finding->kind != FINDING_CONTRACT)
+		return;
+	char *message = xasprintf(
+		"%s (no other tracepoint is attached here: if '%s' passes, the code may test the semaphore of another one)",
+		finding->message, scenario->alone_of->name);
+	free(finding->message);
+	finding->message = message;
+}
+
 /* From prepare to match; events and their records live until the next arm. */
 static void
 run_steps(struct worker *worker, const struct scenario *scenario, struct scene *scene, struct event **events,
@@ -377,9 +398,12 @@ run_steps(struct worker *worker, const struct scenario *scenario, struct scene *
 		steps->expect(scene);
 	if (scene->err)
 		return;
+	size_t cnt = findings->cnt;
 	expect_drop(scene->expect, left_out);
 	scene->err = expect_match(scene->expect, scenario->subject, scene->events, scene->events_cnt,
 				  findings, &scene->diag);
+	if (scenario->alone_of && findings->cnt > cnt)
+		explain_alone(scenario, &findings->items[cnt]);
 }
 
 /* What was found */

@@ -3,6 +3,7 @@
 #include "base/xmem.h"
 #include "bitcoind.h"
 #include "contract/expect_private.h"
+#include "probe/bpf/sys.h"
 #include "run/plan.h"
 #include "run/runner.h"
 #include "scenario/registry.h"
@@ -145,6 +146,8 @@ remove_dir(const char *dir)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static enum probe_method method;
+
 /* Runs scenarios; the caller frees the run by end_run. */
 static struct report_run
 run_until(const struct scenario *const *list, bool details_warn, unsigned timeout_ms, unsigned fail_at,
@@ -167,6 +170,7 @@ run_until(const struct scenario *const *list, bool details_warn, unsigned timeou
 		.repeat_prefix = "tpcheck run",
 		.fail_at = fail_at,
 		.machine = machine,
+		.probe.method = method,
 	};
 	runner_finish(runner_run(&opts, &run));
 	artifacts_free(kept);
@@ -390,6 +394,101 @@ test_what_is_attached(void **state)
 	assert_raised(then, all, all);
 	assert_raised(own_list, ADD_AND_BLOCK, all);
 	assert_raised(after_own, all, all);
+}
+
+static void
+test_what_fails_alone_says_so(void **state)
+{
+	static const struct scenario alone = {
+		.name = "utxocache.add.alone",
+		.subject = TP_UTXOCACHE_ADD,
+		.tracepoints = TP_BIT(TP_UTXOCACHE_ADD),
+		.profile = &profile_default,
+		.alone_of = &under_test,
+	};
+	const struct scenario *list[] = {&alone, NULL};
+	char *artifacts;
+
+	(void)state;
+	mistake = ONE_TOO_MANY;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	assert_int_equal(run.results[0].outcome, OUTCOME_FAIL);
+	assert_non_null(
+		strstr(run.results[0].findings.items[0].message, "no other tracepoint is attached here"));
+	assert_non_null(strstr(run.results[0].findings.items[0].message, "'utxocache.add.under_test'"));
+	end_run(&run, artifacts);
+}
+
+/* A uprobe where the node's last tracepoint is, without its semaphore: the kernel then refuses one with it. */
+static int foreign_fd;
+static bool has_foreign;
+
+static void
+attach_foreign(struct scene *scene)
+{
+	struct notes *notes;
+	struct plan plan;
+	struct diag diag;
+
+	(void)scene;
+	assert_int_equal(notes_open(&notes, bitcoind, &diag), 0);
+	plan_make(&plan, notes, RELEASE_MASTER, (UINT64_C(1) << TRACEPOINTS_CNT) - 1);
+	foreign_fd = perf_try_uprobe(bitcoind, plan.points[plan.points_cnt - 1].site->file_offset);
+	has_foreign = foreign_fd >= 0;
+	plan_fini(&plan);
+	notes_free(notes);
+}
+
+static void
+detach_foreign(struct scene *scene)
+{
+	if (has_foreign)
+		close(foreign_fd);
+	(void)scene;
+}
+
+/* What stayed would be in the way of the next scenario, or record each of its hits twice. */
+static void
+test_a_failed_attach_leaves_nothing(void **state)
+{
+	static const struct scenario refused = {
+		.name = "utxocache.add.refused",
+		.subject = TP_UTXOCACHE_ADD,
+		.tracepoints = ADD_AND_BLOCK,
+		.profile = &profile_default,
+		.state_sz = sizeof(struct state),
+		.prepare = attach_foreign,
+		.act = submit,
+		.expect = expect_wrongly,
+	};
+	static const struct scenario next = {
+		.name = "utxocache.add.next",
+		.subject = TP_UTXOCACHE_ADD,
+		.tracepoints = ADD_AND_BLOCK,
+		.profile = &profile_default,
+		.state_sz = sizeof(struct state),
+		.prepare = detach_foreign,
+		.act = submit,
+		.expect = expect_wrongly,
+	};
+	const struct scenario *list[] = {&refused, &next, NULL};
+	char *artifacts;
+
+	(void)state;
+	mistake = NO_MISTAKE;
+	method = PROBE_METHOD_PERF;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	method = PROBE_METHOD_AUTO;
+	if (has_foreign) {
+		assert_int_equal(run.results[0].outcome, OUTCOME_ERROR);
+		assert_non_null(strstr(run.results[0].reason, "another tracer attached to the same file"));
+		if (run.results[1].outcome != OUTCOME_PASS)
+			fail_msg("%s", run.results[1].reason ? run.results[1].reason
+							     : run.results[1].findings.items[0].message);
+	}
+	end_run(&run, artifacts);
+	if (!has_foreign)
+		skip();
 }
 
 /* What a scenario gets */
@@ -1285,6 +1384,8 @@ main(void)
 		cmocka_unit_test(test_what_the_node_does_after_its_answer_is_recorded),
 		cmocka_unit_test(test_the_documents_example),
 		cmocka_unit_test(test_what_is_attached),
+		cmocka_unit_test(test_what_fails_alone_says_so),
+		cmocka_unit_test(test_a_failed_attach_leaves_nothing),
 		cmocka_unit_test(test_the_same_coins_in_any_selection),
 		cmocka_unit_test(test_another_order),
 		cmocka_unit_test(test_whatever_fails_is_an_error),

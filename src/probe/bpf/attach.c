@@ -3,7 +3,8 @@
  *
  * The kernel takes 0.13 s to close such a perf event. So detaching leaves them open: the probes are disarmed, and
  * their process usually ends soon after. The events are closed with the source, when the verdict has long been
- * reported, or by a later attach, once more than EVENTS_KEPT of them have accumulated. */
+ * reported, or by a later attach, once more than EVENTS_KEPT of them have accumulated; at once if nothing was recorded
+ * through them. */
 #include "base/privileges.h"
 #include "base/xmem.h"
 #include "probe/bpf/bpf.h"
@@ -127,6 +128,7 @@ attach_events(struct bpf_source *source, const char *path, pid_t pid, uint64_t m
 
 	if (source->events_cnt > EVENTS_KEPT)
 		bpf_close_events(source);
+	source->first_event = source->events_cnt;
 	/* The events' names are for all sources of this process: workers attach at the same time. */
 	source->attachment = atomic_fetch_add(&attachments_cnt, 1) + 1;
 	source->events = xreallocarray(source->events, source->events_cnt + source->points_cnt,
@@ -147,6 +149,7 @@ bpf_attach(struct bpf_source *source, pid_t pid, uint64_t mask, struct diag *dia
 	enum probe_method method = source->base.method;
 	char path[64];
 
+	source->is_unused = true;
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	int err = method == PROBE_METHOD_MULTI ? attach_multi(source, path, pid, mask, diag)
 					       : attach_events(source, path, pid, mask, diag);
@@ -156,17 +159,28 @@ bpf_attach(struct bpf_source *source, pid_t pid, uint64_t mask, struct diag *dia
 	return err;
 }
 
+static void
+close_events_from(struct bpf_source *source, size_t first)
+{
+	for (size_t i = first; i < source->events_cnt; i++)
+		keeper_undo(&source->events[i], NULL);
+	if (first < source->events_cnt)
+		source->events_cnt = first;
+}
+
 void
 bpf_detach(struct bpf_source *source)
 {
 	keeper_undo(&source->link, NULL);
+	/* Attaching may have failed. What is left of that would be in the way of the next attempt. */
+	if (source->is_unused)
+		close_events_from(source, source->first_event);
+	source->is_unused = false;
 	source->pid = 0;
 }
 
 void
 bpf_close_events(struct bpf_source *source)
 {
-	for (size_t i = 0; i < source->events_cnt; i++)
-		keeper_undo(&source->events[i], NULL);
-	source->events_cnt = 0;
+	close_events_from(source, 0);
 }

@@ -106,6 +106,7 @@ static int
 arm(struct probe_source *base, uint64_t mask, uint32_t generation, struct diag *diag)
 {
 	bpf_of(base)->generation = generation;
+	bpf_of(base)->is_unused = false;
 	return write_control(bpf_of(base), mask, diag);
 }
 

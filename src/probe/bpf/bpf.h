@@ -53,9 +53,10 @@ struct bpf_source {
 	pid_t pid; /* 0: not attached */
 	bool shows_threads;
 	struct keeper_deed link;
-	struct keeper_deed *events; /* one for each point, those of earlier attachments too */
-	size_t events_cnt;
-	unsigned attachment; /* its number, among all of this process */
+	struct keeper_deed *events;     /* one for each point, those of earlier attachments too */
+	size_t events_cnt, first_event; /* first_event: of the last attachment */
+	bool is_unused;                 /* nothing was recorded since the last attach */
+	unsigned attachment;            /* its number, among all of this process */
 };
 
 /* build.c: compiles and loads the programs and opens the rings, by the first method of opts that works. */
