@@ -408,7 +408,7 @@ end_look() {
 }
 # nice_cnt PID: threads with a higher priority.
 nice_cnt() { cat "/proc/$1/task"/*/stat | sed 's/.*) //' | awk '$17 == -10' | wc -l; }
-look "$tpcheck" run --bitcoind="$bitcoind"
+look "$tpcheck" run --bitcoind="$bitcoind" --jobs=1 'utxocache.*'
 kept=0
 for bit in 39 38 21 12 7 6 8 0 1 2 19 5 23; do kept=$((kept | 1 << bit)); done
 kept=$(printf '%016x' $((kept & 0x$(set_of self CapBnd))))
@@ -429,7 +429,7 @@ check "bitcoind has five environment variables" [ "$(tr '\0' '\n' <"/proc/$node/
 check "bitcoind has no file of ours open" sh -c "! ls -l /proc/$node/fd | sed -n 's/.* -> //p' | grep -v -e '^/dev/null$' -e '^$scratch/tmp/tpcheck-node-' -e '^socket:' -e '^pipe:' -e '^anon_inode:' -e '^/dev/urandom$'"
 check "and has some" [ "$(ls "/proc/$node/fd" | wc -l)" -ge 3 ]
 kill -CONT $pid
-# A scenario that attaches by itself has another for a moment, and at the start there is none.
+# At the start there is none.
 has_one_nice() { [ "$(nice_cnt $pid)" = 1 ]; }
 await has_one_nice
 check "as root, one thread has a higher priority" [ $awaited -lt 1500 ]
