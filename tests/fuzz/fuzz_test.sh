@@ -3,7 +3,7 @@
 #
 #	fuzz_test.sh PROGRAM fuzzer|replay
 #
-# FUZZ_SECONDS is the duration (60). The folder FUZZ_CORPUS keeps what was found, and the next run starts with it.
+# FUZZ_SECONDS is the duration (30). The folder FUZZ_CORPUS keeps what was found, and the next run starts with it.
 set -eu
 program=$1 kind=$2
 specimens=$(cd "$(dirname "$0")/../specimens/foreign" && pwd)
@@ -29,7 +29,7 @@ if [ "$kind" = replay ]; then
 	exit 77
 fi
 cd "$scratch"
-if ! "$program" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 -max_len=16384 -dict="$dict" -print_final_stats=1 \
+if ! "$program" -max_total_time="${FUZZ_SECONDS:-30}" -timeout=10 -rss_limit_mb=2048 -max_len=16384 -dict="$dict" -print_final_stats=1 \
 	"${FUZZ_CORPUS:-$scratch/found}" "$scratch/seeds" >"$scratch/log" 2>&1; then
 	tail -n 60 "$scratch/log"
 	for file in crash-* timeout-* oom-* leak-*; do
