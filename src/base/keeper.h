@@ -41,7 +41,8 @@ enum { KEEPER_ARGS_MAX = 96 << 10, KEEPER_STATE_MAX = 8 << 10 };
 
 struct keeper_desc {
 	size_t state_sz; /* at most KEEPER_STATE_MAX */
-	/* state is all zeros. The descriptors (FDS_MAX at most) are closed later. After an error, nothing is undone. */
+	/* state is all zeros. The descriptors (at most FDS_MAX) are closed afterwards. After an error there is nothing
+	 * to undo. */
 	int (*work)(void *state, const void *args, size_t args_sz, const int *fds, size_t fds_cnt,
 		    struct diag *diag);
 	int (*undo)(void *state, struct diag *diag);

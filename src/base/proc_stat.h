@@ -1,4 +1,4 @@
-/* What /proc/PID/stat says of a process: see proc(5). Async-signal-safe as far as sscanf is. */
+/* What /proc/PID/stat says of a process: see proc(5). Allocates no memory. */
 #ifndef TPCHECK_BASE_PROC_STAT_H
 #define TPCHECK_BASE_PROC_STAT_H
 

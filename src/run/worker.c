@@ -51,8 +51,8 @@ struct worker {
 	struct shared_node *next;  /* for the current group, started ahead */
 	struct shared_node **left; /* what is ending */
 	size_t left_cnt;
-	pid_t attached_pid; /* of the current one; 0: none */
-	uint64_t attached;  /* the tracepoints that are, as TP_BIT */
+	pid_t attached_pid;     /* of the current one; 0: none */
+	uint64_t attached_mask; /* TP_BIT of the tracepoints */
 	/* BPF was attached to the current one. From then on the kernel takes a trap where anybody, such as another
 	 * worker, has a uprobe in the same file for its own, and hands it to nobody: that process cannot be traced
 	 * by ptrace. */
@@ -215,16 +215,16 @@ require_quiet(struct worker *worker, struct scene *scene)
 {
 	const struct plan *plan = &worker->team->plan;
 
+	struct diag diag;
+
 	if (scene->err)
 		return;
 	detach(worker);
-	scene->err = probe_check_quiet(node_pid(scene->node), plan->points, plan->points_cnt, &scene->diag);
-	if (scene->err == -EBUSY) {
-		struct diag diag = scene->diag;
-
-		scene->err = 0;
+	int err = probe_check_quiet(node_pid(scene->node), plan->points, plan->points_cnt, &diag);
+	if (err == -EBUSY)
 		scene_skip(scene, "%s", diag.text);
-	}
+	else if (err)
+		scene_fail(scene, err, "%s", diag.text);
 }
 
 static void
@@ -236,7 +236,7 @@ attach_to_node(struct worker *worker, uint64_t wanted, struct scene *scene)
 		return;
 	scene->err = probe_set_attach_some(worker->set, node_pid(scene->node), wanted, &scene->diag);
 	worker->attached_pid = scene->err ? 0 : node_pid(scene->node);
-	worker->attached = wanted;
+	worker->attached_mask = wanted;
 	worker->has_uprobes |= probe_set_method(worker->team->set) != PROBE_METHOD_PTRACE;
 	if (!scene->err)
 		team_note_attached(worker->team);
@@ -252,7 +252,7 @@ attach(struct worker *worker, const struct scenario *scenario, struct scene *sce
 		return;
 	if (scenario->alone_of)
 		require_quiet(worker, scene);
-	if (!scene->err && (worker->attached_pid != node_pid(scene->node) || worker->attached != wanted))
+	if (!scene->err && (worker->attached_pid != node_pid(scene->node) || worker->attached_mask != wanted))
 		attach_to_node(worker, wanted, scene);
 	if ((scene->err == -EPERM || scene->err == -EACCES) &&
 	    probe_find_obstacle(probe_set_method(worker->team->set), reason, sizeof(reason))) {

@@ -48,7 +48,7 @@ const struct profile profile_narrow = {
 const struct profile profile_small_cache = {
 	.name = "small_cache",
 	.cost_ms = 250,
-	/* -maxmempool must be 40 times what limits a cluster, before v31 what limits descendants. */
+	/* -maxmempool must be at least 40 times what limits a cluster, before v31 what limits descendants. */
 	.args = (const char *const[]){"-dbcache=4", "-maxmempool=2", "-limitdescendantsize=40",
 				      "-checkmempool=1", NULL},
 	.args_if_known = (const char *const[]){"-limitclustersize=40", NULL},

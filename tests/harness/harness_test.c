@@ -85,6 +85,15 @@ fixture_close(struct fixture *fixture)
 	notes_free(fixture->notes);
 }
 
+static void
+attach_and_arm(struct fixture *fixture, const struct specimen *specimen)
+{
+	struct diag diag;
+
+	must(probe_set_attach(fixture->set, specimen_pid(specimen), &diag), &diag);
+	must(probe_set_arm(fixture->set, UINT64_MAX, &diag), &diag);
+}
+
 /* Attaches to a specimen, has it carry out a command, and returns the events. */
 static struct event *
 record(struct fixture *fixture, struct specimen *specimen, const char *command, size_t *cnt)
@@ -93,8 +102,7 @@ record(struct fixture *fixture, struct specimen *specimen, const char *command, 
 	struct event *events;
 	struct diag diag;
 
-	must(probe_set_attach(fixture->set, specimen_pid(specimen), &diag), &diag);
-	must(probe_set_arm(fixture->set, UINT64_MAX, &diag), &diag);
+	attach_and_arm(fixture, specimen);
 	must(specimen_command(specimen, command, &diag), &diag);
 	must(probe_set_collect(fixture->set, deadline_in_ms(COLLECT_MS), &records, NULL, &diag), &diag);
 	must(plan_decode(&fixture->plan, &records, &events, &diag), &diag);
@@ -364,8 +372,7 @@ test_only_the_given_process_is_seen(void **state)
 		struct diag diag;
 
 		fixture_open(&fixture, BROKEN_SPECIMEN, methods[m], UINT64_MAX, 0);
-		must(probe_set_attach(fixture.set, specimen_pid(one), &diag), &diag);
-		must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
+		attach_and_arm(&fixture, one);
 		must(specimen_command(other, "burst 1000", &diag), &diag);
 		must(specimen_command(one, "burst 7", &diag), &diag);
 		must(specimen_command(other, "round 0", &diag), &diag);
@@ -481,8 +488,7 @@ lose_events(enum probe_method method)
 	struct diag diag;
 
 	fixture_open(&fixture, BROKEN_SPECIMEN, method, TP_BIT(TP_UTXOCACHE_ADD), 1);
-	must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
-	must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
+	attach_and_arm(&fixture, specimen);
 	overfill(specimen, method, hits);
 	assert_int_equal(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag),
 			 -EOVERFLOW);
@@ -512,8 +518,7 @@ lose_payloads(enum probe_method method)
 
 	snprintf(command, sizeof(command), "round %d", (int)SPECIMEN_BEYOND);
 	fixture_open(&fixture, BROKEN_SPECIMEN, method, messages, 1);
-	must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
-	must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
+	attach_and_arm(&fixture, specimen);
 	command_unread(specimen, command);
 	assert_int_equal(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag),
 			 -EOVERFLOW);
@@ -551,8 +556,7 @@ lose_threads(enum probe_method method)
 
 	snprintf(command, sizeof(command), "threads %d", (int)THREADS);
 	fixture_open(&fixture, BROKEN_SPECIMEN, method, TP_BIT(TP_UTXOCACHE_ADD), 0);
-	must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
-	must(probe_set_arm(fixture.set, UINT64_MAX, &diag), &diag);
+	attach_and_arm(&fixture, specimen);
 	must(specimen_command(specimen, command, &diag), &diag);
 	assert_int_equal(probe_set_collect(fixture.set, deadline_in_ms(COLLECT_MS), &records, &counts, &diag),
 			 -EOVERFLOW);

@@ -442,9 +442,9 @@ attach_foreign(struct scene *scene)
 static void
 detach_foreign(struct scene *scene)
 {
+	(void)scene;
 	if (has_foreign)
 		close(foreign_fd);
-	(void)scene;
 }
 
 /* What stayed would be in the way of the next scenario, or record each of its hits twice. */
