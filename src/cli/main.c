@@ -10,6 +10,7 @@
 #include "run/specimen.h"
 
 #include <argp.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static const unsigned trace_capabilities[] = {
 };
 static const unsigned read_capabilities[] = {CAP_DAC_READ_SEARCH}; /* as in front.c */
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-enum { OPEN_FILES = 4096 };
+enum { OPEN_FILES = 4096, HEAP_SPARE_BYTES = 8 << 20, MMAP_BYTES = 256 << 10 };
 
 static bool
 traces(const struct command *command)
@@ -57,6 +58,17 @@ allow_files(void)
 		return;
 	limit.rlim_cur = limit.rlim_max < OPEN_FILES ? limit.rlim_max : OPEN_FILES;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Transactions and answers come and go by the thousand. Otherwise glibc gives back to the kernel what is required again
+ * in a moment, and each page of it costs a fault. */
+static void
+keep_freed_memory(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_TRIM_THRESHOLD, HEAP_SPARE_BYTES);
+	mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
+#endif
 }
 
 struct chosen {
@@ -195,8 +207,10 @@ main(int argc, char **argv)
 		limits_raise_memory();
 	if (keep_capabilities(chosen.command, &diag))
 		return complain(&diag, EXIT_ERROR);
-	if (traces(chosen.command))
+	if (traces(chosen.command)) {
 		allow_files();
+		keep_freed_memory();
+	}
 	if (traces(chosen.command) && environment_check_tmpdir(&diag))
 		return complain(&diag, EXIT_USAGE);
 	if (leaves_traces(chosen.command))

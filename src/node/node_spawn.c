@@ -289,7 +289,8 @@ node_spawn(struct node *node, struct diag *diag)
 	char **argv = make_argv(node);
 	char *home = xasprintf("HOME=%s", node->datadir.path);
 	char *tmpdir = xasprintf("TMPDIR=%s", node->datadir.path);
-	const char *const ours[] = {ENV_PATH, ENV_LOCALE, ENV_POISON, home, tmpdir, NULL};
+	const char *const ours[] = {ENV_PATH,     ENV_LOCALE, ENV_POISON, ENV_HUGE_PAGES,
+				    ENV_ONE_HEAP, home,       tmpdir,     NULL};
 	const char **env = env_merge(ours, (const char *const *)node->env);
 	err = process_start(&node->process,
 			    &(struct process_opts){

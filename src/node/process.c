@@ -16,6 +16,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -275,13 +276,18 @@ run_child(const struct plan *plan)
 
 /* Choosing the user. */
 
-/* Whether a child could become that user: 0 or a negative errno value. */
+/* Whether a child could become that user: 0 or a negative errno value. Success is remembered, as a fork for each node
+ * costs milliseconds; what forbids it later is an error of the start. */
 static int
 try_user(const struct process_user *user)
 {
+	static _Atomic uint64_t tried = UINT64_MAX;
+	uint64_t ids = (uint64_t)user->uid << 32 | user->gid;
 	int status;
-	pid_t pid = fork();
 
+	if (tried == ids)
+		return 0;
+	pid_t pid = fork();
 	if (pid == 0)
 		_exit(process_become(user) ? errno : 0);
 	if (pid < 0)
@@ -289,7 +295,11 @@ try_user(const struct process_user *user)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return 0;
-	return WIFEXITED(status) ? -WEXITSTATUS(status) : 0;
+	if (!WIFEXITED(status))
+		return 0;
+	if (!WEXITSTATUS(status))
+		tried = ids;
+	return -WEXITSTATUS(status);
 }
 
 /* Why a process of that user could not be started, ended, or looked into; NULL if it can. The caller frees it. */

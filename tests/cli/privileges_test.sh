@@ -424,7 +424,7 @@ done
 check "bitcoind can gain nothing" [ "$(set_of "$node" NoNewPrivs)" = 1 ]
 check "bitcoind is nobody" [ "$(set_of "$node" Uid | tr -s '\t' ' ')" = "$(id -u nobody) $(id -u nobody) $(id -u nobody) $(id -u nobody)" ]
 check "bitcoind is in no group" [ -z "$(set_of "$node" Groups | tr -d ' ')" ]
-check "bitcoind has five environment variables" [ "$(tr '\0' '\n' <"/proc/$node/environ" | sed 's/=.*//' | sort | tr '\n' ' ')" = "HOME LC_ALL MALLOC_PERTURB_ PATH TMPDIR " ]
+check "bitcoind has seven environment variables" [ "$(tr '\0' '\n' <"/proc/$node/environ" | sed 's/=.*//' | sort | tr '\n' ' ')" = "GLIBC_TUNABLES HOME LC_ALL MALLOC_ARENA_MAX MALLOC_PERTURB_ PATH TMPDIR " ]
 # All its open files are its own: the null device, its datadir, sockets and the like.
 check "bitcoind has no file of ours open" sh -c "! ls -l /proc/$node/fd | sed -n 's/.* -> //p' | grep -v -e '^/dev/null$' -e '^$scratch/tmp/tpcheck-node-' -e '^socket:' -e '^pipe:' -e '^anon_inode:' -e '^/dev/urandom$'"
 check "and has some" [ "$(ls "/proc/$node/fd" | wc -l)" -ge 3 ]

@@ -865,6 +865,8 @@ test_environment(void **state)
 	assert_non_null(strstr(text, "\nPATH=/usr/local/bin:"));
 	assert_non_null(strstr(text, "\nLC_ALL=C\n"));
 	assert_non_null(strstr(text, "\nMALLOC_PERTURB_=165\n"));
+	assert_non_null(strstr(text, "\nGLIBC_TUNABLES=glibc.malloc.hugetlb=1\n"));
+	assert_non_null(strstr(text, "\nMALLOC_ARENA_MAX=1\n"));
 	assert_null(strstr(text, "secret"));
 	free(text);
 
