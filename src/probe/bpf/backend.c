@@ -6,7 +6,6 @@
 #include "probe/bpf/backend.h"
 
 #include "base/xmem.h"
-#include "probe/bpf/bcc_shim.h"
 #include "probe/bpf/bpf.h"
 #include "probe/bpf/program_text.h"
 #include "probe/bpf/sys.h"
@@ -33,12 +32,10 @@ close_source(struct probe_source *base)
 	bpf_detach(source);
 	bpf_close_events(source);
 	bpf_close_trial(source);
-	bcc_shim_free(source->shim);
-	bpf_ring_close(&source->ring);
+	bpf_unbuild(source);
 	free(source->events);
 	free(source->prog_fds);
 	free(source->thread_value);
-	free(source->text);
 	free(source);
 }
 
@@ -54,9 +51,12 @@ open_source(struct probe_source **out, struct probe_source *model, const struct 
 	source->points_cnt = points_cnt;
 	source->sink = *sink;
 	source->ring = (struct bpf_ring){.map_fd = -1, .wait_fd = -1};
+	source->maps = BPF_OBJECT_NO_MAPS;
 	source->keeper = opts->keeper;
 	source->shows_threads = process_shows_threads();
 	source->prog_fds = xcalloc(points_cnt, sizeof(*source->prog_fds));
+	for (size_t i = 0; i < points_cnt; i++)
+		source->prog_fds[i] = -1;
 	source->record_bytes = program_text_record_bytes(points, points_cnt);
 	source->thread_value = xmalloc(sizeof(struct thread_value) + source->record_bytes);
 	source->base.threads_max = program_text_threads(source->record_bytes);

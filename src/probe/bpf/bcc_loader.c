@@ -17,13 +17,8 @@
 #define FUNCTIONS(X)                                                                                         \
 	X(version)                                                                                           \
 	X(compile)                                                                                           \
-	X(copy)                                                                                              \
-	X(free)                                                                                              \
-	X(load)                                                                                              \
-	X(map_fd)                                                                                            \
 	X(attach_uprobe)                                                                                     \
-	X(forget_event)                                                                                      \
-	X(use_map)
+	X(forget_event)
 
 #define MEMBER(name) __typeof__(bcc_shim_##name) *name;
 static struct {
@@ -82,36 +77,10 @@ bcc_shim_version(void)
 }
 
 int
-bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cflags, size_t cflags_cnt,
-		 const char *kernel_tree, char *error, size_t error_sz)
+bcc_shim_compile(const char *text, const char *const *cflags, size_t cflags_cnt, const char *kernel_tree,
+		 const struct bcc_shim_sink *sink, char *error, size_t error_sz)
 {
-	return module.compile(out, text, cflags, cflags_cnt, kernel_tree, error, error_sz);
-}
-
-int
-bcc_shim_copy(struct bcc_shim **out, struct bcc_shim *model, char *error, size_t error_sz)
-{
-	return module.copy(out, model, error, error_sz);
-}
-
-void
-bcc_shim_free(struct bcc_shim *shim)
-{
-	if (shim)
-		module.free(shim);
-}
-
-int
-bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int *prog_fd, char *error,
-	      size_t error_sz)
-{
-	return module.load(shim, function, attach_type, prog_fd, error, error_sz);
-}
-
-int
-bcc_shim_map_fd(struct bcc_shim *shim, const char *map)
-{
-	return module.map_fd(shim, map);
+	return module.compile(text, cflags, cflags_cnt, kernel_tree, sink, error, error_sz);
 }
 
 int
@@ -126,10 +95,4 @@ void
 bcc_shim_forget_event(const char *event_name)
 {
 	module.forget_event(event_name);
-}
-
-void
-bcc_shim_use_map(struct bcc_shim *shim, int number, int map_fd)
-{
-	module.use_map(shim, number, map_fd);
 }

@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -21,8 +20,6 @@
 #include <unistd.h>
 
 namespace {
-
-constexpr size_t LOG_TAIL = 1000;
 
 void
 set_error(char *error, size_t error_sz, const std::string &text)
@@ -189,14 +186,6 @@ const char *const PROGRAMS_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 } // namespace
 
-struct bcc_shim {
-	std::unique_ptr<ebpf::BPFModule> module; /* of a copy: empty */
-	bcc_shim *model = nullptr;               /* of a copy: what it is a copy of */
-	std::map<int, int> copied_maps;          /* of a copy: its maps by those of the model */
-	std::map<int, int> used_maps;            /* of the caller, by their numbers in the text */
-	std::vector<int> programs;
-};
-
 namespace {
 
 /* Runs body, and turns what it throws into an error. */
@@ -252,13 +241,39 @@ bcc_shim_version(void)
 	return LIBBCC_VERSION;
 }
 
-extern "C" int
-bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cflags, size_t cflags_cnt,
-		 const char *kernel_tree, char *error, size_t error_sz)
+namespace {
+
+/* Hands the maps and functions of a module to the caller; 0 or a negative errno value. */
+int
+hand_over(ebpf::BPFModule &module, const bcc_shim_sink &sink)
 {
-	*out = nullptr;
+	for (size_t i = 0; i < module.num_tables(); i++) {
+		struct bpf_map_info info = {};
+		uint32_t info_sz = sizeof(info);
+		const int fd = module.table_fd(i);
+
+		if (bpf_obj_get_info(fd, &info, &info_sz) != 0)
+			return -errno;
+		const bcc_shim_map map = {
+			module.table_name(i), info.type, info.key_size, info.value_size, info.max_entries,
+			info.map_flags,       fd};
+		sink.on_map(sink.cookie, &map);
+	}
+	for (size_t i = 0; i < module.num_functions(); i++) {
+		const char *name = module.function_name(i);
+
+		sink.on_function(sink.cookie, name, module.function_start(name), module.function_size(name));
+	}
+	return 0;
+}
+
+} // namespace
+
+extern "C" int
+bcc_shim_compile(const char *text, const char *const *cflags, size_t cflags_cnt, const char *kernel_tree,
+		 const struct bcc_shim_sink *sink, char *error, size_t error_sz)
+{
 	return guarded(error, error_sz, [&] {
-		auto shim = std::make_unique<bcc_shim>();
 		std::vector<const char *> flags(cflags, cflags + cflags_cnt);
 		/* libbcc takes the kernel tree from nowhere but the environment. */
 		Variable tree("BCC_KERNEL_SOURCE", kernel_tree);
@@ -266,159 +281,19 @@ bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cfl
 		WorkingDirectory root;
 		Capture capture;
 
-		shim->module = std::make_unique<ebpf::BPFModule>(0, nullptr, false);
-		if (shim->module->load_string(text, flags.data(), (int)flags.size()) != 0) {
+		auto module = std::make_unique<ebpf::BPFModule>(0, nullptr, false);
+		if (module->load_string(text, flags.data(), (int)flags.size()) != 0) {
 			set_error(error, error_sz, with_capture("it cannot be compiled", capture));
 			/* Destroying a module whose maps could not be created, libbcc 0.26 frees what it must not.
 			 * So the module stays, reachable, until the program ends. */
 			static std::vector<ebpf::BPFModule *> undead;
-			undead.push_back(shim->module.release());
+			undead.push_back(module.release());
 			return -EINVAL;
 		}
-		*out = shim.release();
-		return 0;
-	});
-}
-
-extern "C" void
-bcc_shim_free(struct bcc_shim *shim)
-{
-	if (!shim)
-		return;
-	guarded(nullptr, 0, [&] {
-		Capture capture;
-
-		for (int fd : shim->programs)
-			close(fd);
-		for (const auto &copied : shim->copied_maps)
-			close(copied.second);
-		delete shim;
-		return 0;
-	});
-}
-
-namespace {
-
-/* A map like that one, empty; a descriptor or a negative errno value. */
-int
-copy_map(int map_fd, const char *name)
-{
-	struct bpf_map_info info = {};
-	uint32_t info_sz = sizeof(info);
-
-	if (bpf_obj_get_info(map_fd, &info, &info_sz) != 0)
-		return -errno;
-	int fd = bcc_create_map((enum bpf_map_type)info.type, name, (int)info.key_size, (int)info.value_size,
-				(int)info.max_entries, (int)info.map_flags);
-	return fd >= 0 ? fd : errno ? -errno : -EPERM;
-}
-
-/* The instructions of a function, with the maps of this shim and its caller. */
-std::vector<bpf_insn>
-instructions_of(const bcc_shim &shim, const char *function)
-{
-	const ebpf::BPFModule &module = shim.model ? *shim.model->module : *shim.module;
-	const uint8_t *start = module.function_start(function);
-	const size_t cnt = start ? module.function_size(function) / sizeof(bpf_insn) : 0;
-	std::vector<bpf_insn> insns(cnt);
-
-	if (cnt)
-		memcpy(insns.data(), start, cnt * sizeof(bpf_insn));
-	for (bpf_insn &insn : insns) {
-		if (insn.code != (BPF_LD | BPF_IMM | BPF_DW) || insn.src_reg != BPF_PSEUDO_MAP_FD)
-			continue;
-		for (const auto *maps : {&shim.copied_maps, &shim.used_maps}) {
-			auto other = maps->find(insn.imm);
-
-			if (other == maps->end())
-				continue;
-			insn.imm = other->second;
-			break;
-		}
-	}
-	return insns;
-}
-
-} // namespace
-
-extern "C" int
-bcc_shim_copy(struct bcc_shim **out, struct bcc_shim *model, char *error, size_t error_sz)
-{
-	*out = nullptr;
-	return guarded(error, error_sz, [&] {
-		auto shim = std::make_unique<bcc_shim>();
-		Capture capture;
-
-		shim->model = model;
-		for (size_t i = 0; i < model->module->num_tables(); i++) {
-			int from = model->module->table_fd(i);
-			int fd = copy_map(from, model->module->table_name(i));
-
-			if (fd < 0) {
-				set_error(error, error_sz, with_capture(strerror(-fd), capture));
-				for (const auto &copied : shim->copied_maps)
-					close(copied.second);
-				return fd;
-			}
-			shim->copied_maps[from] = fd;
-		}
-		*out = shim.release();
-		return 0;
-	});
-}
-
-extern "C" void
-bcc_shim_use_map(struct bcc_shim *shim, int number, int map_fd)
-{
-	guarded(nullptr, 0, [&] {
-		shim->used_maps[number] = map_fd;
-		return 0;
-	});
-}
-
-extern "C" int
-bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int *prog_fd, char *error,
-	      size_t error_sz)
-{
-	*prog_fd = -1;
-	return guarded(error, error_sz, [&] {
-		Capture capture;
-		ebpf::BPFModule &module = shim->model ? *shim->model->module : *shim->module;
-		std::vector<bpf_insn> insns = instructions_of(*shim, function);
-
-		errno = 0;
-		int fd = insns.empty()
-				 ? -1
-				 : module.bcc_func_load(BPF_PROG_TYPE_KPROBE, function, insns.data(),
-							(int)(insns.size() * sizeof(bpf_insn)),
-							module.license(), module.kern_version(), 0, nullptr,
-							0, nullptr, 0, attach_type ? attach_type : -1);
-		if (fd < 0) {
-			/* The verifier uses EACCES to refuse a program, EPERM to refuse a user. */
-			int err = errno && errno != EACCES ? -errno : -EINVAL;
-			std::string log = capture.take();
-
-			/* The verifier's log ends with the reason. */
-			if (log.size() > LOG_TAIL)
-				log = "... " + log.substr(log.size() - LOG_TAIL);
-			set_error(error, error_sz, std::string("Failed to load ") + function + ": " + log);
-			return err;
-		}
-		shim->programs.push_back(fd);
-		*prog_fd = fd;
-		return 0;
-	});
-}
-
-extern "C" int
-bcc_shim_map_fd(struct bcc_shim *shim, const char *map)
-{
-	return guarded(nullptr, 0, [&] {
-		int fd = (shim->model ? shim->model : shim)->module->table_fd(map);
-
-		if (shim->model)
-			fd = shim->copied_maps.at(fd);
-		return fd >= 0 ? fd : -ENOENT;
+		int err = hand_over(*module, *sink);
+		if (err)
+			set_error(error, error_sz, with_capture(strerror(-err), capture));
+		return err;
 	});
 }
 

@@ -13,29 +13,27 @@
 extern "C" {
 #endif
 
-struct bcc_shim;
-
 /* The release of libbcc, "0.26.0"; static text. */
 const char *bcc_shim_version(void);
 
+/* As for BPF_MAP_CREATE; fd stands for it in instructions, and is closed when bcc_shim_compile returns. */
+struct bcc_shim_map {
+	const char *name;
+	uint32_t type, key_bytes, value_bytes, entries, flags;
+	int fd;
+};
+
+/* Is given what was compiled, the maps first. All is lent. */
+struct bcc_shim_sink {
+	void *cookie;
+	void (*on_map)(void *cookie, const struct bcc_shim_map *map);
+	void (*on_function)(void *cookie, const char *name, const void *insns, size_t bytes);
+};
+
 /* Compiles a text. kernel_tree is the kernel's source tree; NULL lets libbcc look for headers itself. While this runs,
  * libbcc owns the process's working directory, environment, stdout and stderr. */
-int bcc_shim_compile(struct bcc_shim **out, const char *text, const char *const *cflags, size_t cflags_cnt,
-		     const char *kernel_tree, char *error, size_t error_sz);
-/* Another one of the same instructions, with maps of its own; nothing is compiled. The model must outlive it. Any
- * thread may make one. */
-int bcc_shim_copy(struct bcc_shim **out, struct bcc_shim *model, char *error, size_t error_sz);
-/* Unloads what is loaded; NULL is fine. */
-void bcc_shim_free(struct bcc_shim *shim);
-
-/* What is loaded from now on uses that map where the text has bpf_pseudo_fd(1, number). The caller closes it. */
-void bcc_shim_use_map(struct bcc_shim *shim, int number, int map_fd);
-/* Loads a function as a uprobe program; attach_type 0, or the kernel's number of an expected attach type.
- * The descriptor belongs to the shim. */
-int bcc_shim_load(struct bcc_shim *shim, const char *function, int attach_type, int *prog_fd, char *error,
-		  size_t error_sz);
-/* The descriptor of a map, or a negative errno value. Belongs to the shim. */
-int bcc_shim_map_fd(struct bcc_shim *shim, const char *map);
+int bcc_shim_compile(const char *text, const char *const *cflags, size_t cflags_cnt, const char *kernel_tree,
+		     const struct bcc_shim_sink *sink, char *error, size_t error_sz);
 
 /* Attaches by one perf event, libbcc's own way. The descriptor belongs to the caller, closing it detaches;
  * event_name is the name in tracefs if libbcc had to go through it. */

@@ -5,6 +5,7 @@
 
 #include "base/keeper.h"
 #include "probe/backend.h"
+#include "probe/bpf/object.h"
 #include "probe/bpf/ring.h"
 
 #include <stdbool.h>
@@ -41,10 +42,12 @@ struct bpf_source {
 	uint32_t record_bytes; /* of the largest record */
 	uint32_t generation;   /* of the last arming */
 
-	struct bcc_shim *shim;
+	struct bpf_object *object;
+	bool lends_object; /* it is the model's */
+	struct bpf_object_maps maps;
 	struct bpf_ring ring;
 	char *text;
-	int control_fd, counters_fd, threads_fd; /* maps */
+	int control_fd, counters_fd, threads_fd; /* of maps */
 	int *prog_fds;                           /* one with multi, else one for each point */
 	void *thread_value;                      /* room for a value of the map of threads */
 	struct keeper *keeper;
@@ -61,10 +64,12 @@ struct bpf_source {
 
 /* build.c: compiles and loads the programs and opens the rings, by the first method of opts that works. */
 int bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag);
-/* The same by the programs that the model has compiled. */
+/* The same by the programs that the model has compiled, which must outlive it. */
 int bpf_copy(struct bpf_source *source, const struct bpf_source *model, const struct probe_opts *opts,
 	     struct diag *diag);
 void bpf_close_trial(struct bpf_source *source);
+/* Undoes either; nothing may be attached. */
+void bpf_unbuild(struct bpf_source *source);
 
 /* attach.c */
 int bpf_attach(struct bpf_source *source, pid_t pid, uint64_t mask, struct diag *diag);

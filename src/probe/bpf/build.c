@@ -10,6 +10,7 @@
 #include "probe/bpf/tracefs.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -69,7 +70,7 @@ open_ring(struct bpf_source *source, const struct probe_opts *opts, struct diag 
 		int err = bpf_ring_open(&source->ring, bytes);
 
 		if (!err) {
-			bcc_shim_use_map(source->shim, BPF_RING_NUMBER, source->ring.map_fd);
+			source->maps.ring_fd = source->ring.map_fd;
 			return 0;
 		}
 		/* There may be little memory, or little that may be locked; a smaller ring does as well. */
@@ -79,58 +80,96 @@ open_ring(struct bpf_source *source, const struct probe_opts *opts, struct diag 
 	}
 }
 
-static void
-find_maps(struct bpf_source *source)
+static int
+make_maps(struct bpf_source *source, struct diag *diag)
 {
-	source->control_fd = bcc_shim_map_fd(source->shim, "control");
-	source->counters_fd = bcc_shim_map_fd(source->shim, "counters");
-	source->threads_fd = bcc_shim_map_fd(source->shim, "threads");
+	int err = bpf_object_make_maps(source->object, &source->maps);
+
+	if (err)
+		return diag_fail(diag, err, "probe: failed to make a map: %s", strerror(-err));
+	source->control_fd = bpf_object_map_fd(source->object, &source->maps, "control");
+	source->counters_fd = bpf_object_map_fd(source->object, &source->maps, "counters");
+	source->threads_fd = bpf_object_map_fd(source->object, &source->maps, "threads");
+	return 0;
+}
+
+static void
+add_map(void *object, const struct bcc_shim_map *map)
+{
+	bpf_object_add_map(object, map->name,
+			   &(struct bpf_object_map){.type = map->type,
+						    .key_bytes = map->key_bytes,
+						    .value_bytes = map->value_bytes,
+						    .entries = map->entries,
+						    .flags = map->flags},
+			   map->fd);
+}
+
+static void
+add_function(void *object, const char *name, const void *insns, size_t bytes)
+{
+	bpf_object_add_function(object, name, insns, bytes);
+}
+
+static const char *const cflags[] = {"-Wno-unused-value", "-Wno-macro-redefined", "-g0"};
+
+static int
+compile_with(struct bpf_source *source, const char *kernel_tree, const char *help, struct diag *diag)
+{
+	struct bpf_object *object = bpf_object_new();
+	const struct bcc_shim_sink sink = {.cookie = object, .on_map = add_map, .on_function = add_function};
+	char error[1536];
+	int err = bcc_shim_compile(source->text, cflags, sizeof(cflags) / sizeof(*cflags), kernel_tree, &sink,
+				   error, sizeof(error));
+
+	if (!err && !bpf_object_is_complete(object)) {
+		snprintf(error, sizeof(error), "the result uses maps that it does not define");
+		err = -EINVAL;
+	}
+	if (!err) {
+		source->object = object;
+		return 0;
+	}
+	bpf_object_free(object);
+	return diag_fail(diag, find_errno(error, err),
+			 "probe: failed to compile the probes with libbcc %s: %s%s", bcc_shim_version(),
+			 error, help);
 }
 
 static int
-compile(struct bpf_source *source, enum probe_method method, const struct probe_opts *opts, struct diag *diag)
+compile(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag)
 {
-	static const char *const cflags[] = {"-Wno-unused-value", "-Wno-macro-redefined", "-g0"};
-	bool is_builtin = opts->headers == PROBE_HEADERS_BUILTIN;
 	struct folder tree = {0};
-	struct buf text;
-	char error[1536];
+	int err = bcc_loader_load(diag);
 
-	buf_init(&text, TEXT_BYTES_MAX);
-	program_text_generate(source->points, source->points_cnt, method, &text);
-	free(source->text);
-	source->text = buf_take(&text);
-	int err = is_builtin ? kernel_tree_write(&tree, opts->keeper, opts->tmpdir, diag) : 0;
 	if (err)
 		return err;
+	if (opts->headers == PROBE_HEADERS_BUILTIN) {
+		err = kernel_tree_write(&tree, opts->keeper, opts->tmpdir, diag);
+		if (!err)
+			err = compile_with(source, tree.path, "", diag);
+		kernel_tree_remove(&tree);
+		return err;
+	}
 	/* libbcc runs in another working directory. */
-	char *given = !is_builtin && opts->kernel_source ? realpath(opts->kernel_source, NULL) : NULL;
-	err = bcc_shim_compile(&source->shim, source->text, cflags, sizeof(cflags) / sizeof(*cflags),
-			       is_builtin ? tree.path
-			       : given    ? given
-					  : opts->kernel_source,
-			       error, sizeof(error));
+	char *given = opts->kernel_source ? realpath(opts->kernel_source, NULL) : NULL;
+	err = compile_with(source, given ? given : opts->kernel_source,
+			   "; without --headers=system, no kernel headers are required", diag);
 	free(given);
-	kernel_tree_remove(&tree);
-	if (err)
-		return diag_fail(
-			diag, find_errno(error, err),
-			"probe: failed to compile the probes with libbcc %s: %s%s", bcc_shim_version(), error,
-			is_builtin ? "" : "; without --headers=system, no kernel headers are required");
-	find_maps(source);
-	return 0;
+	return err;
 }
 
 static int
 load_multi(struct bpf_source *source, struct diag *diag)
 {
 	char error[1536];
-	int err = bcc_shim_load(source->shim, PROGRAM_TEXT_MULTI_FUNCTION, MULTI_ATTACH_TYPE,
-				&source->prog_fds[0], error, sizeof(error));
+	int fd = bpf_object_load(source->object, &source->maps, PROGRAM_TEXT_MULTI_FUNCTION,
+				 MULTI_ATTACH_TYPE, error, sizeof(error));
 
-	if (err)
-		return diag_fail(diag, find_errno(error, err),
-				 "probe: failed to load the probes for a uprobe_multi link: %s", error);
+	source->prog_fds[0] = fd;
+	if (fd < 0)
+		return diag_fail(diag, fd, "probe: failed to load the probes for a uprobe_multi link: %s",
+				 error);
 	return 0;
 }
 
@@ -141,34 +180,46 @@ load_each(struct bpf_source *source, struct diag *diag)
 
 	for (size_t i = 0; i < source->points_cnt; i++) {
 		program_text_function_name(&source->points[i], i, name, sizeof(name));
-		int err = bcc_shim_load(source->shim, name, 0, &source->prog_fds[i], error, sizeof(error));
+		int fd = bpf_object_load(source->object, &source->maps, name, 0, error, sizeof(error));
 
-		if (err)
-			return diag_fail(diag, find_errno(error, err), "probe: failed to load '%s': %s", name,
-					 error);
+		source->prog_fds[i] = fd;
+		if (fd < 0)
+			return diag_fail(diag, fd, "probe: failed to load '%s': %s", name, error);
 	}
 	return 0;
+}
+
+/* Makes the maps and the ring of these programs, and loads them. */
+static int
+instantiate(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag)
+{
+	int err = make_maps(source, diag);
+
+	if (!err)
+		err = open_ring(source, opts, diag);
+	if (err)
+		return err;
+	return source->base.method == PROBE_METHOD_MULTI ? load_multi(source, diag) : load_each(source, diag);
 }
 
 static int
 build_for(struct bpf_source *source, enum probe_method method, const struct probe_opts *opts,
 	  struct diag *diag)
 {
-	bcc_shim_free(source->shim);
-	source->shim = NULL;
-	bpf_ring_close(&source->ring);
+	struct buf text;
+
+	bpf_unbuild(source);
 	source->base.method = method;
-	int err = compile(source, method, opts, diag);
+	buf_init(&text, TEXT_BYTES_MAX);
+	program_text_generate(source->points, source->points_cnt, method, &text);
+	source->text = buf_take(&text);
+	int err = compile(source, opts, diag);
 	if (!err)
-		err = open_ring(source, opts, diag);
-	if (err)
-		return err;
-	if (method != PROBE_METHOD_MULTI)
-		return load_each(source, diag);
-	err = load_multi(source, diag);
-	if (err)
-		return err;
-	return multi_try(source->keeper, source->prog_fds[0], source->counters_fd, &source->trial, diag);
+		err = instantiate(source, opts, diag);
+	if (!err && method == PROBE_METHOD_MULTI)
+		err = multi_try(source->keeper, source->prog_fds[0], source->counters_fd, &source->trial,
+				diag);
+	return err;
 }
 
 /* The uprobe PMU leaves nothing behind, so it goes first. */
@@ -209,27 +260,35 @@ bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag 
 	tracefs_sweep();
 	if (!bpf_sees_each_hit(reason, sizeof(reason), NULL))
 		return diag_fail(diag, -EOPNOTSUPP, "probe: %s", reason);
-	int err = bcc_loader_load(diag);
-	return err ? err : build(source, opts, diag);
+	return build(source, opts, diag);
 }
 
 int
 bpf_copy(struct bpf_source *source, const struct bpf_source *model, const struct probe_opts *opts,
 	 struct diag *diag)
 {
-	char error[1536];
-	int err = bcc_shim_copy(&source->shim, model->shim, error, sizeof(error));
-
-	if (err)
-		return diag_fail(diag, find_errno(error, err),
-				 "probe: failed to make another set of maps: %s", error);
 	source->text = xstrdup(model->text);
+	source->object = model->object;
+	source->lends_object = true;
 	source->base.method = model->base.method;
-	find_maps(source);
-	err = open_ring(source, opts, diag);
-	if (err)
-		return err;
-	return source->base.method == PROBE_METHOD_MULTI ? load_multi(source, diag) : load_each(source, diag);
+	return instantiate(source, opts, diag);
+}
+
+void
+bpf_unbuild(struct bpf_source *source)
+{
+	for (size_t i = 0; i < source->points_cnt; i++) {
+		if (source->prog_fds[i] >= 0)
+			close(source->prog_fds[i]);
+		source->prog_fds[i] = -1;
+	}
+	bpf_object_close_maps(&source->maps);
+	bpf_ring_close(&source->ring);
+	if (!source->lends_object)
+		bpf_object_free(source->object);
+	source->object = NULL;
+	free(source->text);
+	source->text = NULL;
 }
 
 void

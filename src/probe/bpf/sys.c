@@ -1,5 +1,6 @@
 #include "probe/bpf/sys.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
@@ -105,6 +106,51 @@ bpf_map_take(int map_fd, const void *key, void *value)
 		return err;
 	err = bpf_map_read(map_fd, key, value);
 	return err ? err : bpf_map_delete(map_fd, key);
+}
+
+/* out is zeroed. The kernel takes letters, digits, "_" and ".". */
+static void
+copy_name(char out[BPF_OBJ_NAME_LEN], const char *name)
+{
+	for (size_t i = 0; i < BPF_OBJ_NAME_LEN - 1 && name[i]; i++)
+		out[i] = name[i] == '.' || isalnum((unsigned char)name[i]) ? name[i] : '_';
+}
+
+int
+bpf_map_make(uint32_t type, const char *name, uint32_t key_bytes, uint32_t value_bytes, uint32_t entries,
+	     uint32_t flags)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_type = type;
+	attr.key_size = key_bytes;
+	attr.value_size = value_bytes;
+	attr.max_entries = entries;
+	attr.map_flags = flags;
+	copy_name(attr.map_name, name);
+	return bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
+}
+
+int
+bpf_program_load(const void *insns, size_t cnt, const char *name, int expected_attach_type, char *log,
+		 uint32_t log_bytes)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_KPROBE;
+	attr.insns = pointer(insns);
+	attr.insn_cnt = (uint32_t)cnt;
+	attr.license = pointer("GPL");
+	attr.expected_attach_type = (uint32_t)expected_attach_type;
+	copy_name(attr.prog_name, name);
+	if (log_bytes) {
+		attr.log_level = 1;
+		attr.log_buf = pointer(log);
+		attr.log_size = log_bytes;
+	}
+	return bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 }
 
 int

@@ -14,8 +14,15 @@ int bpf_map_next_key(int map_fd, const void *key, void *next);
 int bpf_map_delete(int map_fd, const void *key);
 /* Reads and deletes; in one step where the kernel can (5.14 and newer). */
 int bpf_map_take(int map_fd, const void *key, void *value);
+/* Sizes in bytes; of the name, what the kernel takes. */
+int bpf_map_make(uint32_t type, const char *name, uint32_t key_bytes, uint32_t value_bytes, uint32_t entries,
+		 uint32_t flags);
 /* A ring buffer (5.8 and newer). */
 int bpf_map_make_ring(uint32_t bytes);
+/* A uprobe program of cnt struct bpf_insn, with an expected attach type if that is not 0. log_bytes 0: without the
+ * verifier's log. */
+int bpf_program_load(const void *insns, size_t cnt, const char *name, int expected_attach_type, char *log,
+		     uint32_t log_bytes);
 /* Closing the descriptor detaches. A semaphore's offset of 0: none. */
 int bpf_link_uprobe_multi(int prog_fd, const char *path, const uint64_t *offsets,
 			  const uint64_t *semaphore_offsets, const uint64_t *cookies, uint32_t cnt,
