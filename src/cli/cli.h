@@ -72,7 +72,7 @@ void cli_print(char *text);
 extern const char *const cli_attach_names[];  /* indices are enum probe_method */
 extern const char *const cli_headers_names[]; /* indices are enum probe_headers */
 
-/* --attach and --headers, for a command's argp: a child whose input is a struct probe_opts. */
+/* --attach, --headers and --no-cache, for a command's argp: a child whose input is a struct probe_opts. */
 extern const struct argp cli_probe_argp;
 
 enum cli_format {

@@ -156,6 +156,9 @@ environment_fill_probe_opts(struct probe_opts *opts)
 	/* A relative one would depend on the working directory. */
 	opts->tmpdir = tmpdir && *tmpdir == '/' ? tmpdir : NULL;
 	opts->kernel_source = getenv("BCC_KERNEL_SOURCE");
+	/* What is there is loaded into the kernel. Only root has a place where nobody with fewer privileges can write;
+	 * an ordinary user whom capabilities let load programs compiles them. */
+	opts->cache_dir = geteuid() == 0 && getuid() == 0 ? ENVIRONMENT_CACHE_DIR : NULL;
 }
 
 const char *

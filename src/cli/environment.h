@@ -24,7 +24,9 @@ struct environment environment_read(void);
 /* Which of the caller's variables, of those that people set for a bitcoind, are neither passed on to it nor in env,
  * which is NULL-terminated or NULL; and how to pass them on. NULL if there are none; the caller frees it. */
 char *environment_hint(const char *const *env);
-/* Sets what the probes take from the environment: tmpdir and kernel_source. */
+/* Where root keeps compiled programs. */
+#define ENVIRONMENT_CACHE_DIR "/var/cache/tpcheck"
+/* Sets what the probes take from the environment: tmpdir, kernel_source and cache_dir. */
 void environment_fill_probe_opts(struct probe_opts *opts);
 
 /* Checks, as root, that the temporary folder is safe. -EPERM if others than root could change or replace our files

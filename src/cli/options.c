@@ -27,7 +27,7 @@ const char *const cli_format_names[] = {"text", "json", NULL};
 const char *const cli_attach_names[] = {"auto", "multi", "perf", "tracefs", "ptrace", NULL};
 const char *const cli_headers_names[] = {"builtin", "system", NULL};
 
-enum { OPTION_ATTACH = 768, OPTION_HEADERS };
+enum { OPTION_ATTACH = 768, OPTION_HEADERS, OPTION_NO_CACHE };
 
 static error_t
 parse_probe(int key, char *arg, struct argp_state *state)
@@ -45,6 +45,9 @@ parse_probe(int key, char *arg, struct argp_state *state)
 	case OPTION_HEADERS:
 		opts->headers = (enum probe_headers)cli_choice(state, "headers", arg, cli_headers_names);
 		return 0;
+	case OPTION_NO_CACHE:
+		opts->cache_dir = NULL;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -58,6 +61,10 @@ const struct argp cli_probe_argp = {
 			 0},
 			{"headers", OPTION_HEADERS, "builtin|system", 0,
 			 "Kernel headers to compile the probes with: tpcheck's own (default), or those that libbcc finds",
+			 0},
+			{"no-cache", OPTION_NO_CACHE, NULL, 0,
+			 "Compile the probes anew, and do not keep them (by default root does, in " ENVIRONMENT_CACHE_DIR
+			 ")",
 			 0},
 			{0},
 		},

@@ -53,7 +53,10 @@ struct probe_opts {
 	struct keeper *keeper;
 	const char *tmpdir;        /* for temporary files, absolute; NULL: /tmp */
 	const char *kernel_source; /* tree for PROBE_HEADERS_SYSTEM; NULL: libbcc looks for one */
-	size_t ring_bytes;         /* 0: a sensible size for this machine */
+	/* Where compiled programs are kept for the next time, absolute; only this user may be able to write there.
+	 * NULL: nowhere. Not with PROBE_HEADERS_SYSTEM. */
+	const char *cache_dir;
+	size_t ring_bytes;  /* 0: a sensible size for this machine */
 	unsigned sets_cnt;  /* how many copies there will be, this one included; 0: 1. They share that size */
 	bool streams;       /* for take and finish, not for collect */
 	bool filters_late;  /* for tests: conditions are checked only once a record has arrived */

@@ -1,6 +1,7 @@
 /* The probes on specimens, with this machine's kernel and libbcc, and by ptrace. BPF requires root or the capabilities
  * that doctor names; whatever does not work here is left out. */
 #include "base/xmem.h"
+#include "probe/bpf/kernel_tree.h"
 #include "run/plan.h"
 #include "run/specimen.h"
 #include "surroundings.h"
@@ -673,6 +674,45 @@ test_all_methods_see_the_same(void **state)
 		fixture_close(&fixtures[m]);
 }
 
+/* One that a folder keeps is loaded without compiling; one of other kernel headers is not kept. */
+static void
+test_kept_programs(void **state)
+{
+	char dir[] = "/tmp/tpcheck-test-XXXXXX";
+	struct probe_opts opts = {.method = methods[0], .owns_process = true, .cache_dir = dir};
+	struct folder tree = {0};
+	struct fixture fixture;
+	struct diag diag;
+
+	(void)state;
+	if (methods[0] == PROBE_METHOD_PTRACE)
+		return;
+	assert_non_null(mkdtemp(dir));
+	must(kernel_tree_write(&tree, NULL, dir, &diag), &diag);
+	char *headers = xstrdup(tree.path), *cache = xasprintf("%s/cache", dir);
+	opts.cache_dir = cache;
+	opts.headers = PROBE_HEADERS_SYSTEM;
+	opts.kernel_source = headers;
+	fixture_open_with(&fixture, BROKEN_SPECIMEN, &opts, UINT64_MAX);
+	fixture_close(&fixture);
+	assert_int_equal(access(cache, F_OK), -1);
+	opts.headers = PROBE_HEADERS_BUILTIN;
+	for (int i = 0; i < 2; i++) {
+		fixture_open_with(&fixture, BROKEN_SPECIMEN, &opts, UINT64_MAX);
+		assert_int_equal(access(cache, F_OK), 0);
+		struct findings findings = find_breakage(&fixture, NULL, SPECIMEN_TYPICAL);
+		assert_int_equal(findings.cnt, 0);
+		findings_fini(&findings);
+		fixture_close(&fixture);
+	}
+	kernel_tree_remove(&tree);
+	char *command = xasprintf("rm -r '%s'", dir);
+	assert_int_equal(system(command), 0);
+	free(command);
+	free(headers);
+	free(cache);
+}
+
 static uint16_t
 semaphore_of(struct specimen *specimen, const struct site *site)
 {
@@ -865,6 +905,7 @@ main(void)
 		cmocka_unit_test(test_a_loss_is_an_error),
 		cmocka_unit_test(test_more_threads_than_slots_are_an_error),
 		cmocka_unit_test(test_all_methods_see_the_same),
+		cmocka_unit_test(test_kept_programs),
 		cmocka_unit_test(test_semaphores_are_lowered_even_when_killed),
 		cmocka_unit_test(test_definitions_in_tracefs_do_not_stay),
 		cmocka_unit_test(test_processes_that_cannot_be_attached_to),

@@ -5,6 +5,7 @@
 #include "probe/bpf/bpf.h"
 #include "probe/bpf/kernel_tree.h"
 #include "probe/bpf/multi.h"
+#include "probe/bpf/program_cache.h"
 #include "probe/bpf/program_text.h"
 #include "probe/bpf/sys.h"
 #include "probe/bpf/tracefs.h"
@@ -112,6 +113,7 @@ add_function(void *object, const char *name, const void *insns, size_t bytes)
 }
 
 static const char *const cflags[] = {"-Wno-unused-value", "-Wno-macro-redefined", "-g0"};
+enum { CFLAGS_CNT = sizeof(cflags) / sizeof(*cflags) };
 
 static int
 compile_with(struct bpf_source *source, const char *kernel_tree, const char *help, struct diag *diag)
@@ -119,8 +121,8 @@ compile_with(struct bpf_source *source, const char *kernel_tree, const char *hel
 	struct bpf_object *object = bpf_object_new();
 	const struct bcc_shim_sink sink = {.cookie = object, .on_map = add_map, .on_function = add_function};
 	char error[1536];
-	int err = bcc_shim_compile(source->text, cflags, sizeof(cflags) / sizeof(*cflags), kernel_tree, &sink,
-				   error, sizeof(error));
+	int err =
+		bcc_shim_compile(source->text, cflags, CFLAGS_CNT, kernel_tree, &sink, error, sizeof(error));
 
 	if (!err && !bpf_object_is_complete(object)) {
 		snprintf(error, sizeof(error), "the result uses maps that it does not define");
@@ -203,22 +205,56 @@ instantiate(struct bpf_source *source, const struct probe_opts *opts, struct dia
 }
 
 static int
+instantiate_and_try(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag)
+{
+	int err = instantiate(source, opts, diag);
+
+	if (!err && source->base.method == PROBE_METHOD_MULTI)
+		err = multi_try(source->keeper, source->prog_fds[0], source->counters_fd, &source->trial,
+				diag);
+	return err;
+}
+
+/* Undoes it, and forgets the object. */
+static void
+drop_programs(struct bpf_source *source)
+{
+	bpf_close_trial(source);
+	for (size_t i = 0; i < source->points_cnt; i++) {
+		if (source->prog_fds[i] >= 0)
+			close(source->prog_fds[i]);
+		source->prog_fds[i] = -1;
+	}
+	bpf_object_close_maps(&source->maps);
+	bpf_ring_close(&source->ring);
+	if (!source->lends_object)
+		bpf_object_free(source->object);
+	source->object = NULL;
+}
+
+static int
 build_for(struct bpf_source *source, enum probe_method method, const struct probe_opts *opts,
 	  struct diag *diag)
 {
+	const char *cache_dir = opts->headers == PROBE_HEADERS_BUILTIN ? opts->cache_dir : NULL;
+	struct program_source program = {.cflags = cflags, .cflags_cnt = CFLAGS_CNT};
 	struct buf text;
 
 	bpf_unbuild(source);
 	source->base.method = method;
 	buf_init(&text, TEXT_BYTES_MAX);
 	program_text_generate(source->points, source->points_cnt, method, &text);
-	source->text = buf_take(&text);
+	program.text = source->text = buf_take(&text);
+	source->object = cache_dir ? program_cache_find(cache_dir, &program) : NULL;
+	/* If it does not work, the reason is that of compiling it anew. */
+	if (source->object && !instantiate_and_try(source, opts, diag))
+		return 0;
+	drop_programs(source);
 	int err = compile(source, opts, diag);
 	if (!err)
-		err = instantiate(source, opts, diag);
-	if (!err && method == PROBE_METHOD_MULTI)
-		err = multi_try(source->keeper, source->prog_fds[0], source->counters_fd, &source->trial,
-				diag);
+		err = instantiate_and_try(source, opts, diag);
+	if (!err && cache_dir)
+		program_cache_store(cache_dir, &program, source->object);
 	return err;
 }
 
@@ -277,16 +313,7 @@ bpf_copy(struct bpf_source *source, const struct bpf_source *model, const struct
 void
 bpf_unbuild(struct bpf_source *source)
 {
-	for (size_t i = 0; i < source->points_cnt; i++) {
-		if (source->prog_fds[i] >= 0)
-			close(source->prog_fds[i]);
-		source->prog_fds[i] = -1;
-	}
-	bpf_object_close_maps(&source->maps);
-	bpf_ring_close(&source->ring);
-	if (!source->lends_object)
-		bpf_object_free(source->object);
-	source->object = NULL;
+	drop_programs(source);
 	free(source->text);
 	source->text = NULL;
 }
