@@ -1,12 +1,18 @@
 /* The files in which bitcoind captures messages. */
 #include "node/capture.h"
+#include "node/node_internal.h"
+#include "surroundings.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -114,14 +120,64 @@ test_too_large(void **state)
 	capture_fini(&capture);
 }
 
+/* Scenarios read a file again and again until it has what they wait for: nothing may be left open. */
+static void
+test_files(void **state)
+{
+	static const char *const folders[] = {NODE_CHAIN_DIR, NODE_CHAIN_DIR "/message_capture",
+					      NODE_CHAIN_DIR "/message_capture/127.0.0.1_8333"};
+	static const char file[] = NODE_CHAIN_DIR "/message_capture/127.0.0.1_8333/msgs_recv.dat";
+	enum { FOLDERS = sizeof(folders) / sizeof(folders[0]) };
+	char *dir = test_make_dir();
+	struct node node = {.datadir.fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+	unsigned files = test_count_files();
+	struct capture capture;
+	struct diag diag;
+	struct buf bytes;
+
+	(void)state;
+	assert_true(node.datadir.fd >= 0);
+	for (int i = 0; i < FOLDERS; i++)
+		assert_int_equal(mkdirat(node.datadir.fd, folders[i], 0755), 0);
+	/* There is no file as long as there is no message. */
+	assert_int_equal(capture_read(&capture, &node, "127.0.0.1:8333", true, &diag), 0);
+	assert_int_equal(capture.cnt, 0);
+	capture_fini(&capture);
+	assert_int_equal(test_count_files(), files);
+
+	buf_init(&bytes, 1 << 20);
+	add_message(&bytes, "verack", 0, "");
+	add_message(&bytes, "ping", 8, "12345678");
+	int fd = openat(node.datadir.fd, file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(write(fd, bytes.data, bytes.len), bytes.len);
+	close(fd);
+	buf_fini(&bytes);
+	assert_int_equal(capture_read(&capture, &node, "127.0.0.1:8333", true, &diag), 0);
+	assert_int_equal(capture.cnt, 2);
+	assert_int_equal(capture.messages[1].direction, P2P_SENT);
+	assert_string_equal(capture.messages[1].type, "ping");
+	capture_fini(&capture);
+	/* What the node sent is in another file. */
+	assert_int_equal(capture_read(&capture, &node, "127.0.0.1:8333", false, &diag), 0);
+	assert_int_equal(capture.cnt, 0);
+	capture_fini(&capture);
+	assert_int_equal(test_count_files(), files);
+
+	assert_int_equal(unlinkat(node.datadir.fd, file, 0), 0);
+	for (int i = FOLDERS; i-- > 0;)
+		assert_int_equal(unlinkat(node.datadir.fd, folders[i], AT_REMOVEDIR), 0);
+	close(node.datadir.fd);
+	assert_int_equal(rmdir(dir), 0);
+	free(dir);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_incomplete),
-		cmocka_unit_test(test_long),
-		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_messages), cmocka_unit_test(test_incomplete),
+		cmocka_unit_test(test_long),     cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
