@@ -1,5 +1,5 @@
 /* Which step of starting a program failed, and what helps. Filters of system calls make the steps fail, or pass without
- * an effect, in processes of their own. */
+ * an effect, in processes of their own. And a program that somebody else reaped. */
 #include "base/privileges.h"
 #include "node/process.h"
 #include "surroundings.h"
@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -186,6 +187,21 @@ test_execution(void **state)
 	free(dir);
 }
 
+/* As the kernel does where SIGCHLD is ignored. */
+static void
+test_reaped_by_another(void **state)
+{
+	struct process process = {.pid = fork(), .fd = -1};
+
+	(void)state;
+	if (!process.pid)
+		_exit(3);
+	assert_int_equal(waitpid(process.pid, NULL, 0), process.pid);
+	assert_true(process_has_ended(&process));
+	assert_false(process.status_known);
+	assert_int_equal(process_signal(&process, SIGTERM), -ESRCH);
+}
+
 int
 main(void)
 {
@@ -193,6 +209,7 @@ main(void)
 		cmocka_unit_test(test_another_user),
 		cmocka_unit_test(test_other_steps),
 		cmocka_unit_test(test_execution),
+		cmocka_unit_test(test_reaped_by_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
