@@ -2,6 +2,7 @@
  * other process is a copy of this one, so its addresses are known. */
 #include "base/clock.h"
 #include "probe/process.h"
+#include "probe/ptrace/handler.h"
 #include "probe/ptrace/traps.h"
 #include "probe_ptrace_area.h"
 #include "refuse.h"
@@ -599,6 +600,34 @@ test_where_memfd_create_is_refused(void **state)
 	assert_int_equal(make_without_memfd(dir), 1);
 }
 
+/* A thread is not let go while the signal of a trap is pending, which would end it. */
+static void
+test_the_signal_of_a_trap(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	assert_true(pid > 0);
+	assert_int_equal(ptrace(PTRACE_SEIZE, pid, NULL, NULL), 0);
+	assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL), 0);
+	assert_int_equal(waitpid(pid, &status, __WALL), pid);
+	assert_true(WIFSTOPPED(status));
+	assert_false(handler_has_pending_trap(pid));
+	assert_int_equal(syscall(SYS_tgkill, pid, pid, SIGUSR1), 0);
+	assert_false(handler_has_pending_trap(pid));
+	assert_int_equal(syscall(SYS_tgkill, pid, pid, SIGTRAP), 0);
+	assert_true(handler_has_pending_trap(pid));
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, __WALL), pid);
+	assert_false(handler_has_pending_trap(pid));
+}
+
 int
 main(void)
 {
@@ -618,6 +647,7 @@ main(void)
 		cmocka_unit_test(test_a_rescue_after_any_system_call),
 		cmocka_unit_test(test_another_process_finds_the_same),
 		cmocka_unit_test(test_where_memfd_create_is_refused),
+		cmocka_unit_test(test_the_signal_of_a_trap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
