@@ -53,6 +53,25 @@ test_drop(void **state)
 	buf_fini(&buf);
 }
 
+/* However full its memory is. */
+static void
+test_dropping_from_a_full_one(void **state)
+{
+	(void)state;
+	for (size_t len = 1; len < 1100; len++) {
+		struct buf buf;
+
+		buf_init(&buf, len);
+		for (size_t i = 0; i < len; i++)
+			buf_putc(&buf, (char)('a' + i % 26));
+		buf_drop(&buf, 1);
+		assert_int_equal(buf.len, len - 1);
+		assert_int_equal(strlen(buf.data), len - 1);
+		assert_int_equal(buf.data[0], len > 1 ? 'b' : 0);
+		buf_fini(&buf);
+	}
+}
+
 static void
 test_take(void **state)
 {
@@ -77,6 +96,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_drop),
+		cmocka_unit_test(test_dropping_from_a_full_one),
 		cmocka_unit_test(test_take),
 	};
 

@@ -1,5 +1,6 @@
 /* The keeper: what it does, that it undoes it whatever ends its owner, and the folders that it removes. */
 #include "base/clock.h"
+#include "base/fds.h"
 #include "base/folder.h"
 #include "base/keeper.h"
 #include "base/xmem.h"
@@ -187,6 +188,48 @@ test_errors_come_back(void **state)
 	assert_int_equal(keeper_undo(&deed, &diag), 0);
 	assert_int_equal(keeper_do(keeper, &deed, &note_desc, much, sizeof(much), NULL, 0, &diag), -E2BIG);
 	keeper_stop(keeper, NULL);
+}
+
+static int
+count_files(void *cookie, const void *args, size_t args_sz, const int *fds, size_t fds_cnt, struct diag *diag)
+{
+	(void)cookie;
+	(void)args;
+	(void)args_sz;
+	for (size_t i = 0; i < fds_cnt; i++)
+		if (fcntl(fds[i], F_GETFD) < 0)
+			return diag_fail(diag, -errno, "descriptor %zu is not open", i);
+	return fds_cnt == FDS_MAX ? 0 : diag_fail(diag, -EDOM, "%zu descriptors came", fds_cnt);
+}
+
+static int
+forget(void *cookie, struct diag *diag)
+{
+	(void)cookie;
+	(void)diag;
+	return 0;
+}
+
+/* More than once: a keeper that harms itself when it closes them would not obey again. */
+static void
+test_as_many_files_as_possible(void **state)
+{
+	static const struct keeper_desc desc = {.state_sz = 1, .work = count_files, .undo = forget};
+	struct keeper_deed deeds[2], deed;
+	struct keeper *keeper;
+	struct diag diag;
+	int fd = make_file();
+	const int fds[FDS_MAX + 1] = {fd, fd, fd, fd, fd};
+
+	(void)state;
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	for (int i = 0; i < 2; i++)
+		must(keeper_do(keeper, &deeds[i], &desc, "", 1, fds, FDS_MAX, &diag), &diag);
+	assert_int_equal(keeper_do(keeper, &deed, &desc, "", 1, fds, FDS_MAX + 1, &diag), -E2BIG);
+	for (int i = 0; i < 2; i++)
+		must(keeper_undo(&deeds[i], &diag), &diag);
+	keeper_stop(keeper, NULL);
+	close(fd);
 }
 
 /* In the child: the owner, which is killed. */
@@ -696,6 +739,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_undoes_in_reverse, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_errors_come_back, make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(test_as_many_files_as_possible, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_undoes_when_its_owner_is_killed, make_scratch,
 						remove_scratch),
 		cmocka_unit_test_setup_teardown(test_its_own_process, make_scratch, remove_scratch),
