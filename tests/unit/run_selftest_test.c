@@ -42,6 +42,7 @@ start_script(struct specimen **specimen, const char *text, struct diag *diag)
 	int err = specimen_start(specimen, path, diag);
 	unlink(path);
 	rmdir(dir);
+	free(dir);
 	free(path);
 	return err;
 }
