@@ -4,6 +4,7 @@
 #include "scene/connections.h"
 #include "scene/log.h"
 #include "scene/peers.h"
+#include "scene/pool.h"
 #include "slowness.h"
 #include "surroundings.h"
 
@@ -244,6 +245,48 @@ test_stop_of_a_sleepy_node(void **state)
 	end(&scene);
 }
 
+/* Up to v25 a rejection is an error, and success has no message. */
+static void
+test_submitted_packages(void **state)
+{
+	static const struct {
+		const char *answer;
+		bool accepted;
+		const char *complaint; /* NULL: none */
+	} cases[] = {
+		{"{\"package_msg\": \"success\"}", true, NULL},
+		{"{\"package_msg\": \"success\"}", false, "want a rejection, got 'success'"},
+		{"{\"package_msg\": \"transaction failed\"}", false, NULL},
+		{"{\"package_msg\": \"transaction failed\"}", true,
+		 "want 'success', got 'transaction failed'"},
+		{"{}", true, NULL},
+		{"{}", false, "want a rejection, got 'no message'"},
+		{"error {\"code\": -25, \"message\": \"too low\"}", false, NULL},
+		{"error {\"code\": -25, \"message\": \"too low\"}", true, "too low"},
+	};
+	enum { CASES = sizeof(cases) / sizeof(cases[0]) };
+	struct pool_tx ptx = {.name = "one"}, *ptxs[] = {&ptx};
+	struct buf answers;
+
+	(void)state;
+	buf_init(&answers, 4096);
+	for (int i = 0; i < CASES; i++)
+		buf_printf(&answers, "submitpackage %s\n", cases[i].answer);
+	struct scene scene = start(answers.data, 60000);
+	buf_fini(&answers);
+	tx_init(&ptx.tx);
+	for (int i = 0; i < CASES; i++) {
+		const char *complaint = cases[i].complaint;
+
+		pool_submit_package(&scene, ptxs, 1, cases[i].accepted);
+		if (complaint ? !scene.err || !strstr(scene.diag.text, complaint) : scene.err)
+			fail_msg("%s: %d, %s", cases[i].answer, scene.err, scene.err ? scene.diag.text : "");
+		scene.err = 0;
+	}
+	tx_fini(&ptx.tx);
+	end(&scene);
+}
+
 int
 main(void)
 {
@@ -255,6 +298,7 @@ main(void)
 		cmocka_unit_test(test_first_blocks),
 		cmocka_unit_test(test_stop_of_a_sleepy_node),
 		cmocka_unit_test(test_blocks_that_were_not_imported),
+		cmocka_unit_test(test_submitted_packages),
 	};
 
 	work = test_make_dir();
