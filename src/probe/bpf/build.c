@@ -125,7 +125,8 @@ compile_with(struct bpf_source *source, const char *kernel_tree, const char *hel
 		bcc_shim_compile(source->text, cflags, CFLAGS_CNT, kernel_tree, &sink, error, sizeof(error));
 
 	if (!err && !bpf_object_is_complete(object)) {
-		snprintf(error, sizeof(error), "the result uses maps that it does not define");
+		snprintf(error, sizeof(error),
+			 "the result has no functions, or uses maps that it does not define");
 		err = -EINVAL;
 	}
 	if (!err) {
@@ -148,8 +149,9 @@ compile(struct bpf_source *source, const struct probe_opts *opts, struct diag *d
 		return err;
 	if (opts->headers == PROBE_HEADERS_BUILTIN) {
 		err = kernel_tree_write(&tree, opts->keeper, opts->tmpdir, diag);
-		if (!err)
-			err = compile_with(source, tree.path, "", diag);
+		if (err)
+			return err;
+		err = compile_with(source, tree.path, "", diag);
 		kernel_tree_remove(&tree);
 		return err;
 	}
@@ -204,17 +206,6 @@ instantiate(struct bpf_source *source, const struct probe_opts *opts, struct dia
 	return source->base.method == PROBE_METHOD_MULTI ? load_multi(source, diag) : load_each(source, diag);
 }
 
-static int
-instantiate_and_try(struct bpf_source *source, const struct probe_opts *opts, struct diag *diag)
-{
-	int err = instantiate(source, opts, diag);
-
-	if (!err && source->base.method == PROBE_METHOD_MULTI)
-		err = multi_try(source->keeper, source->prog_fds[0], source->counters_fd, &source->trial,
-				diag);
-	return err;
-}
-
 /* Undoes it, and forgets the object. */
 static void
 drop_programs(struct bpf_source *source)
@@ -246,15 +237,19 @@ build_for(struct bpf_source *source, enum probe_method method, const struct prob
 	program_text_generate(source->points, source->points_cnt, method, &text);
 	program.text = source->text = buf_take(&text);
 	source->object = cache_dir ? program_cache_find(cache_dir, &program) : NULL;
-	/* If it does not work, the reason is that of compiling it anew. */
-	if (source->object && !instantiate_and_try(source, opts, diag))
-		return 0;
-	drop_programs(source);
-	int err = compile(source, opts, diag);
-	if (!err)
-		err = instantiate_and_try(source, opts, diag);
-	if (!err && cache_dir)
-		program_cache_store(cache_dir, &program, source->object);
+	/* If they do not work, the reason is that of compiling them anew. */
+	int err = source->object ? instantiate(source, opts, diag) : -ENOENT;
+	if (err) {
+		drop_programs(source);
+		err = compile(source, opts, diag);
+		if (!err)
+			err = instantiate(source, opts, diag);
+		if (!err && cache_dir)
+			program_cache_store(cache_dir, &program, source->object);
+	}
+	if (!err && method == PROBE_METHOD_MULTI)
+		err = multi_try(source->keeper, source->prog_fds[0], source->counters_fd, &source->trial,
+				diag);
 	return err;
 }
 
