@@ -32,8 +32,11 @@ run 2 trace_metrics --pid=1 --output="$scratch/fifo"
 check "a FIFO" complains "failed to replace '$scratch/fifo': it is not a file"
 if [ "$(id -u)" = 0 ]; then
 	mkdir "$scratch/closed" && chmod 755 "$scratch/closed"
+	built=$tpcheck
+	install_for_everybody
 	run 2 setpriv --reuid=$uid --regid=$uid --clear-groups --bounding-set=-all "$tpcheck" trace --stats --format=openmetrics --pid=1 --output="$scratch/closed/x"
 	check "a folder of somebody else" complains "failed to replace '$scratch/closed/x': Permission denied; .* its folder must be writable"
+	tpcheck=$built
 fi
 if [ ! -e "$(dirname "$tpcheck")/tpcheck-http.so" ]; then
 	skip_part "the server: tpcheck was built without libmicrohttpd (Debian: apt-get install libmicrohttpd-dev)"
