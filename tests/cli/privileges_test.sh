@@ -493,6 +493,15 @@ done <<END
 mac_admin|a seccomp filter refuses it
 sys_ptrace|a seccomp filter refuses it
 END
+# doc/ci.md leaves out by name what is skipped there, and nothing else.
+sed -n "s/^ *\$(\(tpcheck run --list | grep .*\))'\$/\1/p" "$sources/../doc/ci.md" | sort -u >"$scratch/leave-out"
+check "doc/ci.md leaves out the same everywhere" [ "$(grep -c . "$scratch/leave-out")" = 1 ]
+PATH=$prefix/bin:$PATH sh "$scratch/leave-out" >"$scratch/kept"
+"$tpcheck" run --list | grep -vxFf "$scratch/kept" >"$scratch/left-out"
+# shellcheck disable=SC2046
+run 0 "$refuse" $unshare_number 1 "$tpcheck" run --bitcoind="$bitcoind" --require $(cat "$scratch/kept")
+# shellcheck disable=SC2046
+run 77 "$refuse" $unshare_number 1 "$tpcheck" run --bitcoind="$bitcoind" $(cat "$scratch/left-out")
 # Containers: docker's default set, and what is added to it.
 docker=-all,+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,+setgid,+setuid,+setfcap,+setpcap,+net_bind_service
 docker=$docker,+sys_chroot,+kill,+audit_write
