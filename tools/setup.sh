@@ -1,7 +1,7 @@
 # Sourced by judge.sh and check.sh: packages and build.
 # shellcheck shell=sh
 BUILD_PACKAGES="cmake make gcc g++ libc6-dev libbpfcc-dev libelf-dev libcurl4-openssl-dev libyajl-dev libcap-ng-dev libssl-dev libmicrohttpd-dev systemtap-sdt-dev"
-TEST_PACKAGES="libcmocka-dev jq procps util-linux binutils lld perl libyaml-libyaml-perl libxml2-utils libcap2-bin"
+TEST_PACKAGES="libcmocka-dev jq procps util-linux iproute2 binutils lld perl libyaml-libyaml-perl libxml2-utils libcap2-bin"
 PACKAGE_PACKAGES="dpkg-dev file"
 # Without these a test, or a part of one, is skipped.
 FUZZ_PACKAGES="clang libclang-rt-dev"
