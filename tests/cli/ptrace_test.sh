@@ -168,8 +168,9 @@ END
 if [ -x "$bitcoind" ]; then
 	run 0 setpriv --bounding-set=-sys_ptrace,-bpf,-perfmon,-sys_admin "$tpcheck" run --bitcoind="$bitcoind" utxocache.spent.inputs
 	check "root without CAP_SYS_PTRACE: bitcoind's user is named" says "^bitcoind runs as 'root', .*: without CAP_SYS_PTRACE"
-	run 0 $contained "$tpcheck" run --bitcoind="$bitcoind"
-	check "an ordinary user: everything" says '^[0-9]* passed, 0 failed, [01] skipped, 0 errors'
+	run 0 $contained "$tpcheck" run --bitcoind="$bitcoind" --format=json
+	check "an ordinary user: everything, or all but what needs a network namespace" json '(.scenarios | length > 100) and (.scenarios
+		| all(.outcome == "pass" or (.outcome == "skip" and (.reason | contains("no network namespace")))))' "$scratch/out"
 fi
 check "nothing left behind" left_nothing "$scratch/tmp"
 finish
