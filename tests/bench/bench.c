@@ -74,8 +74,8 @@ parse_method(const char *name)
 	return PROBE_METHOD_AUTO;
 }
 
-/* bench --arm METHOD PID BINARY CACHE: arms all tracepoints, writes a byte to stdout, and records until stdin ends. CACHE is
- * where compiled programs are kept; "": nowhere. */
+/* bench --arm METHOD PID BINARY CACHE: arms all tracepoints, writes a byte to stdout, and records until stdin ends.
+ * CACHE is where compiled programs are kept; "": nowhere. */
 static int
 arm(const char *method, pid_t pid, const char *binary, const char *cache_dir)
 {
