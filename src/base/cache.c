@@ -110,11 +110,13 @@ cache_find(const char *folder, const struct buf *key, struct buf *value)
 	name_of(key, name);
 	data = read_file(folder_fd, name, &len);
 	close(folder_fd);
-	bool ok = data && len >= sizeof(head);
-	if (ok)
-		memcpy(&head, data, sizeof(head));
-	ok = ok && !memcmp(head.magic, magic, sizeof(magic)) && head.key_len == key->len &&
-	     len - sizeof(head) >= key->len && head.value_len == len - sizeof(head) - key->len;
+	if (!data || len < sizeof(head)) {
+		free(data);
+		return false;
+	}
+	memcpy(&head, data, sizeof(head));
+	bool ok = !memcmp(head.magic, magic, sizeof(magic)) && head.key_len == key->len &&
+		  len - sizeof(head) >= key->len && head.value_len == len - sizeof(head) - key->len;
 	const char *key_data = data + sizeof(head);
 	ok = ok && !memcmp(key_data, key->data, key->len) &&
 	     checksum_of(&head, key_data, key_data + key->len) == head.checksum &&

@@ -89,6 +89,9 @@ is_for_node(const char *variable)
 static const char *for_node[8];
 static size_t for_node_cnt;
 
+/* Whether libraries may have been loaded, or would be, that are not those of the system. */
+static bool has_other_libraries;
+
 void
 environment_reduce(void)
 {
@@ -98,11 +101,16 @@ environment_reduce(void)
 	for (char **from = environ; from && *from; from++) {
 		if (is_for_node(*from) && for_node_cnt < COUNT(for_node))
 			for_node[for_node_cnt++] = *from;
+		has_other_libraries |= !strncmp(*from, "LD_", 3);
 		if (is_allowed(*from))
 			*to++ = *from;
 	}
 	if (to)
 		*to = NULL;
+	/* What is set while a text is compiled. To add a variable can move all of them, which crashes another thread
+	 * that reads them; one that is there is replaced in its place. */
+	setenv("BCC_KERNEL_SOURCE", "", 0);
+	setenv("PATH", "", 0);
 }
 
 struct environment
@@ -155,10 +163,12 @@ environment_fill_probe_opts(struct probe_opts *opts)
 
 	/* A relative one would depend on the working directory. */
 	opts->tmpdir = tmpdir && *tmpdir == '/' ? tmpdir : NULL;
-	opts->kernel_source = getenv("BCC_KERNEL_SOURCE");
+	const char *kernel_source = getenv("BCC_KERNEL_SOURCE");
+	opts->kernel_source = kernel_source && *kernel_source ? kernel_source : NULL;
 	/* What is there is loaded into the kernel. Only root has a place where nobody with fewer privileges can write;
 	 * an ordinary user whom capabilities let load programs compiles them. */
-	opts->cache_dir = geteuid() == 0 && getuid() == 0 ? ENVIRONMENT_CACHE_DIR : NULL;
+	opts->cache_dir =
+		geteuid() == 0 && getuid() == 0 && !has_other_libraries ? ENVIRONMENT_CACHE_DIR : NULL;
 }
 
 const char *

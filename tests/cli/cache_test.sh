@@ -10,6 +10,7 @@ mount -o remount,rw /var/cache 2>/dev/null && [ -z "$(ls -A /var/cache)" ] || {
 }
 cache=/var/cache/tpcheck
 install_for_everybody
+cp /etc/ld.so.cache "$scratch/ld.so.cache"
 method=multi
 "$tpcheck" selftest --attach=$method >"$scratch/out" 2>&1 || {
 	rm -rf $cache
@@ -25,6 +26,8 @@ selftest() { run 0 "$tpcheck" selftest --attach=$method "$@"; }
 file() { stat -c '%n %i %a %U %s' $cache/* && cksum $cache/*; }
 is_used() { check "$1" [ "$(file)" = "$before" ]; }
 is_replaced() { check "$1" [ "$(file)" != "$before" ]; }
+# Another file was added to those.
+is_added() { check "$1" [ "$(ls $cache | wc -l)" = $(($(echo "$before" | wc -l) / 2 + 1)) ]; }
 check "nobody else has access to the folder" [ "$(stat -c '%a %U' $cache)" = "700 root" ]
 check "there is one file" [ "$(ls $cache | wc -l)" = 1 ]
 check "nobody else has access to the file" [ "$(stat -c '%a %U' $cache/*)" = "600 root" ]
@@ -47,18 +50,26 @@ mv "$scratch/bcc.so" "$(dirname "$full")/tpcheck-bcc.so"
 chmod 755 "$(dirname "$full")/tpcheck-bcc.so"
 
 selftest
-is_replaced "another tpcheck-bcc.so compiles anew"
+is_added "another tpcheck-bcc.so compiles anew"
 before=$(file)
 selftest
 is_used "and its programs are kept"
 touch "$full"
 selftest
-is_replaced "another tpcheck compiles anew"
+is_added "another tpcheck compiles anew"
+before=$(file)
+run 0 env LD_LIBRARY_PATH="$scratch" "$tpcheck" selftest --attach=$method
+is_used "with other libraries nothing is used or kept"
+mount --bind "$scratch/ld.so.cache" /etc/ld.so.cache
+selftest
+umount /etc/ld.so.cache
+is_added "where the loader may find other libraries, they are compiled anew"
 before=$(file)
 run 0 setarch "$(uname -m)" --uname-2.6 "$tpcheck" selftest --attach=$method
-check "another kernel's programs are another file" [ "$(ls $cache | wc -l)" = 2 ]
+is_added "another kernel's programs are another file"
+before=$(file)
 if [ $method = multi ] && "$tpcheck" selftest --attach=perf >"$scratch/out" 2>&1; then
-	check "another text is another file" [ "$(ls $cache | wc -l)" = 3 ]
+	is_added "another text is another file"
 fi
 rm -r $cache
 "$tpcheck" selftest --headers=system >"$scratch/out" 2>&1
@@ -128,7 +139,7 @@ check "a read-only /var/cache is no obstacle" quiet
 umount /var/cache
 mount -t tmpfs -o mode=755,size=8k tmpfs /var/cache
 selftest
-check "a full one neither" quiet
+check "nor is a full one" quiet
 check "and nothing is left there" [ -z "$(ls $cache)" ]
 
 finish

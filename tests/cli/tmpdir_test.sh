@@ -3,6 +3,7 @@
 # any.
 . "$(dirname "$0")/lib.sh"
 unset BITCOIND
+watch=$2/libwatch_setenv.so
 if [ "$(id -u)" != 0 ]; then
 	echo "SKIP: not root"
 	exit 77
@@ -11,6 +12,13 @@ if ! can_trace; then
 	skip_part "root cannot trace here: $("$tpcheck" doctor | tail -n 1)"
 	finish
 fi
+
+# While threads may read the environment, no variable is added to it, which would move all.
+for variables in "" "PATH=$PATH" "PATH=$PATH TMPDIR=${TMPDIR:-/tmp}" "BCC_KERNEL_SOURCE=/nonexistent"; do
+	# shellcheck disable=SC2086
+	run 0 env -i LD_PRELOAD="$watch" $variables "$tpcheck" selftest
+	check "with $variables: no variable is added late" quiet
+done
 
 # make PATH OWNER:GROUP MODE
 make() {

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -689,7 +691,8 @@ test_kept_programs(void **state)
 		return;
 	assert_non_null(mkdtemp(dir));
 	must(kernel_tree_write(&tree, NULL, dir, &diag), &diag);
-	char *headers = xstrdup(tree.path), *cache = xasprintf("%s/cache", dir);
+	char *headers = xstrdup(tree.path), *cache = xasprintf("%s/cache", dir),
+	     *pattern = xasprintf("%s/*", cache);
 	opts.cache_dir = cache;
 	opts.headers = PROBE_HEADERS_SYSTEM;
 	opts.kernel_source = headers;
@@ -697,9 +700,18 @@ test_kept_programs(void **state)
 	fixture_close(&fixture);
 	assert_int_equal(access(cache, F_OK), -1);
 	opts.headers = PROBE_HEADERS_BUILTIN;
+	ino_t first = 0;
 	for (int i = 0; i < 2; i++) {
+		struct stat st;
+		glob_t found;
+
 		fixture_open_with(&fixture, BROKEN_SPECIMEN, &opts, UINT64_MAX);
-		assert_int_equal(access(cache, F_OK), 0);
+		assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+		assert_int_equal(found.gl_pathc, 1);
+		assert_int_equal(stat(found.gl_pathv[0], &st), 0);
+		globfree(&found);
+		assert_true(!first || first == st.st_ino); /* one that was compiled replaces it */
+		first = st.st_ino;
 		struct findings findings = find_breakage(&fixture, NULL, SPECIMEN_TYPICAL);
 		assert_int_equal(findings.cnt, 0);
 		findings_fini(&findings);
@@ -710,6 +722,7 @@ test_kept_programs(void **state)
 	assert_int_equal(system(command), 0);
 	free(command);
 	free(headers);
+	free(pattern);
 	free(cache);
 }
 

@@ -21,6 +21,7 @@
 
 /* A new folder for each test; below it is the cache's. */
 static char work[64], folder[96];
+static bool has_unnamed_files;
 
 static int
 make_work(void **state)
@@ -28,6 +29,10 @@ make_work(void **state)
 	(void)state;
 	snprintf(work, sizeof(work), "/tmp/tpcheck-test-XXXXXX");
 	snprintf(folder, sizeof(folder), "%s/cache", mkdtemp(work) ? work : "/nonexistent");
+	int fd = open(work, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	has_unnamed_files = fd >= 0;
+	if (fd >= 0)
+		close(fd);
 	return 0;
 }
 
@@ -101,6 +106,18 @@ finds(const char *key, const char *value)
 	return ok;
 }
 
+/* In a container, overlayfs may have none; nothing is kept there. */
+static bool
+is_unsupported(void)
+{
+	if (has_unnamed_files)
+		return false;
+	assert_true(store("key", "value") < 0);
+	assert_false(finds("key", ""));
+	print_message("SKIP: the file system of /tmp has no files without a name\n");
+	return true;
+}
+
 static void
 test_finds_what_was_stored(void **state)
 {
@@ -108,6 +125,8 @@ test_finds_what_was_stored(void **state)
 	char path[400];
 
 	(void)state;
+	if (is_unsupported())
+		return;
 	assert_false(finds("key", ""));
 	assert_int_equal(store("key", "value"), 0);
 	assert_true(finds("key", "value"));
@@ -146,6 +165,8 @@ test_damaged_file(void **state)
 	char path[400], data[512];
 
 	(void)state;
+	if (is_unsupported())
+		return;
 	assert_int_equal(store("the key", "the value"), 0);
 	assert_int_equal(count_files(path), 1);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -180,6 +201,8 @@ test_other_key_with_that_name(void **state)
 	char first[400], second[400];
 
 	(void)state;
+	if (is_unsupported())
+		return;
 	assert_int_equal(store("one", "value of one"), 0);
 	count_files(first);
 	char *aside = xasprintf("%s/aside", work);
@@ -197,6 +220,8 @@ test_files_of_others(void **state)
 	char path[400];
 
 	(void)state;
+	if (is_unsupported())
+		return;
 	assert_int_equal(store("key", "value"), 0);
 	count_files(path);
 	for (mode_t bit = 02; bit <= 020; bit <<= 3) {
@@ -246,6 +271,8 @@ test_what_was_used_last_stays(void **state)
 	char key[16];
 
 	(void)state;
+	if (is_unsupported())
+		return;
 	for (int i = 0; i < CACHE_FILES_MAX; i++) {
 		snprintf(key, sizeof(key), "key %d", i);
 		assert_int_equal(store(key, key), 0);
@@ -289,6 +316,8 @@ test_full_disk(void **state)
 	int status;
 
 	(void)state;
+	if (is_unsupported())
+		return;
 	assert_int_equal(store("key", "value"), 0);
 	pid_t pid = fork();
 	if (!pid) {

@@ -125,6 +125,20 @@ test_is_complete(void **state)
 	bpf_object_add_map(object, "too many", &array, 90);
 	assert_false(bpf_object_is_complete(object));
 	bpf_object_free(object);
+	/* Other things of the process that compiled it: a value of a map, another function. */
+	const struct bpf_insn unknown[] = {
+		{.code = BPF_LD | BPF_IMM | BPF_DW, .src_reg = BPF_PSEUDO_MAP_VALUE, .imm = 70},
+		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = 1},
+	};
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		object = make(70);
+		bpf_object_add_function(object, "other", &unknown[i], sizeof(unknown[i]));
+		assert_false(bpf_object_is_complete(object));
+		struct buf text = write_object(object);
+		assert_null(bpf_object_read(text.data, text.len));
+		buf_fini(&text);
+		bpf_object_free(object);
+	}
 }
 
 static void

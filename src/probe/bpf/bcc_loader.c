@@ -28,11 +28,17 @@ static struct {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool is_loaded;
 
+int
+bcc_loader_path(char *path, size_t path_sz)
+{
+	return module_find(MODULE_NAME, path, path_sz);
+}
+
 static int
 load(struct diag *diag)
 {
 	char path[PATH_MAX + sizeof(MODULE_NAME)];
-	int err = module_find(MODULE_NAME, path, sizeof(path));
+	int err = bcc_loader_path(path, sizeof(path));
 
 	if (err)
 		return diag_fail(diag, -ELIBACC, "probe: failed to find " MODULE_NAME ": %s", path);

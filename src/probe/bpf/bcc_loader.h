@@ -5,8 +5,12 @@
 
 #include "base/diag.h"
 
+#include <stddef.h>
+
 /* Loads the module, once; it stays. -ELIBACC: it, or a library that it needs, is not there; the text says which, and
  * what to install. */
 int bcc_loader_load(struct diag *diag);
+/* Its path, whether or not it is there; errors of module_find. */
+int bcc_loader_path(char *path, size_t path_sz);
 
 #endif

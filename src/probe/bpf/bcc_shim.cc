@@ -125,13 +125,16 @@ class Capture {
 	int saved_[2] = {-1, -1};
 };
 
-/* Gives an environment variable another value while this lives; nullptr: leaves it as it is. */
+/* Gives an environment variable another value while this lives; nullptr: removes it, for good. If other threads may
+ * read variables meanwhile, it must be there before: adding one can move all. */
 class Variable {
       public:
 	Variable(const char *name, const char *value) : name_(name)
 	{
-		if (!value)
+		if (!value) {
+			unsetenv(name);
 			return;
+		}
 		set_ = true;
 		if (const char *old = getenv(name)) {
 			had_old_ = true;

@@ -43,7 +43,7 @@ struct bpf_source {
 	uint32_t generation;   /* of the last arming */
 
 	struct bpf_object *object;
-	bool lends_object; /* it is the model's */
+	bool borrows_object; /* it is the model's */
 	struct bpf_object_maps maps;
 	struct bpf_ring ring;
 	char *text;

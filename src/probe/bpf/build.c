@@ -91,6 +91,8 @@ make_maps(struct bpf_source *source, struct diag *diag)
 	source->control_fd = bpf_object_map_fd(source->object, &source->maps, "control");
 	source->counters_fd = bpf_object_map_fd(source->object, &source->maps, "counters");
 	source->threads_fd = bpf_object_map_fd(source->object, &source->maps, "threads");
+	if (source->control_fd < 0 || source->counters_fd < 0 || source->threads_fd < 0)
+		return diag_fail(diag, -EINVAL, "probe: a map of the probes is missing");
 	return 0;
 }
 
@@ -218,7 +220,7 @@ drop_programs(struct bpf_source *source)
 	}
 	bpf_object_close_maps(&source->maps);
 	bpf_ring_close(&source->ring);
-	if (!source->lends_object)
+	if (!source->borrows_object)
 		bpf_object_free(source->object);
 	source->object = NULL;
 }
@@ -237,7 +239,7 @@ build_for(struct bpf_source *source, enum probe_method method, const struct prob
 	program_text_generate(source->points, source->points_cnt, method, &text);
 	program.text = source->text = buf_take(&text);
 	source->object = cache_dir ? program_cache_find(cache_dir, &program) : NULL;
-	/* If they do not work, the reason is that of compiling them anew. */
+	/* If they fail, they are compiled anew, and that failure is what is reported. */
 	int err = source->object ? instantiate(source, opts, diag) : -ENOENT;
 	if (err) {
 		drop_programs(source);
@@ -300,7 +302,7 @@ bpf_copy(struct bpf_source *source, const struct bpf_source *model, const struct
 {
 	source->text = xstrdup(model->text);
 	source->object = model->object;
-	source->lends_object = true;
+	source->borrows_object = true;
 	source->base.method = model->base.method;
 	return instantiate(source, opts, diag);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FUNCTIONS_MAX = 256, LOG_BYTES = 1 << 20, LOG_TAIL = 1000 };
+enum { LOG_BYTES = 1 << 20, LOG_BYTES_MAX = 16 << 20, LOG_TAIL = 1000 };
 
 struct function {
 	char *name;
@@ -62,6 +62,15 @@ takes_map(const struct bpf_insn *insn)
 	return insn->code == (BPF_LD | BPF_IMM | BPF_DW) && insn->src_reg == BPF_PSEUDO_MAP_FD;
 }
 
+/* Whether it refers to something else of the process that compiled it: a value of a map, a type, another function. */
+static bool
+takes_unknown(const struct bpf_insn *insn)
+{
+	if (insn->code == (BPF_JMP | BPF_CALL))
+		return insn->src_reg != 0;
+	return insn->code == (BPF_LD | BPF_IMM | BPF_DW) && insn->src_reg != 0 && !takes_map(insn);
+}
+
 void
 bpf_object_add_map(struct bpf_object *object, const char *name, const struct bpf_object_map *map, int fd)
 {
@@ -94,6 +103,8 @@ bpf_object_add_function(struct bpf_object *object, const char *name, const void 
 		struct bpf_insn *insn = &function->insns[i];
 		size_t map = 0;
 
+		if (takes_unknown(insn))
+			object->is_bad = true;
 		if (!takes_map(insn) || insn->imm == BPF_RING_NUMBER)
 			continue;
 		while (map < object->maps_cnt && object->maps[map].fd != insn->imm)
@@ -208,8 +219,8 @@ read_function(struct reader *reader, struct bpf_object *object)
 	for (size_t i = 0; i < function->cnt; i++) {
 		const struct bpf_insn *insn = &function->insns[i];
 
-		if (takes_map(insn) && insn->imm != BPF_RING_NUMBER &&
-		    (insn->imm < 0 || (size_t)insn->imm >= object->maps_cnt))
+		if (takes_unknown(insn) || (takes_map(insn) && insn->imm != BPF_RING_NUMBER &&
+					    (insn->imm < 0 || (size_t)insn->imm >= object->maps_cnt)))
 			reader->failed = true;
 	}
 }
@@ -222,7 +233,7 @@ bpf_object_read(const void *data, size_t len)
 	uint32_t cnts[2] = {0};
 
 	read_value(&reader, cnts, sizeof(cnts));
-	if (cnts[0] > OBJECT_MAPS_MAX || !cnts[1] || cnts[1] > FUNCTIONS_MAX)
+	if (cnts[0] > OBJECT_MAPS_MAX || !cnts[1] || cnts[1] > len)
 		reader.failed = true;
 	for (uint32_t i = 0; i < cnts[0] && !reader.failed; i++) {
 		struct map *map = &object->maps[object->maps_cnt++];
@@ -281,22 +292,28 @@ bpf_object_map_fd(const struct bpf_object *object, const struct bpf_object_maps 
 	return -ENOENT;
 }
 
-/* Loads it again with a log; -EINVAL and the log's end, which has the reason, if the verifier refuses it. */
+/* Loads it again with a log, whose end has the reason if the verifier refuses it. A signal may have been the reason, so
+ * this can succeed. */
 static int
-explain(const struct bpf_insn *insns, size_t cnt, const char *name, int attach_type, char *error,
+explain(int err, const struct bpf_insn *insns, size_t cnt, const char *name, int attach_type, char *error,
 	size_t error_sz)
 {
-	char *log = xcalloc(LOG_BYTES, 1);
-	int fd = bpf_program_load(insns, cnt, name, attach_type, log, LOG_BYTES);
-	size_t len = strlen(log);
+	char *log = NULL;
+	int fd = -ENOSPC;
 
+	/* Before Linux 6.4, a log that does not fit is an error of its own. */
+	for (uint32_t bytes = LOG_BYTES; fd == -ENOSPC && bytes <= LOG_BYTES_MAX; bytes *= 4) {
+		free(log);
+		log = xcalloc(bytes, 1);
+		fd = bpf_program_load(insns, cnt, name, attach_type, log, bytes);
+	}
+	size_t len = strlen(log);
 	while (len && log[len - 1] == '\n')
 		log[--len] = '\0';
 	const char *tail = len > LOG_TAIL ? log + len - LOG_TAIL : log;
-	snprintf(error, error_sz, "%s%s", tail != log ? "... " : "",
-		 *log ? tail : strerror(fd < 0 ? -fd : EAGAIN));
+	snprintf(error, error_sz, "%s%s", tail != log ? "... " : "", *log ? tail : strerror(-err));
 	free(log);
-	return fd;
+	return fd >= 0 ? fd : err;
 }
 
 int
@@ -320,7 +337,7 @@ bpf_object_load(const struct bpf_object *object, const struct bpf_object_maps *m
 				insns[i].imm == BPF_RING_NUMBER ? maps->ring_fd : maps->fds[insns[i].imm];
 	int fd = bpf_program_load(insns, function->cnt, name, attach_type, NULL, 0);
 	if (fd < 0)
-		fd = explain(insns, function->cnt, name, attach_type, error, error_sz);
+		fd = explain(fd, insns, function->cnt, name, attach_type, error, error_sz);
 	free(insns);
 	/* The verifier uses EACCES to refuse a program, EPERM to refuse a user. */
 	return fd == -EACCES ? -EINVAL : fd;

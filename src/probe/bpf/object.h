@@ -40,6 +40,7 @@ struct bpf_object_maps {
 	int ring_fd;
 };
 #define BPF_OBJECT_NO_MAPS ((struct bpf_object_maps){{-1, -1, -1, -1, -1, -1, -1, -1}, -1})
+_Static_assert(OBJECT_MAPS_MAX == 8, "one number for each in BPF_OBJECT_NO_MAPS");
 
 /* Makes empty maps; all or none. Errors of BPF_MAP_CREATE. */
 int bpf_object_make_maps(const struct bpf_object *object, struct bpf_object_maps *maps);

@@ -1,9 +1,11 @@
 #include "probe/bpf/program_cache.h"
 
 #include "base/cache.h"
+#include "probe/bpf/bcc_loader.h"
 #include "probe/bpf/embedded.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +23,32 @@ add_string(struct buf *buf, const char *string)
 	buf_add(buf, string, strlen(string) + 1);
 }
 
+/* "device inode bytes modified changed", which another file, or one that was written to, does not have. */
+static bool
+identify(const char *path, char *out, size_t out_sz)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return false;
+	snprintf(out, out_sz, "%ju %ju %jd %jd.%09ld %jd.%09ld", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino,
+		 (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+		 (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+	return true;
+}
+
+static void
+add_identity(struct buf *buf, const char *path)
+{
+	char identity[160];
+
+	add_string(buf, identify(path, identity, sizeof(identity)) ? identity : "none");
+}
+
 static void
 make_key(const struct program_source *source, struct buf *key)
 {
+	char path[PATH_MAX + 64];
 	struct utsname name;
 
 	buf_init(key, CACHE_FILE_BYTES_MAX);
@@ -40,20 +65,10 @@ make_key(const struct program_source *source, struct buf *key)
 		add_string(key, file->text);
 	}
 	add_string(key, source->text);
-}
-
-/* "device inode bytes modified changed", which another file, or one that was written to, does not have. */
-static bool
-identify(const char *path, char *out, size_t out_sz)
-{
-	struct stat st;
-
-	if (stat(path, &st))
-		return false;
-	snprintf(out, out_sz, "%ju %ju %jd %jd.%09ld %jd.%09ld", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino,
-		 (intmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-		 (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
-	return true;
+	/* Who would make it: this program, its module, and the libraries that the loader would find. */
+	add_identity(key, "/proc/self/exe");
+	add_identity(key, bcc_loader_path(path, sizeof(path)) ? "" : path);
+	add_identity(key, "/etc/ld.so.cache");
 }
 
 /* Adds the files whose code this process has loaded, each as two strings; false if one of them is gone. */
