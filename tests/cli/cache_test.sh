@@ -4,10 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 [ "$(id -u)" = 0 ] || { echo "SKIP: only root keeps compiled programs"; exit 77; }
-mount -o remount,rw /var/cache 2>/dev/null && [ -z "$(ls -A /var/cache)" ] || {
-	echo "SKIP: /var/cache cannot be the test's own"
-	exit 77
-}
+[ -d /var/cache ] && [ -z "$(ls -A /var/cache)" ] || { echo "SKIP: /var/cache is not the test's own"; exit 77; }
 cache=/var/cache/tpcheck
 install_for_everybody
 cp /etc/ld.so.cache "$scratch/ld.so.cache"

@@ -2,8 +2,8 @@
 # shellcheck shell=sh
 
 # Whatever the machine is like, a test starts with few environment variables, in the C locale, and, as root, in a mount
-# namespace in which neither tracefs nor debugfs is mounted and /var/cache is empty and read-only. $left names the process
-# and the namespace that it has left.
+# namespace in which neither tracefs nor debugfs is mounted and /var/cache is empty. $left names the process and the
+# namespace that it has left.
 if [ "${left%% *}" != $$ ]; then
 	left="$$ $(readlink /proc/self/ns/mnt)"
 	case $0 in
@@ -24,8 +24,8 @@ if [ "${left#* }" != "$(readlink /proc/self/ns/mnt)" ]; then
 	for path in $(sed -n 's/^[^ ]* \([^ ]*\) \(tracefs\|debugfs\) .*/\1/p' /proc/self/mounts | sort -r); do
 		umount -l "$path"
 	done
-	# Nor are compiled programs found or kept: each run compiles.
-	[ ! -d /var/cache ] || mount -t tmpfs -o mode=755,ro tmpfs /var/cache
+	# Its own compiled programs, too: none at first, and with compiles_anew never any.
+	[ ! -d /var/cache ] || mount -t tmpfs -o "mode=755${compiles_anew:+,ro}" tmpfs /var/cache
 fi
 unset left
 umask 022

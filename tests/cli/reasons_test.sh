@@ -2,6 +2,8 @@
 # What is missing is named, with a remedy that helps, and nothing is left behind: no /proc, no tracefs, a working
 # directory that is gone, few descriptors, full disks, a loopback device that is down, scripts in place of bitcoind.
 refuse=$2
+# Much of it is about compiling.
+compiles_anew=yes
 . "$(dirname "$0")/lib.sh"
 tpcheck=$(readlink -f "$tpcheck")
 refuse=$(readlink -f "$refuse")

@@ -1,6 +1,8 @@
 #!/bin/sh
 # The folder for temporary files: root refuses one in which others could replace what root made. Ordinary users may choose
 # any.
+# Much of it is about compiling.
+compiles_anew=yes
 . "$(dirname "$0")/lib.sh"
 unset BITCOIND
 watch=$2/libwatch_setenv.so
