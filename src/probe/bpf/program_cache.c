@@ -49,7 +49,7 @@ static void
 make_key(const struct program_source *source, struct buf *key)
 {
 	char path[PATH_MAX + 64];
-	struct utsname name;
+	struct utsname name = {0};
 
 	buf_init(key, CACHE_FILE_BYTES_MAX);
 	add_string(key, format);
