@@ -993,6 +993,8 @@ let_transactions_expire(struct scene *scene)
 	pool_send(scene, later);
 	scene_set_time(scene, resending->now);
 	blocks_mine(scene, 1);
+	/* Until the wallet has learnt of its first block it sends nothing again. */
+	scene_call(scene, "syncwithvalidationinterfacequeue", "[]");
 }
 
 static void
