@@ -1,5 +1,7 @@
 #include "probe/bpf/sys.h"
 
+#include "base/signals.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -137,6 +139,7 @@ bpf_program_load(const void *insns, size_t cnt, const char *name, int expected_a
 		 uint32_t log_bytes)
 {
 	union bpf_attr attr;
+	sigset_t before;
 
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_type = BPF_PROG_TYPE_KPROBE;
@@ -150,7 +153,11 @@ bpf_program_load(const void *insns, size_t cnt, const char *name, int expected_a
 		attr.log_buf = pointer(log);
 		attr.log_size = log_bytes;
 	}
-	return bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+	/* The kernel gives up with EAGAIN when a signal comes, even SIGCHLD, which is ignored. */
+	signals_block(&before);
+	int fd = bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+	signals_restore(&before);
+	return fd;
 }
 
 int
