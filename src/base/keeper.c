@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,13 +33,13 @@ enum {
 struct keeper {
 	pid_t pid;
 	int fd;
-	bool is_lost; /* it was stopped; an answer may still come, to nobody */
+	atomic_bool is_lost; /* it was stopped; an answer may still come, to nobody */
 	unsigned last_id;
 	pthread_mutex_t lock; /* one request at a time */
 };
 
 struct request {
-	const struct keeper_desc *desc; /* NULL: undo the deed of that id */
+	const struct keeper_desc *desc; /* NULL: undo the deed of that id, aside if there is a descriptor */
 	unsigned id;
 };
 
@@ -78,16 +79,86 @@ undo_first(struct kept **kept, struct diag *diag)
 	return err;
 }
 
+static struct kept **
+find_kept(struct kept **kept, unsigned id)
+{
+	while (*kept && (*kept)->id != id)
+		kept = &(*kept)->earlier;
+	return kept;
+}
+
 static void
 undo(struct kept **kept, unsigned id, int fd)
 {
 	struct answer answer = {.err = -ENOENT};
 
-	while (*kept && (*kept)->id != id)
-		kept = &(*kept)->earlier;
+	kept = find_kept(kept, id);
 	if (*kept)
 		answer.err = undo_first(kept, &answer.diag);
 	send_answer(fd, &answer, NULL, 0);
+}
+
+/* What is undone aside, in a thread each. */
+
+struct aside {
+	struct kept *kept;
+	int fd; /* for the answer */
+};
+
+static pthread_mutex_t asides_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t aside_ended = PTHREAD_COND_INITIALIZER;
+static unsigned asides_cnt;
+
+static void *
+undo_aside(void *arg)
+{
+	struct aside *aside = arg;
+	struct answer answer = {.err = 0};
+
+	answer.err = undo_first(&aside->kept, &answer.diag);
+	send_answer(aside->fd, &answer, NULL, 0);
+	close(aside->fd);
+	free(aside);
+	pthread_mutex_lock(&asides_lock);
+	asides_cnt--;
+	pthread_cond_signal(&aside_ended);
+	pthread_mutex_unlock(&asides_lock);
+	return NULL;
+}
+
+/* Takes the descriptor. */
+static void
+begin_undo(struct kept **kept, unsigned id, int fd)
+{
+	struct aside *aside = malloc(sizeof(*aside));
+	pthread_t thread;
+
+	kept = find_kept(kept, id);
+	if (!aside || !*kept) {
+		undo(kept, id, fd);
+		close(fd);
+		free(aside);
+		return;
+	}
+	*aside = (struct aside){.kept = *kept, .fd = fd};
+	*kept = (*kept)->earlier;
+	aside->kept->earlier = NULL;
+	pthread_mutex_lock(&asides_lock);
+	asides_cnt++;
+	pthread_mutex_unlock(&asides_lock);
+	if (pthread_create(&thread, NULL, undo_aside, aside))
+		undo_aside(aside);
+	else
+		pthread_detach(thread);
+}
+
+static void
+wait_for_asides(void)
+{
+	pthread_mutex_lock(&asides_lock);
+	while (asides_cnt)
+		pthread_cond_wait(&aside_ended, &asides_lock);
+	pthread_mutex_unlock(&asides_lock);
 }
 
 static void
@@ -138,6 +209,8 @@ serve(int fd)
 		size_t fds_cnt = fds_take(&msg, fds);
 		if (request.desc)
 			work(&kept, &request, args, (size_t)n - sizeof(request), fds, fds_cnt, fd);
+		else if (fds_cnt)
+			begin_undo(&kept, request.id, fds[--fds_cnt]);
 		else
 			undo(&kept, request.id, fd);
 		for (size_t i = 0; i < fds_cnt; i++)
@@ -145,6 +218,7 @@ serve(int fd)
 	}
 	while (kept)
 		undo_first(&kept, NULL);
+	wait_for_asides();
 }
 
 void
@@ -252,11 +326,11 @@ fail_as_stopped(struct keeper *keeper, struct diag *diag)
 			 (int)keeper->pid, (int)keeper->pid);
 }
 
-/* Waits until its socket is readable: an answer, or its end. It may need long, but not while somebody stopped it. */
+/* Waits until a socket to it is readable: an answer, or its end. It may need long, but not while somebody stopped it. */
 static int
-wait_for_keeper(struct keeper *keeper, struct diag *diag)
+wait_for_keeper(struct keeper *keeper, int fd, struct diag *diag)
 {
-	struct pollfd pollfd = {.fd = keeper->fd, .events = POLLIN};
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 	struct deadline patience = deadline_in_ms(STOPPED_MS);
 
 	for (;;) {
@@ -273,19 +347,19 @@ wait_for_keeper(struct keeper *keeper, struct diag *diag)
 }
 
 static int
-receive_answer(struct keeper *keeper, void *state, size_t state_sz, struct diag *diag)
+receive_answer(struct keeper *keeper, int fd, void *state, size_t state_sz, struct diag *diag)
 {
 	struct answer answer;
 	struct iovec iov[] = {{.iov_base = &answer, .iov_len = sizeof(answer)},
 			      {.iov_base = state, .iov_len = state_sz}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = state_sz ? 2 : 1};
 	ssize_t n;
-	int err = wait_for_keeper(keeper, diag);
+	int err = wait_for_keeper(keeper, fd, diag);
 
 	if (err)
 		return err;
 	do
-		n = recvmsg(keeper->fd, &msg, 0);
+		n = recvmsg(fd, &msg, 0);
 	while (n < 0 && errno == EINTR);
 	if (n < (ssize_t)sizeof(answer))
 		return diag_fail(diag, -EPIPE,
@@ -319,7 +393,7 @@ ask(struct keeper *keeper, struct request request, const void *args, size_t args
 	/* If it is gone, receiving fails as well. */
 	int err = n < 0 && errno != EPIPE && errno != ECONNRESET
 			  ? diag_fail(diag, -errno, "keeper: failed to send a request: %s", strerror(errno))
-			  : receive_answer(keeper, state, state_sz, diag);
+			  : receive_answer(keeper, keeper->fd, state, state_sz, diag);
 	pthread_mutex_unlock(&keeper->lock);
 	return err;
 }
@@ -345,7 +419,7 @@ keeper_start(struct keeper **out, const struct keeper_opts *opts, struct diag *d
 	keeper->pid = pid;
 	keeper->fd = fds[0];
 	pthread_mutex_init(&keeper->lock, NULL);
-	int err = receive_answer(keeper, NULL, 0, diag);
+	int err = receive_answer(keeper, keeper->fd, NULL, 0, diag);
 	if (err)
 		keeper_stop(keeper, NULL);
 	else
@@ -400,7 +474,7 @@ keeper_do(struct keeper *keeper, struct keeper_deed *deed, const struct keeper_d
 	if (err)
 		free(state);
 	else
-		*deed = (struct keeper_deed){keeper, desc, id, state};
+		*deed = (struct keeper_deed){.keeper = keeper, .desc = desc, .id = id, .state = state};
 	return err;
 }
 
@@ -411,11 +485,37 @@ keeper_undo(struct keeper_deed *deed, struct diag *diag)
 
 	if (!deed->state)
 		return 0;
-	if (deed->keeper)
+	if (deed->is_undoing) {
+		err = receive_answer(deed->keeper, deed->undone_fd, NULL, 0, diag);
+		close(deed->undone_fd);
+	} else if (deed->keeper)
 		err = ask(deed->keeper, (struct request){NULL, deed->id}, NULL, 0, NULL, 0, NULL, 0, diag);
 	if (!deed->keeper || (err == -EPIPE && deed->desc->undo_anywhere))
 		err = deed->desc->undo(deed->state, diag);
 	free(deed->state);
 	*deed = (struct keeper_deed){0};
 	return err;
+}
+
+void
+keeper_undo_begin(struct keeper_deed *deed)
+{
+	struct request request = {NULL, deed->id};
+	union fds_control control;
+	struct iovec iov = {.iov_base = &request, .iov_len = sizeof(request)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	int fds[2];
+
+	/* What does not succeed here is done by keeper_undo alone. */
+	if (!deed->state || !deed->keeper || deed->is_undoing || deed->keeper->is_lost ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return;
+	fds_add(&msg, &control, &fds[1], 1);
+	/* Without the lock: the answer does not come by the keeper's own socket. */
+	deed->is_undoing = sendmsg(deed->keeper->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+	close(fds[1]);
+	if (deed->is_undoing)
+		deed->undone_fd = fds[0];
+	else
+		close(fds[0]);
 }

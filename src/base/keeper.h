@@ -57,6 +57,8 @@ struct keeper_deed {
 	const struct keeper_desc *desc;
 	unsigned id;
 	void *state; /* for reading: a copy of the keeper's; NULL: nothing was done */
+	bool is_undoing;
+	int undone_fd; /* then: where the keeper answers */
 };
 
 /* -EPIPE: the keeper is gone; -ETIMEDOUT: somebody stopped it, and it is not asked again; else as work. */
@@ -64,6 +66,9 @@ int keeper_do(struct keeper *keeper, struct keeper_deed *deed, const struct keep
 	      const void *args, size_t args_sz, const int *fds, size_t fds_cnt, struct diag *diag);
 /* Nothing if nothing was done. Errors as undo; nothing is left to be undone in any case. */
 int keeper_undo(struct keeper_deed *deed, struct diag *diag);
+/* For what takes long to undo: the keeper begins with it in a thread of its own, and serves others meanwhile; undo must
+ * allow that. It is over when keeper_undo returns, which must follow. */
+void keeper_undo_begin(struct keeper_deed *deed);
 
 /* For a process that a deed forks: closes all descriptors from 3 on but one. */
 void keeper_close_all_but(int kept);

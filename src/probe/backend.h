@@ -62,6 +62,8 @@ struct probe_backend {
 	int (*attach)(struct probe_source *source, pid_t pid, uint64_t mask, struct diag *diag);
 	/* Does nothing if not attached. */
 	void (*detach)(struct probe_source *source);
+	/* Begins with it, if it takes long; detach follows. */
+	void (*detach_begin)(struct probe_source *source);
 
 	/* Records hits of the tracepoints in mask from now on; generation goes into each record. */
 	int (*arm)(struct probe_source *source, uint64_t mask, uint32_t generation, struct diag *diag);

@@ -89,6 +89,9 @@ int probe_set_attach(struct probe_set *set, pid_t pid, struct diag *diag);
  * before stays attached: attach to it only once. */
 int probe_set_attach_some(struct probe_set *set, pid_t pid, uint64_t tracepoint_mask, struct diag *diag);
 void probe_set_detach(struct probe_set *set);
+/* Begins with what takes long in detaching, 20 ms with a uprobe_multi link. The next attach, detach or free waits for
+ * its end. */
+void probe_set_detach_begin(struct probe_set *set);
 /* Checks in the memory of a process that all semaphores of these points are 0. -EBUSY: one is not, and the text names
  * it; or errors of reading. */
 int probe_check_quiet(pid_t pid, const struct probe_point *points, size_t points_cnt, struct diag *diag);

@@ -223,13 +223,26 @@ probe_set_attach_some(struct probe_set *set, pid_t pid, uint64_t tracepoint_mask
 	return err;
 }
 
-void
-probe_set_detach(struct probe_set *set)
+static void
+stop_recording(struct probe_set *set)
 {
 	set->backend->disarm(set->source, NULL);
 	pthread_mutex_lock(&set->lock);
 	set->draining = false;
 	pthread_mutex_unlock(&set->lock);
+}
+
+void
+probe_set_detach_begin(struct probe_set *set)
+{
+	stop_recording(set);
+	set->backend->detach_begin(set->source);
+}
+
+void
+probe_set_detach(struct probe_set *set)
+{
+	stop_recording(set);
 	set->backend->detach(set->source);
 }
 

@@ -64,10 +64,19 @@ struct worker {
 
 /* Nodes */
 
+/* The next attach waits for its end. */
+static void
+begin_detaching(struct worker *worker)
+{
+	if (worker->attached_pid && worker->set)
+		probe_set_detach_begin(worker->set);
+	worker->attached_pid = 0;
+}
+
 static void
 detach(struct worker *worker)
 {
-	if (worker->attached_pid && worker->set)
+	if (worker->set)
 		probe_set_detach(worker->set);
 	worker->attached_pid = 0;
 }
@@ -86,7 +95,7 @@ leave(struct worker *worker, struct shared_node *node)
 static void
 end_current_node(struct worker *worker)
 {
-	detach(worker);
+	begin_detaching(worker);
 	leave(worker, worker->current);
 	worker->current = NULL;
 	worker->has_uprobes = false;
@@ -207,6 +216,14 @@ tracepoints_to_attach(const struct worker *worker, const struct scenario *scenar
 		      probe_set_method(worker->team->set) == PROBE_METHOD_MULTI;
 
 	return is_own ? scenario->tracepoints : UINT64_MAX;
+}
+
+/* What is attached is not what the scenario needs, or not alone. */
+static bool
+must_detach(const struct worker *worker, const struct scenario *scenario, const struct scene *scene)
+{
+	return worker->attached_pid == node_pid(scene->node) &&
+	       (scenario->alone_of || worker->attached_mask != tracepoints_to_attach(worker, scenario));
 }
 
 /* Before a tracepoint is attached alone: nobody else may have raised a semaphore. */
@@ -378,6 +395,8 @@ run_steps(struct worker *worker, const struct scenario *scenario, struct scene *
 	const struct scenario *steps = scenario_steps(scenario);
 	uint64_t left_out = plan_left_out(&worker->team->plan, scenario->subject);
 
+	if (must_detach(worker, scenario, scene))
+		begin_detaching(worker);
 	if (steps->prepare)
 		steps->prepare(scene);
 	if (scenario->alone_of)

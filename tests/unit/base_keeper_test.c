@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -278,6 +280,170 @@ test_undoes_when_its_owner_is_killed(void **state)
 		close(ready[0]);
 		close(fd);
 	}
+}
+
+/* What takes long to undo. */
+
+enum { SLOW_MS = 5000 };
+
+struct slow {
+	int fd, gate_fd;
+};
+
+static int
+begin_slowly(void *cookie, const void *args, size_t args_sz, const int *fds, size_t fds_cnt,
+	     struct diag *diag)
+{
+	struct slow *slow = cookie;
+
+	(void)args;
+	(void)args_sz;
+	(void)diag;
+	assert_int_equal(fds_cnt, 2);
+	slow->fd = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
+	slow->gate_fd = fcntl(fds[1], F_DUPFD_CLOEXEC, 3);
+	return 0;
+}
+
+/* Waits for a byte: "!" makes it fail. */
+static int
+end_slowly(void *cookie, struct diag *diag)
+{
+	const struct slow *slow = cookie;
+	struct pollfd pollfd = {.fd = slow->gate_fd, .events = POLLIN};
+	char byte = 0;
+
+	if (poll(&pollfd, 1, SLOW_MS) == 1 && read(slow->gate_fd, &byte, 1) == 1 && byte == '!')
+		return diag_fail(diag, -EIO, "it was told to fail");
+	return write(slow->fd, "S", 1) == 1 ? 0 : -errno;
+}
+
+static const struct keeper_desc slow_desc = {
+	.state_sz = sizeof(struct slow), .work = begin_slowly, .undo = end_slowly};
+
+static void
+do_slow(struct keeper *keeper, struct keeper_deed *deed, int fd, int gate_fd)
+{
+	const int fds[] = {fd, gate_fd};
+	struct diag diag;
+
+	must(keeper_do(keeper, deed, &slow_desc, "", 1, fds, 2, &diag), &diag);
+}
+
+static unsigned
+count_open_files(void)
+{
+	unsigned cnt = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		cnt += fcntl(fd, F_GETFD) >= 0;
+	return cnt;
+}
+
+static void
+test_others_are_served_while_something_is_undone(void **state)
+{
+	struct keeper_deed slow, a;
+	struct keeper *keeper;
+	struct diag diag;
+	int fd = make_file(), gate[2];
+
+	(void)state;
+	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+	const unsigned before = count_open_files();
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	for (int fails = 0; fails < 2; fails++) {
+		do_slow(keeper, &slow, fd, gate[0]);
+		keeper_undo_begin(&slow);
+		keeper_undo_begin(&slow); /* once */
+		do_note(keeper, &a, 'a', fd);
+		must(keeper_undo(&a, &diag), &diag);
+		assert_read(fd, fails ? "aASaA" : "aA");
+		assert_int_equal(write(gate[1], fails ? "!" : ".", 1), 1);
+		assert_int_equal(keeper_undo(&slow, &diag), fails ? -EIO : 0);
+		assert_null(slow.state);
+		assert_read(fd, fails ? "aASaA" : "aAS");
+	}
+	assert_string_equal(diag.text, "it was told to fail");
+	keeper_undo_begin(&slow); /* nothing */
+	assert_int_equal(keeper_undo(&slow, &diag), 0);
+	must(keeper_stop(keeper, &diag), &diag);
+	assert_int_equal(count_open_files(), before);
+	/* The end of the keeper is the end of its answer. */
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	do_slow(keeper, &slow, fd, gate[0]);
+	keeper_undo_begin(&slow);
+	kill(keeper_pid(keeper), SIGKILL);
+	assert_int_equal(keeper_undo(&slow, &diag), -EPIPE);
+	keeper_stop(keeper, NULL);
+	for (int i = 0; i < 2; i++)
+		close(gate[i]);
+	close(fd);
+}
+
+/* Without a keeper, and when no descriptors are left, keeper_undo does it all. */
+static void
+test_beginning_to_undo_is_not_required(void **state)
+{
+	struct rlimit limit, none;
+	struct keeper_deed a, b;
+	struct keeper *keeper;
+	struct diag diag;
+	int fd = make_file();
+
+	(void)state;
+	do_note(NULL, &a, 'a', fd);
+	keeper_undo_begin(&a);
+	assert_read(fd, "a");
+	must(keeper_undo(&a, &diag), &diag);
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	do_note(keeper, &b, 'b', fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){.rlim_max = limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	keeper_undo_begin(&b);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_false(b.is_undoing);
+	must(keeper_undo(&b, &diag), &diag);
+	assert_read(fd, "aAbB");
+	keeper_stop(keeper, NULL);
+	close(fd);
+}
+
+static void
+test_what_is_being_undone_when_its_owner_is_killed(void **state)
+{
+	int fd = make_file(), ready[2], gate[2];
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct keeper_deed slow, a;
+		struct keeper *keeper;
+		struct diag diag;
+
+		must(keeper_start(&keeper, NULL, &diag), &diag);
+		do_slow(keeper, &slow, fd, gate[0]);
+		do_note(keeper, &a, 'a', fd);
+		keeper_undo_begin(&slow);
+		assert_int_equal(write(ready[1], "r", 1), 1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_read(fd, "aA");
+	assert_int_equal(write(gate[1], ".", 1), 1);
+	assert_read(fd, "aAS");
+	for (int i = 0; i < 2; i++)
+		close(gate[i]);
+	close(ready[0]);
+	close(fd);
 }
 
 static int
@@ -742,6 +908,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_as_many_files_as_possible, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_undoes_when_its_owner_is_killed, make_scratch,
 						remove_scratch),
+		cmocka_unit_test_setup_teardown(test_others_are_served_while_something_is_undone,
+						make_scratch, remove_scratch),
+		cmocka_unit_test_setup_teardown(test_beginning_to_undo_is_not_required, make_scratch,
+						remove_scratch),
+		cmocka_unit_test_setup_teardown(test_what_is_being_undone_when_its_owner_is_killed,
+						make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_its_own_process, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_a_killed_keeper, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_a_stopped_keeper, make_scratch, remove_scratch),

@@ -218,6 +218,7 @@ static const struct probe_backend fake_backend = {
 	.settle = fake_settle,
 	.attach = fake_attach,
 	.detach = fake_detach,
+	.detach_begin = fake_detach,
 	.arm = fake_arm,
 	.disarm = fake_disarm,
 	.drain = fake_drain,

@@ -88,6 +88,12 @@ detach(struct probe_source *base)
 	bpf_detach(bpf_of(base));
 }
 
+static void
+detach_begin(struct probe_source *base)
+{
+	keeper_undo_begin(&bpf_of(base)->link);
+}
+
 static int
 write_control(struct bpf_source *source, uint64_t mask, struct diag *diag)
 {
@@ -197,6 +203,7 @@ const struct probe_backend bpf_backend = {
 	.settle = settle,
 	.attach = attach,
 	.detach = detach,
+	.detach_begin = detach_begin,
 	.arm = arm,
 	.disarm = disarm,
 	.drain = drain,

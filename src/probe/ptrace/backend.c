@@ -303,6 +303,7 @@ const struct probe_backend ptrace_backend = {
 	.settle = settle,
 	.attach = attach,
 	.detach = detach,
+	.detach_begin = detach, /* takes no time */
 	.arm = arm,
 	.disarm = disarm,
 	.drain = drain,
