@@ -78,6 +78,7 @@ node_start(struct node **out, const struct node_opts *opts, struct diag *diag)
 	node->args_if_known = node_join_usual_args(opts->args_if_known);
 	node->env = node_copy_args(opts->env);
 	node->start_hint = xstrdup(opts->start_hint ? opts->start_hint : "");
+	node->short_log = opts->short_log;
 	node->listen = opts->listen;
 	node->finds_peers = opts->finds_peers;
 	node->interrupted = opts->interrupted;
@@ -127,8 +128,20 @@ node_restart(struct node *node, const char *const *args, struct diag *diag)
 	if (err)
 		return err;
 	node->starts = 0;
-	node->imports = false;
+	node->imports = node->short_log = false;
 	return node_spawn(node, diag);
+}
+
+int
+node_log_details(struct node *node, struct deadline deadline, struct diag *diag)
+{
+	int err = node->short_log
+			  ? node_call(node, deadline, NULL, diag, "logging", "[[\"bench\", \"coindb\"]]")
+			  : 0;
+
+	if (!err)
+		node->short_log = false;
+	return err;
 }
 
 int

@@ -47,6 +47,9 @@ struct node_opts {
 	bool same_user;
 	/* What bitcoind imports when it is started first, before it is ready: see chain_add_record. NULL: nothing. */
 	const struct buf *blocks;
+	/* bitcoind writes what scenarios read in debug.log (-debug=bench, -debug=coindb) only after node_log_details or
+	 * a restart: twelve lines for each block take time. */
+	bool short_log;
 	bool listen; /* for P2P on a free port of 127.0.0.1; else -listen=0 */
 	/* In a network of its own, which has only the addresses above; with listen, on ::1 as well. Where the machine
 	 * does not allow that, the node uses the machine's network: see node_network_lack. */
@@ -96,6 +99,9 @@ int node_start(struct node **out, const struct node_opts *opts, struct diag *dia
  * ended, and the text has how, and what it wrote last; -EINVAL: the program is a script that runs bitcoind as a
  * child; -EADDRINUSE; -ETIMEDOUT; -EINTR. */
 int node_wait_ready(struct node *node, struct deadline deadline, struct diag *diag);
+
+/* See short_log; nothing if they are being written already. Errors as node_call. */
+int node_log_details(struct node *node, struct deadline deadline, struct diag *diag);
 
 /* Ends bitcoind by the RPC stop (by SIGTERM where RPC does not answer) and waits for its end. -EIO: it ended with an
  * exit status other than 0 or by a signal; -ECHILD: it had ended already; -ETIMEDOUT, -EINTR: it may still run. */

@@ -52,6 +52,7 @@ struct node {
 	char **env;              /* of the options, NULL-terminated */
 	char *start_hint;        /* or "" */
 	bool listen, finds_peers;
+	bool short_log;
 	bool imports;             /* NODE_BLOCKS_FILE, at the next start */
 	const struct buf *blocks; /* to be written there; NULL: nothing */
 	const atomic_int *interrupted;

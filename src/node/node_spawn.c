@@ -194,11 +194,8 @@ add_fixed_args(struct strings *argv)
 		"-fixedseeds=0",
 		"-discover=0",
 		"-listenonion=0",
-		/* What scenarios read in debug.log. */
 		"-printtoconsole=0",
 		"-logtimemicros=1",
-		"-debug=bench",
-		"-debug=coindb",
 	};
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
@@ -215,6 +212,10 @@ make_argv(const struct node *node)
 	add_string(&argv, "-datadir=%s", node->datadir.path);
 	add_string(&argv, "-conf=%s/bitcoin.conf", node->datadir.path);
 	add_fixed_args(&argv);
+	if (!node->short_log) {
+		add_string(&argv, "-debug=bench");
+		add_string(&argv, "-debug=coindb");
+	}
 	if (!node->finds_peers)
 		add_string(&argv, "-connect=0");
 	add_string(&argv, "-rpcport=%u", node->ports[PORT_RPC]);

@@ -51,6 +51,7 @@ start_node(struct node **out, const struct profile *profile, const struct buf *b
 		.args = profile->args,
 		.args_if_known = profile->args_if_known,
 		.blocks = blocks,
+		.short_log = true, /* until it is warm; a partner's is never read */
 		.listen = profile->listen,
 		.own_network = profile->own_network,
 		.finds_peers = profile->finds_peers,
@@ -85,6 +86,8 @@ warm_up(struct shared_node *shared, struct scene *scene)
 		coins_require_chain(scene, profile);
 	if (profile->warm)
 		profile->warm(scene);
+	if (!scene->err)
+		scene->err = node_log_details(shared->node, shared->deadline, &scene->diag);
 }
 
 static int
