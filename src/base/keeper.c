@@ -326,7 +326,7 @@ fail_as_stopped(struct keeper *keeper, struct diag *diag)
 			 (int)keeper->pid, (int)keeper->pid);
 }
 
-/* Waits until a socket to it is readable: an answer, or its end. It may need long, but not while somebody stopped it. */
+/* Waits until a socket to it is readable: an answer, or its end. It may need long, but not while it is stopped. */
 static int
 wait_for_keeper(struct keeper *keeper, int fd, struct diag *diag)
 {

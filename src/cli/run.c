@@ -118,13 +118,13 @@ make_notice(const struct run_options *options, const char *bitcoind, unsigned re
 	return notice;
 }
 
-/* Three for two CPUs that this process may use: a worker waits for a third of its time. */
+/* Five for two CPUs that this process may use, three for one: a worker waits for more than half of its time. */
 static unsigned
 default_jobs(void)
 {
 	unsigned cnt = resources_cpus("");
 
-	cnt += (cnt + 1) / 2;
+	cnt = 2 * cnt + 1;
 	return cnt < RUN_MAX_JOBS ? cnt : RUN_MAX_JOBS;
 }
 

@@ -3,6 +3,7 @@
  * attaches both. */
 #include "scenario/registry.h"
 #include "scene/connections.h"
+#include "scene/pair.h"
 #include "scene/profiles.h"
 #include "scene/wallets.h"
 
@@ -19,14 +20,17 @@ ALONE_DEFAULT(validation, block_connected, TP_VALIDATION_BLOCK_CONNECTED, submit
 ALONE_DEFAULT(net, inbound_message, TP_NET_INBOUND_MESSAGE, requests);
 ALONE_DEFAULT(net, outbound_message, TP_NET_OUTBOUND_MESSAGE, answers);
 ALONE_DEFAULT(net, misbehaving_connection, TP_NET_MISBEHAVING_CONNECTION, peers);
-ALONE_DEFAULT(utxocache, add, TP_UTXOCACHE_ADD, outputs);
-ALONE_DEFAULT(utxocache, spent, TP_UTXOCACHE_SPENT, inputs);
-ALONE_DEFAULT(utxocache, uncache, TP_UTXOCACHE_UNCACHE, rejected);
-ALONE_DEFAULT(utxocache, flush, TP_UTXOCACHE_FLUSH, gettxoutsetinfo);
 ALONE_DEFAULT(mempool, added, TP_MEMPOOL_ADDED, tried);
 ALONE_DEFAULT(mempool, removed, TP_MEMPOOL_REMOVED, conflict);
 ALONE_DEFAULT(mempool, replaced, TP_MEMPOOL_REPLACED, one);
 ALONE_DEFAULT(mempool, rejected, TP_MEMPOOL_REJECTED, rpc);
+
+#define ALONE_COINS(context_, tracepoint_, id_, behaviour_)                                                  \
+	ALONE(context_, tracepoint_, id_, behaviour_, .profile = &profile_coins)
+ALONE_COINS(utxocache, add, TP_UTXOCACHE_ADD, outputs);
+ALONE_COINS(utxocache, spent, TP_UTXOCACHE_SPENT, inputs);
+ALONE_COINS(utxocache, uncache, TP_UTXOCACHE_UNCACHE, rejected);
+ALONE_COINS(utxocache, flush, TP_UTXOCACHE_FLUSH, gettxoutsetinfo);
 
 #define ALONE_WALLET(tracepoint_, id_, behaviour_)                                                           \
 	ALONE(coin_selection, tracepoint_, id_, behaviour_, .profile = &profile_wallet, .needs_wallet = true)
@@ -39,5 +43,7 @@ ALONE_WALLET(aps_create_tx_internal, TP_COIN_SELECTION_APS_CREATE_TX_INTERNAL, u
 	ALONE(net, tracepoint_, id_, behaviour_, .profile = &profile_network)
 ALONE_NETWORK(inbound_connection, TP_NET_INBOUND_CONNECTION, peers);
 ALONE_NETWORK(outbound_connection, TP_NET_OUTBOUND_CONNECTION, types);
-ALONE_NETWORK(evicted_inbound_connection, TP_NET_EVICTED_INBOUND_CONNECTION, full);
 ALONE_NETWORK(closed_connection, TP_NET_CLOSED_CONNECTION, remote);
+
+/* Where fewer peers are enough. */
+ALONE(net, evicted_inbound_connection, TP_NET_EVICTED_INBOUND_CONNECTION, relay, .profile = &profile_pair);

@@ -18,7 +18,7 @@ struct state {
 
 #define COINS_SCENARIO(tracepoint_, behaviour_, ...)                                                         \
 	DEFINE_SCENARIO(utxocache, tracepoint_, behaviour_, .tracepoints = CACHE_AND_BLOCKS,                 \
-			.profile = &profile_default, .state_sz = sizeof(struct state), __VA_ARGS__)
+			.profile = &profile_coins, .state_sz = sizeof(struct state), __VA_ARGS__)
 
 static void
 submit_act(struct scene *scene)
@@ -115,7 +115,7 @@ DEFINE_SCENARIO(utxocache, add, positions,
 	.summary = "the coins at the end of a transaction with 65600 outputs are added with their positions and values",
 	.subject = TP_UTXOCACHE_ADD,
 	.tracepoints = TP_BIT(TP_UTXOCACHE_ADD),
-	.profile = &profile_default,
+	.profile = &profile_coins,
 	.state_sz = sizeof(struct state),
 	.prepare = positions_prepare,
 	.act = submit_act,

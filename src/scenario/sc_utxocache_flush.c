@@ -188,7 +188,7 @@ call_dumptxoutset(struct scene *scene)
 	DEFINE_SCENARIO(utxocache, flush, rpc_,                                                              \
 			.summary = #rpc_ " flushes the cache (mode FORCE_SYNC; before v31 FORCE_FLUSH)",     \
 			.subject = TP_UTXOCACHE_FLUSH, .tracepoints = FLUSH_TRACEPOINTS,                     \
-			.profile = &profile_default, .state_sz = sizeof(struct state),                       \
+			.profile = &profile_coins, .state_sz = sizeof(struct state),                       \
 			.prepare = fill_and_look, .act = call_##rpc_, .expect = sync_expect)
 
 SYNC_SCENARIO(gettxoutsetinfo);
@@ -230,7 +230,7 @@ quiet_expect(struct scene *scene)
 FLUSH_SCENARIO(quiet,
 	.summary = "connecting and disconnecting blocks does not flush the cache",
 	.tracepoints = FLUSH_TRACEPOINTS,
-	.profile = &profile_default,
+	.profile = &profile_coins,
 	.prepare = fill_and_look,
 	.act = quiet_act,
 	.expect = quiet_expect,
@@ -312,7 +312,7 @@ periodic_expect(struct scene *scene)
 FLUSH_SCENARIO(periodic,
 	.summary = "a block 24 hours after the last flush triggers the periodic one",
 	.tracepoints = FLUSH_TRACEPOINTS | TP_BIT(TP_VALIDATION_BLOCK_CONNECTED),
-	.profile = &profile_default,
+	.profile = &profile_coins,
 	.prepare = periodic_prepare,
 	.act = periodic_act,
 	.expect = periodic_expect,
@@ -417,7 +417,7 @@ transaction_expect(struct scene *scene)
 FLUSH_SCENARIO(transaction,
 	.summary = "a transaction 24 hours after the last flush triggers the periodic one: accepted, rejected, or tried in a package",
 	.tracepoints = FLUSH_TRACEPOINTS,
-	.profile = &profile_default,
+	.profile = &profile_coins,
 	.prepare = transaction_prepare,
 	.act = transaction_act,
 	.expect = transaction_expect,
@@ -632,7 +632,7 @@ shutdown_expect(struct scene *scene)
 FLUSH_SCENARIO(shutdown,
 	.summary = "shutdown flushes the whole cache, and then (a detail) once more",
 	.tracepoints = FLUSH_TRACEPOINTS,
-	.profile = &profile_default,
+	.profile = &profile_coins,
 	.prepare = mine_and_look,
 	.act = shutdown_act,
 	.expect = shutdown_expect,

@@ -21,7 +21,7 @@ struct state {
 	DEFINE_SCENARIO(utxocache, uncache, behaviour_, .subject = TP_UTXOCACHE_UNCACHE,                     \
 			.tracepoints = TP_BIT(TP_UTXOCACHE_UNCACHE) | TP_BIT(TP_UTXOCACHE_ADD) |             \
 				       TP_BIT(TP_UTXOCACHE_SPENT) | TP_BIT(TP_UTXOCACHE_FLUSH),              \
-			.profile = &profile_default, .state_sz = sizeof(struct state), __VA_ARGS__)
+			.profile = &profile_coins, .state_sz = sizeof(struct state), __VA_ARGS__)
 
 static void
 take(struct scene *scene, size_t cnt)

@@ -15,7 +15,7 @@ enum { DEFAULT_PORT = 18444 }; /* of regtest; a name without a port means this o
 
 const struct profile profile_network = {
 	.name = "network",
-	.cost_ms = 500,
+	.cost_ms = 950,
 	.args =
 		(const char *const[]){
 			"-maxconnections=270",

@@ -49,7 +49,7 @@ warm_history(struct scene *scene)
 
 const struct profile profile_history = {
 	.name = "history",
-	.cost_ms = 900,
+	.cost_ms = 1200,
 	.args = (const char *const[]){"-persistmempool=1", NULL},
 	.tip = ODD_BLOCKS + COINBASE_MATURITY,
 	.warm = warm_history,

@@ -25,7 +25,7 @@ static void warm_pair(struct scene *scene);
 
 const struct profile profile_pair = {
 	.name = "pair",
-	.cost_ms = 400,
+	.cost_ms = 700,
 	.args = pair_args,
 	.args_if_known = pair_args_if_known,
 	.listen = true,

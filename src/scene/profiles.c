@@ -3,7 +3,7 @@
 #include "scene/blocks.h"
 #include "scene/peers.h"
 
-/* default */
+/* default, coins */
 
 static void
 warm_default(struct scene *scene)
@@ -12,22 +12,23 @@ warm_default(struct scene *scene)
 	peers_warm_ids(scene);
 }
 
-const struct profile profile_default = {
-	.name = "default",
-	.cost_ms = 1000,
-	.args =
-		(const char *const[]){
-			"-whitelist=noban@" PEER_NOBAN_ADDRESS,
-			/* Without it the node disconnects whoever asks for its mempool or sends a filter. */
-			"-peerbloomfilters=1",
-			/* So that coin_selection.normal_create_tx_internal.aps_off needs no node of its own. */
-			"-maxapsfee=-1",
-			NULL,
-		},
-	.listen = true,
-	.tip = LEAST_TIP,
-	.warm = warm_default,
+#define DEFAULT_PROFILE(name_, cost_ms_)                                                                     \
+	{                                                                                                    \
+		.name = (name_), .cost_ms = (cost_ms_), .args = default_args, .listen = true,                \
+		.tip = LEAST_TIP, .warm = warm_default,                                                      \
+	}
+
+static const char *const default_args[] = {
+	"-whitelist=noban@" PEER_NOBAN_ADDRESS,
+	/* Without it the node disconnects whoever asks for its mempool or sends a filter. */
+	"-peerbloomfilters=1",
+	/* So that coin_selection.normal_create_tx_internal.aps_off needs no node of its own. */
+	"-maxapsfee=-1",
+	NULL,
 };
+
+const struct profile profile_default = DEFAULT_PROFILE("default", 1000);
+const struct profile profile_coins = DEFAULT_PROFILE("coins", 800);
 
 /* narrow */
 
@@ -47,7 +48,7 @@ const struct profile profile_narrow = {
 
 const struct profile profile_small_cache = {
 	.name = "small_cache",
-	.cost_ms = 250,
+	.cost_ms = 350,
 	/* -maxmempool must be at least 40 times what limits a cluster, before v31 what limits descendants. */
 	.args = (const char *const[]){"-dbcache=4", "-maxmempool=2", "-limitdescendantsize=40",
 				      "-checkmempool=1", NULL},

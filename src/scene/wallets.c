@@ -178,7 +178,7 @@ warm(struct scene *scene)
 }
 
 const struct profile profile_wallet = {
-	.name = "wallet", .cost_ms = 200, .args = wallet_args, .tip = COINBASE_MATURITY + 1, .warm = warm};
+	.name = "wallet", .cost_ms = 300, .args = wallet_args, .tip = COINBASE_MATURITY + 1, .warm = warm};
 
 void
 wallets_borrow(struct scene *scene, const struct chain_coin *coin)
