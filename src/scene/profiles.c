@@ -12,23 +12,28 @@ warm_default(struct scene *scene)
 	peers_warm_ids(scene);
 }
 
-#define DEFAULT_PROFILE(name_, cost_ms_)                                                                     \
-	{                                                                                                    \
-		.name = (name_), .cost_ms = (cost_ms_), .args = default_args, .listen = true,                \
-		.tip = LEAST_TIP, .warm = warm_default,                                                      \
-	}
-
-static const char *const default_args[] = {
-	"-whitelist=noban@" PEER_NOBAN_ADDRESS,
-	/* Without it the node disconnects whoever asks for its mempool or sends a filter. */
-	"-peerbloomfilters=1",
-	/* So that coin_selection.normal_create_tx_internal.aps_off needs no node of its own. */
-	"-maxapsfee=-1",
-	NULL,
+const struct profile profile_default = {
+	.name = "default",
+	.cost_ms = 1000,
+	.args =
+		(const char *const[]){
+			"-whitelist=noban@" PEER_NOBAN_ADDRESS,
+			/* Without it the node disconnects whoever asks for its mempool or sends a filter. */
+			"-peerbloomfilters=1",
+			/* So that coin_selection.normal_create_tx_internal.aps_off needs no node of its own. */
+			"-maxapsfee=-1",
+			NULL,
+		},
+	.listen = true,
+	.tip = LEAST_TIP,
+	.warm = warm_default,
 };
 
-const struct profile profile_default = DEFAULT_PROFILE("default", 1000);
-const struct profile profile_coins = DEFAULT_PROFILE("coins", 800);
+const struct profile profile_coins = {.name = "coins",
+				      .cost_ms = 700,
+				      .args = (const char *const[]){NULL},
+				      .tip = LEAST_TIP,
+				      .warm = coins_warm};
 
 /* narrow */
 

@@ -8,7 +8,7 @@
 #include "scene/scenario.h"
 
 extern const struct profile profile_default;
-/* The same again: the scenarios of one node run one after the other, and one node for all would take longest. */
+/* Without peers. The scenarios of one node run one after the other, and one node for all would take longest. */
 extern const struct profile profile_coins;
 
 /* Prunes, has a mempool of 5 MB and accepts non-standard transactions. */
