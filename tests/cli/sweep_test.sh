@@ -3,14 +3,17 @@
 # attach that uses. Those of a tpcheck that runs, and those of others, stay.
 #	sweep_test.sh <tpcheck>
 events=/sys/kernel/tracing/uprobe_events
-if [ -z "${SWEEP_INSIDE:-}" ]; then
-	SWEEP_INSIDE=yes
-	export SWEEP_INSIDE
-	# shellcheck disable=SC2016 # for the inner shell
-	exec "$(dirname "$0")/../own_mounts.sh" sh -c '[ -e '$events' ] || mount -t tracefs tracefs /sys/kernel/tracing || { echo "SKIP: tracefs cannot be mounted"; exit 77; }; exec "$@"' sh "$0" "$@"
+# With PIDs of its own: any other tpcheck would remove them, too.
+if [ $$ != 1 ]; then
+	unshare --mount --pid true 2>/dev/null || { echo "SKIP: no PID namespace can be made"; exit 77; }
+	exec unshare --pid --fork --kill-child "$0" "$@"
 fi
 # shellcheck disable=SC1091,SC2154
 . "$(dirname "$0")/lib.sh"
+mount -t proc proc /proc && { [ -e $events ] || mount -t tracefs tracefs /sys/kernel/tracing; } || {
+	echo "SKIP: tracefs cannot be mounted"
+	exit 77
+}
 unset BITCOIND
 if ! "$tpcheck" selftest --attach=tracefs >"$scratch/out" 2>&1; then
 	echo "SKIP: $(grep -m 1 SKIP "$scratch/out")"
@@ -34,7 +37,9 @@ start() {
 	tracer=$!
 	await grep -q 'attached to' "$scratch/$1.err"
 }
-has_events() { grep -q "/proc/$1/exe" $events; }
+namespace=$(stat -Lc %i /proc/self/ns/pid)
+has_events() { grep -q "tpcheck_${namespace}_.*/proc/$1/exe" $events; }
+lacks_events() { ! has_events "$1"; }
 start dead 3
 dead=$specimen
 check "events while it runs" has_events $dead
@@ -49,23 +54,22 @@ wait $killed 2>/dev/null
 await sh -c "! [ -e /proc/$keeper ] || grep -q '^State:.Z' /proc/$keeper/status"
 check "its events stay" has_events $dead
 # One that only looks like ours, and one of a PID that another process has got meanwhile.
-namespace=$(stat -Lc %i /proc/self/ns/pid)
-echo "p:tpcheck_mine/e0_0 $scratch/specimen:0x1000" >>$events
+echo "p:tpcheck_mine$namespace/e0_0 $scratch/specimen:0x1000" >>$events
 echo "p:tpcheck_${namespace}_$$_1/e0_0 $scratch/specimen:0x1000" >>$events
 # More than are read at a time.
 for number in $(seq 100); do
 	echo "p:tpcheck_${namespace}_$$_1/e1_$number $scratch/specimen:0x1000" >>$events
 done
 run 0 "$tpcheck" selftest --attach=multi
-check "the events of the dead one are removed" sh -c "! grep -q '/proc/$dead/exe' $events"
+check "the events of the dead one are removed" lacks_events $dead
 check "also if its PID was reused" sh -c "! grep -q 'tpcheck_${namespace}_$$_1/' $events"
 check "those of one that runs stay" has_events $live
-check "and what only looks like ours" grep -q 'tpcheck_mine' $events
-echo "-:tpcheck_mine/e0_0" >>$events
+check "and what only looks like ours" grep -q "tpcheck_mine$namespace" $events
+echo "-:tpcheck_mine$namespace/e0_0" >>$events
 kill -INT $tracer
 wait $tracer
 check "exit code of the one that runs" [ $? = 0 ]
-check "its events are removed" sh -c "! grep -q '/proc/$live/exe' $events"
+check "its events are removed" lacks_events $live
 check "nothing left behind" left_nothing "$scratch/tmp"
 kill $dead $live
 finish

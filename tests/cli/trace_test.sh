@@ -128,6 +128,15 @@ ends 0
 run 2 timeout 60 "$tpcheck" trace --pid=$specimen 'nonsense:*'
 check "a pattern that the child's tracepoints do not match" complains "no tracepoint of the binary matches 'nonsense:\*'; it has .*utxocache:spent"
 end_specimen
+# A node that has none: why.
+if command -v objcopy >/dev/null; then
+	objcopy --remove-section .note.stapsdt "$scratch/node" "$scratch/removed" 2>/dev/null
+	begin_specimen "$scratch/removed" __specimen
+	send 'burst 0'
+	run 77 timeout 60 "$tpcheck" trace --pid=$specimen
+	check "a node whose tracepoints were removed" complains "process $specimen runs '$scratch/removed': .*was built with them, but its section .note.stapsdt was removed"
+	end_specimen
+fi
 # Two nodes: which one is for the caller to say.
 begin_specimen sh -c 'exec 4<&0; "$0" __specimen <&4 & "$0" __specimen; :' "$scratch/node"
 await sh -c "[ \$(pgrep -f -c '^$scratch/node __specimen') = 2 ]"

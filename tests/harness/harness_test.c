@@ -676,6 +676,44 @@ test_all_methods_see_the_same(void **state)
 		fixture_close(&fixtures[m]);
 }
 
+/* Whoever attaches next waits for the end. With perf events, what was attached stays. */
+static void
+attach_after_beginning_to_detach(enum probe_method method)
+{
+	struct specimen *specimen = start(BROKEN_SPECIMEN, NULL);
+	struct probe_opts opts = {.method = method, .owns_process = true};
+	struct fixture fixture;
+	struct diag diag;
+
+	must(keeper_start(&opts.keeper, NULL, &diag), &diag);
+	fixture_open_with(&fixture, BROKEN_SPECIMEN, &opts, UINT64_MAX);
+	for (int i = 0; i < 3; i++) {
+		size_t cnt;
+
+		free(record(&fixture, specimen, "round 0", &cnt));
+		assert_int_equal(cnt, 2 * TRACEPOINTS_CNT);
+		probe_set_detach_begin(fixture.set);
+	}
+	probe_set_detach(fixture.set);
+	must(probe_check_quiet(specimen_pid(specimen), fixture.plan.points, fixture.plan.points_cnt, &diag),
+	     &diag);
+	/* Nobody else waits for this one. */
+	must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
+	probe_set_detach_begin(fixture.set);
+	fixture_close(&fixture);
+	must(keeper_stop(opts.keeper, &diag), &diag);
+	specimen_stop(specimen);
+}
+
+static void
+test_beginning_to_detach(void **state)
+{
+	(void)state;
+	for (size_t m = 0; m < methods_cnt; m++)
+		if (methods[m] == PROBE_METHOD_MULTI || methods[m] == PROBE_METHOD_PTRACE)
+			attach_after_beginning_to_detach(methods[m]);
+}
+
 /* One that a folder keeps is loaded without compiling; one of other kernel headers is not kept. */
 static void
 test_kept_programs(void **state)
@@ -918,6 +956,7 @@ main(void)
 		cmocka_unit_test(test_a_loss_is_an_error),
 		cmocka_unit_test(test_more_threads_than_slots_are_an_error),
 		cmocka_unit_test(test_all_methods_see_the_same),
+		cmocka_unit_test(test_beginning_to_detach),
 		cmocka_unit_test(test_kept_programs),
 		cmocka_unit_test(test_semaphores_are_lowered_even_when_killed),
 		cmocka_unit_test(test_definitions_in_tracefs_do_not_stay),

@@ -110,7 +110,8 @@ tracefs_try(void)
 }
 
 /* Removes what a line defines, if it is ours and its process is gone. */
-static void
+/* Returns whether it was one of those, and is gone. */
+static bool
 sweep_line(const char *line, uint64_t our_namespace)
 {
 	char remove[128];
@@ -119,15 +120,16 @@ sweep_line(const char *line, uint64_t our_namespace)
 
 	if (sscanf(line, "p:" NAME_FORMAT "%n", &namespace, &pid, &started, &at) != 3 || !at ||
 	    namespace != our_namespace || pid <= 0 || may_run(pid, started))
-		return;
+		return false;
 	int len = (int)strcspn(line, " ");
-	if (snprintf(remove, sizeof(remove), "-%.*s", len - 1, line + 1) < (int)sizeof(remove))
-		write_line(remove);
+	return snprintf(remove, sizeof(remove), "-%.*s", len - 1, line + 1) < (int)sizeof(remove) &&
+	       !write_line(remove);
 }
 
-void
-tracefs_sweep(void)
+static unsigned
+sweep_once(void)
 {
+	unsigned removed = 0;
 	const char *root;
 	int fd = open_events(O_RDONLY, &root);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
@@ -139,10 +141,19 @@ tracefs_sweep(void)
 	/* All is read before any is removed: the kernel goes on reading at the next number, and would skip some. */
 	if (file && getdelim(&text, &text_sz, '\0', file) > 0)
 		for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-			sweep_line(line, pid_namespace());
+			removed += sweep_line(line, pid_namespace());
 	free(text);
 	if (file)
 		fclose(file);
+	return removed;
+}
+
+/* For the same reason, another tpcheck that removes some meanwhile makes this one skip some. */
+void
+tracefs_sweep(void)
+{
+	while (sweep_once())
+		;
 }
 
 void
