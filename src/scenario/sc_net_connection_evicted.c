@@ -364,10 +364,7 @@ full_prepare(struct scene *scene)
 	fill_with_noban(scene);
 	find_cnts(scene);
 	/* Who may be evicted, and the noban ones that will leave. */
-	peers_learn(scene, &state->peers[EARLY], state->early_cnt);
-	peers_learn(scene, &state->peers[MIDDLE], middle_cnt(scene));
-	peers_learn(scene, state->rounds[0].late, late_cnt(scene));
-	peers_learn(scene, &state->peers[NOBAN], ROUNDS_MAX);
+	peers_learn(scene, &state->peers[EARLY], NOBAN + ROUNDS_MAX - EARLY);
 }
 
 /* Who leaves before round nth: the middle of the round before, and one noban peer. */
