@@ -35,12 +35,13 @@ struct keeper {
 	int fd;
 	atomic_bool is_lost; /* it was stopped; an answer may still come, to nobody */
 	unsigned last_id;
-	pthread_mutex_t lock; /* one request at a time */
+	pthread_mutex_t lock; /* one request at a time, but for those that are answered elsewhere */
 };
 
 struct request {
-	const struct keeper_desc *desc; /* NULL: undo the deed of that id, aside if there is a descriptor */
+	const struct keeper_desc *desc; /* NULL: undo the deed of that id */
 	unsigned id;
+	bool aside; /* answer through the descriptor that comes with it, not here */
 };
 
 struct answer {
@@ -126,7 +127,7 @@ undo_aside(void *arg)
 	return NULL;
 }
 
-/* Takes the descriptor. */
+/* Takes the descriptor; -1: there was no room for it, and nobody gets an answer. */
 static void
 begin_undo(struct kept **kept, unsigned id, int fd)
 {
@@ -209,8 +210,8 @@ serve(int fd)
 		size_t fds_cnt = fds_take(&msg, fds);
 		if (request.desc)
 			work(&kept, &request, args, (size_t)n - sizeof(request), fds, fds_cnt, fd);
-		else if (fds_cnt)
-			begin_undo(&kept, request.id, fds[--fds_cnt]);
+		else if (request.aside)
+			begin_undo(&kept, request.id, fds_cnt ? fds[--fds_cnt] : -1);
 		else
 			undo(&kept, request.id, fd);
 		for (size_t i = 0; i < fds_cnt; i++)
@@ -331,7 +332,7 @@ static int
 wait_for_keeper(struct keeper *keeper, int fd, struct diag *diag)
 {
 	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-	struct deadline patience = deadline_in_ms(STOPPED_MS);
+	struct deadline patience = deadline_in_ms(keeper->is_lost ? 0 : STOPPED_MS);
 
 	for (;;) {
 		int ready = poll(&pollfd, 1, LOOK_MS);
@@ -466,7 +467,7 @@ keeper_do(struct keeper *keeper, struct keeper_deed *deed, const struct keeper_d
 {
 	void *state = xcalloc(1, desc->state_sz + 1);
 	unsigned id = keeper ? __atomic_add_fetch(&keeper->last_id, 1, __ATOMIC_RELAXED) : 0;
-	int err = keeper ? ask(keeper, (struct request){desc, id}, args, args_sz, fds, fds_cnt, state,
+	int err = keeper ? ask(keeper, (struct request){desc, id, false}, args, args_sz, fds, fds_cnt, state,
 			       desc->state_sz, diag)
 			 : desc->work(state, args, args_sz, fds, fds_cnt, diag);
 
@@ -489,7 +490,8 @@ keeper_undo(struct keeper_deed *deed, struct diag *diag)
 		err = receive_answer(deed->keeper, deed->undone_fd, NULL, 0, diag);
 		close(deed->undone_fd);
 	} else if (deed->keeper)
-		err = ask(deed->keeper, (struct request){NULL, deed->id}, NULL, 0, NULL, 0, NULL, 0, diag);
+		err = ask(deed->keeper, (struct request){NULL, deed->id, false}, NULL, 0, NULL, 0, NULL, 0,
+			  diag);
 	if (!deed->keeper || (err == -EPIPE && deed->desc->undo_anywhere))
 		err = deed->desc->undo(deed->state, diag);
 	free(deed->state);
@@ -500,7 +502,7 @@ keeper_undo(struct keeper_deed *deed, struct diag *diag)
 void
 keeper_undo_begin(struct keeper_deed *deed)
 {
-	struct request request = {NULL, deed->id};
+	struct request request = {NULL, deed->id, true};
 	union fds_control control;
 	struct iovec iov = {.iov_base = &request, .iov_len = sizeof(request)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};

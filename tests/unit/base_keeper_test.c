@@ -410,6 +410,63 @@ test_beginning_to_undo_is_not_required(void **state)
 	close(fd);
 }
 
+enum { FEW = 24 };
+
+static int
+hold_a_file(void *cookie, const void *args, size_t args_sz, const int *fds, size_t fds_cnt, struct diag *diag)
+{
+	int *fd = cookie;
+
+	(void)args;
+	(void)args_sz;
+	(void)fds;
+	(void)fds_cnt;
+	(void)diag;
+	*fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return *fd < 0 ? -errno : 0;
+}
+
+/* In the child: the keeper has no room for the descriptor through which it should answer. It answers nowhere else. */
+static _Noreturn void
+fill_the_keeper(int fd)
+{
+	static const struct keeper_desc desc = {.state_sz = sizeof(int), .work = hold_a_file, .undo = forget};
+	const struct rlimit few = {FEW, FEW};
+	struct keeper_deed first, deeds[FEW], other;
+	struct keeper *keeper;
+	struct diag diag;
+	size_t cnt = 0;
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	do_note(keeper, &first, 'a', fd);
+	while (cnt < FEW && !keeper_do(keeper, &deeds[cnt], &desc, "", 1, NULL, 0, &diag))
+		cnt++;
+	assert_true(cnt && cnt < FEW);
+	keeper_undo_begin(&first);
+	assert_true(first.is_undoing);
+	assert_int_equal(keeper_undo(&first, &diag), -EPIPE);
+	assert_read(fd, "aA");
+	must(keeper_do(keeper, &other, &desc, "", 1, NULL, 0, &diag), &diag);
+	assert_true(*(const int *)other.state > 0);
+	keeper_stop(keeper, NULL);
+	_exit(0);
+}
+
+static void
+test_no_room_for_an_answer(void **state)
+{
+	int fd = make_file(), status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		fill_the_keeper(fd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(fd);
+}
+
 static void
 test_what_is_being_undone_when_its_owner_is_killed(void **state)
 {
@@ -532,7 +589,7 @@ assert_is_stopped(int err, const struct diag *diag, pid_t pid)
 static void
 test_a_stopped_keeper(void **state)
 {
-	struct keeper_deed deed, more;
+	struct keeper_deed deed, begun, more;
 	struct keeper *keeper;
 	struct folder folder;
 	struct diag diag;
@@ -543,12 +600,16 @@ test_a_stopped_keeper(void **state)
 	must(folder_make(&folder, keeper, scratch, "tpcheck-x-", FOLDER_PLAIN, &diag), &diag);
 	int fd = make_file();
 	do_note(keeper, &deed, 'a', fd);
+	do_note(keeper, &begun, 'c', fd);
 	pid_t pid = keeper_pid(keeper);
 	kill(pid, SIGSTOP);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
+	keeper_undo_begin(&begun);
+	assert_true(begun.is_undoing);
 	assert_is_stopped(keeper_do(keeper, &more, &note_desc, "b", 1, &fd, 1, &diag), &diag, pid);
 	/* At once from now on. */
 	uint64_t start_ns = clock_now_ns();
+	assert_is_stopped(keeper_undo(&begun, &diag), &diag, pid);
 	assert_is_stopped(keeper_undo(&deed, &diag), &diag, pid);
 	assert_is_stopped(keeper_stop(keeper, &diag), &diag, pid);
 	assert_in_range((clock_now_ns() - start_ns) / 1000000, 0, 3000);
@@ -912,6 +973,7 @@ main(void)
 						make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_beginning_to_undo_is_not_required, make_scratch,
 						remove_scratch),
+		cmocka_unit_test_setup_teardown(test_no_room_for_an_answer, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_what_is_being_undone_when_its_owner_is_killed,
 						make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_its_own_process, make_scratch, remove_scratch),

@@ -33,12 +33,29 @@ struct link_create_uprobe_multi {
 /* Internal to the kernel, but some of its calls return it. */
 #define ENOTSUPP 524
 
+enum { LOAD_TRIALS = 10 };
+
 static int
 bpf(int command, void *attr, size_t attr_sz)
 {
 	long result = syscall(SYS_bpf, command, attr, attr_sz);
 
 	return result < 0 ? -errno : (int)result;
+}
+
+/* The kernel gives up with EAGAIN when a signal comes, even SIGCHLD, which is ignored, or when we are stopped, which
+ * cannot be blocked. */
+static int
+load(void *attr, size_t attr_sz)
+{
+	sigset_t before;
+	int fd = -EAGAIN;
+
+	signals_block(&before);
+	for (int i = 0; i < LOAD_TRIALS && fd == -EAGAIN; i++)
+		fd = bpf(BPF_PROG_LOAD, attr, attr_sz);
+	signals_restore(&before);
+	return fd;
 }
 
 static uint64_t
@@ -139,7 +156,6 @@ bpf_program_load(const void *insns, size_t cnt, const char *name, int expected_a
 		 uint32_t log_bytes)
 {
 	union bpf_attr attr;
-	sigset_t before;
 
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_type = BPF_PROG_TYPE_KPROBE;
@@ -153,11 +169,7 @@ bpf_program_load(const void *insns, size_t cnt, const char *name, int expected_a
 		attr.log_buf = pointer(log);
 		attr.log_size = log_bytes;
 	}
-	/* The kernel gives up with EAGAIN when a signal comes, even SIGCHLD, which is ignored. */
-	signals_block(&before);
-	int fd = bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
-	signals_restore(&before);
-	return fd;
+	return load(&attr, sizeof(attr));
 }
 
 int
@@ -220,7 +232,7 @@ bpf_try_program(int expected_attach_type, uint32_t flags)
 	attr.license = pointer("GPL");
 	attr.prog_flags = flags;
 	attr.expected_attach_type = (uint32_t)expected_attach_type;
-	return bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+	return load(&attr, sizeof(attr));
 }
 
 static int

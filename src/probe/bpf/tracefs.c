@@ -148,7 +148,7 @@ sweep_once(void)
 	return removed;
 }
 
-/* For the same reason, another tpcheck that removes some meanwhile makes this one skip some. */
+/* Until nothing is left: another tpcheck that removes some meanwhile makes this one skip some. */
 void
 tracefs_sweep(void)
 {
