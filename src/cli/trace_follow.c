@@ -20,6 +20,7 @@
 
 enum {
 	POLL_MS = 100,       /* how often a PID file is read */
+	ENDING_MS = 5000,    /* how long a process may take to end */
 	DIFFERENCES_MAX = 3, /* how many are printed in full */
 	REPORTS_MAX = 5,     /* likewise */
 };
@@ -218,6 +219,19 @@ wait_for_pid(struct trace_session *session, pid_t *pid, int *pidfd, struct diag 
 }
 
 /* Waits for the end of a process that cannot be traced. */
+/* Whether it has ended or is just ending: it has no program any more then, and its end is waited for. */
+static bool
+is_ending(pid_t pid, int pidfd)
+{
+	struct pollfd pollfd = {.fd = pidfd, .events = POLLIN};
+	char path[64], target[2];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	if (readlink(path, target, sizeof(target)) >= 0 || errno != ENOENT)
+		return pidfd_has_ended(pidfd);
+	return poll(&pollfd, 1, ENDING_MS) == 1;
+}
+
 static void
 wait_for_end(struct trace_session *session, int pidfd)
 {
@@ -239,7 +253,7 @@ follow_pid_file(struct trace_session *session, struct diag *diag)
 			return err == -EINTR ? 0 : err;
 		err = follow_family(session, &pid, &pidfd, &end, diag);
 		/* That a process ended before tpcheck could attach is not a failure. */
-		if (err && (session->is_attached || !pidfd_has_ended(pidfd))) {
+		if (err && (session->is_attached || !is_ending(pid, pidfd))) {
 			if (!session->display.started_ns) {
 				close(pidfd);
 				return err;
@@ -280,7 +294,10 @@ follow_child(struct trace_session *session, struct trace_child *child, struct di
 	}
 	err = attach(session, trace_child_pid(child), diag);
 	trace_child_signal(child, SIGCONT);
-	if (!err)
+	/* How it ended is the reason why it could not be traced. */
+	if (err)
+		is_ending(trace_child_pid(child), pidfd);
+	else
 		err = tracer_follow(session->tracer, pidfd, &end, diag);
 	tracer_detach(session->tracer);
 	close(pidfd);

@@ -88,6 +88,17 @@ if can_check_bitcoind; then
 	run 99 env ASAN_OPTIONS=a=1 "$tpcheck" trace --bitcoind="$bitcoind" --duration=5 "$preload" --env=INJECT_FAIL=1 \
 		-- -regtest -datadir="$scratch/tmp"
 	check "the hint" complains 'ASAN_OPTIONS is not passed on to bitcoind'
+	# A process that is just ending has no program any more. That is no fault.
+	LD_PRELOAD=$scratch/inject.so INJECT_LINGER=2000 "$bitcoind" &
+	lingering=$!
+	await sh -c "! readlink /proc/$lingering/exe"
+	echo $lingering >"$scratch/pid"
+	"$tpcheck" trace --pid-file="$scratch/pid" 2>"$scratch/err" &
+	tracer=$!
+	await grep -q "process $lingering ended; waiting for a new PID" "$scratch/err"
+	kill -INT $tracer
+	wait $tracer
+	check "one that is just ending has ended" [ $? = 0 ]
 else
 	skip_part "$(tail -n 1 "$scratch/out")"
 fi

@@ -3,13 +3,15 @@
  *   $HOME/say      when that file comes; it is removed then
  *   $INJECT_REST   2 s after $HOME/say; the program ends with status 1 then
  *   $INJECT_EXIT   when the program exits; its status is then 23
- * With $INJECT_FAIL, the program ends at once with status 1. */
+ * With $INJECT_FAIL, the program ends at once with status 1. With $INJECT_LINGER its first thread ends at once, so that
+ * there is no program any more, and the process that many ms later, with status 1. */
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void
@@ -52,6 +54,14 @@ watch(void *arg)
 	return NULL;
 }
 
+static void *
+linger(void *arg)
+{
+	(void)arg;
+	poll(NULL, 0, (int)strtol(getenv("INJECT_LINGER"), NULL, 10));
+	_exit(1);
+}
+
 __attribute__((constructor)) static void
 begin(void)
 {
@@ -62,6 +72,8 @@ begin(void)
 		say(text, strlen(text));
 	if (getenv("INJECT_FAIL"))
 		_exit(1);
+	if (getenv("INJECT_LINGER") && !pthread_create(&thread, NULL, linger, NULL))
+		syscall(SYS_exit, 0);
 	if (getenv("HOME") && !pthread_create(&thread, NULL, watch, NULL))
 		pthread_detach(thread);
 }
