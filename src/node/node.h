@@ -100,7 +100,8 @@ int node_start(struct node **out, const struct node_opts *opts, struct diag *dia
  * child; -EADDRINUSE; -ETIMEDOUT; -EINTR. */
 int node_wait_ready(struct node *node, struct deadline deadline, struct diag *diag);
 
-/* See short_log; nothing if they are being written already. Errors as node_call. */
+/* See short_log; nothing if they are being written already, or if this bitcoind knows no such details. Other errors as
+ * node_call. */
 int node_log_details(struct node *node, struct deadline deadline, struct diag *diag);
 
 /* Ends bitcoind by the RPC stop (by SIGTERM where RPC does not answer) and waits for its end. -EIO: it ended with an

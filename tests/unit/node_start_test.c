@@ -1150,10 +1150,46 @@ test_no_version(void **state)
 	}
 }
 
+static void
+test_details_of_the_log(void **state)
+{
+	static const struct {
+		const char *answers;
+		bool is_short;
+		int want;
+	} rows[] = {
+		{"logging {}\n", true, 0},
+		{"logging error {\"code\": -8, \"message\": \"unknown logging category bench\"}\n", true, 0},
+		{"logging 1, 2\n", true, -EBADMSG}, /* not JSON */
+		{"logging 1, 2\n", false, 0},       /* not asked */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *script = in_work("answers");
+		struct node_opts opts = {
+			.bitcoind = script, .parent_dir = work, .short_log = rows[i].is_short};
+		struct diag diag;
+		struct node *node;
+
+		assert_true(fake_node_make(script, rows[i].answers));
+		assert_int_equal(node_start(&node, &opts, &diag), 0);
+		if (node_wait_ready(node, deadline_in_ms(60000), &diag))
+			fail_msg("%s", diag.text);
+		assert_int_equal(node_log_details(node, deadline_in_ms(60000), &diag), rows[i].want);
+		/* They are asked for once. */
+		if (!rows[i].want)
+			assert_int_equal(node_log_details(node, deadline_in_ms(0), &diag), 0);
+		node_free(node);
+		free(script);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_details_of_the_log),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_cannot_start),
 		cmocka_unit_test(test_exits),
