@@ -54,17 +54,22 @@ start 4
 start 5
 for method in auto ptrace; do
 	# The list that pidof prints; order by the clock, whatever process an event is of.
-	trace 2 --attach=$method --format=json --pid="$pid_4 $pid_5" utxocache:add
-	send 4 'storm 5000&'
-	send 5 'storm 5000&'
-	answered 4
-	answered 5
-	ends 0
+	# On a busy machine one may be over before the other begins: then again.
+	is_mixed() { json -s '[.[].pid] as $p | [range(1; length) | select($p[.] != $p[. - 1])] | length > 10' "$scratch/out"; }
+	for try in 1 2 3 4 5 6 7 8 9 10; do
+		trace 2 --attach=$method --format=json --pid="$pid_4 $pid_5" utxocache:add
+		send 4 'storm 5000&'
+		send 5 'storm 5000&'
+		answered 4
+		answered 5
+		ends 0
+		! is_mixed || break
+	done
 	check "$method: every event" json -s 'length == 40000' "$scratch/out"
 	check "$method: of both" json -s 'group_by(.pid) | map(length) == [20000, 20000]' "$scratch/out"
 	# The two last digits are lost in jq's numbers, which is no disorder.
 	check "$method: in order" json -s '[.[].time_ns] | . == sort' "$scratch/out"
-	check "$method: both at the same time" json -s '[.[].pid] as $p | [range(1; length) | select($p[.] != $p[. - 1])] | length > 10' "$scratch/out"
+	check "$method: both at the same time, after $try tries" is_mixed
 	check "$method: the losses of each" complains "process $pid_5: 20000 events, none lost"
 	check "$method: and of all" complains '40000 events in [0-9.]* s, none lost'
 	# In text lines, the process comes second.

@@ -129,6 +129,10 @@ kill -KILL $keeper $pid
 wait $pid 2>/dev/null
 await not_alive
 check "the datadir stays" has_datadir
+# A process that was about to become a bitcoind holds it for a moment.
+for lock in "$scratch/tmp"/tpcheck-node-*.lock; do
+	await flock -n "$lock" true
+done
 left=$(find "$scratch/tmp" -maxdepth 1 -name 'tpcheck-node-*' -type d)
 "$tpcheck" trace --bitcoind="$bitcoind" >/dev/null 2>"$scratch/live" &
 live=$!

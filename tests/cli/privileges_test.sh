@@ -121,7 +121,8 @@ else
 	flock 7
 	set -- $(stat -c '%g %a' "$scratch/tracefs" "$scratch/tracefs/uprobe_events")
 	was_options=gid=$1,mode=$2 was_mode=$4
-	defined() { sed -n 's/^p:tpcheck_[0-9]*_\([0-9]*\)\/.*/\1/p' "$scratch/tracefs/uprobe_events" | sort -u; }
+	namespace=$(stat -Lc %i /proc/self/ns/pid)
+	defined() { sed -n "s/^p:tpcheck_${namespace}_\([0-9]*\)_[0-9]*\/.*/\1/p" "$scratch/tracefs/uprobe_events" | sort -u; }
 	# Those of other programs that run at this time do not count.
 	all_alive() { for pid in $(defined); do [ -d "/proc/$pid" ] || return; done; }
 	while IFS='|' read -r options mode caps code text; do
