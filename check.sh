@@ -35,7 +35,7 @@ setup_build -DBUILD_TESTING=ON "-DWERROR=$werror" || exit 99
 # What tests that were killed left (tests/own_files.sh).
 as_root rm -rf build/own-*
 set +e
-as_root env LC_ALL=C ${TMPDIR:+"TMPDIR=$TMPDIR"} ${FUZZ_SECONDS:+"FUZZ_SECONDS=$FUZZ_SECONDS"} ctest --test-dir build --parallel "$(($(nproc) * 2))" --output-on-failure --no-tests=error "$@" 2>&1 | tee build/ctest.log
+as_root env LC_ALL=C ${TMPDIR:+"TMPDIR=$TMPDIR"} ${FUZZ_SECONDS:+"FUZZ_SECONDS=$FUZZ_SECONDS"} ctest --test-dir build --parallel "$(nproc)" --output-on-failure --no-tests=error "$@" 2>&1 | tee build/ctest.log
 echo
 # Why a test was skipped.
 for name in $(sed -n 's/^ *[0-9]*\/[0-9]* *Test *#[0-9]*: *\([^ ]*\) .*\*\*\*Skipped.*/\1/p' build/ctest.log); do
