@@ -124,9 +124,9 @@ if can_trace; then
 
 	# Terminals. script provides one, and logs what is written to it.
 	on_terminal() { script -qec "$1" "$scratch/log" >/dev/null </dev/null; }
-	# It is held up for half a second, because it may be too fast for the time to change.
+	# It compiles, and is held up for half a second, because it may be too fast for the time to change.
 	: >"$scratch/log"
-	TERM=xterm script -qefc "stty cols 80; echo \$\$ >'$scratch/pid'; exec '$tpcheck' selftest" "$scratch/log" >/dev/null </dev/null &
+	TERM=xterm script -qefc "stty cols 80; echo \$\$ >'$scratch/pid'; exec '$tpcheck' selftest --no-cache" "$scratch/log" >/dev/null </dev/null &
 	tries=0
 	until holds compiling "$scratch/log" || [ $tries = 1000 ]; do
 		tries=$((tries + 1))
