@@ -26,12 +26,21 @@ _tpcheck_offer() {
 	done
 }
 
+# _tpcheck_files [-d]: offers files, or folders only. In Ubuntu 24.04 _filedir has none for an empty word.
+_tpcheck_files() {
+	_filedir "$@"
+	if [[ -z $cur && ${#COMPREPLY[@]} == 0 ]]; then
+		mapfile -t COMPREPLY < <(compgen "${1:--f}")
+		compopt -o filenames 2>/dev/null
+	fi
+}
+
 # _tpcheck_value WHAT COMMAND: offers values for a WHAT in a help text.
 _tpcheck_value() {
 	case $1 in
 		*\|*) _tpcheck_offer < <(tr '|' '\n' <<<"$1") ;;
-		PATH | FILE) _filedir ;;
-		DIR) _filedir -d ;;
+		PATH | FILE) _tpcheck_files ;;
+		DIR) _tpcheck_files -d ;;
 		NAME) COMPREPLY+=($(compgen -u -- "$cur")) ;;
 		NAME=VALUE)
 			_tpcheck_offer < <(printf '%s=\n' {A,L,T,UB}SAN_OPTIONS LD_LIBRARY_PATH)
@@ -52,7 +61,7 @@ _tpcheck_value() {
 		FORMAT=FILE)
 			if [[ $cur == *=* ]]; then
 				cur=${cur#*=}
-				_filedir
+				_tpcheck_files
 			else
 				_tpcheck_offer < <(_tpcheck_takes "$2" --format | tr '|' '\n' | sed 's/$/=/')
 				compopt -o nospace
@@ -69,7 +78,7 @@ _tpcheck() {
 	for ((i = 1; i < cword; i++)); do
 		if [[ ${words[i]} == -- ]]; then
 			# The rest is not for tpcheck.
-			_filedir
+			_tpcheck_files
 			return
 		elif [[ ${words[i]} != -* && -z $command ]]; then
 			command=${words[i]}
