@@ -157,7 +157,9 @@ open_given(struct trace_session *session, pid_t *pid, int *pidfd, struct diag *d
 static int
 follow_family(struct trace_session *session, pid_t *pid, int *pidfd, enum tracer_end *end, struct diag *diag)
 {
-	int err = follow_process(session, *pid, *pidfd, end, diag), child_pidfd;
+	int child_pidfd, err = trace_target_is_loader(*pid)
+				       ? diag_fail(diag, -ENODATA, "it is the loader")
+				       : follow_process(session, *pid, *pidfd, end, diag);
 
 	if ((err != -ENODATA && err != -ENOENT && err != -ENOEXEC) || pidfd_has_ended(*pidfd))
 		return err;

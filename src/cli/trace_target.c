@@ -150,6 +150,14 @@ add_kind(const struct pid_look *look, struct buf *out)
 	return true;
 }
 
+bool
+trace_target_is_loader(pid_t pid)
+{
+	struct pid_look look;
+
+	return pid_look(pid, &look) && is_loader(&look);
+}
+
 /* For a program that has no tracepoints and is nothing special: "runs '/bin/sh', which is not Bitcoin Core". */
 static void
 add_program(pid_t pid, const struct pid_look *look, const struct diag *why, struct buf *out)
