@@ -118,7 +118,7 @@ make_notice(const struct run_options *options, const char *bitcoind, unsigned re
 	return notice;
 }
 
-/* Five for two CPUs that this process may use, three for one: a worker waits for more than half of its time. */
+/* Twice the number of CPUs that this process may use, and one more: a worker waits for more than half of its time. */
 static unsigned
 default_jobs(void)
 {

@@ -143,7 +143,7 @@ static const struct argp_option known[] = {
 	 "List the scenarios that match, and exit; some of them may be skipped when they run", 0},
 	{"timeout", OPTION_TIMEOUT, "SECONDS", 0, "Time limit for one scenario (default: 60)", 0},
 	{"jobs", OPTION_JOBS, "COUNT", 0,
-	 "Run at most this many scenarios at a time, each on a node of its own (default: five for two CPUs)",
+	 "Run at most this many scenarios at a time, each on a node of its own (default: five for two CPUs, nine for four)",
 	 0},
 	{"require", OPTION_REQUIRE, NULL, 0, "Count a skip as an error; use this in CI", 0},
 	{"details", OPTION_DETAILS, "fail|warn", 0,
