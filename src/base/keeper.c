@@ -143,7 +143,6 @@ begin_undo(struct kept **kept, unsigned id, int fd)
 	}
 	*aside = (struct aside){.kept = *kept, .fd = fd};
 	*kept = (*kept)->earlier;
-	aside->kept->earlier = NULL;
 	pthread_mutex_lock(&asides_lock);
 	asides_cnt++;
 	pthread_mutex_unlock(&asides_lock);
@@ -370,29 +369,38 @@ receive_answer(struct keeper *keeper, int fd, void *state, size_t state_sz, stru
 	return answer.err ? diag_fail(diag, answer.err, "%s", answer.diag.text) : 0;
 }
 
-static int
-ask(struct keeper *keeper, struct request request, const void *args, size_t args_sz, const int *fds,
-    size_t fds_cnt, void *state, size_t state_sz, struct diag *diag)
+/* As sendmsg. */
+static ssize_t
+send_request(const struct keeper *keeper, const struct request *request, const void *args, size_t args_sz,
+	     const int *fds, size_t fds_cnt, int flags)
 {
 	union fds_control control;
-	struct iovec iov[] = {{.iov_base = &request, .iov_len = sizeof(request)},
+	struct iovec iov[] = {{.iov_base = (void *)(uintptr_t)request, .iov_len = sizeof(*request)},
 			      {.iov_base = (void *)(uintptr_t)args, .iov_len = args_sz}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = args_sz ? 2 : 1};
 	ssize_t n;
 
+	fds_add(&msg, &control, fds, fds_cnt);
+	do
+		n = sendmsg(keeper->fd, &msg, MSG_NOSIGNAL | flags);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static int
+ask(struct keeper *keeper, struct request request, const void *args, size_t args_sz, const int *fds,
+    size_t fds_cnt, void *state, size_t state_sz, struct diag *diag)
+{
 	if (args_sz > KEEPER_ARGS_MAX || fds_cnt > FDS_MAX)
 		return diag_fail(diag, -E2BIG, "keeper: the request is too long");
-	fds_add(&msg, &control, fds, fds_cnt);
 	pthread_mutex_lock(&keeper->lock);
 	if (keeper->is_lost) {
 		pthread_mutex_unlock(&keeper->lock);
 		return fail_as_stopped(keeper, diag);
 	}
-	do
-		n = sendmsg(keeper->fd, &msg, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
 	/* If it is gone, receiving fails as well. */
-	int err = n < 0 && errno != EPIPE && errno != ECONNRESET
+	int err = send_request(keeper, &request, args, args_sz, fds, fds_cnt, 0) < 0 && errno != EPIPE &&
+				  errno != ECONNRESET
 			  ? diag_fail(diag, -errno, "keeper: failed to send a request: %s", strerror(errno))
 			  : receive_answer(keeper, keeper->fd, state, state_sz, diag);
 	pthread_mutex_unlock(&keeper->lock);
@@ -489,9 +497,10 @@ keeper_undo(struct keeper_deed *deed, struct diag *diag)
 	if (deed->is_undoing) {
 		err = receive_answer(deed->keeper, deed->undone_fd, NULL, 0, diag);
 		close(deed->undone_fd);
-	} else if (deed->keeper)
+	} else if (deed->keeper) {
 		err = ask(deed->keeper, (struct request){NULL, deed->id, false}, NULL, 0, NULL, 0, NULL, 0,
 			  diag);
+	}
 	if (!deed->keeper || (err == -EPIPE && deed->desc->undo_anywhere))
 		err = deed->desc->undo(deed->state, diag);
 	free(deed->state);
@@ -502,19 +511,15 @@ keeper_undo(struct keeper_deed *deed, struct diag *diag)
 void
 keeper_undo_begin(struct keeper_deed *deed)
 {
-	struct request request = {NULL, deed->id, true};
-	union fds_control control;
-	struct iovec iov = {.iov_base = &request, .iov_len = sizeof(request)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	const struct request request = {NULL, deed->id, true};
 	int fds[2];
 
 	/* What does not succeed here is done by keeper_undo alone. */
 	if (!deed->state || !deed->keeper || deed->is_undoing || deed->keeper->is_lost ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return;
-	fds_add(&msg, &control, &fds[1], 1);
 	/* Without the lock: the answer does not come by the keeper's own socket. */
-	deed->is_undoing = sendmsg(deed->keeper->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+	deed->is_undoing = send_request(deed->keeper, &request, NULL, 0, &fds[1], 1, MSG_DONTWAIT) >= 0;
 	close(fds[1]);
 	if (deed->is_undoing)
 		deed->undone_fd = fds[0];

@@ -220,10 +220,9 @@ wait_for_pid(struct trace_session *session, pid_t *pid, int *pidfd, struct diag 
 	}
 }
 
-/* Waits for the end of a process that cannot be traced. */
-/* Whether it has ended or is just ending: it has no program any more then, and its end is waited for. */
+/* A process that is just ending has no program any more: its end is waited for. Returns whether it has ended. */
 static bool
-is_ending(pid_t pid, int pidfd)
+wait_if_ending(pid_t pid, int pidfd)
 {
 	struct pollfd pollfd = {.fd = pidfd, .events = POLLIN};
 	char path[64], target[2];
@@ -234,6 +233,7 @@ is_ending(pid_t pid, int pidfd)
 	return poll(&pollfd, 1, ENDING_MS) == 1;
 }
 
+/* Waits for the end of a process that cannot be traced. */
 static void
 wait_for_end(struct trace_session *session, int pidfd)
 {
@@ -255,7 +255,7 @@ follow_pid_file(struct trace_session *session, struct diag *diag)
 			return err == -EINTR ? 0 : err;
 		err = follow_family(session, &pid, &pidfd, &end, diag);
 		/* That a process ended before tpcheck could attach is not a failure. */
-		if (err && (session->is_attached || !is_ending(pid, pidfd))) {
+		if (err && (session->is_attached || !wait_if_ending(pid, pidfd))) {
 			if (!session->display.started_ns) {
 				close(pidfd);
 				return err;
@@ -298,7 +298,7 @@ follow_child(struct trace_session *session, struct trace_child *child, struct di
 	trace_child_signal(child, SIGCONT);
 	/* How it ended is the reason why it could not be traced. */
 	if (err)
-		is_ending(trace_child_pid(child), pidfd);
+		wait_if_ending(trace_child_pid(child), pidfd);
 	else
 		err = tracer_follow(session->tracer, pidfd, &end, diag);
 	tracer_detach(session->tracer);

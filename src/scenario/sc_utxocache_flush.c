@@ -188,7 +188,7 @@ call_dumptxoutset(struct scene *scene)
 	DEFINE_SCENARIO(utxocache, flush, rpc_,                                                              \
 			.summary = #rpc_ " flushes the cache (mode FORCE_SYNC; before v31 FORCE_FLUSH)",     \
 			.subject = TP_UTXOCACHE_FLUSH, .tracepoints = FLUSH_TRACEPOINTS,                     \
-			.profile = &profile_coins, .state_sz = sizeof(struct state),                       \
+			.profile = &profile_coins, .state_sz = sizeof(struct state),                         \
 			.prepare = fill_and_look, .act = call_##rpc_, .expect = sync_expect)
 
 SYNC_SCENARIO(gettxoutsetinfo);

@@ -314,7 +314,7 @@ end_slowly(void *cookie, struct diag *diag)
 	char byte = 0;
 
 	if (poll(&pollfd, 1, SLOW_MS) == 1 && read(slow->gate_fd, &byte, 1) == 1 && byte == '!')
-		return diag_fail(diag, -EIO, "it was told to fail");
+		return diag_fail(diag, -EIO, "failed as the test asked");
 	return write(slow->fd, "S", 1) == 1 ? 0 : -errno;
 }
 
@@ -364,7 +364,7 @@ test_others_are_served_while_something_is_undone(void **state)
 		assert_null(slow.state);
 		assert_read(fd, fails ? "aASaA" : "aAS");
 	}
-	assert_string_equal(diag.text, "it was told to fail");
+	assert_string_equal(diag.text, "failed as the test asked");
 	keeper_undo_begin(&slow); /* nothing */
 	assert_int_equal(keeper_undo(&slow, &diag), 0);
 	must(keeper_stop(keeper, &diag), &diag);

@@ -109,8 +109,7 @@ tracefs_try(void)
 	return 0;
 }
 
-/* Removes what a line defines, if it is ours and its process is gone. */
-/* Returns whether it was one of those, and is gone. */
+/* Removes what a line defines, if it is ours and its process is gone; returns whether it did. */
 static bool
 sweep_line(const char *line, uint64_t our_namespace)
 {
