@@ -5,7 +5,7 @@
 #	aarch64_test.sh <root of the source tree> <build folder> <cmake> <ctest> <sysroot> <option of cmake>...
 set -u
 source=$1
-build=$2/arm64
+build=$2
 cmake=$3
 ctest=$4
 sysroot=$5
@@ -24,18 +24,5 @@ command -v qemu-aarch64 >/dev/null || command -v qemu-aarch64-static >/dev/null 
 [ -e "$sysroot/usr/lib/aarch64-linux-gnu/libbcc.so" ] ||
 	skip "there are no libraries for aarch64 in '$sysroot'; run tools/sysroot.sh $sysroot"
 
-# step COMMAND...: its output is shown only if it fails.
-step() {
-	"$@" >"$build.log" 2>&1 || {
-		cat "$build.log"
-		echo "failed: $*"
-		exit 1
-	}
-}
-
-jobs=$(nproc)
-step "$cmake" -S "$source" -B "$build" "$@" --toolchain "$source/cmake/aarch64-linux-gnu.cmake" -DCMAKE_SYSROOT="$sysroot" \
-	-DBUILD_TESTING=ON -DWERROR=ON
-step "$cmake" --build "$build" --parallel "$jobs" --target unit_tests
-step "$ctest" --test-dir "$build" --no-tests=error --output-on-failure --parallel "$jobs" --label-regex unit --label-exclude kernel
-sed -n '/tests passed/p' "$build.log"
+exec "$(dirname "$0")/unit_test.sh" "$build/arm64" kernel "$cmake" "$ctest" -S "$source" "$@" \
+	--toolchain "$source/cmake/aarch64-linux-gnu.cmake" -DCMAKE_SYSROOT="$sysroot"

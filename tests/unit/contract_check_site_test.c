@@ -231,8 +231,8 @@ test_unreadable_operands(void **state)
 			struct finding *finding = check_gives_one(row, &site, i + 1, &findings);
 			assert_string_equal(finding->got, "8@%xmm3");
 			assert_non_null(strstr(finding->message, operand->reason));
-			findings_fini(&findings);
 			assert_null(strstr(finding->message, "local copy"));
+			findings_fini(&findings);
 			/* An unknown width adds no finding. */
 			operand->width_bytes = 0;
 			operand->is_signed = true;

@@ -1,0 +1,90 @@
+#include "base/signals.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { END_MS = 20000 };
+
+/* A child and its own child, which says "r" once it is to be killed when the child ends. Returns what is read from it; at the
+ * end of what it writes it has ended. */
+static int
+start_two(bool parent_has_ended)
+{
+	int answer[2], begin[2];
+	char byte;
+
+	assert_int_equal(pipe(answer), 0);
+	assert_int_equal(pipe(begin), 0);
+	pid_t outer = fork();
+	assert_true(outer >= 0);
+	if (!outer) {
+		pid_t parent = getpid(), inner = fork();
+
+		if (inner) {
+			close(answer[1]);
+			/* Until the inner one is ready, or at once. */
+			_exit(inner < 0 || (!parent_has_ended && read(begin[0], &byte, 1) != 1));
+		}
+		close(answer[0]);
+		while (parent_has_ended && getppid() == parent)
+			poll(NULL, 0, 1);
+		if (signals_end_with(parent) || write(answer[1], "r", 1) != 1 || write(begin[1], "b", 1) != 1)
+			_exit(1);
+		alarm(2 * END_MS / 1000);
+		for (;;)
+			pause();
+	}
+	close(answer[1]);
+	close(begin[0]);
+	close(begin[1]);
+	assert_int_equal(waitpid(outer, NULL, 0), outer);
+	return answer[0];
+}
+
+static void
+assert_ends(int fd, const char *before)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	char byte;
+
+	for (; *before; before++) {
+		assert_int_equal(read(fd, &byte, 1), 1);
+		assert_int_equal(byte, *before);
+	}
+	assert_int_equal(poll(&pollfd, 1, END_MS), 1);
+	assert_int_equal(read(fd, &byte, 1), 0);
+	close(fd);
+}
+
+static void
+test_ends_with_its_parent(void **state)
+{
+	(void)state;
+	assert_ends(start_two(false), "r");
+}
+
+static void
+test_ends_if_its_parent_has(void **state)
+{
+	(void)state;
+	assert_ends(start_two(true), "");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ends_with_its_parent),
+		cmocka_unit_test(test_ends_if_its_parent_has),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
