@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 void
 signals_block(sigset_t *before)
@@ -30,4 +32,15 @@ signals_start_thread(pthread_t *thread, void *(*work)(void *), void *arg)
 	int err = -pthread_create(thread, NULL, work, arg);
 	signals_restore(&before);
 	return err;
+}
+
+int
+signals_end_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+		return -errno;
+	/* The signal of an end that came before is never sent. */
+	if (getppid() != parent)
+		kill(getpid(), SIGKILL);
+	return 0;
 }

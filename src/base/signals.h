@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/types.h>
 
 /* Blocks all of them in this thread, and in what it starts until signals_restore. */
 void signals_block(sigset_t *before);
@@ -12,5 +13,11 @@ void signals_restore(const sigset_t *before);
 
 /* Starts a thread with all signals blocked; 0 or a negative errno value. */
 int signals_start_thread(pthread_t *thread, void *(*work)(void *), void *arg);
+
+/*
+ * For a child just forked: it is killed when the thread that forked it ends, also if that has ended already. Returns 0
+ * or a negative errno value. The kernel forgets it when the user changes.
+ */
+int signals_end_with(pid_t parent);
 
 #endif

@@ -250,11 +250,9 @@ run_child(const struct plan *plan)
 		fail_child(plan, step);
 	if (privileges_drop())
 		fail_child(plan, STEP_PRIVILEGES);
-	/* After the user, as changing it clears this. The parent may have ended before. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+	/* After the user, as changing it clears this. */
+	if (signals_end_with(plan->parent))
 		fail_child(plan, STEP_DEATH_SIGNAL);
-	if (getppid() != plan->parent)
-		_exit(126);
 	if (opts->dir && chdir(opts->dir))
 		fail_child(plan, STEP_DIR);
 	/* With kernel.yama.ptrace_scope 1 only its ancestors may trace it, and whom it names: us, with our descendants.

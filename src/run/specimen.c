@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/privileges.h"
+#include "base/signals.h"
 #include "base/xmem.h"
 #include "run/specimen_values.h"
 
@@ -31,7 +32,7 @@ static void __attribute__((noreturn)) become_specimen(int fd, const char *progra
 	limits_restore_memory();
 	if (privileges_drop())
 		_exit(126);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signals_end_with(parent);
 	/* With kernel.yama.ptrace_scope 1 only whom it names may trace it, besides its ancestors. */
 	prctl(PR_SET_PTRACER, (unsigned long)parent, 0, 0, 0);
 	dup2(fd, 0);

@@ -13,8 +13,8 @@
 
 enum { END_MS = 20000 };
 
-/* A child and its own child, which says "r" once it is to be killed when the child ends. Returns what is read from it; at the
- * end of what it writes it has ended. */
+/* Starts a child and a child of that, which writes "r" once it has said that it ends with its parent. Returns what it
+ * writes to, which has an end when it has ended. */
 static int
 start_two(bool parent_has_ended)
 {

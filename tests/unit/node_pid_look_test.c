@@ -1,6 +1,8 @@
 /* What a PID is: threads, children, processes that have ended, numbers in other PID namespaces. */
 #include "node/pid_look.h"
 
+#include "base/signals.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -150,12 +152,12 @@ enum { MANY = 400 };
 static void
 begin_many(int answer)
 {
-	pid_t last = 0;
+	pid_t parent = getpid(), last = 0;
 
 	for (int i = 0; i < MANY; i++) {
 		last = fork();
 		if (!last) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			signals_end_with(parent);
 			for (;;)
 				pause();
 		}

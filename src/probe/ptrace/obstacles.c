@@ -4,6 +4,7 @@
 
 #include "base/machine.h"
 #include "base/privileges.h"
+#include "base/signals.h"
 #include "probe/process.h"
 #include "probe/ptrace/regs.h"
 
@@ -78,9 +79,9 @@ try_child(pid_t child)
 /* As bitcoind: without privileges, and therefore open to whoever has as few. A tpcheck whose file has capabilities is
  * not, and neither are processes that it forks. */
 static _Noreturn void
-be_traced(int ready_fd)
+be_traced(int ready_fd, pid_t parent)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signals_end_with(parent);
 	bool is_ready = !privileges_drop() && !prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (write(ready_fd, &is_ready, sizeof(is_ready)) != sizeof(is_ready))
 		_exit(1);
@@ -94,10 +95,10 @@ try_in_child(int report_fd)
 	struct failure failure;
 	bool is_ready;
 	int fds[2];
-	pid_t child = pipe2(fds, O_CLOEXEC) ? -1 : fork();
+	pid_t parent = getpid(), child = pipe2(fds, O_CLOEXEC) ? -1 : fork();
 
 	if (!child)
-		be_traced(fds[1]);
+		be_traced(fds[1], parent);
 	failure = child < 0 ? fail(STEP_FORK) : (struct failure){STEP_NONE, 0};
 	if (child > 0)
 		close(fds[1]);
