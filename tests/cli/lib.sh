@@ -103,9 +103,15 @@ check() {
 		failures=$((failures + 1))
 		echo "FAILED: $what"
 		echo "  command: $*"
-		sed 's/^/  out: /' "$scratch/out" 2>/dev/null | head -n 12
-		sed 's/^/  err: /' "$scratch/err" 2>/dev/null | head -n 12
+		show_output
 	fi
+}
+
+# The lines that tell what is wrong.
+show_output() {
+	for stream in out err; do
+		sed "/^PASS /d; s/^/  $stream: /" "$scratch/$stream" 2>/dev/null | head -n 15
+	done
 }
 
 # run CODE COMMAND...: the exit code must be CODE; output goes to $scratch/out and $scratch/err.
@@ -118,8 +124,7 @@ run() {
 	if [ "$got" != "$want" ]; then
 		failures=$((failures + 1))
 		echo "FAILED: exit code $got, want $want: $*"
-		sed 's/^/  out: /' "$scratch/out" | head -n 12
-		sed 's/^/  err: /' "$scratch/err" | head -n 12
+		show_output
 	fi
 }
 
