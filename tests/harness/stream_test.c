@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-enum { FINISH_MS = 20000, PATIENCE_MS = 120000 };
+enum { FINISH_MS = 20000, PATIENCE_MS = 120000, TRIES = 10 };
 
 struct fixture {
 	struct notes *notes;
@@ -145,36 +145,51 @@ finish(struct fixture *fixture, struct seen *seen)
 	look(seen, &records);
 }
 
+/* Returns how many were lost. */
+static uint64_t
+take_many_events(enum probe_method method)
+{
+	unsigned each = method == PROBE_METHOD_PTRACE ? 50000 : 250000;
+	unsigned hits = SPECIMEN_STORM_THREADS * each;
+	char command[32];
+	struct probe_opts opts = {.method = method, .streams = true, .owns_process = true};
+	struct seen seen = {.by_thread = true};
+	struct errand errand;
+	struct fixture fixture;
+
+	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
+	snprintf(command, sizeof(command), "storm %u", each);
+	start_errand(&errand, fixture.specimen, command);
+	take_until_over(&fixture, &errand, &seen);
+	finish(&fixture, &seen);
+	uint64_t lost = probe_counts_lost(&seen.counts);
+	assert_int_equal(seen.cnt + lost, hits);
+	assert_int_equal(seen.counts.attempts, hits);
+	/* They did not arrive all at once at the end. */
+	assert_true(seen.takes > 3);
+	/* On a machine so busy that a thread is held up within a hit for 60 ms, the order is not promised; late records
+	 * are counted. */
+	if (seen.counts.late)
+		printf("%" PRIu64 " were late\n", seen.counts.late);
+	else if (!lost)
+		assert_int_equal(seen.disorder, 0);
+	end(&fixture);
+	return lost;
+}
+
 static void
 test_many_events_of_four_threads_are_taken_in_order(void **state)
 {
 	(void)state;
 	for (size_t m = 0; m < methods_cnt; m++) {
-		unsigned each = methods[m] == PROBE_METHOD_PTRACE ? 50000 : 250000;
-		unsigned hits = SPECIMEN_STORM_THREADS * each;
-		char command[32];
-		struct probe_opts opts = {.method = methods[m], .streams = true, .owns_process = true};
-		struct seen seen = {.by_thread = true};
-		struct errand errand;
-		struct fixture fixture;
+		uint64_t lost;
+		int tries = 0;
 
-		begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
-		snprintf(command, sizeof(command), "storm %u", each);
-		start_errand(&errand, fixture.specimen, command);
-		take_until_over(&fixture, &errand, &seen);
-		finish(&fixture, &seen);
-		assert_int_equal(seen.cnt, hits);
-		assert_int_equal(seen.counts.attempts, hits);
-		assert_int_equal(probe_counts_lost(&seen.counts), 0);
-		/* They did not arrive all at once at the end. */
-		assert_true(seen.takes > 3);
-		/* On a machine so busy that a thread is held up within a hit for 60 ms, the order is not promised;
-		 * late records are counted. */
-		if (seen.counts.late)
-			printf("%" PRIu64 " were late\n", seen.counts.late);
-		else
-			assert_int_equal(seen.disorder, 0);
-		end(&fixture);
+		/* BPF does not hold the process up: beside fifty other threads that want the CPU, some are lost. */
+		while ((lost = take_many_events(methods[m])) && methods[m] != PROBE_METHOD_PTRACE &&
+		       ++tries < TRIES)
+			printf("%" PRIu64 " were lost: once more\n", lost);
+		assert_int_equal(lost, 0);
 	}
 }
 
