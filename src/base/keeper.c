@@ -369,7 +369,7 @@ receive_answer(struct keeper *keeper, int fd, void *state, size_t state_sz, stru
 	return answer.err ? diag_fail(diag, answer.err, "%s", answer.diag.text) : 0;
 }
 
-/* As sendmsg. */
+/* Returns as sendmsg does. */
 static ssize_t
 send_request(const struct keeper *keeper, const struct request *request, const void *args, size_t args_sz,
 	     const int *fds, size_t fds_cnt, int flags)
@@ -398,9 +398,9 @@ ask(struct keeper *keeper, struct request request, const void *args, size_t args
 		pthread_mutex_unlock(&keeper->lock);
 		return fail_as_stopped(keeper, diag);
 	}
+	ssize_t n = send_request(keeper, &request, args, args_sz, fds, fds_cnt, 0);
 	/* If it is gone, receiving fails as well. */
-	int err = send_request(keeper, &request, args, args_sz, fds, fds_cnt, 0) < 0 && errno != EPIPE &&
-				  errno != ECONNRESET
+	int err = n < 0 && errno != EPIPE && errno != ECONNRESET
 			  ? diag_fail(diag, -errno, "keeper: failed to send a request: %s", strerror(errno))
 			  : receive_answer(keeper, keeper->fd, state, state_sz, diag);
 	pthread_mutex_unlock(&keeper->lock);

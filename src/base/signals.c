@@ -39,7 +39,7 @@ signals_end_with(pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
 		return -errno;
-	/* The signal of an end that came before is never sent. */
+	/* If the parent ended before that, no signal comes. */
 	if (getppid() != parent)
 		kill(getpid(), SIGKILL);
 	return 0;

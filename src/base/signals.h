@@ -1,4 +1,4 @@
-/* Threads and children without signals: those are for the threads that handle them. */
+/* Threads and children without signals, which other threads handle; children that end with their parent. */
 #ifndef TPCHECK_BASE_SIGNALS_H
 #define TPCHECK_BASE_SIGNALS_H
 
@@ -15,8 +15,9 @@ void signals_restore(const sigset_t *before);
 int signals_start_thread(pthread_t *thread, void *(*work)(void *), void *arg);
 
 /*
- * For a child just forked: it is killed when the thread that forked it ends, also if that has ended already. Returns 0
- * or a negative errno value. The kernel forgets it when the user changes.
+ * For a child just forked: it is killed when the thread that forked it ends, or at once if that thread's process has
+ * ended already. Returns 0 or a negative errno value. The kernel forgets it when the user changes. Not for a child in a
+ * new PID namespace, which does not see its parent.
  */
 int signals_end_with(pid_t parent);
 

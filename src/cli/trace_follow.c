@@ -220,7 +220,7 @@ wait_for_pid(struct trace_session *session, pid_t *pid, int *pidfd, struct diag 
 	}
 }
 
-/* A process that is just ending has no program any more: its end is waited for. Returns whether it has ended. */
+/* A process that is exiting has no program any more: its end is waited for. Returns whether it has ended. */
 static bool
 wait_if_ending(pid_t pid, int pidfd)
 {

@@ -181,7 +181,7 @@ struct start {
 };
 
 static _Noreturn void
-become_broker(int fd, const struct process_user *user)
+become_broker(int fd, const struct process_user *user, pid_t parent)
 {
 	struct start start = {.result = {.step = BROKER_PREPARE, .user_fd = -1, .network_fd = -1}};
 	int fds[NAMESPACES_CNT] = {-1, -1};
@@ -192,7 +192,7 @@ become_broker(int fd, const struct process_user *user)
 		_exit(1);
 	start.err = make_namespaces(user, &start.result, fds);
 	/* Should another child of the same parent hold our socket: after the user, as changing it clears this. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	signals_end_with(parent);
 	if (!send_with(OWN_FD, &start, sizeof(start), fds, start.err ? 0 : NAMESPACES_CNT) || start.err)
 		_exit(1);
 	for (size_t i = 0; i < NAMESPACES_CNT; i++)
@@ -210,9 +210,9 @@ fork_broker(int fd, const struct process_user *user)
 	sigset_t before;
 
 	signals_block(&before);
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
-		become_broker(fd, user);
+		become_broker(fd, user, parent);
 	signals_restore(&before);
 	return pid;
 }

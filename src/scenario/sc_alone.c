@@ -15,8 +15,8 @@
 			.alone_of = &sc_##context_##_##tracepoint_##_##behaviour_, __VA_ARGS__)
 
 /* The profile is that of the behaviour. */
-#define ALONE(node_, context_, tracepoint_, id_, behaviour_)                                                 \
-	ALONE_WITH(context_, tracepoint_, id_, behaviour_, .profile = &profile_##node_)
+#define ALONE(profile_name_, context_, tracepoint_, id_, behaviour_)                                         \
+	ALONE_WITH(context_, tracepoint_, id_, behaviour_, .profile = &profile_##profile_name_)
 ALONE(default, validation, block_connected, TP_VALIDATION_BLOCK_CONNECTED, submit);
 ALONE(default, net, inbound_message, TP_NET_INBOUND_MESSAGE, requests);
 ALONE(default, net, outbound_message, TP_NET_OUTBOUND_MESSAGE, answers);

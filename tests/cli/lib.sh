@@ -107,7 +107,7 @@ check() {
 	fi
 }
 
-# The lines that tell what is wrong.
+# Prints the beginning of the output, except for scenarios that passed.
 show_output() {
 	for stream in out err; do
 		sed "/^PASS /d; s/^/  $stream: /" "$scratch/$stream" 2>/dev/null | head -n 15

@@ -43,7 +43,9 @@ check "a tracepoint that came later" says 'net:closed_connection came with v29; 
 "$tpcheck" run --bitcoind="$bitcoind" >"$scratch/other" 2>&1 </dev/null &
 other=$!
 run 0 "$tpcheck" run --bitcoind="$bitcoind"
-run 0 wait $other
+wait $other
+got=$?
+check "the other run passed too" [ $got = 0 ]
 [ $got = 0 ] || sed '/^PASS /d; s/^/  the other: /' "$scratch/other"
 
 # Users.

@@ -25,4 +25,4 @@ command -v qemu-aarch64 >/dev/null || command -v qemu-aarch64-static >/dev/null 
 	skip "there are no libraries for aarch64 in '$sysroot'; run tools/sysroot.sh $sysroot"
 
 exec "$(dirname "$0")/unit_test.sh" "$build/arm64" kernel "$cmake" "$ctest" -S "$source" "$@" \
-	--toolchain "$source/cmake/aarch64-linux-gnu.cmake" -DCMAKE_SYSROOT="$sysroot"
+	--toolchain "$source/cmake/aarch64-linux-gnu.cmake" -DCMAKE_SYSROOT="$sysroot" -DWERROR=ON

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The unit tests, selftest and, with a bitcoind, the scenarios with AddressSanitizer and UndefinedBehaviorSanitizer. Skipped if
-# the compiler does not have them.
+# The unit tests, selftest and the scenarios with AddressSanitizer and UndefinedBehaviorSanitizer. Skipped if the compiler does
+# not have them, or if, after the unit tests, there is no bitcoind or tpcheck may not trace.
 #
 #	sanitize_test.sh <root of the source tree> <build folder> <cmake> <ctest> <C compiler> <option of cmake>...
 set -u
@@ -10,31 +10,45 @@ cmake=$3
 ctest=$4
 cc=$5
 shift 5
+mkdir -p "$build" || exit 99
 
-echo 'int main(void) { return 0; }' | "$cc" -fsanitize=address,undefined -o /dev/null -x c - 2>/dev/null || {
-	echo "SKIP: $cc has no AddressSanitizer and UndefinedBehaviorSanitizer; install them (Fedora: libasan libubsan)"
+echo 'int main(void) { return 0; }' | "$cc" -fsanitize=address,undefined -o "$build/trial" -x c - 2>"$build.log" &&
+	"$build/trial" 2>>"$build.log" || {
+	echo "SKIP: $cc makes no programs with AddressSanitizer and UndefinedBehaviorSanitizer here: $(head -n 1 "$build.log")"
 	exit 77
 }
 "$(dirname "$0")/unit_test.sh" "$build" "" "$cmake" "$ctest" -S "$source" "$@" -DSANITIZE=ON || exit
 "$cmake" --build "$build" --parallel "$(nproc)" --target tpcheck >"$build.log" 2>&1 || {
 	cat "$build.log"
+	echo "failed to build tpcheck"
 	exit 1
 }
 
-# try COMMAND...: 77 is what tpcheck exits with where it may not trace; sanitizers have other codes.
 failed=
+skipped=
+# try ARGUMENT...: of tpcheck, which exits with 77 where it may not trace; sanitizers have other exit codes.
 try() {
 	"$build/tpcheck" "$@" >"$build.log" 2>&1
 	code=$?
-	if [ $code != 0 ] && [ $code != 77 ]; then
-		cat "$build.log"
+	case $code in
+	0) ;;
+	77) skipped="tpcheck $*: $(head -n 1 "$build.log")" ;;
+	*)
+		sed '/^PASS /d' "$build.log"
 		echo "failed with exit code $code: tpcheck $*"
 		failed=yes
-	fi
+		;;
+	esac
 	tail -n 1 "$build.log"
 }
+bitcoind=${BITCOIND:-$(command -v bitcoind)}
 for method in auto ptrace; do
-	try selftest --attach=$method
-	[ -z "${BITCOIND:-$(command -v bitcoind)}" ] || try run --attach=$method
+	try selftest --attach=$method --no-cache
+	[ ! -x "$bitcoind" ] || try run --attach=$method --no-cache
 done
-[ -z "$failed" ]
+[ -z "$failed" ] || exit 1
+[ -x "$bitcoind" ] || skipped="the scenarios: set BITCOIND, or put one into PATH"
+[ -z "$skipped" ] || {
+	echo "SKIP: $skipped"
+	exit 77
+}

@@ -19,7 +19,7 @@ step() {
 }
 
 jobs=$(nproc)
-step "$cmake" -B "$build" "$@" -DBUILD_TESTING=ON -DWERROR=ON
+step "$cmake" -B "$build" "$@" -DBUILD_TESTING=ON
 step "$cmake" --build "$build" --parallel "$jobs" --target unit_tests
 step "$ctest" --test-dir "$build" --no-tests=error --output-on-failure --parallel "$jobs" --label-regex unit \
 	${excluded:+--label-exclude "$excluded"}

@@ -1,5 +1,6 @@
 /* The probes on specimens, with this machine's kernel and libbcc, and by ptrace. BPF requires root or the capabilities
  * that doctor names; whatever does not work here is left out. */
+#include "base/signals.h"
 #include "base/xmem.h"
 #include "probe/bpf/kernel_tree.h"
 #include "run/plan.h"
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -871,10 +871,10 @@ test_definitions_in_tracefs_do_not_stay(void **state)
 		skip();
 	}
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signals_end_with(parent);
 		fixture_open(&fixture, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
 		must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
 		if (write(fds[1], "x", 1) == 1)

@@ -8,6 +8,7 @@
  * in the process, or up to 3 ms later; the others at any time of the start. Another argument is the only method to
  * try, or "keeper", which kills the keeper, too: to show that the test sees what stays. */
 #include "base/clock.h"
+#include "base/signals.h"
 #include "base/text.h"
 #include "base/xmem.h"
 #include "notes/notes.h"
@@ -23,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -88,9 +88,10 @@ start_victim(struct victim *victim)
 
 	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
 		give_up("pipe");
+	pid_t parent = getpid();
 	victim->pid = fork();
 	if (victim->pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signals_end_with(parent);
 		dup2(in[0], 0);
 		dup2(out[1], 1);
 		unsetenv("TMPDIR"); /* the mark of what belongs to the killed ones */

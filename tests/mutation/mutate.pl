@@ -66,7 +66,7 @@ my @files = @ARGV ? @ARGV : split /\n/, `git ls-files 'src/*.c' 'src/*.cc' 'prob
 my $began = time;
 
 # Tests that say nothing about what the code does, that need more than this machine, or that are as random as this.
-my $no_tests = '^(lint|fuzz|cmake.foreign|install|cli.vm|harness.kill)';
+my $no_tests = '^(lint|fuzz|cmake|install|cli.vm|harness.kill)';
 # Which run the probes, whose lines cannot be followed.
 my $tracing = '^(selftest|scenarios|harness(\.stream)?|node.trace|cli.trace)$';
 

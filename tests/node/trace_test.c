@@ -1,6 +1,7 @@
 /* tpcheck trace on a real bitcoind, compared with RPC and with a peer's transcript. Needs a bitcoind ($BITCOIND or in
  * PATH) and the privileges to trace; skipped without them. */
 #include "base/json.h"
+#include "base/signals.h"
 #include "base/text.h"
 #include "base/xmem.h"
 #include "node/chain.h"
@@ -20,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -97,10 +97,11 @@ start_trace(struct trace *trace, const char *name, const char *const *more)
 	int out = open(trace->out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	int err = open(trace->err, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_true(out >= 0 && err >= 0);
+	pid_t parent = getpid();
 	trace->pid = fork();
 	assert_true(trace->pid >= 0);
 	if (!trace->pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signals_end_with(parent);
 		dup2(out, STDOUT_FILENO);
 		dup2(err, STDERR_FILENO);
 		execv(TPCHECK, (char *const *)(uintptr_t)args);

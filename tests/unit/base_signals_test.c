@@ -13,12 +13,12 @@
 
 enum { END_MS = 20000 };
 
-/* Starts a child and a child of that, which writes "r" once it has said that it ends with its parent. Returns what it
- * writes to, which has an end when it has ended. */
+/* Starts a child, and a child of that, which writes "r" once it ends with its parent, or "e" if something fails. Returns
+ * the read end of its pipe, which has an end of file once it has ended. */
 static int
 start_two(bool parent_has_ended)
 {
-	int answer[2], begin[2];
+	int answer[2], begin[2], status;
 	char byte;
 
 	assert_int_equal(pipe(answer), 0);
@@ -29,23 +29,24 @@ start_two(bool parent_has_ended)
 		pid_t parent = getpid(), inner = fork();
 
 		if (inner) {
-			close(answer[1]);
+			close(begin[1]);
 			/* Until the inner one is ready, or at once. */
 			_exit(inner < 0 || (!parent_has_ended && read(begin[0], &byte, 1) != 1));
 		}
-		close(answer[0]);
+		alarm(2 * END_MS / 1000);
 		while (parent_has_ended && getppid() == parent)
 			poll(NULL, 0, 1);
-		if (signals_end_with(parent) || write(answer[1], "r", 1) != 1 || write(begin[1], "b", 1) != 1)
+		byte = signals_end_with(parent) ? 'e' : 'r';
+		if (write(answer[1], &byte, 1) != 1 || write(begin[1], &byte, 1) != 1)
 			_exit(1);
-		alarm(2 * END_MS / 1000);
 		for (;;)
 			pause();
 	}
 	close(answer[1]);
 	close(begin[0]);
 	close(begin[1]);
-	assert_int_equal(waitpid(outer, NULL, 0), outer);
+	assert_int_equal(waitpid(outer, &status, 0), outer);
+	assert_int_equal(status, 0);
 	return answer[0];
 }
 

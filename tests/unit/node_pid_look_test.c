@@ -27,10 +27,10 @@ start(void (*begin)(int answer), pid_t *from_child)
 	int fds[2];
 
 	assert_int_equal(pipe(fds), 0);
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the test fail */
+		signals_end_with(parent); /* should the test fail */
 		close(fds[0]);
 		begin(fds[1]);
 		for (;;)
@@ -117,9 +117,12 @@ begin_child(int answer)
 {
 	pid_t child = fork();
 
-	if (!child)
+	if (!child) {
+		/* It may be in a PID namespace of its own, which its parent is not in. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			pause();
+	}
 	if (write(answer, &child, sizeof(child)) != sizeof(child))
 		abort();
 }

@@ -1,6 +1,7 @@
 /* Traps and semaphores in the memory of another process, and the memory that is shared with whoever must undo them. The
  * other process is a copy of this one, so its addresses are known. */
 #include "base/clock.h"
+#include "base/signals.h"
 #include "probe/process.h"
 #include "probe/ptrace/handler.h"
 #include "probe/ptrace/traps.h"
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -87,10 +87,10 @@ file_offset(const volatile void *at)
 static pid_t
 start_child(void)
 {
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
 	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signals_end_with(parent);
 		for (;;)
 			pause();
 	}
@@ -465,10 +465,10 @@ kill_at(struct fixture *fixture, int nth)
 {
 	struct diag diag;
 	int status;
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
 	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signals_end_with(parent);
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) || raise(SIGSTOP))
 			_exit(77);
 		_exit(traps_set(&fixture->area, fixture->mem_fd, UINT64_MAX, &diag) ||
@@ -604,11 +604,11 @@ static void
 test_the_signal_of_a_trap(void **state)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
 	(void)state;
 	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signals_end_with(parent);
 		for (;;)
 			pause();
 	}

@@ -81,8 +81,8 @@ try_child(pid_t child)
 static _Noreturn void
 be_traced(int ready_fd, pid_t parent)
 {
-	signals_end_with(parent);
-	bool is_ready = !privileges_drop() && !prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	bool is_ready =
+		!signals_end_with(parent) && !privileges_drop() && !prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (write(ready_fd, &is_ready, sizeof(is_ready)) != sizeof(is_ready))
 		_exit(1);
 	for (;;)
