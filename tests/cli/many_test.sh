@@ -54,7 +54,8 @@ start 4
 start 5
 for method in auto ptrace; do
 	# The list that pidof prints; order by the clock, whatever process an event is of.
-	# On a busy machine one may be over before the other begins: then again.
+	# On a busy machine one may be over before the other begins, or a thread be held up so long that its event is late, which
+	# tpcheck says: then again.
 	is_mixed() { json -s '[.[].pid] as $p | [range(1; length) | select($p[.] != $p[. - 1])] | length > 10' "$scratch/out"; }
 	for try in 1 2 3 4 5 6 7 8 9 10; do
 		trace 2 --attach=$method --format=json --pid="$pid_4 $pid_5" utxocache:add
@@ -63,7 +64,7 @@ for method in auto ptrace; do
 		answered 4
 		answered 5
 		ends 0
-		! is_mixed || break
+		! is_mixed || complains 'out of order' || break
 	done
 	check "$method: every event" json -s 'length == 40000' "$scratch/out"
 	check "$method: of both" json -s 'group_by(.pid) | map(length) == [20000, 20000]' "$scratch/out"
