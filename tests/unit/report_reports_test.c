@@ -29,8 +29,8 @@ static char *folder;
 static const char *
 path_of(const char *name)
 {
-	static char paths[4][PATH_MAX];
-	static unsigned next;
+	static _Thread_local char paths[4][PATH_MAX];
+	static _Thread_local unsigned next;
 	char *path = paths[next++ % 4];
 
 	snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
