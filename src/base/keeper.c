@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -30,12 +31,22 @@ enum {
 	STOPPED_MS = 5000, /* after that long it is not waited for any more */
 };
 
+/* Shared with the keeper, which holds the lock for all its life. When a process ends, the kernel marks what it held
+ * before it closes any of its descriptors: so whatever the keeper has open was open as long as the lock is held. (Its
+ * end of the socket says so too late: it is closed after the links, and to take those out takes long.) */
+struct pulse {
+	pthread_mutex_t held; /* robust */
+};
+
 struct keeper {
 	pid_t pid;
 	int fd;
 	atomic_bool is_lost; /* it was stopped; an answer may still come, to nobody */
 	unsigned last_id;
 	pthread_mutex_t lock; /* one request at a time, but for those that are answered elsewhere */
+	struct pulse *pulse;
+	pthread_mutex_t pulse_lock;
+	bool has_ended; /* under pulse_lock */
 };
 
 struct request {
@@ -276,13 +287,14 @@ silence_standard_streams(void)
 }
 
 static _Noreturn void
-become_keeper(int fd, const struct keeper_opts *opts)
+become_keeper(int fd, struct pulse *pulse, const struct keeper_opts *opts)
 {
 	struct answer answer = {.err = 0};
 	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+	pthread_mutex_lock(&pulse->held);
 	setsid();
 	if (fd < 3)
 		fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -326,6 +338,15 @@ fail_as_stopped(struct keeper *keeper, struct diag *diag)
 			 (int)keeper->pid, (int)keeper->pid);
 }
 
+static int
+fail_as_ended(const struct keeper *keeper, struct diag *diag)
+{
+	return diag_fail(diag, -EPIPE,
+			 "keeper: the process %d (" KEEPER_NAME
+			 ") was killed, which takes out what tpcheck put into other processes",
+			 (int)keeper->pid);
+}
+
 /* Waits until a socket to it is readable: an answer, or its end. It may need long, but not while it is stopped. */
 static int
 wait_for_keeper(struct keeper *keeper, int fd, struct diag *diag)
@@ -362,10 +383,7 @@ receive_answer(struct keeper *keeper, int fd, void *state, size_t state_sz, stru
 		n = recvmsg(fd, &msg, 0);
 	while (n < 0 && errno == EINTR);
 	if (n < (ssize_t)sizeof(answer))
-		return diag_fail(diag, -EPIPE,
-				 "keeper: the process %d (" KEEPER_NAME
-				 ") was killed, which takes out what tpcheck put into other processes",
-				 (int)keeper->pid);
+		return fail_as_ended(keeper, diag);
 	return answer.err ? diag_fail(diag, answer.err, "%s", answer.diag.text) : 0;
 }
 
@@ -407,28 +425,70 @@ ask(struct keeper *keeper, struct request request, const void *args, size_t args
 	return err;
 }
 
-int
-keeper_start(struct keeper **out, const struct keeper_opts *opts, struct diag *diag)
+static struct pulse *
+make_pulse(void)
+{
+	pthread_mutexattr_t attr;
+	struct pulse *pulse =
+		mmap(NULL, sizeof(*pulse), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (pulse == MAP_FAILED)
+		return NULL;
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&pulse->held, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return pulse;
+}
+
+static void
+free_keeper(struct keeper *keeper)
+{
+	pthread_mutex_destroy(&keeper->pulse_lock);
+	pthread_mutex_destroy(&keeper->lock);
+	munmap(keeper->pulse, sizeof(*keeper->pulse));
+	free(keeper);
+}
+
+static int
+start_process(struct keeper *keeper, const struct keeper_opts *opts, struct diag *diag)
 {
 	int fds[2];
 
-	*out = NULL;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return diag_fail(diag, -errno, "keeper: failed to make a socket pair: %s", strerror(errno));
-	pid_t pid = fork();
-	if (pid == 0)
-		become_keeper(fds[1], opts);
+	keeper->pid = fork();
+	if (keeper->pid == 0)
+		become_keeper(fds[1], keeper->pulse, opts);
 	int fork_errno = errno;
 	close(fds[1]);
-	if (pid < 0) {
+	if (keeper->pid < 0) {
 		close(fds[0]);
 		return diag_fail(diag, -fork_errno, "keeper: failed to fork: %s", strerror(fork_errno));
 	}
-	struct keeper *keeper = xcalloc(1, sizeof(*keeper));
-	keeper->pid = pid;
 	keeper->fd = fds[0];
+	return 0;
+}
+
+int
+keeper_start(struct keeper **out, const struct keeper_opts *opts, struct diag *diag)
+{
+	struct pulse *pulse = make_pulse();
+
+	*out = NULL;
+	if (!pulse)
+		return diag_fail(diag, -errno, "keeper: failed to share memory: %s", strerror(errno));
+	struct keeper *keeper = xcalloc(1, sizeof(*keeper));
+	keeper->pulse = pulse;
 	pthread_mutex_init(&keeper->lock, NULL);
-	int err = receive_answer(keeper, keeper->fd, NULL, 0, diag);
+	pthread_mutex_init(&keeper->pulse_lock, NULL);
+	int err = start_process(keeper, opts, diag);
+	if (err) {
+		free_keeper(keeper);
+		return err;
+	}
+	err = receive_answer(keeper, keeper->fd, NULL, 0, diag);
 	if (err)
 		keeper_stop(keeper, NULL);
 	else
@@ -458,8 +518,7 @@ keeper_stop(struct keeper *keeper, struct diag *diag)
 			err = fail_as_stopped(keeper, diag);
 	}
 	close(keeper->fd);
-	pthread_mutex_destroy(&keeper->lock);
-	free(keeper);
+	free_keeper(keeper);
 	return err;
 }
 
@@ -467,6 +526,20 @@ pid_t
 keeper_pid(const struct keeper *keeper)
 {
 	return keeper->pid;
+}
+
+int
+keeper_check(struct keeper *keeper, struct diag *diag)
+{
+	if (!keeper)
+		return 0;
+	pthread_mutex_lock(&keeper->pulse_lock);
+	/* What the keeper does not hold is ours from then on. */
+	if (!keeper->has_ended)
+		keeper->has_ended = pthread_mutex_trylock(&keeper->pulse->held) != EBUSY;
+	bool has_ended = keeper->has_ended;
+	pthread_mutex_unlock(&keeper->pulse_lock);
+	return has_ended ? fail_as_ended(keeper, diag) : 0;
 }
 
 int

@@ -74,7 +74,8 @@ struct probe_backend {
 	/* Waits until it is worthwhile to drain, for timeout_ms at most. */
 	void (*wait)(struct probe_source *source, int timeout_ms);
 
-	/* Reports the counts of each thread, and the hits of threads beyond threads_max. */
+	/* Reports the counts of each thread, and the hits of threads beyond threads_max. An error, too, if the process
+	 * may not have been observed all the time since attach: there may be hits that nobody has counted. */
 	int (*read_counts)(struct probe_source *source, thread_counts_cb on_thread, void *cookie,
 			   uint64_t *no_memory, struct diag *diag);
 	/* Reads the counts of a thread that has ended, and forgets it, in one step. -ENOENT: not known. */

@@ -121,6 +121,18 @@ await not_alive
 check "no bitcoind outlives a killed tpcheck" not_alive
 await is_empty
 check "nothing left by a killed tpcheck" left_nothing "$scratch/tmp"
+# The keeper alone: it holds the probes, so there is no verdict from then on.
+"$tpcheck" run --bitcoind="$bitcoind" --attach=multi 'utxocache.*' 'mempool.*' >"$scratch/out" 2>"$scratch/err" &
+pid=$!
+await says '^PASS '
+kill -KILL "$(pgrep -P $pid -x usdt-keeper)"
+wait $pid
+code=$?
+check "the keeper killed during a run: exit code $code" [ $code = 99 ]
+check "the reason" says 'keeper: the process [0-9]* (usdt-keeper) was killed'
+check "no failure" sh -c "! grep '^FAIL' '$scratch/out'"
+await not_alive
+rm -rf "$scratch/tmp"/tpcheck-*
 # If the keeper was killed too, the next run does it, and leaves alone what belongs to one that runs.
 "$tpcheck" run --bitcoind="$bitcoind" >/dev/null 2>&1 &
 pid=$!

@@ -410,6 +410,20 @@ kill $plain
 kill -INT $tracer
 ends 99
 
+# Who kills the keeper takes out the probes: what happens from then on is not observed.
+begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
+send 'burst 0'
+for method in multi perf; do
+	"$tpcheck" selftest --attach=$method >/dev/null 2>&1 || continue
+	trace --pid=$specimen --attach=$method --duration=5
+	send 'burst 100'
+	kill -KILL "$(pgrep -P $tracer -x usdt-keeper)"
+	send 'burst 1000'
+	ends 99
+	check "$method: the keeper was killed" complains 'keeper: the process [0-9]* (usdt-keeper) was killed'
+done
+end_specimen
+
 # Undocumented tracepoints.
 begin_specimen "$strange"
 wait_for "$scratch/answers" ready

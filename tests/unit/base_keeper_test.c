@@ -381,6 +381,50 @@ test_others_are_served_while_something_is_undone(void **state)
 	close(fd);
 }
 
+static int
+hold(void *state, const void *args, size_t args_sz, const int *fds, size_t fds_cnt, struct diag *diag)
+{
+	(void)state, (void)args, (void)args_sz, (void)diag;
+	for (size_t i = 0; i < fds_cnt; i++)
+		assert_true(fcntl(fds[i], F_DUPFD_CLOEXEC, 3) >= 0);
+	return 0;
+}
+
+/* As long as the check succeeds, nothing that the keeper holds was closed. */
+static void
+test_check(void **state)
+{
+	static const struct keeper_desc desc = {.work = hold, .undo = forget};
+
+	(void)state;
+	assert_int_equal(keeper_check(NULL, NULL), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		struct keeper_deed deed = {0};
+		struct keeper *keeper;
+		struct diag diag;
+		char want[200];
+		int held[2];
+
+		must(keeper_start(&keeper, NULL, &diag), &diag);
+		assert_int_equal(pipe2(held, O_CLOEXEC), 0);
+		must(keeper_do(keeper, &deed, &desc, NULL, 0, &held[1], 1, &diag), &diag);
+		close(held[1]);
+		assert_int_equal(keeper_check(keeper, &diag), 0);
+		kill(keeper_pid(keeper), SIGKILL);
+		assert_int_equal(poll(&(struct pollfd){.fd = held[0]}, 1, WAIT_MS), 1);
+		assert_int_equal(keeper_check(keeper, &diag), -EPIPE);
+		snprintf(
+			want, sizeof(want),
+			"keeper: the process %d (usdt-keeper) was killed, which takes out what tpcheck put into other processes",
+			(int)keeper_pid(keeper));
+		assert_string_equal(diag.text, want);
+		assert_int_equal(keeper_check(keeper, NULL), -EPIPE);
+		assert_int_equal(keeper_undo(&deed, NULL), -EPIPE);
+		keeper_stop(keeper, NULL);
+		close(held[0]);
+	}
+}
+
 /* Without a keeper, and when no descriptors are left, keeper_undo does it all. */
 static void
 test_beginning_to_undo_is_not_required(void **state)
@@ -978,6 +1022,7 @@ main(void)
 						make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_its_own_process, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_a_killed_keeper, make_scratch, remove_scratch),
+		cmocka_unit_test(test_check),
 		cmocka_unit_test_setup_teardown(test_a_stopped_keeper, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_removes_any_depth_and_no_links, make_scratch,
 						remove_scratch),

@@ -160,7 +160,8 @@ read_counts(struct probe_source *base, thread_counts_cb on_thread, void *cookie,
 	*no_memory = counters.no_memory;
 	if (err)
 		return diag_fail(diag, err, "probe: failed to read the counts: %s", strerror(-err));
-	return 0;
+	/* It holds the probes. */
+	return keeper_check(source->keeper, diag);
 }
 
 static int

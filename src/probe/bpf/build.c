@@ -278,6 +278,8 @@ build(struct bpf_source *source, const struct probe_opts *opts, struct diag *dia
 	int err = build_for(source, PROBE_METHOD_MULTI, opts, diag);
 	if (!err)
 		return 0;
+	if (err == -EPIPE) /* there is no keeper any more */
+		return err;
 	if (opts->method == PROBE_METHOD_MULTI)
 		return diag_prefix(diag, err, "probe: --attach=multi does not work here; --attach=perf may");
 	bpf_close_trial(source);
