@@ -11,9 +11,13 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -852,6 +856,48 @@ test_semaphores_are_lowered_even_when_killed(void **state)
 	}
 }
 
+/* A thread that looks where it is, again and again. */
+struct watcher {
+	pthread_t thread;
+	char home[PATH_MAX];
+	atomic_bool is_over, has_moved, has_own;
+};
+
+static void *
+watch(void *arg)
+{
+	struct watcher *watcher = arg;
+	char path[PATH_MAX];
+
+	while (!watcher->is_over)
+		if (!getcwd(path, sizeof(path)) || strcmp(path, watcher->home))
+			watcher->has_moved = true;
+	/* A sandbox may refuse it. */
+	watcher->has_own = !unshare(CLONE_FS);
+	return NULL;
+}
+
+/* While one thread compiles, others can use relative paths: nodes are started then. */
+static void
+test_compiling_moves_no_other_thread(void **state)
+{
+	static struct watcher watcher;
+	struct fixture fixture;
+	char path[PATH_MAX];
+
+	(void)state;
+	if (backends[0] == PROBE_METHOD_PTRACE)
+		skip();
+	assert_non_null(getcwd(watcher.home, sizeof(watcher.home)));
+	assert_int_equal(pthread_create(&watcher.thread, NULL, watch, &watcher), 0);
+	fixture_open(&fixture, BROKEN_SPECIMEN, backends[0], TP_BIT(TP_UTXOCACHE_ADD), 0);
+	fixture_close(&fixture);
+	watcher.is_over = true;
+	pthread_join(watcher.thread, NULL);
+	assert_true(!watcher.has_moved || !watcher.has_own);
+	assert_string_equal(getcwd(path, sizeof(path)), watcher.home);
+}
+
 /* Whether tracefs has definitions by that tpcheck. */
 static bool
 is_defined(pid_t tpcheck)
@@ -977,6 +1023,7 @@ main(void)
 		cmocka_unit_test(test_beginning_to_detach),
 		cmocka_unit_test(test_kept_programs),
 		cmocka_unit_test(test_semaphores_are_lowered_even_when_killed),
+		cmocka_unit_test(test_compiling_moves_no_other_thread),
 		cmocka_unit_test(test_definitions_in_tracefs_do_not_stay),
 		cmocka_unit_test(test_processes_that_cannot_be_attached_to),
 	};

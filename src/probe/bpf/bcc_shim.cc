@@ -16,6 +16,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -161,11 +162,13 @@ class Variable {
 };
 
 /* Makes "/" the working directory while this lives: clang and libbcc ask for its path, which can be too long, gone, or
- * in a place that we may not enter. (The last we could not return to either, so we stay in "/".) */
+ * in a place that we may not enter. (The last we could not return to either, so we stay in "/".) Other threads keep
+ * theirs, unless a sandbox refuses that. */
 class WorkingDirectory {
       public:
 	WorkingDirectory() : fd_(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC))
 	{
+		unshare(CLONE_FS);
 		moved_ = chdir("/") == 0;
 	}
 	~WorkingDirectory()
