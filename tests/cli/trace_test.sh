@@ -321,6 +321,22 @@ kill -INT $tracer
 ends 0
 check "an interrupt loses nothing" [ "$(wc -l <"$scratch/out")" = 1000 ]
 check "and sums up" complains '1000 events in'
+for signal in TERM HUP USR1 QUIT; do
+	trace --pid=$specimen
+	send 'burst 10'
+	kill -$signal $tracer
+	ends 0
+	check "SIG$signal loses nothing" complains ' 10 events in'
+done
+# What is ignored stays so, as under nohup.
+trap '' HUP
+trace --pid=$specimen --count=20
+trap - HUP
+send 'burst 10'
+kill -HUP $tracer
+send 'burst 10'
+ends 0
+check "SIGHUP is ignored if it was" complains ' 20 events in'
 mkfifo "$scratch/pipe"
 head -n 3 <"$scratch/pipe" >"$scratch/head" &
 reader=$!

@@ -1048,6 +1048,41 @@ test_what_the_node_does_after_its_answer_is_recorded(void **state)
 	end_run(&run, artifacts);
 }
 
+static void
+expect_the_fence_too(struct scene *scene)
+{
+	struct buf log;
+
+	expect_wrongly(scene);
+	buf_init(&log, 4 << 20);
+	if (!node_log_read(scene->node, scene->log_mark, &log, &scene->diag) &&
+	    !strstr(log.data, "method=syncwithvalidationinterfacequeue"))
+		scene_fail(scene, -ENOMSG, "the node was not asked to finish what it does in the background");
+	buf_fini(&log);
+}
+
+/* The one above fails only if the node is slower than the runner. */
+static void
+test_each_act_is_fenced(void **state)
+{
+	static const char *const args[] = {"-debug=rpc", NULL};
+	static const struct profile profile = {.name = "fenced", .args = args};
+	static struct scenario fenced;
+	static const struct scenario *const list[] = {&fenced, NULL};
+	char *artifacts;
+
+	(void)state;
+	fenced = under_test;
+	fenced.name = "utxocache.add.fenced";
+	fenced.profile = &profile;
+	fenced.expect = expect_the_fence_too;
+	mistake = NO_MISTAKE;
+	struct report_run run = run_them(list, false, 60000, &artifacts);
+	if (run.results[0].outcome != OUTCOME_PASS)
+		fail_msg("%s", run.results[0].reason);
+	end_run(&run, artifacts);
+}
+
 /* Bitcoinds with wrong notes */
 
 /* Makes a copy of the bitcoind in which the first operand of that tracepoint is another one, no longer than the real
@@ -1384,6 +1419,7 @@ main(void)
 		cmocka_unit_test_teardown(test_a_companion_with_wrong_notes_is_left_out, end_test),
 		cmocka_unit_test(test_whatever_runs_out_of_time_is_given_up),
 		cmocka_unit_test(test_what_the_node_does_after_its_answer_is_recorded),
+		cmocka_unit_test(test_each_act_is_fenced),
 		cmocka_unit_test(test_the_documents_example),
 		cmocka_unit_test(test_what_is_attached),
 		cmocka_unit_test(test_what_fails_alone_says_so),

@@ -559,6 +559,47 @@ is_other_group(pid_t pid)
 	return getpgid(pid) == pid && getsid(pid) == pid;
 }
 
+static int
+oom_score(pid_t pid)
+{
+	char path[64];
+	int score;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &score), 1);
+	fclose(file);
+	return score;
+}
+
+static bool
+set_oom_score(int score)
+{
+	FILE *file = fopen("/proc/self/oom_score_adj", "we");
+
+	assert_non_null(file);
+	fprintf(file, "%d", score);
+	return fclose(file) == 0;
+}
+
+/* Out of memory, the kernel kills others first, if this process may ask for that. */
+static void
+test_is_spared_when_memory_runs_out(void **state)
+{
+	const int own = oom_score(getpid());
+	struct keeper *keeper;
+	struct diag diag;
+	bool may = set_oom_score(-1000);
+
+	(void)state;
+	assert_true(!may || set_oom_score(own));
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	assert_int_equal(oom_score(keeper_pid(keeper)), may ? -1000 : own);
+	keeper_stop(keeper, NULL);
+	assert_int_equal(oom_score(getpid()), own);
+}
+
 static void
 test_its_own_process(void **state)
 {
@@ -1023,6 +1064,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_its_own_process, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_a_killed_keeper, make_scratch, remove_scratch),
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_is_spared_when_memory_runs_out),
 		cmocka_unit_test_setup_teardown(test_a_stopped_keeper, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_removes_any_depth_and_no_links, make_scratch,
 						remove_scratch),
