@@ -276,7 +276,7 @@ lock_path(const struct state *state, char *path, size_t path_sz)
 /* A new file, locked; -EEXIST: try another name. A sweeper may have taken it for a dead one's before it was
  * locked. */
 static int
-make_lock(struct state *state)
+make_lock(struct state *state, bool *lacks_locks)
 {
 	char path[PATH_MAX + 8];
 	struct stat st;
@@ -285,7 +285,14 @@ make_lock(struct state *state)
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, LOCK_SH | LOCK_NB) || fstat(fd, &st) || !st.st_nlink) {
+	int err = flock(fd, LOCK_SH | LOCK_NB) ? -errno : 0;
+	if (err && err != -EWOULDBLOCK) {
+		*lacks_locks = true;
+		unlink(path);
+		close(fd);
+		return err;
+	}
+	if (err || fstat(fd, &st) || !st.st_nlink) {
 		close(fd);
 		return -EEXIST;
 	}
@@ -322,10 +329,10 @@ choose_name(struct state *state, const struct args *args)
 }
 
 static int
-make_named(struct state *state)
+make_named(struct state *state, bool *lacks_locks)
 {
 	struct stat st;
-	int err = make_lock(state);
+	int err = make_lock(state, lacks_locks);
 
 	if (err)
 		return err;
@@ -360,6 +367,7 @@ make(void *cookie, const void *request, size_t request_sz, const int *fds, size_
 {
 	const struct args *args = request;
 	struct state *state = cookie;
+	bool lacks_locks = false;
 	int err = -EEXIST;
 
 	(void)request_sz;
@@ -368,8 +376,12 @@ make(void *cookie, const void *request, size_t request_sz, const int *fds, size_
 	state->kind = args->kind;
 	for (int i = 0; i < TRIES && err == -EEXIST; i++) {
 		choose_name(state, args);
-		err = make_named(state);
+		err = make_named(state, &lacks_locks);
 	}
+	if (lacks_locks)
+		return diag_fail(diag, err,
+				 "failed to lock a file in '%s': %s; set TMPDIR to a file system with locks",
+				 args->parent, strerror(-err));
 	return err ? diag_fail(diag, err, "failed to make a folder in '%s': %s%s", args->parent,
 			       strerror(-err), remedy_for(err))
 		   : 0;

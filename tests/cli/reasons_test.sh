@@ -196,6 +196,10 @@ check "a full disk: nothing left behind" says_not "^$scratch/small/"
 small=$(echo "$small" | sed 's/size=8k/size=8k,nr_inodes=1/')
 run 99 in_mounts "$small" "$scratch/small" selftest
 check "a disk without room for a folder" says_once "failed to make a folder in '$scratch/small': No space left on device; make room there, or set TMPDIR"
+# Locks (system call 73) that a file system lacks.
+run 99 "$refuse" 73 37 "$tpcheck" selftest
+check "no locks" says "failed to lock a file in '$scratch/tmp': No locks available; set TMPDIR to a file system with locks"
+check "no locks: nothing left behind" nothing_left
 
 [ -x "$bitcoind" ] || not_here "the parts with a bitcoind: there is none; set BITCOIND, or put one into PATH"
 some='utxocache.spent.*'

@@ -4,6 +4,7 @@
 #include "base/folder.h"
 #include "base/keeper.h"
 #include "base/xmem.h"
+#include "refuse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -806,6 +808,44 @@ test_names_what_it_cannot_remove(void **state)
 	free(lock);
 }
 
+/* In a child: what is refused stays so. */
+static bool
+fails_without_locks(int errno_value)
+{
+	struct folder folder;
+	struct diag diag;
+	char want[256];
+
+	if (!test_refuse_call(SYS_flock, (unsigned)errno_value))
+		return false;
+	int err = folder_make(&folder, NULL, scratch, "tpcheck-x-", FOLDER_PLAIN, &diag);
+	snprintf(want, sizeof(want),
+		 "failed to lock a file in '%s': %s; set TMPDIR to a file system with locks", scratch,
+		 strerror(errno_value));
+	if (err == -errno_value && !folder.path && !strcmp(diag.text, want))
+		return true;
+	fprintf(stderr, "got %d: %s\n", err, err ? diag.text : "");
+	return false;
+}
+
+/* As on some network file systems, or with a seccomp profile. What stays is found by remove_scratch. */
+static void
+test_a_file_system_without_locks(void **state)
+{
+	static const int errnos[] = {ENOLCK, EOPNOTSUPP, EPERM};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(errnos) / sizeof(errnos[0]); i++) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(!fails_without_locks(errnos[i]));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
 static void
 write_lock(const char *path, const char *text)
 {
@@ -1070,6 +1110,8 @@ main(void)
 						remove_scratch),
 		cmocka_unit_test_setup_teardown(test_removes_nothing_else, make_scratch, remove_scratch),
 		cmocka_unit_test_setup_teardown(test_names_what_it_cannot_remove, make_scratch,
+						remove_scratch),
+		cmocka_unit_test_setup_teardown(test_a_file_system_without_locks, make_scratch,
 						remove_scratch),
 		cmocka_unit_test_setup_teardown(test_sweeps_what_dead_ones_left, make_scratch,
 						remove_scratch),
