@@ -87,6 +87,8 @@ struct probe_backend {
 	/* As the functions of probe.h. */
 	size_t (*try_features)(struct probe_feature features[PROBE_FEATURES_MAX], const char *kernel_source);
 	bool (*lacks_memory)(void);
+	/* NULL: nothing can be left. */
+	void (*sweep)(void);
 	bool (*find_early_obstacle)(enum probe_method method, char *reason, size_t reason_sz);
 	bool (*find_obstacle)(enum probe_method method, char *reason, size_t reason_sz);
 };

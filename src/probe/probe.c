@@ -121,6 +121,12 @@ probe_lacks_memory(void)
 	return bpf_backend.lacks_memory();
 }
 
+void
+probe_sweep(void)
+{
+	bpf_backend.sweep();
+}
+
 /* The obstacle of a method that was asked for is not one of all. */
 static void
 add_way_out(enum probe_method method, char *reason, size_t reason_sz)

@@ -158,6 +158,9 @@ size_t probe_try_features(struct probe_feature features[PROBE_FEATURES_MAX], con
 /* Whether the limit of locked memory (RLIMIT_MEMLOCK) is too low for what probes need. To be called before the
  * capability to raise it is given up. */
 bool probe_lacks_memory(void);
+/* Removes from the kernel what killed tpchecks left there, if this user may. It takes no more than reading a file,
+ * unless there is something. */
+void probe_sweep(void);
 /* The first reason why trials would be harmful or pointless (no /proc, another machine, valgrind, lockdown, no
  * capability, no tracefs for that method), in one line; false when there is none. Tries no BPF in the kernel; to be
  * called before anything is started, and before probe_find_obstacle. With AUTO as there. */

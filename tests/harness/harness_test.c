@@ -950,20 +950,19 @@ test_definitions_in_tracefs_do_not_stay(void **state)
 	assert_int_equal(read(fds[0], &byte, 1), 1);
 	close(fds[0]);
 	assert_true(is_defined(pid));
-	fixture_open(&fixture, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
-	fixture_close(&fixture);
+	probe_sweep();
 	assert_true(is_defined(pid));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	/* Any other tpcheck may remove it from now on. The kernel may still be closing what was killed. */
 	struct deadline deadline = deadline_in_ms(5000);
-	do {
-		fixture_open(&fixture, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
-		must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
-		assert_true(is_defined(getpid()));
-		fixture_close(&fixture);
-	} while (is_defined(pid) && !deadline_has_passed(deadline));
+	for (probe_sweep(); is_defined(pid) && !deadline_has_passed(deadline); probe_sweep())
+		clock_pause_ms(5, deadline);
 	assert_false(is_defined(pid));
+	fixture_open(&fixture, BROKEN_SPECIMEN, PROBE_METHOD_TRACEFS, TP_BIT(TP_UTXOCACHE_ADD), 0);
+	must(probe_set_attach(fixture.set, specimen_pid(specimen), &diag), &diag);
+	assert_true(is_defined(getpid()));
+	fixture_close(&fixture);
 	assert_false(is_defined(getpid()));
 	specimen_stop(specimen);
 }

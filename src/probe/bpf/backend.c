@@ -9,6 +9,7 @@
 #include "probe/bpf/bpf.h"
 #include "probe/bpf/program_text.h"
 #include "probe/bpf/sys.h"
+#include "probe/bpf/tracefs.h"
 #include "probe/process.h"
 
 #include <errno.h>
@@ -215,6 +216,7 @@ const struct probe_backend bpf_backend = {
 	.has_thread_ended = has_thread_ended,
 	.try_features = bpf_try_features,
 	.lacks_memory = bpf_lacks_memory,
+	.sweep = tracefs_sweep,
 	.find_early_obstacle = bpf_find_early_obstacle,
 	.find_obstacle = bpf_find_obstacle,
 };

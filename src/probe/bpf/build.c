@@ -291,8 +291,6 @@ bpf_build(struct bpf_source *source, const struct probe_opts *opts, struct diag 
 {
 	char reason[512];
 
-	/* Whatever the method of this one: what a killed one left keeps a file system busy. */
-	tracefs_sweep();
 	if (!bpf_sees_each_hit(reason, sizeof(reason), NULL))
 		return diag_fail(diag, -EOPNOTSUPP, "probe: %s", reason);
 	return build(source, opts, diag);

@@ -8,7 +8,7 @@
 
 /* 0 when this user can define events there. -ENOENT: it is not mounted. */
 int tracefs_try(void);
-/* Removes the definitions that killed tpchecks left behind. */
+/* Removes the definitions that killed tpchecks left behind, if this user may. */
 void tracefs_sweep(void);
 /* A name that no other running tpcheck uses. */
 void tracefs_event_name(char *name, size_t name_sz, unsigned attachment, size_t idx);
