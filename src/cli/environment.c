@@ -159,10 +159,7 @@ environment_hint(const char *const *env)
 void
 environment_fill_probe_opts(struct probe_opts *opts)
 {
-	const char *tmpdir = getenv("TMPDIR");
-
-	/* A relative one would depend on the working directory. */
-	opts->tmpdir = tmpdir && *tmpdir == '/' ? tmpdir : NULL;
+	opts->tmpdir = environment_probe_dir();
 	const char *kernel_source = getenv("BCC_KERNEL_SOURCE");
 	opts->kernel_source = kernel_source && *kernel_source ? kernel_source : NULL;
 	/* What is there is loaded into the kernel. Only root has a place where nobody with fewer privileges can write;
@@ -177,6 +174,15 @@ environment_tmp_dir(void)
 	const char *dir = getenv("TMPDIR");
 
 	return dir && *dir ? dir : "/tmp";
+}
+
+const char *
+environment_probe_dir(void)
+{
+	const char *dir = environment_tmp_dir();
+
+	/* A relative one would depend on the working directory. */
+	return *dir == '/' ? dir : "/tmp";
 }
 
 /* It is root's, and nobody else can rename what root created in it. */

@@ -35,6 +35,8 @@ int environment_check_tmpdir(struct diag *diag);
 
 /* $TMPDIR, else /tmp. */
 const char *environment_tmp_dir(void);
+/* Where the probes put the kernel headers for libbcc: the same if it is absolute, else /tmp. */
+const char *environment_probe_dir(void);
 /* A folder in memory, if nothing is said about folders: without TMPDIR /dev/shm where it is a safe tmpfs; else NULL. */
 const char *environment_memory_dir(void);
 /* Where run puts its nodes' datadirs: in memory if there is room, else as environment_tmp_dir. */

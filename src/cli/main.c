@@ -162,7 +162,7 @@ sweep(void)
 	} places[] = {
 		{environment_memory_dir(), "tpcheck-node-"},
 		{environment_tmp_dir(), "tpcheck-node-"},
-		{environment_tmp_dir(), "tpcheck-headers-"},
+		{environment_probe_dir(), "tpcheck-headers-"},
 	};
 	struct diag diag;
 
