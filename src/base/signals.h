@@ -15,9 +15,9 @@ void signals_restore(const sigset_t *before);
 int signals_start_thread(pthread_t *thread, void *(*work)(void *), void *arg);
 
 /*
- * For a child just forked: it is killed when the thread that forked it ends, or at once if that thread's process has
- * ended already. Returns 0 or a negative errno value. The kernel forgets it when the user changes. Not for a child in a
- * new PID namespace, which does not see its parent.
+ * For a child just forked: it is killed when the thread that forked it ends; if that thread's process has ended
+ * already, it ends at once, with the exit code 137. Returns 0 or a negative errno value. The kernel forgets it when the
+ * user changes. Not for a child in a new PID namespace, which does not see its parent.
  */
 int signals_end_with(pid_t parent);
 

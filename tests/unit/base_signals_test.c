@@ -79,12 +79,31 @@ test_ends_if_its_parent_has(void **state)
 	assert_ends(start_two(true), "");
 }
 
+/* It sends no signal: where a sandbox refuses getpid, that would go to the PID -1, all processes. */
+static void
+test_ends_by_itself(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid) {
+		signals_end_with(getpid());
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 128 + SIGKILL);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ends_with_its_parent),
 		cmocka_unit_test(test_ends_if_its_parent_has),
+		cmocka_unit_test(test_ends_by_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
