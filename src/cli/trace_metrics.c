@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,7 @@ write_all(int fd, const struct buf *text)
 static int
 replace(struct trace_metrics *metrics, const struct buf *text)
 {
-	/* A tpcheck that was killed may have left it. */
+	/* A tpcheck that was killed with its keeper may have left it. */
 	unlink(metrics->new_path);
 	int fd = open(metrics->new_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
@@ -105,6 +106,47 @@ make_new_path(const char *path)
 	return xasprintf("%.*s.%s.new", (int)(name - path), path, name);
 }
 
+/* The keeper removes what stays there when tpcheck is killed. */
+
+static int
+keep_path(void *state, const void *path, size_t path_sz, const int *fds, size_t fds_cnt, struct diag *diag)
+{
+	(void)fds;
+	(void)fds_cnt;
+	(void)diag;
+	memcpy(state, path, path_sz);
+	return 0;
+}
+
+static int
+remove_path(void *state, struct diag *diag)
+{
+	(void)diag;
+	unlink(state);
+	return 0;
+}
+
+static const struct keeper_desc removal_desc = {
+	.state_sz = PATH_MAX, .work = keep_path, .undo = remove_path, .undo_anywhere = true};
+
+/* Its working directory is another one. A folder that cannot be found is reported when the file is written. */
+static int
+prepare_removal(struct trace_metrics *metrics, struct diag *diag)
+{
+	const char *path = metrics->new_path, *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char *given = xasprintf("%.*s.", (int)(name - path), path), *folder = realpath(given, NULL);
+	char *absolute = folder ? xasprintf("%s/%s", folder, name) : NULL;
+	int err = 0;
+
+	if (absolute && strlen(absolute) < PATH_MAX)
+		err = keeper_do(metrics->options->probe.keeper, &metrics->removal, &removal_desc, absolute,
+				strlen(absolute) + 1, NULL, 0, diag);
+	free(absolute);
+	free(folder);
+	free(given);
+	return err;
+}
+
 int
 trace_metrics_open(struct trace_metrics *metrics, struct diag *diag)
 {
@@ -120,7 +162,9 @@ trace_metrics_open(struct trace_metrics *metrics, struct diag *diag)
 	if (!err && options->output) {
 		metrics->new_path = make_new_path(options->output);
 		metrics->written_ns = clock_now_ns();
-		err = write_file(metrics, diag);
+		err = prepare_removal(metrics, diag);
+		if (!err)
+			err = write_file(metrics, diag);
 	}
 	return err;
 }
@@ -170,6 +214,7 @@ void
 trace_metrics_close(struct trace_metrics *metrics)
 {
 	http_stop(metrics->http);
+	keeper_undo(&metrics->removal, NULL);
 	free(metrics->new_path);
 	*metrics = (struct trace_metrics){0};
 }

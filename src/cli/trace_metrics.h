@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/diag.h"
+#include "base/keeper.h"
 #include "cli/trace_options.h"
 
 #include <stdbool.h>
@@ -17,7 +18,8 @@ struct trace_metrics {
 	/* Adds all metrics as they are now. */
 	void (*render)(void *cookie, bool is_prometheus, struct buf *out);
 	void *cookie;
-	char *new_path; /* next to the file, which it replaces */
+	char *new_path;             /* next to the file, which it replaces */
+	struct keeper_deed removal; /* of that, should tpcheck be killed */
 	struct http *http;
 	char url[64];
 	uint64_t written_ns; /* when the file was last due */

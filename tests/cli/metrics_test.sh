@@ -1,7 +1,7 @@
 #!/bin/sh
 # tpcheck trace --stats --format=openmetrics: a file that is replaced as a whole, and a server; read by promtool, Prometheus
 # and node_exporter, if they are installed.
-#	metrics_test.sh <tpcheck>
+#	metrics_test.sh <tpcheck> <refuse>
 . "$(dirname "$0")/lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 trace_metrics() { "$tpcheck" trace --stats --format=openmetrics "$@"; }
@@ -30,6 +30,15 @@ check "a folder" complains "failed to replace '$scratch': it is not a file"
 mkfifo "$scratch/fifo"
 run 2 trace_metrics --pid=1 --output="$scratch/fifo"
 check "a FIFO" complains "failed to replace '$scratch/fifo': it is not a file"
+# Killed by the system call 82, rename, between the new file and the old one: the keeper removes the new one.
+mkdir "$scratch/killed"
+for folder in "$scratch/killed/" ''; do
+	# shellcheck disable=SC2016
+	run 159 sh -c 'ulimit -c 0; cd "$0" && exec "$@"' "$scratch/killed" "$2" 82 kill "$tpcheck" trace --stats \
+		--format=openmetrics --pid=1 --output="${folder}x"
+	await test ! -e "$scratch/killed/.x.new"
+	rm -f "$scratch/killed/.x.new"
+done
 if [ "$(id -u)" = 0 ]; then
 	mkdir "$scratch/closed" && chmod 755 "$scratch/closed"
 	built=$tpcheck
