@@ -103,6 +103,25 @@ utf8_show_nul(const char *bytes, size_t len)
 	return buf_take(&text);
 }
 
+static bool
+is_continuation(char byte)
+{
+	return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+struct utf8_gap
+utf8_find_gap(const char *text, size_t len, size_t head, size_t tail)
+{
+	struct utf8_gap gap = {.from = head, .to = len - tail};
+
+	while (gap.from && gap.from + 4 > head && is_continuation(text[gap.from]))
+		gap.from--;
+	while (gap.to < len && is_continuation(text[gap.to]))
+		gap.to++;
+	snprintf(gap.note, sizeof(gap.note), " [... %zu bytes ...] ", gap.to - gap.from);
+	return gap;
+}
+
 void
 utf8_print(FILE *out, const char *text, const char *kept)
 {

@@ -27,6 +27,13 @@ size_t utf8_show(const char *s, size_t left, char shown[UTF8_SHOWN_BYTES]);
 /* A copy of bytes for which a C string can stand: each NUL becomes \x00; many in a row are counted. The caller
  * frees it. */
 char *utf8_show_nul(const char *bytes, size_t len);
+/* What is left out of a text that is too long, so that its beginning and its end remain. */
+struct utf8_gap {
+	size_t from, to; /* offsets, never within a character */
+	char note[40];   /* to be shown instead */
+};
+/* At most head bytes and at most tail bytes remain of a text with len bytes, which are more than both. */
+struct utf8_gap utf8_find_gap(const char *text, size_t len, size_t head, size_t tail);
 /* Prints text so, as utf8_show; characters of kept (ASCII) as they are. */
 void utf8_print(FILE *out, const char *text, const char *kept);
 

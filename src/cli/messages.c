@@ -54,22 +54,14 @@ write_escaped(const char *text, size_t len)
 static void
 write_line(const char *line, size_t len)
 {
-	char note[64];
-	size_t head = LINE_HEAD, tail;
-
 	if (len <= LINE_HEAD + LINE_TAIL) {
 		write_escaped(line, len);
 		return;
 	}
-	while (head > LINE_HEAD - 4 && ((unsigned char)line[head] & 0xc0) == 0x80)
-		head--;
-	tail = len - LINE_TAIL;
-	while (tail < len - 1 && ((unsigned char)line[tail] & 0xc0) == 0x80)
-		tail++;
-	snprintf(note, sizeof(note), " [... %zu bytes ...] ", tail - head);
-	write_escaped(line, head);
-	write_escaped(note, strlen(note));
-	write_escaped(line + tail, len - tail);
+	struct utf8_gap gap = utf8_find_gap(line, len, LINE_HEAD, LINE_TAIL);
+	write_escaped(line, gap.from);
+	write_escaped(gap.note, strlen(gap.note));
+	write_escaped(line + gap.to, len - gap.to);
 }
 
 static ssize_t

@@ -47,6 +47,44 @@ for user in 4294967295 4294967296 99999999999999999999; do
 	check "no user has the number $user" complains "user=$user is not a user of this machine"
 done
 
+# deep SIZE TEXT: a path below $scratch of about so many bytes, whose components repeat the text.
+deep() {
+	deep_path=$scratch
+	while [ ${#deep_path} -lt "$1" ]; do
+		deep_path=$deep_path/$(printf "$2%.0s" $(seq 25))
+	done
+	printf %s "$deep_path"
+}
+# However long a path is, the reason stands in the message, and the remedy; the path's beginning and end do, too.
+for size in 1900 2200 3900; do
+	for text in deeper 'de ep ' "it'd go"; do
+		path=$(deep $size "$text")/last
+		while IFS='|' read -r code command reason; do
+			# shellcheck disable=SC2086
+			run "$code" "$tpcheck" $command"$path"
+			cat "$scratch/err" >>"$scratch/out"
+			check "$size bytes, $command: the reason" says "$reason"
+			check "$size bytes, $command: the beginning of the path" says "$scratch/"
+			check "$size bytes, $command: the end of the path" says "/last"
+		done <<-END
+			99|abi |': No such file or directory$
+			99|diff $full |': No such file or directory$
+			2|run --bitcoind=|': No such file or directory; give the path of a bitcoind$
+			2|trace --bitcoind=|': No such file or directory; give the path of a bitcoind$
+			77|doctor --bitcoind=|': No such file or directory; give the path of a bitcoind$
+			2|run --bitcoind=$full --report=json=|' for the json report: No such file or directory; name a file in a folder that exists and is writable$
+			2|selftest --output=|' for the text report: No such file or directory; name a file in a folder that exists and is writable$
+			2|run --bitcoind=$full --artifacts=/proc|' for artifacts: No such file or directory; choose another place$
+		END
+	done
+done
+# As does one that stands between two long paths.
+path=$(deep 2200 deeper)
+mkdir -p "$path/bin"
+cp "$full" "$path/bin/bitcoind"
+run 2 "$tpcheck" run --bitcoind="$path"
+check "a reason between two long paths" complains "deeper': it is a directory; give the path of the program, which may be .*deeper/bin/bitcoind$"
+
 if [ "$(id -u)" != 0 ] || ! unshare --mount --net true 2>/dev/null; then
 	not_here "the parts that change the machine for tpcheck: only root can (unshare)"
 fi
