@@ -24,6 +24,8 @@ require_no_peers(struct scene *scene)
 {
 	int64_t cnt = -1;
 
+	if (!scene_ok(scene))
+		return;
 	while (scene_ok(scene) && (cnt = ask_number(scene, "getconnectioncount", NULL)) > 0)
 		clock_pause_ms(1, scene->deadline);
 	scene_prefix(scene, "waiting until no peer is connected");

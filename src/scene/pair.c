@@ -105,6 +105,8 @@ static void
 wait_address(struct scene *scene, char address[P2P_ADDRESS_SZ])
 {
 	*address = '\0';
+	if (!scene_ok(scene))
+		return;
 	while (scene_ok(scene) && !*address) {
 		find_address(scene, address);
 		if (!*address)
@@ -166,6 +168,8 @@ pair_wait_tip(struct scene *scene)
 {
 	char own[65] = "", other[65] = "?";
 
+	if (!scene_ok(scene))
+		return;
 	while (scene_ok(scene) && strcmp(own, other) != 0) {
 		copy_tip(scene, own);
 		pair_swap(scene);
@@ -240,6 +244,8 @@ wait_connections(struct scene *scene, int64_t want)
 {
 	int64_t cnt = -1;
 
+	if (!scene_ok(scene))
+		return;
 	while (scene_ok(scene) && cnt != want) {
 		const struct scene_kept *mark = scene_mark(scene);
 

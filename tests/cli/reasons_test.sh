@@ -119,6 +119,9 @@ fi
 
 run 99 "$tpcheck" trace --bitcoind="$scratch/wrapper" --duration=1
 check "trace: which program to give" complains_once "$advice"
+# A program that has tracepoints, but is no node. Nothing was waited for in the scenario.
+run 99 "$tpcheck" run --bitcoind="$full" --artifacts="$scratch/kept" net.inbound_message.v2
+check "no node: the reason" says_once '^    node: failed to start bitcoind: '
 
 # The working directory.
 long=$scratch/$(printf 'x%.0s' $(seq 100))/$(printf 'y%.0s' $(seq 100))/$(printf 'z%.0s' $(seq 100))

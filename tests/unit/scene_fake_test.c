@@ -1,8 +1,10 @@
 /* What scenes wait for and ask, from a node that answers strangely. */
 #include "fake_node.h"
+#include "scene/clean.h"
 #include "scene/coins.h"
 #include "scene/connections.h"
 #include "scene/log.h"
+#include "scene/pair.h"
 #include "scene/peers.h"
 #include "scene/pool.h"
 #include "slowness.h"
@@ -287,6 +289,81 @@ test_submitted_packages(void **state)
 	end(&scene);
 }
 
+static void
+warm_pair(struct scene *scene)
+{
+	profile_pair.warm(scene);
+}
+
+static void
+connect_pair(struct scene *scene)
+{
+	struct pair pair;
+
+	pair_connect(scene, &pair, false);
+}
+
+static void
+disconnect_pair(struct scene *scene)
+{
+	struct pair pair = {.peer.address = "127.0.0.1:1", .address = "127.0.0.1:2"};
+
+	pair_disconnect(scene, &pair);
+}
+
+/* What is waited for stands before an error that ended the waiting, once, and before no earlier one. */
+static void
+test_what_was_waited_for(void **state)
+{
+	static const struct {
+		void (*step)(struct scene *scene);
+		const char *answers, *waiting; /* NULL: it has failed before */
+	} cases[] = {
+		{warm_pair, "getconnectioncount 2\n", NULL},
+		{warm_pair, "addnode null\ngetconnectioncount 2\n",
+		 "waiting until there are 1 connections: "},
+		{warm_pair, "addnode null\n", "waiting until there are 1 connections: "},
+		{warm_pair, "addnode null\ngetconnectioncount 1\n", NULL},
+		{connect_pair, "getpeerinfo []\n", NULL},
+		{connect_pair, "addnode null\ngetpeerinfo []\n",
+		 "waiting for a connection by the v2 transport: "},
+		{connect_pair, "addnode null\n", "waiting for a connection by the v2 transport: "},
+		{disconnect_pair, "getconnectioncount 2\n", NULL},
+		{pair_wait_tip, "", "waiting until both nodes have the same tip: "},
+		{pair_wait_tip,
+		 "getbestblockhash \"a\"\ngetbestblockhash error {\"code\": -1, \"message\": \"\"}\n",
+		 "waiting until both nodes have the same tip: "},
+		{clean_require, "getconnectioncount 2\n", NULL},
+		{clean_require, "setmocktime null\ngetconnectioncount 2\n",
+		 "waiting until no peer is connected: "},
+		{clean_require, "setmocktime null\ngetconnectioncount 0\n", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int has_failed = 0; has_failed <= 1; has_failed++) {
+			const char *waiting = has_failed ? NULL : cases[i].waiting;
+			struct scene scene = start(cases[i].answers, 300);
+			struct coin_pool coins = {0};
+
+			scene.partner = node;
+			scene.coins = &coins;
+			if (has_failed)
+				scene_fail(&scene, -ECHILD, "the node has ended");
+			cases[i].step(&scene);
+			const char *text = scene.err ? scene.diag.text : "no error";
+			const char *found = strstr(text, "waiting");
+			if (!scene.err ||
+			    (waiting ? strncmp(text, waiting, strlen(waiting)) != 0 : found != NULL) ||
+			    (found && strstr(found + 1, "waiting")))
+				fail_msg("%zu: %s", i, text);
+			if (has_failed)
+				assert_string_equal(text, "the node has ended");
+			end(&scene);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -299,6 +376,7 @@ main(void)
 		cmocka_unit_test(test_stop_of_a_sleepy_node),
 		cmocka_unit_test(test_blocks_that_were_not_imported),
 		cmocka_unit_test(test_submitted_packages),
+		cmocka_unit_test(test_what_was_waited_for),
 	};
 
 	work = test_make_dir();
