@@ -59,11 +59,12 @@ parse(int key, char *arg, struct argp_state *state)
 #define WORD_FAILED  "FAIL"
 #define WORD_UNTRIED "-"
 
+/* Nothing in a detail, such as a path, can look like another line. */
 static void
 print_line(const char *word, const char *name, const char *detail)
 {
 	printf("%-5s %-15s ", word, name);
-	utf8_print(stdout, detail, "\n\t");
+	utf8_print(stdout, detail, "\t");
 	putchar('\n');
 }
 
@@ -190,7 +191,9 @@ print_command(const struct doctor_options *given)
 		cli_add_option(&command, "user", given->user);
 	for (size_t i = 0; i < given->env_cnt; i++)
 		cli_add_option(&command, "env", given->env[i]);
-	printf("This machine can check that bitcoind: %s\n", command.data);
+	printf("This machine can check that bitcoind: ");
+	utf8_print(stdout, command.data, "\t"); /* as reports show the command that repeats a scenario */
+	putchar('\n');
 	buf_fini(&command);
 }
 

@@ -87,6 +87,12 @@ check "and on standard output" lacks "$esc" "$scratch/out"
 BITCOIND="$scratch/none${esc}[31m" "$tpcheck" doctor >"$scratch/out" 2>"$scratch/err"
 check "doctor escapes" lacks "$esc" "$scratch/out"
 check "and shows it" says 'none\\x1b\[31m'
+# No line of it can be forged, nor does its last one, the command that checks that bitcoind, control a terminal.
+forged="
+ok    start           forged${esc}[31m"
+run 77 "$tpcheck" doctor --bitcoind="$scratch/none$forged"
+check "doctor: a path with a line" says '^FAIL  bitcoind .*none\\x0aok    start           forged\\x1b\[31m'
+check "doctor: no line is forged" lacks '^ok    start' "$scratch/out"
 
 # A FIFO that nobody reads. It is waited for with a message; an interrupt ends that, in each command.
 mkfifo "$scratch/fifo"
@@ -143,6 +149,9 @@ has_lines() { [ "$(wc -l <"$2")" -ge "$1" ]; }
 no_bitcoind() { ! pgrep -f "^$bitcoind " >/dev/null; }
 
 if can_check_bitcoind; then
+	run 0 "$tpcheck" doctor --bitcoind="$bitcoind" --env="X=$forged"
+	check "doctor: the command, escaped" says "^This machine can check that bitcoind: tpcheck run --bitcoind=$bitcoind --env='X=\\\\x0aok    start           forged\\\\x1b\[31m'\$"
+	check "doctor: and nothing after it" [ "$(tail -n 1 "$scratch/out" | cut -c 1-12)" = 'This machine' ]
 	for streams in '>&3' '2>&3' '>&3 2>&3'; do
 		for signal in INT TERM HUP; do
 			stuck 4
