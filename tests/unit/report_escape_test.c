@@ -235,6 +235,20 @@ test_junit_attributes(void **state)
 	free(text);
 }
 
+/* No attribute has a text that others wrote. */
+static void
+test_html(void **state)
+{
+	static const struct row rows[] = {
+		ROWS_SHOWN,    {"&", "&amp;"},   {"&#60;", "&amp;#60;"}, {"<", "&lt;"},
+		{">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"},
+	};
+
+	(void)state;
+	/* host, path, folder, command; message, want, source, got and context, or the reason. */
+	CHECK_ROWS("html", rows, 9, 5);
+}
+
 /* In the YAML. */
 static void
 test_tap(void **state)
@@ -434,11 +448,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),         cmocka_unit_test(test_text_lines),
-		cmocka_unit_test(test_json),         cmocka_unit_test(test_junit),
-		cmocka_unit_test(test_tap),          cmocka_unit_test(test_junit_attributes),
-		cmocka_unit_test(test_tap_lines),    cmocka_unit_test(test_github),
-		cmocka_unit_test(test_github_title), cmocka_unit_test(test_abi_and_diff),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_text_lines),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_junit),
+		cmocka_unit_test(test_html),
+		cmocka_unit_test(test_tap),
+		cmocka_unit_test(test_junit_attributes),
+		cmocka_unit_test(test_tap_lines),
+		cmocka_unit_test(test_github),
+		cmocka_unit_test(test_github_title),
+		cmocka_unit_test(test_abi_and_diff),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
