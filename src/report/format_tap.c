@@ -19,7 +19,7 @@ struct state {
 	size_t number;
 };
 
-/* Text on one line: blanks replace what would end the line or move the cursor. */
+/* Text on one line: blanks replace what would end the line, move the cursor, or be invisible. */
 static void
 print_plain(FILE *out, const char *text, const char *escaped)
 {
@@ -28,10 +28,10 @@ print_plain(FILE *out, const char *text, const char *escaped)
 	for (; *text; text += len) {
 		uint32_t code = utf8_first(text, &len);
 
-		if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029)
-			fputc(' ', out);
-		else if (code == 0xfffd)
+		if (code == 0xfffd)
 			fputs("\xef\xbf\xbd", out);
+		else if (!utf8_is_plain(text, len))
+			fputc(' ', out);
 		else
 			fprintf(out, "%s%.*s", code < 0x80 && strchr(escaped, (int)code) ? "\\" : "",
 				(int)len, text);
@@ -49,7 +49,7 @@ print_first_line(FILE *out, const char *text)
 	free(line);
 }
 
-/* Escapes what is not printable in YAML 1.1 or 1.2. */
+/* Escapes what is not printable in YAML 1.1 or 1.2, and what a terminal does not simply show. */
 static void
 print_quoted(FILE *out, const char *text)
 {
@@ -63,13 +63,14 @@ print_quoted(FILE *out, const char *text)
 			fprintf(out, "\\%c", (int)code);
 		else if (code == '\n')
 			fputs("\\n", out);
-		else if (code < 0x20 || (code >= 0x7f && code < 0xa0))
-			fprintf(out, "\\x%02" PRIX32, code);
-		else if (code == 0x2028 || code == 0x2029 || code == 0xfeff || code == 0xfffe ||
-			 code == 0xffff)
-			fprintf(out, "\\u%04" PRIX32, code);
 		else if (code == 0xfffd)
 			fputs("\xef\xbf\xbd", out);
+		else if (code == 0xfffe || code == 0xffff || !utf8_is_plain(text, len))
+			fprintf(out,
+				code < 0x100     ? "\\x%02" PRIX32
+				: code < 0x10000 ? "\\u%04" PRIX32
+						 : "\\U%08" PRIX32,
+				code);
 		else
 			fwrite(text, 1, len, out);
 	}

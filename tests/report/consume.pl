@@ -48,10 +48,13 @@ sub is_good {
 	return $scenario->{outcome} eq 'pass' || ($scenario->{outcome} eq 'skip' && !$require);
 }
 
+# What a terminal does not simply show, except tabs and newlines.
+my $hidden = qr/[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\x{34f}\x{61c}\x{115f}\x{1160}\x{3164}\x{ffa0}\x{180e}\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2060}-\x{206f}\x{fe00}-\x{fe0f}\x{feff}\x{fff0}-\x{fffb}\x{e0000}-\x{e0fff}]/;
+
 # As TAP::Parser hands it on: in one line, escapes left in it, blanks at its ends not.
 sub escaped {
 	my ($text) = @_;
-	$text =~ s/[\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]/ /g;
+	$text =~ s/[\t\n]|$hidden/ /g;
 	$text =~ s/([#\\])/\\$1/g;
 	$text =~ s/^\s+|\s+$//g;
 	return $text;
@@ -203,7 +206,6 @@ sub commands_of {
 # A pattern for the text as a terminal may show it: see utf8_show. JSON has U+FFFD for bytes that are not UTF-8.
 sub shown {
 	my ($text) = @_;
-	my $hidden = qr/[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\x{34f}\x{61c}\x{115f}\x{1160}\x{3164}\x{ffa0}\x{180e}\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2060}-\x{206f}\x{fe00}-\x{fe0f}\x{feff}\x{fff0}-\x{fffb}\x{e0000}-\x{e0fff}]/;
 	$text =~ s/($hidden)/join '', map { sprintf '\\x%02x', ord } split \/\/, Encode::encode('UTF-8', $1)/ge;
 	return join '(?:\x{fffd}|\\\\x[89a-f][0-9a-f])', map { quotemeta } split /\x{fffd}/, $text, -1;
 }

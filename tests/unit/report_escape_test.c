@@ -266,6 +266,10 @@ test_tap(void **state)
 		{"\xc2\x80", "\\x80"},
 		{"\xc2\x85", "\\x85"}, /* a line break in YAML 1.1 */
 		{"\xc2\x9b", "\\x9B"},
+		{"\xc2\xad", "\\xAD"},
+		{"\xe2\x80\xae", "\\u202E"},         /* right to left */
+		{"\xe2\x80\x8b", "\\u200B"},         /* no width */
+		{"\xf3\xa0\x81\x81", "\\U000E0041"}, /* a tag */
 		{"\xe2\x80\xa8", "\\u2028"},
 		{"\xe2\x80\xa9", "\\u2029"},
 		{"\xef\xbb\xbf", "\\uFEFF"},
@@ -299,10 +303,10 @@ static void
 test_tap_lines(void **state)
 {
 	static const struct row rows[] = {
-		{PLAIN, PLAIN},        {"#", "\\#"}, /* would begin a directive */
-		{"\\", "\\\\"},        {"\t", " "},           {"\r", " "},
-		{"\x1b", " "},         {"\x7f", " "},         {"\xc2\x85", " "},
-		{"\xe2\x80\xa8", " "}, {"\xe2\x80\xa9", " "}, {"\xff", REPLACED},
+		{PLAIN, PLAIN},     {"#", "\\#"}, /* would begin a directive */
+		{"\\", "\\\\"},     {"\t", " "},           {"\r", " "},           {"\x1b", " "},
+		{"\x7f", " "},      {"\xc2\x85", " "},     {"\xe2\x80\xa8", " "}, {"\xe2\x80\xa9", " "},
+		{"\xff", REPLACED}, {"\xe2\x80\xae", " "}, {"\xe2\x80\x8b", " "}, {"\xf3\xa0\x81\x81", " "},
 	};
 
 	(void)state;
