@@ -7,8 +7,9 @@
 #include <stdio.h>
 
 /* Prints which method is used, what it needs that is not there, by name, and how to get it; or what else could be
- * gained. bpf_reason: why it is not BPF; NULL when it is. can_isolate: a node can have a network of its own. */
+ * gained. bpf_reason: why it is not BPF; NULL when it is. can_isolate: a node can have a network of its own. bitcoind:
+ * the path of the one to check; NULL if there is none. */
 void advice_print(const struct probe_feature *features, size_t features_cnt, const char *bpf_reason,
-		  bool can_isolate, FILE *out);
+		  bool can_isolate, const char *bitcoind, FILE *out);
 
 #endif

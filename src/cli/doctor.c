@@ -103,19 +103,22 @@ print_start(const char *path, const struct doctor_options *given)
 	return ok;
 }
 
-/* Prints which bitcoind would be checked, its tracepoints, and whether it starts. True if it can be checked. */
+/* Prints which bitcoind would be checked (*found: the caller frees it; NULL if there is none), its tracepoints, and
+ * whether it starts. True if it can be checked. */
 static bool
-print_bitcoind(const struct doctor_options *given)
+print_bitcoind(const struct doctor_options *given, char **found)
 {
 	struct notes *notes = NULL;
 	struct diag diag;
 	char *path = NULL;
 	bool ok = false;
 
+	*found = NULL;
 	if (bitcoind_find(given->bitcoind, &path, &diag)) {
 		print_line(WORD_FAILED, "bitcoind", diag.text);
 		return false;
 	}
+	*found = path;
 	print_line(WORD_OK, "bitcoind", path);
 	if (notes_open(&notes, path, &diag))
 		print_line(WORD_FAILED, "tracepoints", diag.text);
@@ -126,7 +129,6 @@ print_bitcoind(const struct doctor_options *given)
 	else
 		ok = print_tracepoints(notes) & print_start(path, given);
 	notes_free(notes);
-	free(path);
 	return ok;
 }
 
@@ -225,20 +227,24 @@ run(int argc, char **argv)
 	print_features(features, cnt);
 	bool can_probe = !probe_find_obstacle(PROBE_METHOD_AUTO, reason, sizeof(reason));
 	bool can_reach = print_loopback(), can_isolate = print_network();
-	bool can_check = print_bitcoind(&given);
+	char *bitcoind;
+	bool can_check = print_bitcoind(&given, &bitcoind);
 
 	puts("");
 	bool has_bpf = !probe_find_bpf_obstacle(bpf_reason, sizeof(bpf_reason));
-	advice_print(features, cnt, has_bpf ? NULL : bpf_reason, can_isolate, stdout);
+	advice_print(features, cnt, has_bpf ? NULL : bpf_reason, can_isolate, bitcoind, stdout);
 	puts("");
 	if (!can_probe)
 		printf("tpcheck cannot run here. %s\n", reason);
 	else if (!can_reach)
 		puts("This machine can run 'tpcheck selftest' and trace running processes, but no bitcoind can be reached: see above.");
 	else if (!can_check)
-		puts("This machine can run tpcheck ('tpcheck selftest' confirms that), but there is no bitcoind to check: see above.");
+		printf("This machine can run tpcheck ('tpcheck selftest' confirms that), but %s: see above.\n",
+		       bitcoind || given.bitcoind ? "that bitcoind cannot be checked"
+						  : "there is no bitcoind to check");
 	else
 		print_command(&given);
+	free(bitcoind);
 	free(given.env);
 	return can_probe && can_reach && can_check ? EXIT_PASSED : EXIT_SKIPPED;
 }

@@ -135,7 +135,8 @@ keep_capabilities(const struct command *command, struct diag *diag)
 static bool
 leaves_traces(const struct command *command)
 {
-	return command == &command_run || command == &command_trace || command == &command_selftest;
+	return command == &command_run || command == &command_trace || command == &command_selftest ||
+	       command == &command_doctor;
 }
 
 static int

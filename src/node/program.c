@@ -124,6 +124,7 @@ start_process(struct program *program, const struct program_opts *opts, int outp
 					.program = opts->bitcoind,
 					.argv = (char *const *)(uintptr_t)argv,
 					.envp = (char *const *)(uintptr_t)env,
+					.dir = opts->dir,
 					.output_fd = output_fd,
 					.network_fd = -1,
 					.user_ns_fd = -1,

@@ -22,10 +22,10 @@ struct program_opts {
 	void (*on_output)(void *cookie, const char *text, size_t len);
 	void *cookie;
 	const char *home; /* $HOME, for a bitcoind that runs as ourselves; NULL: from the user database */
+	const char *dir;  /* its working directory; NULL: ours */
 };
 
-/* Starts it in our working directory, as that user and with that user's HOME, without privileges and without our open
- * files. Its output is read and discarded except for the last lines: see program_output. It gets SIGKILL when the
+/* Starts it as that user and with that user's HOME, without privileges and without our open files. Its output is read and discarded except for the last lines: see program_output. It gets SIGKILL when the
  * thread that started it ends. *out is NULL on failure. */
 int program_start(struct program **out, const struct program_opts *opts, struct diag *diag);
 /* Kills it, if it runs; NULL is fine. */

@@ -374,11 +374,11 @@ collect(struct worker *worker, struct scene *scene, struct event **events)
 	scene->events_cnt = *events ? records.cnt : 0;
 }
 
-/* The first of them says what is special here. */
+/* The first of them says what is special here, if an event is missing, or one too many: not what is wrong in it. */
 static void
 explain_alone(const struct scenario *scenario, struct finding *finding)
 {
-	if (finding->kind != FINDING_CONTRACT)
+	if (finding->kind != FINDING_CONTRACT || finding->argument)
 		return;
 	char *message = xasprintf(
 		"%s (no other tracepoint is attached here: if '%s' passes, the code may test the semaphore of another one)",

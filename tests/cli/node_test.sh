@@ -216,7 +216,13 @@ if [ "$(id -u)" = 0 ]; then
 	chmod 700 "$scratch/private"
 	run 77 "$tpcheck" doctor --bitcoind="$scratch/private"
 	check "a file of mode 700" says "^FAIL  start .*failed to start '$scratch/private' as user 'nobody': execve: Permission denied; the user must be able to execute it (chmod a+rx"
-	check "the end" says 'but there is no bitcoind to check: see above'
+	check "the end" says 'but that bitcoind cannot be checked: see above'
+	mkdir -m 700 "$scratch/closed"
+	run 77 env TMPDIR="$scratch/closed" "$tpcheck" doctor --bitcoind="$bitcoind"
+	check "a TMPDIR that bitcoind's user cannot enter" says "^FAIL  start .*user 'nobody' cannot enter '$scratch/closed/tpcheck-node-.*'; set TMPDIR"
+	check "no folder is left there" rmdir "$scratch/closed"
+	run 77 env TMPDIR="$scratch/none" "$tpcheck" doctor --bitcoind="$bitcoind"
+	check "a TMPDIR that does not exist" says "^FAIL  start .*failed to make a datadir in '$scratch/none': No such file"
 	ls -A / "$HOME" >"$scratch/before"
 	run 0 "$tpcheck" doctor --bitcoind="$scratch/private" --user=root
 	ls -A / "$HOME" >"$scratch/after"

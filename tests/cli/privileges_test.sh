@@ -305,6 +305,10 @@ consult() {
 consult as -
 check "doctor: two capabilities are missing" says "^  for BPF, .*: CAP_BPF and CAP_PERFMON for user $uid$"
 check "doctor: the file to set them on" says "setcap cap_bpf,cap_perfmon+ep $full"
+if [ -x "$bitcoind" ]; then
+	as - "$tpcheck" doctor --bitcoind="$bitcoind" >"$scratch/out" 2>&1
+	check "doctor: sudo does not pass BITCOIND on" says "^    for one run: sudo setpriv .* $full run --bitcoind=$bitcoind\$"
+fi
 consult as +bpf
 check "doctor: one is missing" says "^  for BPF, .*: CAP_PERFMON for user $uid$"
 consult setpriv --bounding-set=-all,+bpf,+setuid
@@ -462,6 +466,8 @@ while IFS='|' read -r less options code text; do
 done <<END
 sys_admin|--attach=multi|0|$both
 sys_admin|--attach=perf|77|^    attach: perf: Permission denied; needs CAP_SYS_ADMIN
+sys_admin bpf|--attach=perf|77|but not CAP_BPF; .*; --attach=perf also needs CAP_SYS_ADMIN
+sys_admin bpf|--attach=tracefs|77|but not CAP_BPF; .*; --attach=tracefs also needs to write to uprobe_events
 sys_admin bpf|--attach=multi|77|but not CAP_BPF
 sys_admin perfmon|--attach=multi|77|but not CAP_PERFMON
 net_admin||0|$both

@@ -417,6 +417,13 @@ test_what_fails_alone_says_so(void **state)
 		strstr(run.results[0].findings.items[0].message, "no other tracepoint is attached here"));
 	assert_non_null(strstr(run.results[0].findings.items[0].message, "'utxocache.add.under_test'"));
 	end_run(&run, artifacts);
+	/* The event is there: no semaphore explains what is wrong in it. */
+	mistake = WRONG_VALUE;
+	run = run_them(list, false, 60000, &artifacts);
+	assert_int_equal(run.results[0].outcome, OUTCOME_FAIL);
+	assert_int_equal(run.results[0].findings.items[0].argument, 4);
+	assert_null(strstr(run.results[0].findings.items[0].message, "no other tracepoint"));
+	end_run(&run, artifacts);
 }
 
 /* A uprobe where the node's last tracepoint is, without its semaphore: the kernel then refuses one with it. */

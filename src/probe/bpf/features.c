@@ -442,6 +442,18 @@ bpf_try_features(struct probe_feature features[PROBE_FEATURES_MAX], const char *
 	return TRIES_CNT;
 }
 
+/* What a method needs besides what is missing. */
+static const char *
+also_needed(const struct probe_feature *missing, enum probe_method method)
+{
+	if (strcmp(missing->name, "user"))
+		return "";
+	return method == PROBE_METHOD_PERF ? "; --attach=perf also needs CAP_SYS_ADMIN"
+	       : method == PROBE_METHOD_TRACEFS
+		       ? "; --attach=tracefs also needs to write to uprobe_events in tracefs"
+		       : "";
+}
+
 bool
 bpf_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 {
@@ -454,7 +466,8 @@ bpf_find_early_obstacle(enum probe_method method, char *reason, size_t reason_sz
 		tries[i].try(&feature);
 		if (feature.ok)
 			continue;
-		snprintf(reason, reason_sz, "%s: %s", feature.name, feature.detail);
+		snprintf(reason, reason_sz, "%s: %s%s", feature.name, feature.detail,
+			 also_needed(&feature, method));
 		return true;
 	}
 	return false;
@@ -493,6 +506,7 @@ bpf_find_obstacle(enum probe_method method, char *reason, size_t reason_sz)
 	if (!obstacle && method == PROBE_METHOD_AUTO && !multi->ok && !perf->ok && !tracefs->ok)
 		obstacle = perf;
 	if (obstacle)
-		snprintf(reason, reason_sz, "%s: %s", obstacle->name, obstacle->detail);
+		snprintf(reason, reason_sz, "%s: %s%s", obstacle->name, obstacle->detail,
+			 also_needed(obstacle, method));
 	return obstacle != NULL;
 }
