@@ -5,6 +5,7 @@
 #include "probe/bpf/kernel_tree.h"
 #include "run/plan.h"
 #include "run/specimen.h"
+#include "stop.h"
 #include "surroundings.h"
 
 #include <errno.h>
@@ -479,7 +480,7 @@ command_unread(struct specimen *specimen, const char *command)
 
 	assert_true(pid >= 0);
 	if (!pid) {
-		int failed = kill(getppid(), SIGSTOP) || specimen_command(specimen, command, NULL);
+		int failed = !stop_process(getppid()) || specimen_command(specimen, command, NULL);
 
 		_exit(kill(getppid(), SIGCONT) || failed);
 	}

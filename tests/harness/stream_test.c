@@ -4,6 +4,7 @@
 #include "probe/process.h"
 #include "run/plan.h"
 #include "run/specimen.h"
+#include "stop.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -263,7 +264,7 @@ fire_while_stopped(struct specimen *specimen, const char *command)
 
 	assert_true(pid >= 0);
 	if (!pid) {
-		int failed = kill(getppid(), SIGSTOP) || specimen_command(specimen, command, NULL);
+		int failed = !stop_process(getppid()) || specimen_command(specimen, command, NULL);
 
 		_exit(kill(getppid(), SIGCONT) || failed);
 	}
