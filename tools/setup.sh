@@ -89,7 +89,11 @@ setup_build() {
 	if grep -qs llvm/Config /usr/include/bcc/bpf_module.h; then
 		setup_packages llvm-dev
 	fi
-	echo "setup: building in $dir (about a minute; the log is $dir/build.log)"
+	if ! [ -w "$dir" ] || { [ -e "$dir/build.log" ] && ! [ -w "$dir/build.log" ]; }; then
+		echo "setup: this user cannot write to $dir, where another one has built: remove it, or build in a checkout of your own" >&2
+		return 1
+	fi
+	echo "setup: building in $dir (the first time about a minute; the log is $dir/build.log)"
 	{ cmake -S "$root" -B "$dir" "$@" && cmake --build "$dir" -j "$(nproc)"; } >"$dir/build.log" 2>&1 || {
 		tail -n 40 "$dir/build.log" >&2
 		return 1

@@ -25,8 +25,9 @@ struct program_opts {
 	const char *dir;  /* its working directory; NULL: ours */
 };
 
-/* Starts it as that user and with that user's HOME, without privileges and without our open files. Its output is read and discarded except for the last lines: see program_output. It gets SIGKILL when the
- * thread that started it ends. *out is NULL on failure. */
+/* Starts it as that user and with that user's HOME, without privileges and without our open files. Its output is read
+ * and discarded except for the last lines: see program_output. It gets SIGKILL when the thread that started it ends.
+ * *out is NULL on failure. */
 int program_start(struct program **out, const struct program_opts *opts, struct diag *diag);
 /* Kills it, if it runs; NULL is fine. */
 void program_free(struct program *program);

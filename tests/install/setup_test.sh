@@ -25,6 +25,17 @@ END
 printf 'ID=plan9\n' >"$scratch/os-release"
 run 0 sh "$scratch/setup" "$root" "$scratch/os-release"
 check "an unknown one: Debian's names" complains 'these packages, or their equivalents, are installed: cmake .*systemtap-sdt-dev'
+# A build folder of another user, such as root, who built first.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	mkdir -p "$scratch/checkout/build"
+	cp "$root/tools/setup.sh" "$scratch/checkout"
+	chmod -R a+rX "$scratch"
+	run 1 setpriv --reuid="$uid" --regid="$group" --clear-groups sh -c 'root=$1 && . "$1/setup.sh" && setup_build' sh "$scratch/checkout"
+	check "whose folder it is" complains "^setup: this user cannot write to $scratch/checkout/build, where another one has built: remove it"
+	check "and nothing else" [ "$(wc -l <"$scratch/err")$(wc -c <"$scratch/out")" = 10 ]
+else
+	echo "not tried: a build folder of another user"
+fi
 # Each package has a row of six names.
 # shellcheck disable=SC2046
 . "$root/tools/setup.sh"
