@@ -109,6 +109,8 @@ run(int argc, char **argv)
 		.payload_bytes = options.payload_bytes,
 		.where = options.where,
 		.where_cnt = options.where_cnt,
+		.by = {options.stats_opts.by, options.by_given_cnt},
+		.of = {options.stats_opts.of, options.stats_opts.of_cnt},
 		.sink = {.on_event = on_event,
 			 .on_pause = on_pause,
 			 .must_end = must_end,

@@ -361,6 +361,7 @@ trace_options_parse(struct trace_options *options, int argc, char **argv)
 	*options = (struct trace_options){0};
 	argc = split_node_args(argc, argv, options);
 	argp_parse(&argp, argc, argv, 0, NULL, options);
+	options->by_given_cnt = options->stats_opts.by_cnt;
 	options->stats_opts.with_labels = trace_options_has_metrics(options);
 	if (options->stats_opts.with_labels && !options->stats_opts.by_cnt)
 		options->stats_opts.by[options->stats_opts.by_cnt++] = "message_type";

@@ -31,6 +31,7 @@ struct trace_options {
 	uint64_t count, duration_ns, interval_ns; /* 0: not given */
 	bool stats;
 	struct stats_opts stats_opts;
+	size_t by_given_cnt; /* of stats_opts.by; further ones are defaults */
 	uint32_t payload_bytes;
 	struct where_term where[CONDITIONS_MAX];
 	size_t where_cnt;

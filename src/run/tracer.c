@@ -67,6 +67,8 @@ tracer_load(struct tracer *tracer, const char *path, unsigned release, struct di
 		.payload_bytes = tracer->opts.payload_bytes,
 		.where = tracer->opts.where,
 		.where_cnt = tracer->opts.where_cnt,
+		.by = tracer->opts.by,
+		.of = tracer->opts.of,
 	};
 	char reason[600];
 	struct diag absence;
@@ -84,6 +86,7 @@ tracer_load(struct tracer *tracer, const char *path, unsigned release, struct di
 		diag_fail(diag, err, "%s", absence.text);
 	if (err)
 		return err;
+	tracer->opts.by = tracer->opts.of = (struct argument_names){0};
 	if (probe_find_early_obstacle(tracer->opts.probe.method, reason, sizeof(reason)))
 		return diag_fail(diag, -EOPNOTSUPP, "%s", reason);
 	return probe_set_new(&tracer->set, tracer->selection.points, tracer->selection.points_cnt,

@@ -42,10 +42,12 @@ struct tracer_opts {
 	uint32_t payload_bytes;
 	const struct where_term *where;
 	size_t where_cnt;
+	/* Checked for the first binary that is loaded; a later one, of another release, may have none of them. */
+	struct argument_names by, of;
 	struct tracer_sink sink;
 };
 
-/* Copies opts; its patterns and terms are borrowed. */
+/* Copies opts; its patterns, terms and names are borrowed. */
 struct tracer *tracer_new(const struct tracer_opts *opts);
 void tracer_free(struct tracer *tracer); /* NULL is fine */
 

@@ -102,6 +102,7 @@ tracer_group_add(struct tracer_group *group, pid_t pid, int pidfd, const char *p
 		free_member(member);
 		return err;
 	}
+	group->opts.tracer.by = group->opts.tracer.of = (struct argument_names){0};
 	group->members = xreallocarray(group->members, group->members_cnt + 1, sizeof(struct member *));
 	group->members[group->members_cnt++] = member;
 	*made = member->tracer;

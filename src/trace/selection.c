@@ -197,18 +197,34 @@ add_sites(struct selection *selection, const struct site *const *sorted, size_t 
 	return 0;
 }
 
-/* "peer_id, address, ...": what the tracepoints have. */
+/* What an argument is named for. */
+enum purpose { PURPOSE_WHERE, PURPOSE_BY, PURPOSE_OF };
+
+static bool
+suits(enum purpose purpose, const struct contract_tracepoint *row, const struct site *site, unsigned idx)
+{
+	struct value value = {.type = contract_value_type(row, idx, &site->args[idx])};
+
+	if (purpose == PURPOSE_WHERE)
+		return true;
+	return selection_shows(row, idx, &value) &&
+	       (purpose == PURPOSE_BY || value.type == VALUE_INT || value.type == VALUE_UINT);
+}
+
+/* "peer_id, address, ...": what the tracepoints have for that purpose. */
 static void
-list_arguments(const struct selection *selection, struct buf *out)
+list_arguments(const struct selection *selection, enum purpose purpose, struct buf *out)
 {
 	char room[16], entry[80];
 
 	for (size_t p = 0; p < selection->points_cnt; p++) {
 		const struct probe_point *point = &selection->points[p];
+		const struct contract_tracepoint *row = selection->rows[point->tracepoint];
 
 		for (unsigned i = 0; i < point->site->args_cnt; i++) {
-			snprintf(entry, sizeof(entry), "%s%s", out->len ? ", " : "",
-				 args_name(selection->rows[point->tracepoint], i, room));
+			if (!suits(purpose, row, point->site, i))
+				continue;
+			snprintf(entry, sizeof(entry), "%s%s", out->len ? ", " : "", args_name(row, i, room));
 			const char *name = entry + (out->len ? 2 : 0);
 			const char *known = out->len ? strstr(out->data, name) : NULL;
 			size_t len = strlen(name);
@@ -229,7 +245,7 @@ fail_unknown(const struct selection *selection, const struct where_term *term, s
 	struct buf names;
 
 	buf_init(&names, sizeof(diag->text) - 300);
-	list_arguments(selection, &names);
+	list_arguments(selection, PURPOSE_WHERE, &names);
 	diag_fail(diag, -ENOENT, "no selected tracepoint has an argument '%s'; they have %s", term->name,
 		  names.data ? names.data : "none");
 	buf_fini(&names);
@@ -304,6 +320,55 @@ add_conditions(struct selection *selection, const struct selection_opts *opts, s
 	return 0;
 }
 
+/* unsuitable: a tracepoint that has the argument, but not for that purpose; NULL: there is none. */
+static int
+fail_unsuitable(const struct selection *selection, enum purpose purpose, const char *name,
+		const char *unsuitable, struct diag *diag)
+{
+	bool is_by = purpose == PURPOSE_BY;
+	struct buf names;
+	int err;
+
+	buf_init(&names, sizeof(diag->text) - 400);
+	list_arguments(selection, purpose, &names);
+	const char *listed = names.data ? names.data : "none";
+	const char *intro = is_by ? "they have" : "these can be measured:";
+	if (unsuitable)
+		err = diag_fail(diag, -EDOM, "--%s=%.64s: %.64s of %s %s; %s %s", is_by ? "by" : "of", name,
+				name, unsuitable, is_by ? "is not read" : "is no number", intro, listed);
+	else
+		err = diag_fail(diag, -ENOENT,
+				"--%s=%.64s: no selected tracepoint has an argument '%.64s'; %s %s",
+				is_by ? "by" : "of", name, name, intro, listed);
+	buf_fini(&names);
+	return err;
+}
+
+/* A name that suits no tracepoint is a mistake: statistics would be without it. */
+static int
+check_names(const struct selection *selection, enum purpose purpose, const struct argument_names *names,
+	    struct diag *diag)
+{
+	for (size_t n = 0; n < names->cnt; n++) {
+		const char *name = names->items[n], *unsuitable = NULL;
+		bool is_known = purpose == PURPOSE_BY && !strcmp(name, "pid");
+
+		for (size_t p = 0; p < selection->points_cnt && !is_known; p++) {
+			const struct probe_point *point = &selection->points[p];
+			const struct contract_tracepoint *row = selection->rows[point->tracepoint];
+			unsigned idx = args_find(row, point->site->args_cnt, name);
+
+			if (idx == point->site->args_cnt)
+				continue;
+			is_known = suits(purpose, row, point->site, idx);
+			unsuitable = row->full_name;
+		}
+		if (!is_known)
+			return fail_unsuitable(selection, purpose, name, unsuitable, diag);
+	}
+	return 0;
+}
+
 int
 selection_make(struct selection *selection, const struct site *sites, size_t sites_cnt,
 	       const struct selection_opts *opts, struct diag *diag)
@@ -318,6 +383,10 @@ selection_make(struct selection *selection, const struct site *sites, size_t sit
 		err = diag_fail(diag, -ENODATA, "the binary has no tracepoints to attach to");
 	if (!err && opts->where_cnt)
 		err = add_conditions(selection, opts, diag);
+	if (!err)
+		err = check_names(selection, PURPOSE_BY, &opts->by, diag);
+	if (!err)
+		err = check_names(selection, PURPOSE_OF, &opts->of, diag);
 	free(sorted);
 	return err;
 }

@@ -22,6 +22,12 @@ struct selection_opts {
 	/* All of these must hold; CONDITIONS_MAX at most. A tracepoint without one of their arguments is left out. */
 	const struct where_term *where;
 	size_t where_cnt;
+	/* Arguments that statistics divide by ("pid": by process) and measure. At least one tracepoint must have each of
+	 * them. */
+	struct argument_names {
+		const char *const *items;
+		size_t cnt;
+	} by, of;
 };
 
 struct selection {
@@ -40,8 +46,8 @@ struct selection {
 };
 
 /* Sites are borrowed until selection_fini, which is due even after an error. -ENOENT: a pattern matches nothing, and
- * the text lists the tracepoints, or a term names no argument; -EDOM: a term's argument has no such values; -ENODATA:
- * there is nothing to attach to; -E2BIG: more than SELECTION_MAX. */
+ * the text lists the tracepoints, or what is no argument is named as one; -EDOM: a term's argument has no such values,
+ * or one to measure is no number; -ENODATA: there is nothing to attach to; -E2BIG: more than SELECTION_MAX. */
 int selection_make(struct selection *selection, const struct site *sites, size_t sites_cnt,
 		   const struct selection_opts *opts, struct diag *diag);
 void selection_fini(struct selection *selection);

@@ -273,6 +273,13 @@ run 2 "$tpcheck" trace --pid=$specimen --where='address<x'
 check "an operator that does not suit" complains "address of net:[a-z_]* is a string: compare it by = != ~"
 run 2 "$tpcheck" trace --pid=$specimen --where=peer_id=1 --where=coins=1
 check "arguments of different tracepoints" complains 'no selected tracepoint has all the arguments'
+# Names that no tracepoint has would leave statistics empty or undivided for ever.
+for name in by=foo by=message_type,foo of=foo of=txid of=size,txid 'by=size --where=vout=1'; do
+	for format in text openmetrics; do
+		run 2 timeout 20 "$tpcheck" trace --pid=$specimen --stats --format=$format --$name
+		check "--$name, $format" complains "^tpcheck trace: --[bo][yf]=[a-z]*: .*\(they have\|these can be measured:\) .*vout"
+	done
+done
 trace --pid=$specimen --where=peer_id=1001 --stats --format=json
 send 'round 0'
 kill -INT $tracer
@@ -407,6 +414,25 @@ kill -INT $tracer
 ends 0
 check "the events of all processes" json -s 'length == 24 and ([.[].pid] | unique | length == 4)' "$scratch/out"
 check "counts continue" complains '24 events in'
+# A later program may lack an argument that statistics name.
+: >"$scratch/err"
+rm "$scratch/pid"
+"$tpcheck" trace --pid-file="$scratch/pid" --stats --by=vout --of=value >"$scratch/out" 2>"$scratch/err" &
+tracer=$!
+wait_for "$scratch/err" "waiting for a PID in"
+begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
+send 'burst 0'
+echo $specimen >"$scratch/pid"
+wait_for "$scratch/err" "attached to 20 tracepoints of process $specimen"
+end_specimen
+begin_specimen "$strange"
+wait_for "$scratch/answers" ready
+echo $specimen >"$scratch/pid"
+wait_for "$scratch/err" "attached to 2 tracepoints of process $specimen"
+end_specimen
+wait_for "$scratch/err" "process $specimen ended"
+kill -INT $tracer
+ends 0
 # If a process cannot be traced, the trace waits for its end, and fails at the end.
 : >"$scratch/err"
 rm "$scratch/pid"
@@ -443,6 +469,8 @@ end_specimen
 # Undocumented tracepoints.
 begin_specimen "$strange"
 wait_for "$scratch/answers" ready
+run 2 timeout 20 "$tpcheck" trace --pid=$specimen --stats --by=arg1
+check "a name of a tracepoint that is not selected" complains "by=arg1: no selected tracepoint has an argument 'arg1'; they have "
 trace --pid=$specimen --format=json --count=4 '*'
 check "a note where notes and documentation differ" complains 'note: utxocache:flush has 6 arguments'
 send go
@@ -457,6 +485,10 @@ ends 0
 check "a likely address is also shown as hex" says ' strange:thing arg1=-2 arg2=65535 arg3=-5 arg4=[0-9]* (0x[0-9a-f]*) arg5=7$'
 check "a hostile string" says " net:misbehaving_connection peer_id=2 reason='\\\\x1b\[31mred\\\\x1b\]0;title\\\\x07\\\\xc2\\\\x9b2J\\\\x0anext\\\\xff \\\\'quoted\\\\' \\\\\\\\'\$"
 check "no control characters" [ -z "$(LC_ALL=C tr -d '\n\040-\176' <"$scratch/out")" ]
+trace --pid=$specimen --stats --by=arg1 --of=arg2 --count=4 '*'
+send go
+ends 0
+check "names that only the binary has" says '^strange:thing .* arg2 '
 end_specimen
 
 # On a real bitcoind.

@@ -30,6 +30,7 @@ static struct tracer {
 	bool is_finished, is_free;
 	const struct record *lent[RECORDS];
 	struct probe_counts counts;
+	size_t by_cnt, of_cnt; /* names to check */
 	int end_fd;
 } tracers[PROCESSES];
 static unsigned tracers_cnt;
@@ -45,7 +46,8 @@ tracer_new(const struct tracer_opts *opts)
 	struct tracer *tracer = &tracers[tracers_cnt++];
 	struct diag diag;
 
-	(void)opts;
+	tracer->by_cnt = opts->by.cnt;
+	tracer->of_cnt = opts->of.cnt;
 	if (selection_make(&tracer->selection, &site, 1, &selection_opts, &diag))
 		fail_msg("%s", diag.text);
 	return tracer;
@@ -150,8 +152,13 @@ on_end(void *cookie, pid_t pid, const struct probe_counts *counts, int err, cons
 static struct tracer_group *
 group_of(unsigned cnt)
 {
-	struct tracer_group *group = tracer_group_new(
-		&(struct tracer_group_opts){.on_event = on_event, .on_loss = on_loss, .on_end = on_end});
+	static const char *const names[] = {"a", "b", "c"};
+	struct tracer_group *group = tracer_group_new(&(struct tracer_group_opts){
+		.tracer = {.by = {names, 1}, .of = {names + 1, 2}},
+		.on_event = on_event,
+		.on_loss = on_loss,
+		.on_end = on_end,
+	});
 
 	memset(tracers, 0, sizeof(tracers));
 	tracers_cnt = 0;
@@ -206,6 +213,20 @@ finish(struct tracer_group *group, const char *want)
 		assert_true(tracers[i].is_free);
 		close(tracers[i].end_fd);
 	}
+}
+
+/* Of several processes only the first has to have the arguments that statistics name. */
+static void
+test_names_are_checked_once(void **state)
+{
+	struct tracer_group *group = group_of(3);
+
+	(void)state;
+	assert_int_equal(tracers[0].by_cnt, 1);
+	assert_int_equal(tracers[0].of_cnt, 2);
+	for (unsigned i = 1; i < 3; i++)
+		assert_int_equal(tracers[i].by_cnt + tracers[i].of_cnt, 0);
+	finish(group, "1:end 0 2:end 0 3:end 0 ");
 }
 
 static void
@@ -281,6 +302,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names_are_checked_once),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_tracer_fails),

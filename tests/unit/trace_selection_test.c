@@ -2,6 +2,7 @@
 #include "trace/selection.h"
 
 #include "trace/args.h"
+#include "trace/where.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -257,6 +258,76 @@ test_releases(void **state)
 	selection_fini(&selection);
 }
 
+/* --by=name or --of=name, for inbound_message, add and an undocumented tracepoint: NULL if that is accepted. */
+static void
+name(bool is_by, const char *name, const char *want)
+{
+	struct site sites[] = {documented(TP_NET_INBOUND_MESSAGE), documented(TP_UTXOCACHE_ADD),
+			       site_of("qemu", "thing")};
+	const char *all[] = {"*"}, *names[] = {is_by ? "pid" : "size", name};
+	struct selection_opts opts = opts_of(all, 1);
+	struct selection selection;
+	struct diag diag = {""};
+
+	add_arg(&sites[2], -4);
+	*(is_by ? &opts.by : &opts.of) = (struct argument_names){names, 2};
+	int err = selection_make(&selection, sites, 3, &opts, &diag);
+	selection_fini(&selection);
+	if (!want) {
+		must(err, &diag);
+		return;
+	}
+	assert_int_equal(err, strstr(want, "no selected") ? -ENOENT : -EDOM);
+	assert_string_equal(diag.text, want);
+}
+
+/* A name is one of at least one of the tracepoints, and for --of a number there. */
+static void
+test_names_for_statistics(void **state)
+{
+	(void)state;
+	name(true, "txid", NULL);
+	name(true, "message_type", NULL);
+	name(true, "is_coinbase", NULL);
+	name(true, "arg1", NULL);
+	name(true, "pid", NULL);
+	name(true, "arg2",
+	     "--by=arg2: no selected tracepoint has an argument 'arg2'; they have peer_id, address, connection_type, message_type, size, arg1, txid, vout, height, value, is_coinbase");
+	name(true, "payload",
+	     "--by=payload: payload of net:inbound_message is not read; they have peer_id, address, connection_type, message_type, size, arg1, txid, vout, height, value, is_coinbase");
+	name(false, "vout", NULL);
+	name(false, "arg1", NULL);
+	name(false, "pid",
+	     "--of=pid: no selected tracepoint has an argument 'pid'; these can be measured: peer_id, size, arg1, vout, height, value");
+	name(false, "txid",
+	     "--of=txid: txid of utxocache:add is no number; these can be measured: peer_id, size, arg1, vout, height, value");
+	name(false, "is_coinbase",
+	     "--of=is_coinbase: is_coinbase of utxocache:add is no number; these can be measured: peer_id, size, arg1, vout, height, value");
+	name(false, "payload",
+	     "--of=payload: payload of net:inbound_message is no number; these can be measured: peer_id, size, arg1, vout, height, value");
+}
+
+/* Conditions leave tracepoints out, and their arguments with them. */
+static void
+test_names_beside_conditions(void **state)
+{
+	struct site sites[] = {documented(TP_NET_INBOUND_MESSAGE), documented(TP_UTXOCACHE_ADD)};
+	const char *names[] = {"size"};
+	struct where_term term;
+	struct selection_opts opts = {
+		.release = RELEASE_MASTER, .where = &term, .where_cnt = 1, .by = {names, 1}};
+	struct selection selection;
+	struct diag diag;
+
+	(void)state;
+	must(where_parse("vout=1", &term, &diag), &diag);
+	assert_int_equal(selection_make(&selection, sites, 2, &opts, &diag), -ENOENT);
+	assert_string_equal(
+		diag.text,
+		"--by=size: no selected tracepoint has an argument 'size'; they have txid, vout, height, value, is_coinbase");
+	selection_fini(&selection);
+}
+
 static void
 test_malformed_records(void **state)
 {
@@ -287,6 +358,8 @@ main(void)
 		cmocka_unit_test(test_notes_that_differ_are_followed),
 		cmocka_unit_test(test_payloads_only_when_asked_for),
 		cmocka_unit_test(test_releases),
+		cmocka_unit_test(test_names_for_statistics),
+		cmocka_unit_test(test_names_beside_conditions),
 		cmocka_unit_test(test_malformed_records),
 	};
 
