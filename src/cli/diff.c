@@ -37,20 +37,25 @@ is_usable(const struct binary *binary, struct report_diff *diff)
 {
 	if (binary->outcome == OUTCOME_PASS && notes_cnt(binary->notes))
 		return true;
-	/* What is no build of Bitcoin Core was given by mistake. */
-	diff->outcome = binary_lost_tracepoints(binary) ? OUTCOME_SKIP : OUTCOME_ERROR;
+	/* A skip, as in abi: it has no tracepoints, so there is nothing to compare. */
+	diff->outcome = binary->outcome == OUTCOME_SKIP ? OUTCOME_SKIP : OUTCOME_ERROR;
 	diff->reason = binary->outcome == OUTCOME_PASS ? notes_problem(binary->notes, 0) : binary->reason;
 	return false;
 }
 
-/* The same for NEW: if a build has lost its tracepoints, that is the change. */
+/* The same for NEW: if a build has lost its tracepoints, that is the change. What is no build of a node was given by
+ * mistake, and must not pass for a build without changes. */
 static bool
 is_new_usable(const struct binary *after, struct report_diff *diff)
 {
-	if (!binary_lost_tracepoints(after))
-		return is_usable(after, diff);
-	diff->loss = after->reason;
-	return true;
+	if (binary_lost_tracepoints(after)) {
+		diff->loss = after->reason;
+		return true;
+	}
+	bool usable = is_usable(after, diff);
+	if (!usable)
+		diff->outcome = OUTCOME_ERROR;
+	return usable;
 }
 
 static void
@@ -111,7 +116,7 @@ static const struct argp argp = {
 	.args_doc = "OLD NEW\n--release=RELEASE NEW",
 	.doc = "Report what changed between the tracepoints of two binaries, from their ELF notes and from what is known about their releases, and whether it breaks consumers. "
 	       "Runs nothing, and needs no privileges.\v"
-	       "Exit codes: 0 nothing breaks, 1 something does, 2 wrong usage, 77 OLD has no tracepoints (with --require: 99), 99 one of the files cannot be compared.",
+	       "Exit codes: 0 nothing breaks, 1 something does (also: NEW was built without tracepoints), 2 wrong usage, 77 OLD has no tracepoints (with --require: 99), 99 one of the files cannot be compared (also: NEW is no Bitcoin Core node).",
 };
 
 static int
@@ -134,7 +139,8 @@ run(int argc, char **argv)
 	if (args.format == CLI_FORMAT_JSON)
 		cli_print(report_diff_json(&diff));
 	else
-		report_diff_text(diff.outcome == OUTCOME_ERROR ? stderr : stdout, &diff);
+		/* Standard output may become a file of Markdown, which has a comparison or nothing. */
+		report_diff_text(diff.reason ? stderr : stdout, &diff);
 	changes_fini(&changes);
 	for (unsigned i = 0; i < args.paths_cnt; i++)
 		binary_close(&binaries[i]);

@@ -125,6 +125,18 @@ for file in empty text fifo folder cut hole nowhere; do
 	run 99 timeout 5 "$tpcheck" diff "$native" "$scratch/$file"
 	run 99 timeout 5 "$tpcheck" diff "$scratch/$file" "$native"
 done
+# A program that is not Bitcoin Core has no tracepoints either; but as NEW it must not pass for a change.
+run 77 "$tpcheck" diff /bin/ls "$native"
+check "OLD is a stranger" complains '^SKIP .*is not Bitcoin Core'
+check "nothing for a file of Markdown" [ ! -s "$scratch/out" ]
+run 77 "$tpcheck" diff /bin/ls /bin/ls
+run 99 "$tpcheck" diff --require /bin/ls "$native"
+for old in "$native" --release=31; do
+	run 99 "$tpcheck" diff "$old" /bin/ls
+	check "NEW is a stranger" complains '^ERROR .*is not Bitcoin Core'
+	run 99 "$tpcheck" diff --format=json "$old" /bin/ls
+	check "NEW is a stranger, in JSON" json '.outcome == "error" and (.reason | test("is not Bitcoin Core"))' "$scratch/out"
+done
 run 99 timeout 5 "$tpcheck" abi /dev/zero
 run 0 timeout 5 "$tpcheck" abi "$scratch/sparse"
 if command -v objcopy >/dev/null; then
@@ -144,9 +156,9 @@ if command -v objcopy >/dev/null; then
 	check "the same in JSON" json '.outcome == "fail" and .breaking == 20 and (.reason | test("WITH_USDT")) and .new.version == "v31.99.0" and .new.release == "master"' "$scratch/out"
 	run 1 "$tpcheck" diff --release=31 "$scratch/bare"
 	run 77 "$tpcheck" diff "$scratch/bare" "$native"
+	check "why nothing was compared" complains "^SKIP .*its section .note.stapsdt was removed"
+	check "nothing for a file of Markdown" [ ! -s "$scratch/out" ]
 	run 99 "$tpcheck" diff --require "$scratch/bare" "$native"
-	run 99 "$tpcheck" diff "$native" /bin/ls
-	check "a stranger is no new build" complains 'is not Bitcoin Core'
 	# Debug information only.
 	for path in "$native" ${bitcoind:+"$bitcoind"}; do
 		cp "$path" "$scratch/program"
