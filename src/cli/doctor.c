@@ -209,8 +209,10 @@ static const struct argp_option options[] = {
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Try everything that tpcheck needs from this machine, and report what works, what is missing, and how to get it.\v"
-	       "Exit codes: 0 a bitcoind can be checked here, 77 it cannot.",
+	.args_doc = "[PATH]",
+	.doc = "Try everything that tpcheck needs from this machine, and report what works, what is missing, and how to get it. "
+	       "PATH is a bitcoind, as in --bitcoind=PATH.\v"
+	       "Exit codes: 0 a bitcoind can be checked here, 2 wrong usage, 77 it cannot.",
 };
 
 static int

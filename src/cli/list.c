@@ -165,7 +165,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "[tracepoints|scenarios|history]",
 	.doc = "List the documented tracepoints with their arguments (tracepoints), the scenarios that run can run (scenarios), or what each release of Bitcoin Core added and changed (history). "
-	       "Without an argument, list tracepoints and scenarios (as JSON: all three).",
+	       "Without an argument, list tracepoints and scenarios (as JSON: all three).\v"
+	       "Exit codes: 0 it was listed, 2 wrong usage, 99 it could not be written.",
 };
 
 static void

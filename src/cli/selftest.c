@@ -33,7 +33,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.children = children,
 	.doc = "Check whether this machine can run tpcheck, without a bitcoind. "
-	       "Runs every step (compile, attach, trap, ring, decode, match) on the built-in specimen, a small process that fires every documented tracepoint with known values.",
+	       "Runs every step (compile, attach, trap, ring, decode, match) on the built-in specimen, a small process that fires every documented tracepoint with known values.\v"
+	       "Exit codes: 0 all passed, 1 something failed, 2 wrong usage, 77 this machine or user cannot trace, 99 no verdict (the machine had a problem, or events were lost).",
 };
 
 static int

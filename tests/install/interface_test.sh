@@ -59,6 +59,35 @@ same() {
 	check "$1" [ ! -s "$scratch/out" ]
 }
 
+# arguments COMMAND: what follows the options in the first usage of the help, such as "[PATTERN...]".
+arguments() { "$tpcheck" "$1" --help | sed -n '1s/.*\[OPTION\.\.\.\] *//p'; }
+
+# arguments_in_page COMMAND: the same from the man page's synopsis.
+arguments_in_page() {
+	awk -v command="$1" '
+		/^\.Sh / { is_synopsis = $2 == "SYNOPSIS" }
+		/^\.Nm/ { here = 0 }
+		here && $0 != ".Op Ar OPTION ..." { print }
+		is_synopsis && /^\.Cm / { here = $2 == command }' "$page" |
+		sed 's/ \.\.\./.../g; s/ | /|/g; s/Fl -/--/; s/^\.Op \(.*\)/[\1]/; s/^\.//; s/\(Ar\|Cm\) //g' | paste -sd ' '
+}
+
+# codes COMMAND: the exit codes that the help names.
+codes() {
+	"$tpcheck" "$1" --help | tr '\n' ' ' | sed -n 's/.*Exit codes: //p' | sed 's/([^)]*)//g' |
+		grep -o '\(^\|, *\)[0-9][0-9]*' | tr -dc '0-9\n'
+}
+
+# codes_in_page COMMAND: the same from the man page.
+codes_in_page() {
+	awk -v command="$1" '
+		/^\.Sh / { is_status = $2 == "EXIT" }
+		is_status && /^\.Cm / { here += $2 == command; next }
+		/^Of$/ { here = 0 }
+		is_status && here && !/^\.(Ar|Fl|Pp|Bl|El)/' "$page" |
+		tr '\n' ' ' | sed 's/([^)]*)//g' | grep -o '\(^\|\.It \|, *\)[0-9][0-9]*' | tr -dc '0-9\n'
+}
+
 commands=$("$tpcheck" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 check "the help lists commands" [ "$(echo "$commands" | wc -l)" -ge 6 ]
 same "a section of the man page for each command, in order" "$commands" \
@@ -67,6 +96,10 @@ same "a line of the synopsis for each command, in order" "$commands" \
 	"$(awk '/^\.Sh / { here = $2 == "SYNOPSIS" } here && /^\.Cm / { print $2 }' "$page")"
 for command in $commands; do
 	same "man page: options of $command" "$(options "$command")" "$(in_page "$command")"
+	same "man page: arguments of $command" "$(arguments "$command")" "$(arguments_in_page "$command")"
+	same "man page: exit codes of $command" "$(codes "$command")" "$(codes_in_page "$command")"
+	check "2 is wrong usage of $command" sh -c "'$tpcheck' $command --no-such-option >'$scratch/out' 2>&1; [ \$? = 2 ]"
+	check "the exit code 2 of $command is in the help" [ -n "$(codes "$command" | grep -x 2)" ]
 done
 for variable in $(grep -rho 'getenv("[A-Z_]*")' "$source/src" | sed 's/.*"\(.*\)".*/\1/' | sort -u); do
 	check "man page: the environment variable $variable" grep -Eq "^\.It Ev (.* , )?$variable( |\$)" "$page"
@@ -128,6 +161,7 @@ try() {
 	same "$1: scenario names, and patterns" "$(sorted $names $patterns)" "$($offered 'run --require ')"
 	same "$1: the start of a name" "$(sorted $names $patterns | grep '^utxocache\.s')" "$($offered 'run utxocache.s')"
 	same "$1: files" "$(sorted some-file sub)" "$($offered 'diff old ' | sed 's/\/$//')"
+	same "$1: a bitcoind for doctor" "$(sorted some-file sub)" "$($offered 'doctor ' | sed 's/\/$//')"
 	same "$1: what can be listed" "$(sorted tracepoints scenarios history)" "$($offered 'list ')"
 	case " $commands " in
 	*trace*)
