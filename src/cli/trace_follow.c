@@ -211,8 +211,7 @@ wait_for_pid(struct trace_session *session, pid_t *pid, int *pidfd, struct diag 
 		if (err != -EAGAIN)
 			return err;
 		if (!session->is_waiting_announced)
-			trace_display_say(&session->display, "%s; waiting for a PID in '%s'", diag->text,
-					  file);
+			trace_display_say(&session->display, "%s; waiting for a PID there", diag->text);
 		session->is_waiting_announced = true;
 		if (!trace_display_pause(&session->display) || trace_is_over(session))
 			return -EINTR;

@@ -82,7 +82,7 @@ write_file(struct trace_metrics *metrics, struct diag *diag)
 	if (!stat(path, &st) && !S_ISREG(st.st_mode))
 		return diag_fail(
 			diag, -EINVAL,
-			"failed to replace '%s': it is not a file; name a file, which is replaced as a whole",
+			"failed to write '%s': it is not a file; name a file, which is replaced as a whole",
 			path);
 	buf_init(&text, METRICS_BYTES_MAX);
 	metrics->render(metrics->cookie, metrics->options->format == TRACE_FORMAT_PROMETHEUS, &text);
@@ -90,7 +90,7 @@ write_file(struct trace_metrics *metrics, struct diag *diag)
 	buf_fini(&text);
 	if (!err)
 		return 0;
-	return diag_fail(diag, err, "failed to replace '%s': %s%s", path, strerror(-err),
+	return diag_fail(diag, err, "failed to write '%s': %s%s", path, strerror(-err),
 			 err == -ENOENT ? "; its folder does not exist"
 			 : err == -EACCES || err == -EROFS
 				 ? "; the file is replaced as a whole, so its folder must be writable"
@@ -166,6 +166,11 @@ trace_metrics_open(struct trace_metrics *metrics, struct diag *diag)
 		if (!err)
 			err = write_file(metrics, diag);
 	}
+	if (err) {
+		/* The trace does not begin: nothing will be written at its end. */
+		free(metrics->new_path);
+		metrics->new_path = NULL;
+	}
 	return err;
 }
 
@@ -205,7 +210,6 @@ trace_metrics_end(struct trace_metrics *metrics, struct diag *diag)
 	diag->text[0] = '\0';
 	if (metrics->http)
 		http_serve(metrics->http);
-	/* Nothing was written before, if it could not be opened. */
 	if (metrics->new_path)
 		update_file(metrics, diag);
 }

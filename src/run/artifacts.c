@@ -28,7 +28,8 @@ struct artifacts {
 	int dir_fd; /* -1: not made yet */
 	uid_t uid;
 	gid_t gid;
-	bool is_temporary; /* dir is a new folder in tmp_dir */
+	bool is_temporary;   /* dir is a new folder in tmp_dir */
+	bool has_complained; /* that there is none */
 	struct kept *kept;
 	size_t kept_cnt;
 	pthread_mutex_t lock; /* for what is made, and for kept */
@@ -112,7 +113,7 @@ static void
 give_away(const struct artifacts *artifacts, int fd, const char *dir, const char *name)
 {
 	if (geteuid() == 0 && artifacts->uid && fchown(fd, artifacts->uid, artifacts->gid))
-		fprintf(stderr, "tpcheck: failed to give '%s%s%s' to user %u: %s\n", dir, name ? "/" : "",
+		fprintf(stderr, "tpcheck run: failed to give '%s%s%s' to user %u: %s\n", dir, name ? "/" : "",
 			name ? name : "", (unsigned)artifacts->uid, strerror(errno));
 }
 
@@ -147,10 +148,11 @@ open_new_dir(const struct artifacts *artifacts, int parent_fd, const char *name)
 }
 
 static void
-print_no_folder(const char *dir, int errnum)
+print_no_folder(const char *parent, int errnum)
 {
-	fprintf(stderr, "tpcheck: failed to make the folder '%s' for artifacts: %s\n", dir,
-		errnum == ESTALE ? "something else was put in its place" : strerror(errnum));
+	fprintf(stderr,
+		"tpcheck run: failed to make a folder for artifacts in '%s': %s; choose another place with --artifacts=DIR\n",
+		parent, errnum == ESTALE ? "something else was put in its place" : strerror(errnum));
 }
 
 static bool
@@ -163,7 +165,9 @@ make_base(struct artifacts *artifacts)
 	char *dir = xasprintf("%s/tpcheck-XXXXXX", artifacts->tmp_dir);
 	int fd = mkdtemp(dir) ? open_new_dir(artifacts, AT_FDCWD, dir) : -errno;
 	if (fd < 0) {
-		print_no_folder(dir, -fd);
+		if (!artifacts->has_complained)
+			print_no_folder(artifacts->tmp_dir, -fd);
+		artifacts->has_complained = true;
 		free(dir);
 		return false;
 	}
@@ -204,7 +208,7 @@ create_file(const struct place *place, const char *name)
 static void
 print_not_written(const struct place *place, const char *name)
 {
-	fprintf(stderr, "tpcheck: failed to write '%s/%s': %s\n", place->dir, name, strerror(errno));
+	fprintf(stderr, "tpcheck run: failed to write '%s/%s': %s\n", place->dir, name, strerror(errno));
 }
 
 static void
@@ -333,7 +337,7 @@ save_node_file(const struct place *place, const char *name, struct node *node,
 	if (err == -ENOENT) /* the node ended before it had one */
 		unlinkat(place->fd, name, 0);
 	else if (err)
-		fprintf(stderr, "tpcheck: '%s': %s\n", place->dir, diag.text);
+		fprintf(stderr, "tpcheck run: '%s': %s\n", place->dir, diag.text);
 	if (close(fd) && !err)
 		print_not_written(place, name);
 }
@@ -359,7 +363,7 @@ make_place(const struct artifacts *artifacts, const char *name, struct place *pl
 		give_away(artifacts, place->fd, place->dir, NULL);
 		return true;
 	}
-	print_no_folder(place->dir, err ? -err : -place->fd);
+	print_no_folder(artifacts->dir, err ? -err : -place->fd);
 	free(place->dir);
 	return false;
 }

@@ -244,10 +244,11 @@ fail_unknown(const struct selection *selection, const struct where_term *term, s
 {
 	struct buf names;
 
-	buf_init(&names, sizeof(diag->text) - 300);
+	buf_init(&names, sizeof(diag->text) - 400);
 	list_arguments(selection, PURPOSE_WHERE, &names);
-	diag_fail(diag, -ENOENT, "no selected tracepoint has an argument '%s'; they have %s", term->name,
-		  names.data ? names.data : "none");
+	diag_fail(diag, -ENOENT,
+		  "--where='%.200s': no selected tracepoint has an argument '%s'; they have %s", term->text,
+		  term->name, names.data ? names.data : "none");
 	buf_fini(&names);
 	return -ENOENT;
 }

@@ -17,7 +17,7 @@ where_parse(const char *text, struct where_term *term, struct diag *diag)
 	size_t name_len = strspn(text, name_chars), op_len = 0;
 	const char *op = text + name_len;
 
-	*term = (struct where_term){.op = CONDITION_EQ};
+	*term = (struct where_term){.text = text, .op = CONDITION_EQ};
 	for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++) {
 		size_t len = strlen(operators[i]);
 
@@ -56,8 +56,8 @@ where_has_argument(const struct where_term *term, const struct contract_tracepoi
 static int
 fail(const struct where_term *term, const struct contract_tracepoint *row, const char *why, struct diag *diag)
 {
-	return diag_fail(diag, -EDOM, "'%s%s%s': %s of %s %s", term->name, operators[term->op], term->value,
-			 term->name, row->full_name, why);
+	return diag_fail(diag, -EDOM, "--where='%s': %s of %s %s", term->text, term->name, row->full_name,
+			 why);
 }
 
 /* A whole number of -2^63 to 2^64 - 1. */
@@ -128,10 +128,10 @@ compile_whole(const struct where_term *term, const struct contract_tracepoint *r
 		compile_number(&site->args[out->arg], type, whole, out);
 		return 0;
 	}
-	at = (size_t)snprintf(why, sizeof(why), "is %s",
-			      type == VALUE_BOOL ? "true or false" : "a whole number");
+	at = (size_t)snprintf(why, sizeof(why), "is %s, not '%.100s'",
+			      type == VALUE_BOOL ? "true or false" : "a whole number", term->value);
 	for (size_t i = 0; arg && arg->value_names && arg->value_names[i] && at < sizeof(why); i++)
-		at += (size_t)snprintf(why + at, sizeof(why) - at, "%s%s", i ? ", " : ", or one of ",
+		at += (size_t)snprintf(why + at, sizeof(why) - at, "%s%s", i ? ", " : "; its names are ",
 				       arg->value_names[i]);
 	return fail(term, row, why, diag);
 }
@@ -148,7 +148,7 @@ compile_hash(const struct where_term *term, const struct contract_tracepoint *ro
 	if (out->op != CONDITION_EQ && out->op != CONDITION_NE)
 		return fail(term, row, "is a hash: compare it by = != ~", diag);
 	if (!parse_hash(term->value, out->bytes))
-		return fail(term, row, "has 64 hex digits, as RPC shows it; for a part of it use ~", diag);
+		return fail(term, row, "is 64 hex digits, as RPC shows it; for a part of it use ~", diag);
 	out->kind = CONDITION_BYTES;
 	out->bytes_len = RECORD_HASH_BYTES;
 	return 0;

@@ -8,9 +8,10 @@
 #include "contract/contract.h"
 
 struct where_term {
+	const char *text; /* as it was given; borrowed */
 	char name[64];
 	enum condition_operator op;
-	const char *value; /* borrowed from the text */
+	const char *value; /* in the text */
 };
 
 /* -EINVAL: it is not of the form NAME, operator, VALUE. text is borrowed. */

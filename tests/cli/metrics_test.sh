@@ -24,12 +24,13 @@ for address in 9332 :9332 127.0.0.1 127.0.0.1: 127.0.0.1:x 127.0.0.1:65536 127.0
 	check "'$address', which is no address" grep -qF "'$address' is not of the form" "$scratch/err"
 done
 run 2 trace_metrics --pid=1 --output="$scratch/none/metrics.prom"
-check "a folder that does not exist" complains "failed to replace '$scratch/none/metrics.prom': No such file or directory; its folder does not exist"
+check "a folder that does not exist" complains "failed to write '$scratch/none/metrics.prom': No such file or directory; its folder does not exist"
+check "said once" [ "$(wc -l <"$scratch/err")" = 1 ]
 run 2 trace_metrics --pid=1 --output="$scratch"
-check "a folder" complains "failed to replace '$scratch': it is not a file"
+check "a folder" complains "failed to write '$scratch': it is not a file"
 mkfifo "$scratch/fifo"
 run 2 trace_metrics --pid=1 --output="$scratch/fifo"
-check "a FIFO" complains "failed to replace '$scratch/fifo': it is not a file"
+check "a FIFO" complains "failed to write '$scratch/fifo': it is not a file"
 # Killed by the system call 82, rename, between the new file and the old one: the keeper removes the new one.
 mkdir "$scratch/killed"
 for folder in "$scratch/killed/" ''; do
@@ -44,7 +45,7 @@ if [ "$(id -u)" = 0 ]; then
 	built=$tpcheck
 	install_for_everybody
 	run 2 setpriv --reuid=$uid --regid=$uid --clear-groups --bounding-set=-all "$tpcheck" trace --stats --format=openmetrics --pid=1 --output="$scratch/closed/x"
-	check "a folder of somebody else" complains "failed to replace '$scratch/closed/x': Permission denied; .* its folder must be writable"
+	check "a folder of somebody else" complains "failed to write '$scratch/closed/x': Permission denied; .* its folder must be writable"
 	tpcheck=$built
 fi
 if [ ! -e "$(dirname "$tpcheck")/tpcheck-http.so" ]; then
@@ -143,10 +144,10 @@ check "a value of an enumeration" grep -q 'mode="[0-9]*"' "$scratch/samples"
 # The folder goes: reported once; the trace goes on, and fails at the end.
 begin --output="$metrics" --interval=0.05
 mv "$scratch/textfile" "$scratch/gone"
-await complains "failed to replace '$metrics': No such file or directory"
+await complains "failed to write '$metrics': No such file or directory"
 send 'burst 5'
 ends 99
-check "reported once" [ "$(grep -c 'failed to replace' "$scratch/err")" = 1 ]
+check "reported once" [ "$(grep -c 'failed to write' "$scratch/err")" = 1 ]
 
 # Prometheus's format, which promtool and node_exporter read.
 mkdir "$scratch/textfile"

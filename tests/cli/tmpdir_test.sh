@@ -73,6 +73,13 @@ if [ -x "$bitcoind" ]; then
 	chmod 755 "$scratch/renamed"
 	run 1 env TMPDIR="$scratch/open/way_out" "$tpcheck" run --bitcoind="$scratch/renamed" utxocache.spent.chain
 	check "a name without links" says "kept: $scratch/0_0_1777/tpcheck-"
+	# A folder that does not exist is no place for a node, nor for what explains that.
+	if can_attach ptrace; then
+		run 99 env TMPDIR="$scratch/none" "$tpcheck" run --bitcoind="$bitcoind" --attach=ptrace 'utxocache.spent.*'
+		check "no place for a node" says "failed to make a datadir in '$scratch/none': No such file or directory; set TMPDIR"
+		check "no place for artifacts" complains "^tpcheck run: failed to make a folder for artifacts in '$scratch/none': No such file or directory; choose another place with --artifacts=DIR\$"
+		check "said once" [ "$(wc -l <"$scratch/err")" = 1 ]
+	fi
 else
 	skip_part "artifacts: no bitcoind; set BITCOIND, or put one into PATH"
 fi

@@ -266,9 +266,11 @@ check "a condition of a wrong form" complains "where: 'peer id=1' is not of the 
 run 2 "$tpcheck" trace --pid=1 $(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do echo --where=a=$i; done)
 check "too many conditions" complains 'where can be repeated up to 16 times'
 run 2 "$tpcheck" trace --pid=$specimen --where=peerid=1 'net:closed*'
-check "an argument that is not there" complains "no selected tracepoint has an argument 'peerid'; they have peer_id, address, connection_type, network, established\$"
+check "an argument that is not there" complains "^tpcheck trace: --where='peerid=1': no selected tracepoint has an argument 'peerid'; they have peer_id, address, connection_type, network, established\$"
 run 2 "$tpcheck" trace --pid=$specimen --where=peer_id=x
-check "a value of another type" complains "'peer_id=x': peer_id of net:[a-z_]* is a whole number"
+check "a value of another type" complains "^tpcheck trace: --where='peer_id=x': peer_id of net:[a-z_]* is a whole number, not 'x'\$"
+run 2 "$tpcheck" trace --pid=$specimen --where=is_coinbase==maybe
+check "a value that is no bool" complains "^tpcheck trace: --where='is_coinbase==maybe': is_coinbase of utxocache:[a-z]* is true or false, not 'maybe'\$"
 run 2 "$tpcheck" trace --pid=$specimen --where='address<x'
 check "an operator that does not suit" complains "address of net:[a-z_]* is a string: compare it by = != ~"
 run 2 "$tpcheck" trace --pid=$specimen --where=peer_id=1 --where=coins=1
@@ -392,7 +394,7 @@ end_specimen
 : >"$scratch/err"
 "$tpcheck" trace --pid-file="$scratch/pid" --format=json >"$scratch/out" 2>"$scratch/err" &
 tracer=$!
-wait_for "$scratch/err" "there is no file.*waiting for a PID in"
+wait_for "$scratch/err" "^tpcheck trace: node: there is no file '$scratch/pid'; waiting for a PID there\$"
 for i in 1 2 3; do
 	begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
 	send 'burst 0'
@@ -419,7 +421,7 @@ check "counts continue" complains '24 events in'
 rm "$scratch/pid"
 "$tpcheck" trace --pid-file="$scratch/pid" --stats --by=vout --of=value >"$scratch/out" 2>"$scratch/err" &
 tracer=$!
-wait_for "$scratch/err" "waiting for a PID in"
+wait_for "$scratch/err" "waiting for a PID there"
 begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
 send 'burst 0'
 echo $specimen >"$scratch/pid"
@@ -438,7 +440,7 @@ ends 0
 rm "$scratch/pid"
 "$tpcheck" trace --pid-file="$scratch/pid" >"$scratch/out" 2>"$scratch/err" &
 tracer=$!
-wait_for "$scratch/err" "waiting for a PID in"
+wait_for "$scratch/err" "waiting for a PID there"
 begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
 send 'burst 0'
 echo $specimen >"$scratch/pid"

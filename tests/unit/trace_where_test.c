@@ -314,16 +314,16 @@ test_wrong_types(void **state)
 	char longest[200] = "x=";
 
 	(void)state;
-	complains(&number, 8, "x=a", "x of a:b is a whole number");
+	complains(&number, 8, "x=a", "--where='x=a': x of a:b is a whole number, not 'a'");
 	complains(&number, 8, "x=1.5", "is a whole number");
 	complains(&number, 8, "x= 1", "is a whole number");
 	complains(&number, 8, "x=", "is a whole number");
 	complains(&number, 8, "x=-9223372036854775809", "is a whole number");
 	complains(&number, 8, "x=18446744073709551616", "is a whole number");
 	complains(&number, 8, "x~1*", "is a number: compare it by = != < > <= >=");
-	complains(&flag, 1, "x=yes", "is true or false");
-	complains(&mode, 4, "x=ALL", "is a whole number, or one of NONE, IF_NEEDED");
-	complains(&hash, 8, "x=00", "has 64 hex digits");
+	complains(&flag, 1, "x=yes", "is true or false, not 'yes'");
+	complains(&mode, 4, "x=ALL", "is a whole number, not 'ALL'; its names are NONE, IF_NEEDED");
+	complains(&hash, 8, "x=00", "is 64 hex digits");
 	complains(&hash, 8, "x<00", "is a hash: compare it by = != ~");
 	complains(&string, 8, "x<a", "is a string: compare it by = != ~");
 	complains(&payload, 8, "x=1", "has no value that could be compared");
@@ -366,7 +366,7 @@ test_selection(void **state)
 	assert_int_equal(selection_make(&selection, sites, 2, &opts, &diag), -ENOENT);
 	assert_string_equal(
 		diag.text,
-		"no selected tracepoint has an argument 'peerid'; they have peer_id, address, connection_type, network, established, duration, mode, coins, memory, for_prune");
+		"--where='peerid=17': no selected tracepoint has an argument 'peerid'; they have peer_id, address, connection_type, network, established, duration, mode, coins, memory, for_prune");
 	selection_fini(&selection);
 	/* Names that no tracepoint has together. */
 	assert_int_equal(where_parse("peer_id=17", &terms[0], &diag), 0);
