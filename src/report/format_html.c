@@ -412,6 +412,24 @@ print_result(FILE *out, struct subjects *subjects, const struct report_result *r
 	free(subject);
 }
 
+/* In the words of doctor, for a reader who did not choose it. */
+static const char *
+attach_text(const char *attach)
+{
+	static const struct {
+		const char *name, *text;
+	} ways[] = {
+		{"multi", "BPF (one link for all probes)"},
+		{"perf", "BPF (one perf event for each probe)"},
+		{"tracefs", "BPF (one tracefs event for each probe)"},
+	};
+
+	for (size_t i = 0; attach && i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (!strcmp(attach, ways[i].name))
+			return ways[i].text;
+	return attach;
+}
+
 static void
 print_header(const struct state *state, const struct report_run *run)
 {
@@ -438,7 +456,7 @@ print_header(const struct state *state, const struct report_run *run)
 	print_row(state->out, "bitcoind", run->node_path);
 	print_row(state->out, "version", run->node_version ? version : NULL);
 	print_row(state->out, "checked against", run->release);
-	print_row(state->out, "observed by", run->attach);
+	print_row(state->out, "observed by", attach_text(run->attach));
 	print_row(state->out, "because", run->attach_why);
 	print_row(state->out, "host", state->head->host);
 	print_row(state->out, "started", started);

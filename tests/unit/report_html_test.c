@@ -17,13 +17,18 @@
 
 #include <cmocka.h>
 
+static const char *attach; /* of the page's run */
+
 /* The page of a run with one result; the caller frees it. */
 static char *
 page(struct report_result *result)
 {
 	const struct report_head head = {.terminal_fd = -1, .host = "h<o>st", .results_cnt = 1};
-	struct report_run run = {
-		.node_path = "/a/\"bitcoind\"", .node_subversion = "", .results = result, .results_cnt = 1};
+	struct report_run run = {.node_path = "/a/\"bitcoind\"",
+				 .node_subversion = "",
+				 .attach = attach,
+				 .results = result,
+				 .results_cnt = 1};
 	char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
@@ -299,6 +304,32 @@ test_folder(void **state)
 	free(secret);
 }
 
+static void
+test_attach(void **state)
+{
+	static const char *const texts[][2] = {
+		{"multi", "BPF (one link for all probes)"},
+		{"perf", "BPF (one perf event for each probe)"},
+		{"tracefs", "BPF (one tracefs event for each probe)"},
+		{"ptrace", "ptrace"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		attach = texts[i][0];
+		char *text = page(&(struct report_result){.name = "a.b.c"});
+		char *row = xasprintf("<dt>observed by<dd>%s\n", texts[i][1]);
+
+		assert_has(text, row);
+		free(row);
+		free(text);
+	}
+	attach = NULL;
+	char *text = page(&(struct report_result){.name = "a.b.c"});
+	assert_null(strstr(text, "observed by"));
+	free(text);
+}
+
 int
 main(void)
 {
@@ -306,7 +337,7 @@ main(void)
 		cmocka_unit_test(test_pair),    cmocka_unit_test(test_several_arguments),
 		cmocka_unit_test(test_filters), cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_alone),   cmocka_unit_test(test_log),
-		cmocka_unit_test(test_folder),
+		cmocka_unit_test(test_folder),  cmocka_unit_test(test_attach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
