@@ -194,6 +194,7 @@ main(int argc, char **argv)
 		.doc = "Check whether the USDT tracepoints of a Bitcoin Core binary do what Bitcoin Core documents.\v",
 		.help_filter = help_filter,
 	};
+	static char program[] = "tpcheck";
 	struct chosen chosen = {0};
 	struct diag diag;
 
@@ -201,7 +202,11 @@ main(int argc, char **argv)
 	cli_set_up(argc, argv);
 	if (argc == 2 && !strcmp(argv[1], "__specimen"))
 		return specimen_main();
+	/* getopt begins its messages with argv[0], but argp's begin with the name. */
+	char *path = argv[0];
+	argv[0] = program;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &chosen);
+	argv[0] = path;
 	/* First: nothing can be undone for what is done before. */
 	if (leaves_traces(chosen.command) && start_keeper(chosen.command, argv, &diag))
 		return complain(&diag, EXIT_ERROR);

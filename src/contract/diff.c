@@ -188,7 +188,7 @@ add_retyped(const struct differ *differ, unsigned old, unsigned new)
 	breaks |= known_changes(differ, new + 1, &known);
 	if (!known.len)
 		buf_puts(&known,
-			 breaks ? "consumers that read the old width read nothing or something else"
+			 breaks ? "consumers that read the old width read nothing, or a wrong value"
 				: "the same bytes are read, but half of the values mean another number");
 	message = xasprintf("%s, was %s: %s", is, was, known.data);
 	add(differ, CHANGE_RETYPED, breaks, new + 1, after->arg ? after->arg : before->arg, was, is, message);

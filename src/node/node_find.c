@@ -32,8 +32,10 @@ check_file(const char *resolved, mode_t mode, const char *path, const char *from
 		return err;
 	}
 	if (!S_ISREG(mode))
-		return diag_fail(diag, -EINVAL,
-				 "node: failed to use bitcoind '%s'%s: it is not a regular file", path, from);
+		return diag_fail(
+			diag, -EINVAL,
+			"node: failed to use bitcoind '%s'%s: it is not a regular file; give the path of the program",
+			path, from);
 	if (access(resolved, X_OK))
 		return diag_fail(
 			diag, -EACCES,

@@ -103,6 +103,10 @@ run 0 "$tpcheck" list --release=v32.99.0
 # Wrong usage: code 2, and one message that names the mistake.
 run 2 "$tpcheck"
 check "no command" complains 'no command given'
+run 2 "$tpcheck" -x
+check "an unknown option" complains "^tpcheck: invalid option -- 'x'$"
+run 2 "$tpcheck" --unknown
+check "an unknown long option" complains "^tpcheck: unrecognized option '--unknown'$"
 run 2 "$tpcheck" jump
 check "unknown command" complains "there is no command 'jump'"
 run 2 "$tpcheck" ./bitcoind
@@ -170,6 +174,9 @@ run 2 "$tpcheck" run --bitcoind="$scratch/dir"
 check "a bitcoind that is a folder" complains "$scratch/dir"
 run 2 "$tpcheck" run --bitcoind="$scratch/text"
 check "a bitcoind that cannot be executed" complains "$scratch/text"
+mkfifo "$scratch/fifo"
+run 2 timeout 20 "$tpcheck" run --bitcoind="$scratch/fifo"
+check "a bitcoind that is a FIFO" complains "failed to use bitcoind '$scratch/fifo': it is not a regular file; give the path of the program\$"
 run 2 env BITCOIND="$scratch/none" "$tpcheck" run
 check "a BITCOIND that does not exist" complains "$scratch/none"
 run 99 "$tpcheck" run --bitcoind="$scratch/script" 'validation.*'

@@ -81,7 +81,7 @@ arguments(void **state)
 		"a:b: argument added! 1 new: 1 byte, unsigned; the arguments after it are renumbered\n");
 	assert_arguments(
 		"8 -4 1", "8 -8 1",
-		"a:b: retyped! 2 8 bytes, signed, was 4 bytes, signed: consumers that read the old width read nothing or something else\n");
+		"a:b: retyped! 2 8 bytes, signed, was 4 bytes, signed: consumers that read the old width read nothing, or a wrong value\n");
 	assert_arguments(
 		"8 -4", "-8 -4",
 		"a:b: retyped 1 8 bytes, signed, was 8 bytes, unsigned: the same bytes are read, but half of the values mean another number\n");
@@ -243,7 +243,7 @@ names(void **state)
 	(void)state;
 	assert_diff(
 		&before, &after,
-		"mempool:rejected: retyped! 2 reason 4 bytes, signed, was pointer to C string (8 bytes, unsigned): consumers that read the old width read nothing or something else\n");
+		"mempool:rejected: retyped! 2 reason 4 bytes, signed, was pointer to C string (8 bytes, unsigned): consumers that read the old width read nothing, or a wrong value\n");
 	after.release = 0;
 	assert_diff(&after, &after, "");
 }
