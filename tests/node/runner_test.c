@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -424,6 +425,80 @@ test_what_fails_alone_says_so(void **state)
 	assert_int_equal(run.results[0].findings.items[0].argument, 4);
 	assert_null(strstr(run.results[0].findings.items[0].message, "no other tracepoint"));
 	end_run(&run, artifacts);
+}
+
+/* As another tracer would: raises the semaphore of utxocache:spent in the node. */
+static void
+raise_semaphore(struct scene *scene)
+{
+	char path[64], line[4096];
+	struct notes *notes;
+	struct diag diag;
+	unsigned raised_cnt = 0;
+
+	assert_int_equal(notes_open(&notes, bitcoind, &diag), 0);
+	const struct site *site = notes_find(notes, "utxocache", "spent", 0);
+	assert_non_null(site);
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)node_pid(scene->node));
+	int mem = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(mem >= 0);
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)node_pid(scene->node));
+	FILE *maps = fopen(path, "re");
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		uint64_t start, end, offset, at = site->semaphore_file_offset;
+
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " rw-p %" SCNx64, &start, &end, &offset) != 3 ||
+		    !strstr(line, "bitcoin") || at < offset || at - offset >= end - start)
+			continue;
+		off_t place = (off_t)(start + at - offset);
+		uint16_t semaphore;
+		assert_int_equal(pread(mem, &semaphore, 2, place), 2);
+		semaphore++;
+		assert_int_equal(pwrite(mem, &semaphore, 2, place), 2);
+		raised_cnt++;
+	}
+	assert_int_equal(raised_cnt, 1);
+	fclose(maps);
+	close(mem);
+	notes_free(notes);
+}
+
+/* Whether the code tests the semaphore of another tracepoint is only seen if nobody else has raised that. */
+static void
+test_alone_is_skipped_if_others_trace(void **state)
+{
+	static struct scenario company, alone;
+	const struct scenario *at_once[] = {&alone, NULL}, *later[] = {&under_test, &alone, NULL};
+	const struct scenario *const *const lists[] = {at_once, later};
+	char *artifacts, reason[600];
+
+	(void)state;
+	mistake = NO_MISTAKE;
+	company = under_test;
+	company.prepare = raise_semaphore;
+	alone = (struct scenario){.name = "utxocache.add.alone",
+				  .subject = TP_UTXOCACHE_ADD,
+				  .tracepoints = TP_BIT(TP_UTXOCACHE_ADD),
+				  .profile = &profile_default,
+				  .alone_of = &company};
+	for (size_t i = 0; i < 3; i++) {
+		/* There the scenario has probes of its own, by ptrace. */
+		method = i == 2 ? PROBE_METHOD_PERF : PROBE_METHOD_AUTO;
+		if (i == 2 && probe_find_obstacle(method, reason, sizeof(reason)))
+			break;
+		struct report_run run = run_them(lists[i % 2], false, 60000, &artifacts);
+
+		for (size_t r = 0; r < run.results_cnt; r++) {
+			bool is_alone = !strcmp(run.results[r].name, alone.name);
+
+			assert_int_equal(run.results[r].outcome, is_alone ? OUTCOME_SKIP : OUTCOME_PASS);
+			if (is_alone)
+				assert_non_null(strstr(run.results[r].reason, "utxocache:spent"));
+		}
+		end_run(&run, artifacts);
+	}
+	method = PROBE_METHOD_AUTO;
 }
 
 /* A uprobe where the node's last tracepoint is, without its semaphore: the kernel then refuses one with it. */
@@ -1427,6 +1502,7 @@ main(void)
 		cmocka_unit_test(test_whatever_runs_out_of_time_is_given_up),
 		cmocka_unit_test(test_what_the_node_does_after_its_answer_is_recorded),
 		cmocka_unit_test(test_each_act_is_fenced),
+		cmocka_unit_test(test_alone_is_skipped_if_others_trace),
 		cmocka_unit_test(test_the_documents_example),
 		cmocka_unit_test(test_what_is_attached),
 		cmocka_unit_test(test_what_fails_alone_says_so),
