@@ -84,7 +84,7 @@ setup_optional() {
 # setup_build OPTION...: configures and builds in $root/build, quietly unless that fails.
 setup_build() {
 	dir=$root/build
-	mkdir -p "$dir"
+	mkdir -p "$dir" || return 1
 	# The headers of some releases of libbpfcc (0.29, in Ubuntu 24.04) include those of LLVM.
 	if grep -qs llvm/Config /usr/include/bcc/bpf_module.h; then
 		setup_packages llvm-dev

@@ -27,7 +27,7 @@ has_limit(int resource, unsigned long long *limit)
 }
 
 /* The length of the text in quotes that begins at text[at], with the quotes; 0: none does. An apostrophe is no quote:
- * one that opens stands before a word, one that closes after it. */
+ * one that opens follows no letter or digit, and none follows one that closes. */
 static size_t
 quoted_len(const char *text, size_t at)
 {
@@ -76,7 +76,7 @@ shorten(struct diag *diag, const char *text)
 	buf_fini(&parts);
 }
 
-/* Without the heap if nothing is too long: it may be what is reported. */
+/* Uses the heap only if the text is too long: that memory has run out may be what it says. */
 static void __attribute__((format(printf, 2, 0))) set(struct diag *diag, const char *fmt, va_list ap)
 {
 	va_list again;

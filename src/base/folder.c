@@ -273,14 +273,15 @@ lock_path(const struct state *state, char *path, size_t path_sz)
 	snprintf(path, path_sz, "%s" LOCK_SUFFIX, state->path);
 }
 
-/* A new file, locked; -EEXIST: try another name. A sweeper may have taken it for a dead one's before it was
- * locked. */
+/* A new file, locked. -EEXIST: try another name; a sweeper may have taken it for a dead one's before it was locked.
+ * *lacks_locks: files cannot be locked there. */
 static int
 make_lock(struct state *state, bool *lacks_locks)
 {
 	char path[PATH_MAX + 8];
 	struct stat st;
 
+	*lacks_locks = false;
 	lock_path(state, path, sizeof(path));
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -379,9 +380,11 @@ make(void *cookie, const void *request, size_t request_sz, const int *fds, size_
 		err = make_named(state, &lacks_locks);
 	}
 	if (lacks_locks)
-		return diag_fail(diag, err,
-				 "failed to lock a file in '%s': %s; set TMPDIR to a file system with locks",
-				 args->parent, strerror(-err));
+		return diag_fail(diag, err, "failed to lock a file in '%s': %s; %s", args->parent,
+				 strerror(-err),
+				 err == -EPERM || err == -ENOSYS
+					 ? "something forbids flock(), such as a seccomp profile"
+					 : "set TMPDIR to a file system with locks");
 	return err ? diag_fail(diag, err, "failed to make a folder in '%s': %s%s", args->parent,
 			       strerror(-err), remedy_for(err))
 		   : 0;

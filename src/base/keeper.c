@@ -294,7 +294,10 @@ become_keeper(int fd, struct pulse *pulse, const struct keeper_opts *opts)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	pthread_mutex_lock(&pulse->held);
+	int lock_err = pthread_mutex_lock(&pulse->held);
+	if (lock_err)
+		answer.err =
+			diag_fail(&answer.diag, -lock_err, "keeper: failed to lock: %s", strerror(lock_err));
 	setsid();
 	if (fd < 3)
 		fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -425,25 +428,49 @@ ask(struct keeper *keeper, struct request request, const void *args, size_t args
 	return err;
 }
 
-static struct pulse *
-make_pulse(void)
+static int
+pulse_new(struct pulse **out, struct diag *diag)
 {
 	pthread_mutexattr_t attr;
 	struct pulse *pulse =
 		mmap(NULL, sizeof(*pulse), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
+	*out = NULL;
 	if (pulse == MAP_FAILED)
-		return NULL;
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-	pthread_mutex_init(&pulse->held, &attr);
+		return diag_fail(diag, -errno, "keeper: failed to share memory: %s", strerror(errno));
+	int err = pthread_mutexattr_init(&attr);
+	if (!err)
+		err = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	if (!err)
+		err = pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	if (!err)
+		err = pthread_mutex_init(&pulse->held, &attr);
 	pthread_mutexattr_destroy(&attr);
-	return pulse;
+	if (err) {
+		munmap(pulse, sizeof(*pulse));
+		return diag_fail(diag, -err, "keeper: failed to make a shared lock: %s", strerror(err));
+	}
+	*out = pulse;
+	return 0;
+}
+
+static int
+keeper_new(struct keeper **out, struct diag *diag)
+{
+	struct pulse *pulse;
+	int err = pulse_new(&pulse, diag);
+
+	if (err)
+		return err;
+	*out = xcalloc(1, sizeof(**out));
+	(*out)->pulse = pulse;
+	pthread_mutex_init(&(*out)->lock, NULL);
+	pthread_mutex_init(&(*out)->pulse_lock, NULL);
+	return 0;
 }
 
 static void
-free_keeper(struct keeper *keeper)
+keeper_free(struct keeper *keeper)
 {
 	pthread_mutex_destroy(&keeper->pulse_lock);
 	pthread_mutex_destroy(&keeper->lock);
@@ -474,18 +501,15 @@ start_process(struct keeper *keeper, const struct keeper_opts *opts, struct diag
 int
 keeper_start(struct keeper **out, const struct keeper_opts *opts, struct diag *diag)
 {
-	struct pulse *pulse = make_pulse();
+	struct keeper *keeper;
+	int err = keeper_new(&keeper, diag);
 
 	*out = NULL;
-	if (!pulse)
-		return diag_fail(diag, -errno, "keeper: failed to share memory: %s", strerror(errno));
-	struct keeper *keeper = xcalloc(1, sizeof(*keeper));
-	keeper->pulse = pulse;
-	pthread_mutex_init(&keeper->lock, NULL);
-	pthread_mutex_init(&keeper->pulse_lock, NULL);
-	int err = start_process(keeper, opts, diag);
+	if (err)
+		return err;
+	err = start_process(keeper, opts, diag);
 	if (err) {
-		free_keeper(keeper);
+		keeper_free(keeper);
 		return err;
 	}
 	err = receive_answer(keeper, keeper->fd, NULL, 0, diag);
@@ -518,7 +542,7 @@ keeper_stop(struct keeper *keeper, struct diag *diag)
 			err = fail_as_stopped(keeper, diag);
 	}
 	close(keeper->fd);
-	free_keeper(keeper);
+	keeper_free(keeper);
 	return err;
 }
 
@@ -528,15 +552,34 @@ keeper_pid(const struct keeper *keeper)
 	return keeper->pid;
 }
 
+/* Once: afterwards nobody can take the lock any more. */
+static bool
+has_lost_pulse(struct pulse *pulse)
+{
+	int err = pthread_mutex_trylock(&pulse->held);
+
+	if (err == 0 || err == EOWNERDEAD)
+		pthread_mutex_unlock(&pulse->held);
+	return err != EBUSY;
+}
+
+/* Later, but also where the kernel keeps no list of robust mutexes. */
+static bool
+has_exited(pid_t pid)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	return !waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid == pid;
+}
+
 int
 keeper_check(struct keeper *keeper, struct diag *diag)
 {
 	if (!keeper)
 		return 0;
 	pthread_mutex_lock(&keeper->pulse_lock);
-	/* What the keeper does not hold is ours from then on. */
 	if (!keeper->has_ended)
-		keeper->has_ended = pthread_mutex_trylock(&keeper->pulse->held) != EBUSY;
+		keeper->has_ended = has_lost_pulse(keeper->pulse) || has_exited(keeper->pid);
 	bool has_ended = keeper->has_ended;
 	pthread_mutex_unlock(&keeper->pulse_lock);
 	return has_ended ? fail_as_ended(keeper, diag) : 0;

@@ -36,8 +36,8 @@ int keeper_start(struct keeper **out, const struct keeper_opts *opts, struct dia
  * will do that when it goes on. */
 int keeper_stop(struct keeper *keeper, struct diag *diag);
 pid_t keeper_pid(const struct keeper *keeper);
-/* -EPIPE: it was killed, so what its deeds hold open is no longer open, or not for long; 0: all of it still is. NULL is
- * fine. */
+/* -EPIPE: it was killed, so what its deeds hold open is no longer open, or not for long; 0: all that was not undone
+ * still is. NULL is fine. */
 int keeper_check(struct keeper *keeper, struct diag *diag);
 
 enum { KEEPER_ARGS_MAX = 96 << 10, KEEPER_STATE_MAX = 8 << 10 };

@@ -39,8 +39,8 @@ signals_end_with(pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
 		return -errno;
-	/* If the parent ended before that, no signal comes. None is sent instead: where getpid is refused, it would go
-	 * to -1, all processes. */
+	/* If the parent ended before that, no signal comes. No kill(getpid()): a sandbox that refuses getpid makes that
+	 * kill(-1), all processes. */
 	if (getppid() != parent)
 		_exit(128 + SIGKILL);
 	return 0;

@@ -32,9 +32,9 @@ struct utf8_gap {
 	size_t from, to; /* offsets, never within a character */
 	char note[40];   /* to be shown instead */
 };
-/* At most head bytes and at most tail bytes remain of a text with len bytes, which are more than both. */
+/* At most head bytes and at most tail bytes remain of a text with len bytes; len is more than head + tail. */
 struct utf8_gap utf8_find_gap(const char *text, size_t len, size_t head, size_t tail);
-/* Prints text so, as utf8_show; characters of kept (ASCII) as they are. */
+/* Prints text as utf8_show shows it; characters of kept (ASCII) as they are. */
 void utf8_print(FILE *out, const char *text, const char *kept);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/privileges.h"
-#include "cli/cli.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,10 +79,9 @@ print_cap_add(const struct capability *list, size_t cnt, FILE *out)
 
 /* Not all capabilities to trace are there. */
 static void
-print_how_to_give(const char *bitcoind, FILE *out)
+print_how_to_give(const char *run_options, FILE *out)
 {
 	unsigned uid = geteuid(), gid = getegid();
-	struct buf option;
 	char path[4096];
 
 	if (is_bounded() || !uid) {
@@ -94,16 +93,15 @@ print_how_to_give(const char *bitcoind, FILE *out)
 		return;
 	}
 	own_path(path, sizeof(path));
-	buf_init(&option, 64 << 10);
-	/* sudo passes neither BITCOIND nor PATH on. */
-	if (bitcoind)
-		cli_add_option(&option, "bitcoind", bitcoind);
 	fprintf(out,
-		"    for one run: sudo setpriv --reuid=%u --regid=%u --init-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon %s run%s\n"
+		"    for one run: sudo setpriv --reuid=%u --regid=%u --init-groups --inh-caps=+bpf,+perfmon --ambient-caps=+bpf,+perfmon %s run",
+		uid, gid, path);
+	utf8_print(out, run_options, "\t");
+	fprintf(out,
+		"\n"
 		"    for the users of a group: sudo sh -c 'chgrp GROUP %s && chmod 750 %s && setcap cap_bpf,cap_perfmon+ep %s'\n"
 		"    for a systemd service: AmbientCapabilities=CAP_BPF CAP_PERFMON\n",
-		uid, gid, path, bitcoind ? option.data : "", path, path, path);
-	buf_fini(&option);
+		path, path, path);
 }
 
 /* Whether this is one of the ways to attach, of which one is enough. */
@@ -158,7 +156,7 @@ print_how_to_attach(FILE *out)
 
 /* Prints what BPF requires and is missing, after this text, and how to get it. */
 static void
-print_bpf(const struct probe_feature *features, size_t cnt, const char *before, const char *bitcoind,
+print_bpf(const struct probe_feature *features, size_t cnt, const char *before, const char *run_options,
 	  FILE *out)
 {
 	const struct probe_feature *lack = find_lack(features, cnt);
@@ -172,7 +170,7 @@ print_bpf(const struct probe_feature *features, size_t cnt, const char *before, 
 			before);
 	} else if (!admin && *list_missing(&list, to_trace, COUNT(to_trace))) {
 		fprintf(out, "%s%s for user %u\n", before, list.data, (unsigned)geteuid());
-		print_how_to_give(bitcoind, out);
+		print_how_to_give(run_options, out);
 	} else if (lack) {
 		fputs(before, out);
 		print_lack(lack, out);
@@ -232,21 +230,21 @@ find_common_lack(const struct probe_feature *features, size_t cnt)
 
 /* No method works: first the one that is more easily made to work. */
 static void
-print_alternatives(const struct probe_feature *features, size_t cnt, const char *bitcoind, FILE *out)
+print_alternatives(const struct probe_feature *features, size_t cnt, const char *run_options, FILE *out)
 {
 	const struct probe_feature *ptrace = find(features, cnt, "attach: ptrace");
 
 	fputs("Needed: one of these, the nearest first\n", out);
 	if (ptrace->needs_boot)
-		print_bpf(features, cnt, "  for BPF: ", bitcoind, out);
+		print_bpf(features, cnt, "  for BPF: ", run_options, out);
 	fprintf(out, "  for ptrace: %s\n", ptrace->detail);
 	if (!ptrace->needs_boot)
-		print_bpf(features, cnt, "  for BPF: ", bitcoind, out);
+		print_bpf(features, cnt, "  for BPF: ", run_options, out);
 }
 
 void
 advice_print(const struct probe_feature *features, size_t cnt, const char *bpf_reason, bool can_isolate,
-	     const char *bitcoind, FILE *out)
+	     const char *run_options, FILE *out)
 {
 	const struct probe_feature *common = find_common_lack(features, cnt);
 	bool has_ptrace = is_ok(features, cnt, "attach: ptrace");
@@ -254,13 +252,13 @@ advice_print(const struct probe_feature *features, size_t cnt, const char *bpf_r
 	if (common) {
 		fprintf(out, "Needed: %s: %s\n", common->name, common->detail);
 	} else if (bpf_reason && !has_ptrace) {
-		print_alternatives(features, cnt, bitcoind, out);
+		print_alternatives(features, cnt, run_options, out);
 	} else if (bpf_reason) {
 		fprintf(out, "Method: ptrace, because BPF cannot be used: %s\n", bpf_reason);
 		fputs("Needed: nothing more to trace this user's processes; what has a 'no' above is for BPF\n",
 		      out);
 		print_bpf(features, cnt,
-			  "  for BPF, which most consumers use and which is faster: ", bitcoind, out);
+			  "  for BPF, which most consumers use and which is faster: ", run_options, out);
 		print_more(can_isolate, out);
 	} else {
 		fputs("Method: BPF\nNeeded: nothing more to trace this user's processes\n", out);

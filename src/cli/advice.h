@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 /* Prints which method is used, what it needs that is not there, by name, and how to get it; or what else could be
- * gained. bpf_reason: why it is not BPF; NULL when it is. can_isolate: a node can have a network of its own. bitcoind:
- * the path of the one to check; NULL if there is none. */
+ * gained. bpf_reason: why it is not BPF; NULL when it is. can_isolate: a node can have a network of its own.
+ * run_options: what the command that it prints has after "run". */
 void advice_print(const struct probe_feature *features, size_t features_cnt, const char *bpf_reason,
-		  bool can_isolate, const char *bitcoind, FILE *out);
+		  bool can_isolate, const char *run_options, FILE *out);
 
 #endif

@@ -180,23 +180,29 @@ print_network(void)
 	return ok;
 }
 
-static void
-print_command(const struct doctor_options *given)
+/* With which run checks that bitcoind as doctor was told to; bitcoind NULL: as the environment says. The caller frees
+ * the text, which is not fit to be printed. */
+static char *
+run_options(const struct doctor_options *given, const char *bitcoind)
 {
-	struct buf command;
+	struct buf options;
 
-	buf_init(&command, 64 << 10);
-	buf_puts(&command, "tpcheck run");
-	if (given->bitcoind)
-		cli_add_option(&command, "bitcoind", given->bitcoind);
+	buf_init(&options, 64 << 10);
+	if (bitcoind)
+		cli_add_option(&options, "bitcoind", bitcoind);
 	if (given->user)
-		cli_add_option(&command, "user", given->user);
+		cli_add_option(&options, "user", given->user);
 	for (size_t i = 0; i < given->env_cnt; i++)
-		cli_add_option(&command, "env", given->env[i]);
-	printf("This machine can check that bitcoind: ");
-	utf8_print(stdout, command.data, "\t"); /* as reports show the command that repeats a scenario */
+		cli_add_option(&options, "env", given->env[i]);
+	return buf_take(&options);
+}
+
+static void
+print_command(const char *options)
+{
+	printf("This machine can check that bitcoind: tpcheck run");
+	utf8_print(stdout, options, "\t"); /* as reports show the command that repeats a scenario */
 	putchar('\n');
-	buf_fini(&command);
 }
 
 static const struct argp_option options[] = {
@@ -212,7 +218,7 @@ static const struct argp argp = {
 	.args_doc = "[PATH]",
 	.doc = "Try everything that tpcheck needs from this machine, and report what works, what is missing, and how to get it. "
 	       "PATH is a bitcoind, as in --bitcoind=PATH.\v"
-	       "Exit codes: 0 a bitcoind can be checked here, 2 wrong usage, 77 it cannot.",
+	       "Exit codes: 0 a bitcoind can be checked here, 2 wrong usage, 77 it cannot, 99 doctor itself failed.",
 };
 
 static int
@@ -234,18 +240,26 @@ run(int argc, char **argv)
 
 	puts("");
 	bool has_bpf = !probe_find_bpf_obstacle(bpf_reason, sizeof(bpf_reason));
-	advice_print(features, cnt, has_bpf ? NULL : bpf_reason, can_isolate, bitcoind, stdout);
+	/* sudo passes neither BITCOIND nor PATH on. */
+	char *with_sudo = run_options(&given, can_check ? bitcoind : NULL);
+	char *as_before = run_options(&given, given.bitcoind);
+	advice_print(features, cnt, has_bpf ? NULL : bpf_reason, can_isolate, with_sudo, stdout);
 	puts("");
-	if (!can_probe)
-		printf("tpcheck cannot run here. %s\n", reason);
-	else if (!can_reach)
+	if (!can_probe) {
+		printf("tpcheck cannot run here. ");
+		utf8_print(stdout, reason, "\t");
+		putchar('\n');
+	} else if (!can_reach) {
 		puts("This machine can run 'tpcheck selftest' and trace running processes, but no bitcoind can be reached: see above.");
-	else if (!can_check)
+	} else if (!can_check) {
 		printf("This machine can run tpcheck ('tpcheck selftest' confirms that), but %s: see above.\n",
 		       bitcoind || given.bitcoind ? "that bitcoind cannot be checked"
 						  : "there is no bitcoind to check");
-	else
-		print_command(&given);
+	} else {
+		print_command(as_before);
+	}
+	free(with_sudo);
+	free(as_before);
 	free(bitcoind);
 	free(given.env);
 	return can_probe && can_reach && can_check ? EXIT_PASSED : EXIT_SKIPPED;

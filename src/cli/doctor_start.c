@@ -66,7 +66,7 @@ print_version(const struct program_opts *opts, struct diag *diag)
 int
 doctor_start(const char *bitcoind, const char *user, const char *const *env, struct diag *diag)
 {
-	/* Otherwise it creates a datadir in HOME, and settings.json. */
+	/* With another datadir, or none, it would create files there. */
 	static const char *const args[] = {"-version", "-datadir=/", "-nosettings", NULL};
 	struct environment environment = environment_read();
 	struct process_user_opts user_opts = {

@@ -164,8 +164,10 @@ complete_without_memory(void *cookie)
 	signal(SIGALRM, on_alarm);
 	alarm(COMPLETE_S);
 	dup2(reporting->error_fd, STDERR_FILENO);
-	/* Readers that do not read are given up. */
-	kill(getpid(), SIGTERM); /* not only to this thread, which may block it */
+	/* Readers that do not read are given up: not by this thread alone, which may block the signal. */
+	pid_t self = getpid();
+	if (self > 0) /* it may be refused; -1 would be everybody */
+		kill(self, SIGTERM);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += LOCK_MS / 1000;
 	if (pthread_mutex_clocklock(&reporting->lock, CLOCK_MONOTONIC, &until))

@@ -123,7 +123,8 @@ run(int argc, char **argv)
 	trace_display_init(&session.display, &options, session.tracer, must_end, &session);
 	session.display.group = session.group;
 	int err = trace_display_open(&session.display, &diag);
-	session.is_usage_error = err && err != -ELIBACC;
+	/* Not the user's: a library that is missing, the keeper's end. */
+	session.is_usage_error = err && err != -ELIBACC && err != -EPIPE && err != -ETIMEDOUT;
 	if (!err)
 		err = session.group ? trace_many_follow(&session, &diag) : trace_follow(&session, &diag);
 	enum exit_code code = finish(&session, err, &diag);

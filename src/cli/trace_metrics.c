@@ -129,7 +129,7 @@ remove_path(void *state, struct diag *diag)
 static const struct keeper_desc removal_desc = {
 	.state_sz = PATH_MAX, .work = keep_path, .undo = remove_path, .undo_anywhere = true};
 
-/* Its working directory is another one. A folder that cannot be found is reported when the file is written. */
+/* The keeper's working directory is '/'. A folder that cannot be found is reported when the file is written. */
 static int
 prepare_removal(struct trace_metrics *metrics, struct diag *diag)
 {

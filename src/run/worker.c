@@ -374,7 +374,7 @@ collect(struct worker *worker, struct scene *scene, struct event **events)
 	scene->events_cnt = *events ? records.cnt : 0;
 }
 
-/* The first of them says what is special here, if an event is missing, or one too many: not what is wrong in it. */
+/* The first finding gets it if an event is missing or unexpected; a wrong value has another cause. */
 static void
 explain_alone(const struct scenario *scenario, struct finding *finding)
 {

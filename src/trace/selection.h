@@ -46,8 +46,9 @@ struct selection {
 };
 
 /* Sites are borrowed until selection_fini, which is due even after an error. -ENOENT: a pattern matches nothing, and
- * the text lists the tracepoints, or what is no argument is named as one; -EDOM: a term's argument has no such values,
- * or one to measure is no number; -ENODATA: there is nothing to attach to; -E2BIG: more than SELECTION_MAX. */
+ * the text lists the tracepoints, or a name is no argument of any of them; -EDOM: a term's argument has no such values,
+ * or an argument cannot be used for that purpose; -ENODATA: there is nothing to attach to; -E2BIG: more than
+ * SELECTION_MAX. */
 int selection_make(struct selection *selection, const struct site *sites, size_t sites_cnt,
 		   const struct selection_opts *opts, struct diag *diag);
 void selection_fini(struct selection *selection);

@@ -467,7 +467,7 @@ done <<END
 sys_admin|--attach=multi|0|$both
 sys_admin|--attach=perf|77|^    attach: perf: Permission denied; needs CAP_SYS_ADMIN
 sys_admin bpf|--attach=perf|77|but not CAP_BPF; .*; --attach=perf also needs CAP_SYS_ADMIN
-sys_admin bpf|--attach=tracefs|77|but not CAP_BPF; .*; --attach=tracefs also needs to write to uprobe_events
+sys_admin bpf|--attach=tracefs|77|but not CAP_BPF; .*; --attach=tracefs also needs write access to uprobe_events
 sys_admin bpf|--attach=multi|77|but not CAP_BPF
 sys_admin perfmon|--attach=multi|77|but not CAP_PERFMON
 net_admin||0|$both

@@ -457,7 +457,7 @@ ends 99
 # Who kills the keeper takes out the probes: what happens from then on is not observed.
 begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
 send 'burst 0'
-for method in multi perf; do
+for method in multi perf tracefs; do
 	"$tpcheck" selftest --attach=$method >/dev/null 2>&1 || continue
 	trace --pid=$specimen --attach=$method --duration=5
 	send 'burst 100'

@@ -899,6 +899,41 @@ test_compiling_moves_no_other_thread(void **state)
 	assert_string_equal(getcwd(path, sizeof(path)), watcher.home);
 }
 
+/* Nothing works then, so no other method is tried, and none is recommended. */
+static void
+test_a_keeper_that_was_killed(void **state)
+{
+	static const enum probe_method asked[] = {PROBE_METHOD_AUTO, PROBE_METHOD_MULTI};
+	struct probe_set *set;
+	struct keeper *keeper;
+	struct notes *notes;
+	struct plan plan;
+	struct diag diag;
+
+	(void)state;
+	if (!works(PROBE_METHOD_MULTI))
+		skip();
+	must(notes_open(&notes, BROKEN_SPECIMEN, &diag), &diag);
+	plan_make(&plan, notes, RELEASE_MASTER, TP_BIT(TP_UTXOCACHE_ADD));
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		char want[200];
+
+		must(keeper_start(&keeper, NULL, &diag), &diag);
+		kill(keeper_pid(keeper), SIGKILL);
+		const struct probe_opts opts = {.method = asked[i], .keeper = keeper};
+		assert_int_equal(probe_set_new(&set, plan.points, plan.points_cnt, &opts, &diag), -EPIPE);
+		snprintf(want, sizeof(want), "keeper: the process %d (usdt-keeper) was killed",
+			 (int)keeper_pid(keeper));
+		if (strncmp(strstr(diag.text, "keeper:") ? strstr(diag.text, "keeper:") : "", want,
+			    strlen(want)) ||
+		    strstr(diag.text, "--attach"))
+			fail_msg("%s", diag.text);
+		keeper_stop(keeper, NULL);
+	}
+	plan_fini(&plan);
+	notes_free(notes);
+}
+
 /* Whether tracefs has definitions by that tpcheck. */
 static bool
 is_defined(pid_t tpcheck)
@@ -1024,6 +1059,7 @@ main(void)
 		cmocka_unit_test(test_kept_programs),
 		cmocka_unit_test(test_semaphores_are_lowered_even_when_killed),
 		cmocka_unit_test(test_compiling_moves_no_other_thread),
+		cmocka_unit_test(test_a_keeper_that_was_killed),
 		cmocka_unit_test(test_definitions_in_tracefs_do_not_stay),
 		cmocka_unit_test(test_processes_that_cannot_be_attached_to),
 	};

@@ -819,9 +819,9 @@ fails_without_locks(int errno_value)
 	if (!test_refuse_call(SYS_flock, (unsigned)errno_value))
 		return false;
 	int err = folder_make(&folder, NULL, scratch, "tpcheck-x-", FOLDER_PLAIN, &diag);
-	snprintf(want, sizeof(want),
-		 "failed to lock a file in '%s': %s; set TMPDIR to a file system with locks", scratch,
-		 strerror(errno_value));
+	snprintf(want, sizeof(want), "failed to lock a file in '%s': %s; %s", scratch, strerror(errno_value),
+		 errno_value == EPERM ? "something forbids flock(), such as a seccomp profile"
+				      : "set TMPDIR to a file system with locks");
 	if (err == -errno_value && !folder.path && !strcmp(diag.text, want))
 		return true;
 	fprintf(stderr, "got %d: %s\n", err, err ? diag.text : "");

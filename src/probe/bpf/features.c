@@ -450,7 +450,7 @@ also_needed(const struct probe_feature *missing, enum probe_method method)
 		return "";
 	return method == PROBE_METHOD_PERF ? "; --attach=perf also needs CAP_SYS_ADMIN"
 	       : method == PROBE_METHOD_TRACEFS
-		       ? "; --attach=tracefs also needs to write to uprobe_events in tracefs"
+		       ? "; --attach=tracefs also needs write access to uprobe_events in tracefs"
 		       : "";
 }
 

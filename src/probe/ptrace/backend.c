@@ -217,13 +217,20 @@ drain(struct probe_source *base)
 }
 
 static void
-wait_for_records(struct probe_source *base, int timeout_ms)
+look_for_death(struct ptrace_source *source)
 {
-	struct ptrace_source *source = ptrace_of(base);
 	struct pollfd pollfd = {.fd = source->socket_fd};
 
 	if (!source->is_dead && poll(&pollfd, 1, 0) > 0)
 		on_death(source, NULL);
+}
+
+static void
+wait_for_records(struct probe_source *base, int timeout_ms)
+{
+	struct ptrace_source *source = ptrace_of(base);
+
+	look_for_death(source);
 	/* A tracer process that somebody has stopped would stop the traced one at its next hit. */
 	if (!source->is_dead)
 		kill(source->tracer_pid, SIGCONT);
@@ -250,6 +257,7 @@ read_counts(struct probe_source *base, thread_counts_cb on_thread, void *cookie,
 			on_thread(cookie, thread->tid, &counts);
 	}
 	*no_memory = atomic_load(&shared->no_memory);
+	look_for_death(source);
 	return source->is_dead ? on_death(source, diag) : 0;
 }
 
