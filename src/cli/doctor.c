@@ -180,8 +180,8 @@ print_network(void)
 	return ok;
 }
 
-/* With which run checks that bitcoind as doctor was told to; bitcoind NULL: as the environment says. The caller frees
- * the text, which is not fit to be printed. */
+/* The options that make run check the bitcoind with the user and environment that doctor was given. Without a bitcoind
+ * (NULL), the environment chooses it. The caller frees the text, and escapes it to print it. */
 static char *
 run_options(const struct doctor_options *given, const char *bitcoind)
 {

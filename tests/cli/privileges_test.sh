@@ -308,6 +308,12 @@ check "doctor: the file to set them on" says "setcap cap_bpf,cap_perfmon+ep $ful
 if [ -x "$bitcoind" ]; then
 	as - "$tpcheck" doctor --bitcoind="$bitcoind" >"$scratch/out" 2>&1
 	check "doctor: sudo does not pass BITCOIND on" says "^    for one run: sudo setpriv .* $full run --bitcoind=$bitcoind\$"
+	odd="$scratch/odd
+$(printf '\033[31m')"
+	ln "$bitcoind" "$odd"
+	as - "$tpcheck" doctor --bitcoind="$odd" >"$scratch/out" 2>&1
+	check "doctor: that path is escaped" says "^    for one run: .* --bitcoind='.*/odd\\\\x0a\\\\x1b\[31m'\$"
+	rm "$odd"
 fi
 consult as +bpf
 check "doctor: one is missing" says "^  for BPF, .*: CAP_PERFMON for user $uid$"

@@ -389,6 +389,19 @@ check "losses are reported when they happen" complains 'lost [1-9][0-9]* events\
 lost=$(sed -n 's/.* events in .* s, \([0-9]*\) lost$/\1/p' "$scratch/err")
 check "and at the end, every single one" [ $((lost + $(wc -l <"$scratch/out"))) = 1000000 ]
 
+# follow ARGUMENT...: starts a trace by a PID file, which then names a specimen until that ends.
+follow() {
+	: >"$scratch/err"
+	rm "$scratch/pid"
+	"$tpcheck" trace --pid-file="$scratch/pid" "$@" >"$scratch/out" 2>"$scratch/err" &
+	tracer=$!
+	wait_for "$scratch/err" "waiting for a PID there"
+	begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
+	send 'burst 0'
+	echo $specimen >"$scratch/pid"
+	wait_for "$scratch/err" "attached to 20 tracepoints of process $specimen"
+	end_specimen
+}
 # A PID file, with restarts.
 end_specimen
 : >"$scratch/err"
@@ -417,16 +430,7 @@ ends 0
 check "the events of all processes" json -s 'length == 24 and ([.[].pid] | unique | length == 4)' "$scratch/out"
 check "counts continue" complains '24 events in'
 # A later program may lack an argument that statistics name.
-: >"$scratch/err"
-rm "$scratch/pid"
-"$tpcheck" trace --pid-file="$scratch/pid" --stats --by=vout --of=value >"$scratch/out" 2>"$scratch/err" &
-tracer=$!
-wait_for "$scratch/err" "waiting for a PID there"
-begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
-send 'burst 0'
-echo $specimen >"$scratch/pid"
-wait_for "$scratch/err" "attached to 20 tracepoints of process $specimen"
-end_specimen
+follow --stats --by=vout --of=value
 begin_specimen "$strange"
 wait_for "$scratch/answers" ready
 echo $specimen >"$scratch/pid"
@@ -436,16 +440,7 @@ wait_for "$scratch/err" "process $specimen ended"
 kill -INT $tracer
 ends 0
 # If a process cannot be traced, the trace waits for its end, and fails at the end.
-: >"$scratch/err"
-rm "$scratch/pid"
-"$tpcheck" trace --pid-file="$scratch/pid" >"$scratch/out" 2>"$scratch/err" &
-tracer=$!
-wait_for "$scratch/err" "waiting for a PID there"
-begin_specimen "$(dirname "$tpcheck")/tpcheck-full" __specimen
-send 'burst 0'
-echo $specimen >"$scratch/pid"
-wait_for "$scratch/err" "attached to 20 tracepoints of process $specimen"
-end_specimen
+follow
 "$scratch/plain" 60 &
 plain=$!
 echo $plain >"$scratch/pid"

@@ -207,6 +207,14 @@ run_with(enum mistake m, bool details_warn, char **artifacts)
 }
 
 static void
+assert_passes(const struct report_result *result)
+{
+	if (result->outcome != OUTCOME_PASS)
+		fail_msg("%s: %s", result->name,
+			 result->reason ? result->reason : result->findings.items[0].message);
+}
+
+static void
 test_right_expectations_pass_and_leave_nothing(void **state)
 {
 	char *artifacts;
@@ -214,9 +222,7 @@ test_right_expectations_pass_and_leave_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(run.results_cnt, 1);
-	if (run.results[0].outcome != OUTCOME_PASS)
-		fail_msg("%s", run.results[0].reason ? run.results[0].reason
-						     : run.results[0].findings.items[0].message);
+	assert_passes(&run.results[0]);
 	assert_null(run.results[0].artifacts);
 	assert_int_equal(report_exit_code(&run, true), EXIT_PASSED);
 	end_run(&run, artifacts);
@@ -335,10 +341,7 @@ assert_raised(const struct scenario *const *list, uint64_t want, uint64_t want_b
 	mistake = NO_MISTAKE;
 	struct report_run run = run_them(list, false, 60000, &artifacts);
 	for (size_t i = 0; i < run.results_cnt; i++)
-		if (run.results[i].outcome != OUTCOME_PASS)
-			fail_msg("%s: %s", run.results[i].name,
-				 run.results[i].reason ? run.results[i].reason
-						       : run.results[i].findings.items[0].message);
+		assert_passes(&run.results[i]);
 	bool is_by_events = strcmp(run.attach, "multi") != 0;
 	end_run(&run, artifacts);
 	assert_true(raised == (is_by_events ? want_by_events : want));
@@ -564,9 +567,7 @@ test_a_failed_attach_leaves_nothing(void **state)
 	if (has_foreign) {
 		assert_int_equal(run.results[0].outcome, OUTCOME_ERROR);
 		assert_non_null(strstr(run.results[0].reason, "another tracer attached to the same file"));
-		if (run.results[1].outcome != OUTCOME_PASS)
-			fail_msg("%s", run.results[1].reason ? run.results[1].reason
-							     : run.results[1].findings.items[0].message);
+		assert_passes(&run.results[1]);
 	}
 	end_run(&run, artifacts);
 	if (!has_foreign)
@@ -1124,9 +1125,8 @@ test_what_the_node_does_after_its_answer_is_recorded(void **state)
 	struct report_run run = run_them(list, false, 60000, &artifacts);
 	if (run.results[0].outcome == OUTCOME_SKIP)
 		print_message("not tried: %s\n", run.results[0].reason);
-	else if (run.results[0].outcome != OUTCOME_PASS)
-		fail_msg("%s", run.results[0].reason ? run.results[0].reason
-						     : run.results[0].findings.items[0].message);
+	else
+		assert_passes(&run.results[0]);
 	end_run(&run, artifacts);
 }
 
@@ -1160,8 +1160,7 @@ test_each_act_is_fenced(void **state)
 	fenced.expect = expect_the_fence_too;
 	mistake = NO_MISTAKE;
 	struct report_run run = run_them(list, false, 60000, &artifacts);
-	if (run.results[0].outcome != OUTCOME_PASS)
-		fail_msg("%s", run.results[0].reason);
+	assert_passes(&run.results[0]);
 	end_run(&run, artifacts);
 }
 
@@ -1258,9 +1257,7 @@ test_a_companion_with_wrong_notes_is_left_out(void **state)
 	copy_bitcoind("validation", "block_connected", "1@$8");
 	mistake = NO_MISTAKE;
 	struct report_run run = run_them(list, false, 60000, &artifacts);
-	if (run.results[0].outcome != OUTCOME_PASS)
-		fail_msg("%s", run.results[0].reason ? run.results[0].reason
-						     : run.results[0].findings.items[0].message);
+	assert_passes(&run.results[0]);
 	assert_int_equal(run.results[1].outcome, OUTCOME_FAIL);
 	assert_int_equal(run.results[1].findings.items[0].argument, 1);
 	assert_non_null(strstr(run.results[1].findings.items[0].got, "1 byte"));
