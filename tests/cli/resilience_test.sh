@@ -117,6 +117,13 @@ if release_is 29; then
 	check "the number of slots is found out" [ "$(outcome net.evicted_inbound_connection.full) $(details) $(others)" = "pass 0 0" ]
 fi
 
+# A bitcoind that is slow to answer by the v2 transport is not taken for one of v1, and called again during a scenario.
+if release_is 27; then
+	run 0 with '' --env=ACCEPT_LATE_MS=150 --env=RECEIVE_LATE_MS=500 --env=ARGS_LAST=-debug=net net.inbound_message.v2
+	check "it was called by v2" grep -q 'start sending v2 handshake' "$scratch/log/copy"
+	check "it is not called by v1" [ "$(grep -c 'retrying with v1' "$scratch/log/copy")" = 0 ]
+fi
+
 # What a scenario needs of the node, and does not get, is named.
 if release_is 28; then
 	with '' --env=ARGS_LAST=-dbcrashratio=0 utxocache.spent.replayed >"$scratch/out" 2>"$scratch/err"
