@@ -141,6 +141,18 @@ ends 0
 check "hostile values" valid "$metrics"
 check "a value of an enumeration" grep -q 'mode="[0-9]*"' "$scratch/samples"
 
+# The keeper is killed: by ptrace, which does not need it to observe, the trace and its file are as usual.
+if "$tpcheck" selftest --attach=ptrace >/dev/null 2>&1; then
+	begin --attach=ptrace --output="$metrics" --interval=0.05
+	kill -KILL "$(pgrep -P $tracer -x usdt-keeper)"
+	send 'burst 5'
+	ends 0
+	check "every event" grep -q 'utxocache:add"} 5$' "$metrics"
+	check "no other file" [ "$(ls -A "$scratch/textfile")" = tpcheck.prom ]
+else
+	skip_part "a killed keeper: ptrace does not work here"
+fi
+
 # The folder goes: reported once; the trace goes on, and fails at the end.
 begin --output="$metrics" --interval=0.05
 mv "$scratch/textfile" "$scratch/gone"

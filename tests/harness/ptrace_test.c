@@ -707,6 +707,34 @@ test_a_process_that_we_started_never_outlives_us(void **state)
 			kill_one((enum target)target);
 }
 
+/* Whoever merges the records of several processes does not wait for those of one, which would notice it. */
+static void
+test_a_killed_tracer_is_noticed_when_records_are_taken(void **state)
+{
+	struct fixture fixture;
+	struct record_list records;
+	struct keeper *keeper;
+	struct diag diag;
+	uint64_t until_ns;
+
+	(void)state;
+	must(keeper_start(&keeper, NULL, &diag), &diag);
+	prepare(&fixture, false, keeper);
+	must(specimen_start(&fixture.victim, VICTIM, &diag), &diag);
+	attach(&fixture);
+	must(probe_set_take_now(fixture.set, &records, &until_ns, NULL, &diag), &diag);
+	pid_t tracer = test_child_of(keeper_pid(keeper));
+	assert_true(tracer > 0);
+	kill(tracer, SIGKILL);
+	struct deadline deadline = deadline_in_ms(PATIENCE_MS * test_slowness());
+	while (!strchr("ZX", state_of(tracer)) && !deadline_has_passed(deadline))
+		clock_pause_ms(1, deadline);
+	assert_int_equal(probe_set_take_now(fixture.set, &records, &until_ns, NULL, &diag), -EPIPE);
+	assert_non_null(strstr(diag.text, "(usdt-tracer), which traces by ptrace, was killed"));
+	end(&fixture);
+	keeper_stop(keeper, NULL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -729,6 +757,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_a_process_with_a_debugger_is_refused),
 		cmocka_unit_test(test_detach_under_load_leaves_nothing),
 		cmocka_unit_test(test_a_process_that_we_started_never_outlives_us),
+		cmocka_unit_test(test_a_killed_tracer_is_noticed_when_records_are_taken),
 	};
 
 	hits_of_each = 12500 / test_slowness();

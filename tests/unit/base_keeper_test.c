@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -846,6 +848,52 @@ test_a_file_system_without_locks(void **state)
 	}
 }
 
+/* A sweeper takes a new file for that of a dead process, if it sees it before it is locked. */
+static bool sweeps; /* the next time */
+static char *swept; /* what it was */
+
+static void
+sweep(int fd)
+{
+	char link[64], path[PATH_MAX] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	assert_true(readlink(link, path, sizeof(path) - 1) > 0);
+	assert_int_equal(unlink(path), 0);
+	swept = xstrdup(path);
+}
+
+/* In place of the one in the C library. */
+int
+flock(int fd, int operation)
+{
+	if (sweeps) {
+		sweeps = false;
+		sweep(fd);
+	}
+	return (int)syscall(SYS_flock, fd, operation);
+}
+
+/* A lock on a file that has no name protects nothing. */
+static void
+test_a_lock_that_was_swept_before_it_was_locked(void **state)
+{
+	struct folder folder;
+	struct diag diag;
+
+	(void)state;
+	sweeps = true;
+	must(folder_make(&folder, NULL, scratch, "tpcheck-x-", FOLDER_PLAIN, &diag), &diag);
+	char *lock = xasprintf("%s.lock", folder.path);
+	assert_false(sweeps);
+	assert_non_null(swept);
+	assert_string_not_equal(lock, swept);
+	assert_true(exists(lock));
+	must(folder_remove(&folder, &diag), &diag);
+	free(lock);
+	free(swept);
+}
+
 static void
 write_lock(const char *path, const char *text)
 {
@@ -1112,6 +1160,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_names_what_it_cannot_remove, make_scratch,
 						remove_scratch),
 		cmocka_unit_test_setup_teardown(test_a_file_system_without_locks, make_scratch,
+						remove_scratch),
+		cmocka_unit_test_setup_teardown(test_a_lock_that_was_swept_before_it_was_locked, make_scratch,
 						remove_scratch),
 		cmocka_unit_test_setup_teardown(test_sweeps_what_dead_ones_left, make_scratch,
 						remove_scratch),

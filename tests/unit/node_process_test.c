@@ -187,6 +187,49 @@ test_execution(void **state)
 	free(dir);
 }
 
+/* A program would inherit which signals are ignored or blocked, from us or from whoever started us so. */
+static void
+test_its_signals_are_as_usual(void **state)
+{
+	static const char none[] = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
+	int status, fds[2];
+	char text[256];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	pid_t pid = fork();
+	if (!pid) {
+		char grep[] = "grep", pattern[] = "^Sig[BI]", file[] = "/proc/self/status";
+		char *argv[] = {grep, pattern, file, NULL}, *envp[] = {NULL};
+		const struct process_user user = {.name = "somebody"};
+		const struct process_opts opts = {.program = "/bin/grep",
+						  .argv = argv,
+						  .envp = envp,
+						  .output_fd = fds[1],
+						  .network_fd = -1,
+						  .user_ns_fd = -1,
+						  .user = &user};
+		struct process process;
+		struct diag diag;
+		sigset_t all;
+
+		for (int signo = 1; signo < _NSIG; signo++)
+			if (signo != SIGCHLD) /* it must be found when it has ended */
+				signal(signo, SIG_IGN);
+		sigfillset(&all);
+		sigprocmask(SIG_SETMASK, &all, NULL);
+		_exit(process_start(&process, &opts, &diag) ||
+		      !process_wait(&process, deadline_in_ms(20000), NULL));
+	}
+	close(fds[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	ssize_t n = read(fds[0], text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	close(fds[0]);
+	assert_string_equal(text, none);
+}
+
 /* As the kernel does where SIGCHLD is ignored. */
 static void
 test_reaped_by_another(void **state)
@@ -206,9 +249,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_another_user),
-		cmocka_unit_test(test_other_steps),
-		cmocka_unit_test(test_execution),
+		cmocka_unit_test(test_another_user),      cmocka_unit_test(test_other_steps),
+		cmocka_unit_test(test_execution),         cmocka_unit_test(test_its_signals_are_as_usual),
 		cmocka_unit_test(test_reaped_by_another),
 	};
 
