@@ -1,9 +1,10 @@
 #!/bin/sh
 # Memory runs out: the reports are completed all the same, and nothing is left.
 #
-#	memory_test.sh <tpcheck> <module that lets an allocation fail>
+#	memory_test.sh <tpcheck> <module that lets an allocation fail> <refuse>
 . "$(dirname "$0")/lib.sh"
 starve=$2
+refuse=$3
 copy_bitcoind
 unset BITCOIND
 mkdir -m 1777 "$scratch/tmp"
@@ -68,6 +69,26 @@ first=12
 starve 5 20 selftest
 by_abort=
 first=1
+# tpcheck signals itself then. A sandbox that refuses getpid makes a signal to oneself one to everybody: there is a
+# witness, and nobody else in its namespace.
+case $(uname -m) in
+x86_64) getpid=39 ;;
+*) getpid=172 ;;
+esac
+alone='[ $$ = 1 ] || exit 77
+sleep 1000 &
+"$@"
+code=$?
+kill -0 $! || echo "the witness was killed" >&2
+exit $code'
+alone() { unshare --pid --fork --kill-child sh -c "$alone" sh "$@"; }
+if alone true 2>/dev/null; then
+	run 99 alone "$refuse" $getpid 1 /usr/bin/env LD_PRELOAD="$starve" STARVE_AT=200 "$tpcheck" selftest
+	check "it ran out of memory" complains '^tpcheck: out of memory$'
+	check "nobody else was signalled" sh -c "! grep -q 'the witness was killed' '$scratch/err'"
+else
+	skip_part "a sandbox without getpid: no PID namespace can be made (unshare --pid)"
+fi
 if can_check_bitcoind; then
 	starve "$("$tpcheck" run --list 'utxocache.*' | wc -l)" 14 run --bitcoind="$bitcoind" 'utxocache.*'
 else
