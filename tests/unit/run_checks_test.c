@@ -5,6 +5,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -121,6 +124,44 @@ test_the_real_pages(void **state)
 	assert_true(machine_real.takes_pages(getpid(), (uintptr_t)&machine_real, 1));
 	assert_true(machine_real.takes_pages(0, (uintptr_t)memory, 1)); /* nobody knows */
 	assert_int_equal(munmap(memory, 2 * page), 0);
+}
+
+static uint64_t
+first_number(const char *path, const char *word)
+{
+	char line[256];
+	FILE *file = fopen(path, "re");
+	uint64_t number = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, word, strlen(word)))
+			number = strtoull(line + strlen(word), NULL, 10);
+	if (file)
+		fclose(file);
+	return number;
+}
+
+/* What was written to and is there now may have been away only where something takes pages away for a while. By hand,
+ * on a machine without: swapon. */
+static void
+test_pages_that_were_written_to(void **state)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const uint64_t swap_kb = first_number("/proc/meminfo", "SwapTotal:");
+	const uint64_t balances = first_number("/proc/sys/kernel/numa_balancing", "");
+	char *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char is_resident = 1;
+
+	(void)state;
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	memory[0] = 1;
+	assert_int_equal(machine_real.takes_pages(getpid(), (uintptr_t)memory, 1), swap_kb || balances);
+	if (swap_kb && !madvise(memory, page, MADV_PAGEOUT) && !mincore(memory, page, &is_resident) &&
+	    !(is_resident & 1))
+		assert_true(machine_real.takes_pages(getpid(), (uintptr_t)memory, 1));
+	else
+		print_message("no page was swapped out\n");
+	assert_int_equal(munmap(memory, page), 0);
 }
 
 static void
@@ -250,6 +291,7 @@ main(void)
 		cmocka_unit_test(test_the_clock_being_set),
 		cmocka_unit_test(test_the_real_clocks),
 		cmocka_unit_test(test_the_real_memory),
+		cmocka_unit_test(test_pages_that_were_written_to),
 		cmocka_unit_test(test_absent_pages),
 		cmocka_unit_test(test_wrong_lengths),
 		cmocka_unit_test(test_the_real_pages),
