@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -677,10 +678,19 @@ test_interrupt(void **state)
 
 	(void)state;
 	signal(SIGALRM, on_alarm);
-	alarm(1);
-	uint64_t start_ns = clock_now_ns();
-	assert_int_equal(node_call(node, soon(), NULL, &diag, "waitfornewblock", "[0]"), -EINTR);
-	assert_true(clock_now_ns() - start_ns < 1300000000);
+	/* It is noticed soon; a busy machine may need several tries to show it. */
+	const struct itimerval timer = {.it_value.tv_usec = 200000};
+	struct deadline patience = soon();
+	uint64_t took_ms;
+	do {
+		uint64_t start_ns = clock_now_ns();
+
+		interrupted = 0;
+		assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
+		assert_int_equal(node_call(node, soon(), NULL, &diag, "waitfornewblock", "[0]"), -EINTR);
+		took_ms = (clock_now_ns() - start_ns) / 1000000;
+	} while (took_ms >= 500 && !deadline_has_passed(patience));
+	assert_in_range(took_ms, 200, 499);
 	assert_int_equal(node_wait_ready(node, soon(), &diag), -EINTR);
 	assert_int_equal(node_stop(node, soon(), &diag), -EINTR);
 	interrupted = 0;

@@ -5,6 +5,7 @@
 #define TPCHECK_TESTS_UNIT_PROBE_FAKE_BACKEND_H
 
 #include "base/machine.h"
+#include "fake_clock.h"
 #include "probe/set.h"
 
 #include <setjmp.h>
@@ -246,6 +247,7 @@ fake_begin(size_t threads_max, const struct probe_opts *opts)
 
 	memset(&fake, 0, sizeof(fake));
 	fake.tests_thread = pthread_self();
+	fake_clock_set();
 	fake_site.file_offset = fake_site.semaphore_file_offset = 0;
 	fake.source = (struct probe_source){.method = PROBE_METHOD_PERF, .threads_max = threads_max};
 	if (set_new(&set, &fake_backend, fake_points, 1, opts, &diag) ||
