@@ -688,6 +688,11 @@ notes_open_file(const char *path, struct diag *diag)
 	if (fd >= 0)
 		return fd;
 	int err = -errno;
+	if (err == -EACCES)
+		return diag_fail(
+			diag, err,
+			"notes: failed to open '%s': %s; user %u must be able to read it (chmod a+r) and to pass every directory above it (chmod a+x)",
+			path, strerror(-err), (unsigned)geteuid());
 	return diag_fail(diag, err, "notes: failed to open '%s': %s", path, strerror(-err));
 }
 
