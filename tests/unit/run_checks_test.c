@@ -2,6 +2,7 @@
 #include "run/checks.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,6 +44,34 @@ test_the_real_clocks(void **state)
 	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &monotonic), 0);
 	int64_t sum_ns = before_ns + (int64_t)monotonic.tv_sec * 1000 * NS_PER_MS + monotonic.tv_nsec;
 	assert_true(sum_ns - wall_ns > -2000 * NS_PER_MS && sum_ns - wall_ns < 5000 * NS_PER_MS);
+}
+
+static unsigned slow_readings; /* of the wall clock, in which the thread loses its processor */
+
+/* In place of the one in the C library. */
+int
+clock_gettime(clockid_t id, struct timespec *out)
+{
+	if (id == CLOCK_REALTIME && slow_readings) {
+		slow_readings--;
+		poll(NULL, 0, 40);
+	}
+	return (int)syscall(SYS_clock_gettime, id, out);
+}
+
+static void
+test_a_slow_reading_of_the_clocks(void **state)
+{
+	int64_t before_ns = machine_real.clock_offset_ns();
+
+	(void)state;
+	slow_readings = 2;
+	assert_false(checks_clock_was_set(before_ns, machine_real.clock_offset_ns(), 0));
+	assert_int_equal(slow_readings, 0);
+	slow_readings = 100; /* it does not try for ever */
+	assert_true(checks_clock_was_set(before_ns, machine_real.clock_offset_ns(), 0));
+	assert_in_range(slow_readings, 50, 99);
+	slow_readings = 0;
 }
 
 static void
@@ -290,6 +320,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_clock_being_set),
 		cmocka_unit_test(test_the_real_clocks),
+		cmocka_unit_test(test_a_slow_reading_of_the_clocks),
 		cmocka_unit_test(test_the_real_memory),
 		cmocka_unit_test(test_pages_that_were_written_to),
 		cmocka_unit_test(test_absent_pages),
