@@ -16,11 +16,13 @@
  * handshake: one of an unknown type comes before that ping. None of the node's messages is required. */
 #include "node/p2p_internal.h"
 
+#include "base/xmem.h"
 #include "node/tx.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -188,21 +190,49 @@ p2p_wait(struct p2p_peer *peer, const char *type, size_t from, struct p2p_messag
 	}
 }
 
+/* Puts what lies between our ping and its pong into the order in which the node deals with it: what it sent meanwhile
+ * it had sent before it came to the ping, which it answers at once; to our answers it comes later. */
+static void
+order_around(struct p2p_peer *peer, size_t ping, size_t pong)
+{
+	const size_t cnt = pong - ping + 1;
+	struct p2p_entry *copy = xcalloc(cnt, sizeof(*copy)), *to = &peer->transcript[ping];
+
+	memcpy(copy, to, cnt * sizeof(*copy));
+	for (size_t i = 0; i < cnt - 1; i++)
+		if (copy[i].message.direction == P2P_SENT) /* the ping, too */
+			copy[i].message.time_ns = copy[cnt - 1].message.time_ns;
+	for (size_t i = 1; i < cnt - 1; i++)
+		if (copy[i].message.direction == P2P_RECEIVED)
+			*to++ = copy[i];
+	*to++ = copy[0];
+	*to++ = copy[cnt - 1];
+	for (size_t i = 1; i < cnt - 1; i++)
+		if (copy[i].message.direction == P2P_SENT)
+			*to++ = copy[i];
+	free(copy);
+}
+
 int
 p2p_sync(struct p2p_peer *peer, struct deadline deadline, struct diag *diag)
 {
 	uint8_t nonce[P2P_NONCE_SZ];
-	size_t mark = peer->transcript_cnt;
+	const size_t ping = peer->transcript_cnt;
+	size_t mark = ping;
 	struct p2p_message pong;
 
 	p2p_put_le(nonce, NONCE_BASE | (uint64_t)peer->port << 8 | (++peer->pings & 0xff), sizeof(nonce));
 	int err = p2p_send(peer, "ping", nonce, sizeof(nonce), deadline, diag);
 	while (!err) {
 		err = p2p_wait(peer, "pong", mark, &pong, deadline, diag);
-		if (err || (pong.size == sizeof(nonce) && !memcmp(pong.payload, nonce, sizeof(nonce))))
+		if (err)
 			break;
 		while (peer->transcript[mark].message.payload != pong.payload)
 			mark++;
+		if (pong.size == sizeof(nonce) && !memcmp(pong.payload, nonce, sizeof(nonce))) {
+			order_around(peer, ping, mark);
+			break;
+		}
 		mark++;
 	}
 	return err;

@@ -102,7 +102,7 @@ int p2p_send_bytes(struct p2p_peer *peer, const void *bytes, size_t len, struct 
 int p2p_wait(struct p2p_peer *peer, const char *type, size_t from, struct p2p_message *message,
 	     struct deadline deadline, struct diag *diag);
 /* Sends a ping and waits for its pong: the node has then handled everything sent earlier, and we have read whatever it
- * answered immediately. */
+ * answered immediately. In the transcript the two follow what the node sent meanwhile, as they do in the node. */
 int p2p_sync(struct p2p_peer *peer, struct deadline deadline, struct diag *diag);
 /* Reads until the node has closed the connection. */
 int p2p_wait_closed(struct p2p_peer *peer, struct deadline deadline, struct diag *diag);

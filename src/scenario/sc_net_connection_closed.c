@@ -443,7 +443,10 @@ take_privately(struct scene *scene, const struct tx *tx)
 	peer_handshake(scene, peer, &version);
 	peer_wait(scene, peer, "inv", 0);
 	tx_txid(tx, txid_wire);
-	peer_ask_buf(scene, peer, "getdata", message_item(scene, ITEM_TX, txid_wire), "ping");
+	/* It answers no ping, so it cannot be asked (peer_ask) whether it has anything left to say. */
+	size_t from = peer_message_cnt(peer);
+	peer_send_buf(scene, peer, "getdata", message_item(scene, ITEM_TX, txid_wire));
+	peer_wait(scene, peer, "ping", from);
 	peer_sync(scene, fence(scene));
 }
 
@@ -466,6 +469,7 @@ broadcast_privately(struct scene *scene)
 	char *logged = xasprintf("%s%s", log_words(LOG_CONNECTED_VIA), HEARD_ONION);
 	log_wait(scene, logged, LOGGED_SOON_MS);
 	free(logged);
+	peer_wait_listed(scene, state->private);
 	peers_learn(scene, state->private, 1);
 	connections_cnt(scene, &inbound_cnt, &state->outbound_cnt);
 	take_privately(scene, tx);

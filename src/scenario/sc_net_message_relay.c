@@ -118,8 +118,6 @@ block_prepare(struct scene *scene)
 	messages_join(scene, NULL, &version);
 }
 
-enum { SENDHEADERS_MS = 2000 };
-
 static void
 block_act(struct scene *scene)
 {
@@ -128,8 +126,8 @@ block_act(struct scene *scene)
 	char hash_hex[65];
 
 	peer_ask_buf(scene, peer, "headers", message_header(scene, state->block), "getdata");
-	/* By now the node knows that we have blocks. (v23 says so at once; another release may not say it at all.) */
-	peer_hears(scene, peer, "sendheaders", 0, SENDHEADERS_MS);
+	/* The node now knows that we have blocks, and may say 'sendheaders' (v23 does so earlier). */
+	peer_sync(scene, peer);
 	peer_send_buf(scene, peer, "block", message_block(scene, state->block));
 	/* The node must have dealt with the block before the peer says more. */
 	format_hash(state->block->hash_wire, hash_hex);

@@ -84,36 +84,35 @@ count_captured(struct scene *scene, const char *address, bool sent)
 
 /* Connecting */
 
-/* The address of the only peer of the scene's node once the handshake is complete; "" before that. transport: "v2", or
- * NULL for any. */
+/* The address of the only peer of the scene's node that has completed the handshake by the v2 transport; "": none. */
 static void
-find_address(struct scene *scene, const char *transport, char address[P2P_ADDRESS_SZ])
+find_address(struct scene *scene, char address[P2P_ADDRESS_SZ])
 {
 	const struct scene_kept *mark = scene_mark(scene);
 	const struct json *info = json_at(scene_call(scene, "getpeerinfo", "[]"), 0);
 	const char *text = json_string(json_get(info, "addr"));
-	const char *used = json_string(json_get(info, "transport_protocol_type"));
+	const char *transport = json_string(json_get(info, "transport_protocol_type"));
 	int64_t version = 0;
 
 	json_i64(json_get(info, "version"), &version);
 	*address = '\0';
-	if (text && version && (!transport || (used && !strcmp(used, transport))))
+	if (text && transport && version && !strcmp(transport, "v2"))
 		snprintf(address, P2P_ADDRESS_SZ, "%s", text);
 	scene_release_since(scene, mark);
 }
 
 static void
-wait_address(struct scene *scene, const char *transport, char address[P2P_ADDRESS_SZ])
+wait_address(struct scene *scene, char address[P2P_ADDRESS_SZ])
 {
 	*address = '\0';
 	if (!scene_ok(scene))
 		return;
 	while (scene_ok(scene) && !*address) {
-		find_address(scene, transport, address);
+		find_address(scene, address);
 		if (!*address)
 			clock_pause_ms(1, scene->deadline);
 	}
-	scene_prefix(scene, "waiting for a connection by %s transport", transport ? "the v2" : "any");
+	scene_prefix(scene, "waiting for a connection by the v2 transport");
 }
 
 /* Asks the scene's node to connect to the other one. */
@@ -147,9 +146,9 @@ pair_connect(struct scene *scene, struct pair *pair, bool called)
 		pair->own_got_before = got;
 		pair->own_sent_before = sent;
 	}
-	wait_address(scene, "v2", pair->peer.address);
+	wait_address(scene, pair->peer.address);
 	pair_swap(scene);
-	wait_address(scene, "v2", pair->address);
+	wait_address(scene, pair->address);
 	pair_swap(scene);
 	peers_learn(scene, &pair->peer, 1);
 }
@@ -275,17 +274,43 @@ pair_disconnect(struct scene *scene, struct pair *pair)
 	wait_both(scene, 0);
 }
 
-/* A first connection, so that the peers of scenarios have other ids than 0. bitcoind calls again, by the v1 transport,
- * whoever is gone before it has answered, and would do so seconds later, during a scenario. */
+/* Waits until the only peer of the scene's node has answered a ping: before it, the node has sent what it sends after a
+ * handshake. */
+static void
+wait_pong(struct scene *scene)
+{
+	bool has_answered = false;
+
+	scene_call(scene, "ping", "[]"); /* a bitcoind may not ping of its own accord */
+	if (!scene_ok(scene))
+		return;
+	while (scene_ok(scene) && !has_answered) {
+		const struct scene_kept *mark = scene_mark(scene);
+
+		has_answered = json_get(json_at(scene_call(scene, "getpeerinfo", "[]"), 0), "pingtime");
+		scene_release_since(scene, mark);
+		if (!has_answered)
+			clock_pause_ms(1, scene->deadline);
+	}
+	scene_prefix(scene, "waiting for the answer to a ping");
+}
+
+/* A first connection, so that the peers of scenarios have other ids than 0. It must not end before both have answered:
+ * bitcoind would take the other one for a node that does not know the v2 transport, and call it again up to 2 s later,
+ * during a scenario. */
 static void
 warm_pair(struct scene *scene)
 {
-	char address[P2P_ADDRESS_SZ] = "", greeted[P2P_ADDRESS_SZ];
+	char address[P2P_ADDRESS_SZ] = "";
 
 	if (scene_ok(scene))
 		snprintf(address, sizeof(address), "127.0.0.1:%u", node_p2p_port(scene->partner));
 	scene_call(scene, "addnode", "[\"%s\", \"onetry\"]", address);
-	wait_address(scene, NULL, greeted);
+	wait_both(scene, 1);
+	wait_pong(scene);
+	pair_swap(scene);
+	wait_pong(scene);
+	pair_swap(scene);
 	scene_call(scene, "disconnectnode", "[\"%s\"]", address);
 	wait_both(scene, 0);
 }

@@ -137,20 +137,6 @@ peer_wait(struct scene *scene, struct peer *peer, const char *type, size_t from)
 	return message;
 }
 
-bool
-peer_hears(struct scene *scene, struct peer *peer, const char *type, size_t from, unsigned most_ms)
-{
-	struct deadline soon = deadline_earlier(scene->deadline, deadline_in_ms(most_ms));
-	struct diag diag;
-
-	if (!scene_ok(scene))
-		return false;
-	int err = p2p_wait(peer->p2p, type, from, NULL, soon, &diag);
-	if (err && err != -ETIMEDOUT)
-		scene_fail(scene, err, "%s", diag.text);
-	return !err;
-}
-
 /* Finds a message of that type from the node, at index from of the transcript or later. */
 static bool
 finds_answer(const struct peer *peer, size_t from, const char *type, struct p2p_message *message)
@@ -347,6 +333,13 @@ is_any_listed(struct scene *scene, const struct peer *peers, size_t cnt)
 		is_listed = peers[i].p2p && find_peer(info, address_of(&peers[i]));
 	scene_release_since(scene, mark);
 	return is_listed;
+}
+
+void
+peer_wait_listed(struct scene *scene, struct peer *peer)
+{
+	while (scene_ok(scene) && !is_any_listed(scene, peer, 1))
+		clock_pause_ms(1, scene->deadline);
 }
 
 void

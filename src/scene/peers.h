@@ -63,8 +63,6 @@ size_t peer_message_cnt(const struct peer *peer);
 void peer_send(struct scene *scene, struct peer *peer, const char *type, const void *payload, size_t size);
 /* Waits for a message of that type at index from of the transcript or later. All zero after a failure. */
 struct p2p_message peer_wait(struct scene *scene, struct peer *peer, const char *type, size_t from);
-/* The same for a message that no release has to send: waits at most so long, and returns whether it came. */
-bool peer_hears(struct scene *scene, struct peer *peer, const char *type, size_t from, unsigned most_ms);
 /* peer_send, then peer_wait for an answer of that type, which the node must send before it deals with anything else.
  * Fails with -ENOMSG, long before the scene's deadline, if it sends none. */
 struct p2p_message peer_ask(struct scene *scene, struct peer *peer, const char *type, const void *payload,
@@ -102,6 +100,8 @@ void peers_leave(struct scene *scene, struct peer *peers, size_t cnt);
 /* Fills in what getpeerinfo reports, in one call, about all that have connected, or whose address is set; they must
  * still be connected. */
 void peers_learn(struct scene *scene, struct peer *peers, size_t cnt);
+/* Waits until getpeerinfo lists it. */
+void peer_wait_listed(struct scene *scene, struct peer *peer);
 /* Makes sure that the ids of peers that join later have more than 8 bits. */
 void peers_raise_ids(struct scene *scene);
 /* The same for the warm-up of a profile, and whenever its node is restarted: only if the node manages that in time,

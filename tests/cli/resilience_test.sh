@@ -124,6 +124,17 @@ if release_is 27; then
 	check "it is not called by v1" [ "$(grep -c 'retrying with v1' "$scratch/log/copy")" = 0 ]
 fi
 
+# A bitcoind that loses its processor for seconds at the worst moment (LATE): the order of events is as before, and nobody
+# waits in vain.
+late() {
+	run 0 with '' --env="LATE=$1" "$2"
+	check "it was late" [ "$(jq '.scenarios[0].duration_ms >= 1000' "$scratch/report.json")" = true ]
+}
+late 'recv b-net getheaders 3500' net.inbound_message.requests
+late 'send b-msghand sendheaders 2500' net.inbound_message.block
+late 'recv b-i2paccept AgkQFx4lLDM6QUhP 1100' net.inbound_connection.peers
+! release_is 31 || late 'recv b-net getdata 3500' net.closed_connection.stop
+
 # What a scenario needs of the node, and does not get, is named.
 if release_is 28; then
 	with '' --env=ARGS_LAST=-dbcrashratio=0 utxocache.spent.replayed >"$scratch/out" 2>"$scratch/err"

@@ -2,12 +2,15 @@
  * ("words|words|...") are written with each small letter replaced by a capital, wherever they occur. ARGS_FIRST and
  * ARGS_LAST ("-arg -arg") are added to its arguments before and after those that it is given. The file REWORD_COPY gets a
  * copy of all lines that are written then. It learns ACCEPT_LATE_MS late that a peer has connected, and receives what
- * begins a connection by the v2 transport (the 64 bytes of a key, and more) RECEIVE_LATE_MS late. */
+ * begins a connection by the v2 transport (the 64 bytes of a key, and more) RECEIVE_LATE_MS late. The first time that a
+ * thread receives or sends something that contains a word, or is so long, it is late: LATE, as "recv b-net getheaders
+ * 3500" or "recv b-i2paccept #512 1100". */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +21,7 @@
 #include <unistd.h>
 
 typedef ssize_t (*recv_fn)(int fd, void *bytes, size_t size, int flags);
+typedef ssize_t (*send_fn)(int fd, const void *bytes, size_t size, int flags);
 typedef int (*accept_fn)(int fd, struct sockaddr *address, socklen_t *len);
 typedef size_t (*fwrite_fn)(const void *bytes, size_t size, size_t cnt, FILE *file);
 
@@ -117,6 +121,25 @@ be_late(const char *variable)
 		poll(NULL, 0, (int)strtol(ms, NULL, 10));
 }
 
+/* What is received; or is about to be sent. */
+static void
+be_late_once(const char *call, const void *bytes, size_t len)
+{
+	static _Atomic bool was_late;
+	const char *late = getenv("LATE");
+	char name[16] = "", its_call[16], thread[16], word[32];
+	int ms;
+
+	if (!late || sscanf(late, "%15s %15s %31s %d", its_call, thread, word, &ms) != 4 ||
+	    strcmp(call, its_call) != 0 ||
+	    !(*word == '#' ? strtoul(word + 1, NULL, 10) == len
+			   : memmem(bytes, len, word, strlen(word)) != NULL))
+		return;
+	prctl(PR_GET_NAME, name);
+	if (!strcmp(name, thread) && !atomic_exchange(&was_late, true))
+		poll(NULL, 0, ms);
+}
+
 enum { FDS_MAX = 1024 };
 
 static bool is_new[FDS_MAX]; /* accepted, and nothing received by it so far */
@@ -144,10 +167,21 @@ recv(int fd, void *bytes, size_t size, int flags)
 	recv_fn next = (recv_fn)(uintptr_t)dlsym(RTLD_NEXT, "recv");
 	ssize_t n = next(fd, bytes, size, flags);
 
+	if (n > 0)
+		be_late_once("recv", bytes, (size_t)n);
 	if (n <= 0 || fd < 0 || fd >= FDS_MAX || !is_new[fd])
 		return n;
 	is_new[fd] = false;
 	if (n >= 64 && memcmp(bytes, magic, sizeof(magic)) != 0)
 		be_late("RECEIVE_LATE_MS");
 	return n;
+}
+
+ssize_t
+send(int fd, const void *bytes, size_t size, int flags)
+{
+	send_fn next = (send_fn)(uintptr_t)dlsym(RTLD_NEXT, "send");
+
+	be_late_once("send", bytes, size);
+	return next(fd, bytes, size, flags);
 }

@@ -371,9 +371,63 @@ test_sync(void **state)
 	assert_int_equal(p2p_cnt(script->peer), 4);
 	check(p2p_sync(script->peer, soon(), &diag), diag);
 	assert_int_equal(p2p_cnt(script->peer), 8);
-	assert_memory_not_equal(p2p_at(script->peer, 0).payload, p2p_at(script->peer, 4).payload, 8);
+	assert_string_equal(p2p_at(script->peer, 2).type, "ping");
+	assert_string_equal(p2p_at(script->peer, 6).type, "ping");
+	assert_memory_not_equal(p2p_at(script->peer, 2).payload, p2p_at(script->peer, 6).payload, 8);
 	p2p_close(script->peer);
 	pthread_join(thread, NULL);
+}
+
+/* Says more before it answers one ping, and waits for an answer itself. */
+static void *
+answer_at_last(void *cookie)
+{
+	struct script *script = cookie;
+	char message[P2P_HEADER_SZ + 8];
+	struct buf out;
+
+	assert_int_equal(recv(script->fd, message, sizeof(message), MSG_WAITALL), sizeof(message));
+	buf_init(&out, 1000);
+	p2p_format("late", "", 0, &out);
+	p2p_format("ping", "12345678", 8, &out);
+	assert_int_equal(send(script->fd, out.data, out.len, 0), out.len);
+	buf_reset(&out);
+	p2p_format("pong", message + P2P_HEADER_SZ, 8, &out);
+	assert_int_equal(recv(script->fd, message, sizeof(message), MSG_WAITALL), sizeof(message));
+	assert_int_equal(send(script->fd, out.data, out.len, 0), out.len);
+	buf_fini(&out);
+	return NULL;
+}
+
+/* The transcript is in the order in which the node deals with the messages. */
+static void
+test_order_around_a_sync(void **state)
+{
+	static const struct {
+		enum p2p_direction direction;
+		const char *type;
+	} want[] = {{P2P_RECEIVED, "late"},
+		    {P2P_RECEIVED, "ping"},
+		    {P2P_SENT, "ping"},
+		    {P2P_RECEIVED, "pong"},
+		    {P2P_SENT, "pong"}};
+	struct script *script = *state;
+	uint64_t earlier_ns = 0;
+	struct diag diag = {0};
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, answer_at_last, script), 0);
+	check(p2p_sync(script->peer, soon(), &diag), diag);
+	pthread_join(thread, NULL);
+	assert_int_equal(p2p_cnt(script->peer), 5);
+	for (size_t i = 0; i < 5; i++) {
+		struct p2p_message message = p2p_at(script->peer, i);
+
+		assert_int_equal(message.direction, want[i].direction);
+		assert_string_equal(message.type, want[i].type);
+		assert_true(message.time_ns >= earlier_ns);
+		earlier_ns = message.time_ns;
+	}
 }
 
 /* Answers each ping, and nothing else. */
@@ -646,6 +700,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_ping_answered, begin, end),
 		cmocka_unit_test_setup_teardown(test_silent, begin, end),
 		cmocka_unit_test_setup_teardown(test_sync, begin, end),
+		cmocka_unit_test_setup_teardown(test_order_around_a_sync, begin, end),
 		cmocka_unit_test_setup_teardown(test_settle, begin, end),
 		cmocka_unit_test_setup_teardown(test_handshake, begin, end),
 		cmocka_unit_test_setup_teardown(test_handshake_begun, begin, end),

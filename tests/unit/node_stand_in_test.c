@@ -300,7 +300,7 @@ test_sam_accept(void **state)
 		int fd = stand_in_connect(server, nth, got, soon(), &diag);
 		assert_true(fd >= 0);
 		hear_line(in, line, sizeof(line));
-		assert_int_equal(strlen(line), 387 * 4 / 3);
+		assert_in_range(strlen(line), 500, 511); /* with its end as much as bitcoind reads at once */
 		assert_int_equal(strlen(got), 62);
 		assert_string_equal(got + 52, ".b32.i2p:0");
 		SAY(fd, "from the peer");

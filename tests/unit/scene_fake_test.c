@@ -289,9 +289,10 @@ test_submitted_packages(void **state)
 	end(&scene);
 }
 
-/* What getpeerinfo says before and after the handshake. */
-#define NOT_GREETED "[{\"addr\": \"127.0.0.1:1\", \"version\": 0}]"
-#define GREETED     "[{\"addr\": \"127.0.0.1:1\", \"version\": 70016}]"
+/* The answers until both are connected, until both have answered, and until they are asked to part. */
+#define CALLED   "addnode null\ngetconnectioncount 1\n"
+#define ANSWERED CALLED "ping null\ngetpeerinfo [{\"pingtime\": 0.001}]\n"
+#define PARTED   ANSWERED "disconnectnode null\n"
 
 static void
 warm_pair(struct scene *scene)
@@ -323,14 +324,15 @@ test_what_was_waited_for(void **state)
 		void (*step)(struct scene *scene);
 		const char *answers, *waiting; /* NULL: it has failed before */
 	} cases[] = {
-		{warm_pair, "getpeerinfo " GREETED "\n", NULL},
-		{warm_pair, "addnode null\ngetpeerinfo " NOT_GREETED "\n",
-		 "waiting for a connection by any transport: "},
-		{warm_pair, "addnode null\n", "waiting for a connection by any transport: "},
-		{warm_pair, "addnode null\ngetpeerinfo " GREETED "\n", NULL},
-		{warm_pair,
-		 "addnode null\ngetpeerinfo " GREETED "\ndisconnectnode null\ngetconnectioncount 2\n",
-		 "waiting until there are 0 connections: "},
+		{warm_pair, "getconnectioncount 2\n", NULL},
+		{warm_pair, "addnode null\ngetconnectioncount 2\n",
+		 "waiting until there are 1 connections: "},
+		{warm_pair, "addnode null\n", "waiting until there are 1 connections: "},
+		{warm_pair, CALLED, NULL},
+		{warm_pair, CALLED "ping null\ngetpeerinfo [{}]\n", "waiting for the answer to a ping: "},
+		{warm_pair, CALLED "ping null\n", "waiting for the answer to a ping: "},
+		{warm_pair, ANSWERED, NULL},
+		{warm_pair, PARTED, "waiting until there are 0 connections: "},
 		{connect_pair, "getpeerinfo []\n", NULL},
 		{connect_pair, "addnode null\ngetpeerinfo []\n",
 		 "waiting for a connection by the v2 transport: "},
