@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 reword=$2
 inject=$3
+late=$4
 copy_bitcoind
 if [ ! -x "$bitcoind" ]; then
 	echo "SKIP: no bitcoind: set BITCOIND, or put one into PATH"
@@ -19,7 +20,8 @@ TMPDIR=$scratch/tmp
 export TMPDIR
 cp "$reword" "$scratch/reword.so"
 cp "$inject" "$scratch/inject.so"
-chmod 644 "$scratch/reword.so" "$scratch/inject.so"
+cp "$late" "$scratch/late.so"
+chmod 644 "$scratch/reword.so" "$scratch/inject.so" "$scratch/late.so"
 
 # with WORDS ARGUMENTS...: runs with these words of the log replaced; a report goes to $scratch/report.json, and what the
 # node logged to $scratch/log/copy.
@@ -119,7 +121,8 @@ fi
 
 # A bitcoind that is slow to answer by the v2 transport is not taken for one of v1, and called again during a scenario.
 if release_is 27; then
-	run 0 with '' --env=ACCEPT_LATE_MS=150 --env=RECEIVE_LATE_MS=500 --env=ARGS_LAST=-debug=net net.inbound_message.v2
+	run 0 with '' --env=LD_PRELOAD="$scratch/reword.so:$scratch/late.so" --env=ACCEPT_LATE_MS=150 --env=V2_LATE_MS=500 \
+		--env=ARGS_LAST=-debug=net net.inbound_message.v2
 	check "it was called by v2" grep -q 'start sending v2 handshake' "$scratch/log/copy"
 	check "it is not called by v1" [ "$(grep -c 'retrying with v1' "$scratch/log/copy")" = 0 ]
 fi
@@ -127,7 +130,7 @@ fi
 # A bitcoind that loses its processor for seconds at the worst moment (LATE): the order of events is as before, and nobody
 # waits in vain.
 late() {
-	run 0 with '' --env="LATE=$1" "$2"
+	run 0 with '' --env=LD_PRELOAD="$scratch/late.so" --env="LATE=$1" "$2"
 	check "it was late" [ "$(jq '.scenarios[0].duration_ms >= 1000' "$scratch/report.json")" = true ]
 }
 late 'recv b-net getheaders 3500' net.inbound_message.requests
