@@ -150,11 +150,12 @@ send(int fd, const void *bytes, size_t size, int flags)
 	return next_send(fd, bytes, size, flags);
 }
 
-/* A line of the log. */
+/* A line of the log; other files are written in thousands of pieces. */
 size_t
 fwrite(const void *bytes, size_t size, size_t cnt, FILE *file)
 {
-	be_late_by_chance(1);
+	if (size == 1 && cnt && ((const char *)bytes)[cnt - 1] == '\n')
+		be_late_by_chance(1);
 	return next_fwrite(bytes, size, cnt, file);
 }
 
