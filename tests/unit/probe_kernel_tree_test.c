@@ -107,11 +107,13 @@ files_too_large(void **state)
 static void
 no_folder(void **state)
 {
+	char missing[sizeof(folder) + 8];
 	struct diag diag;
 	struct folder tree;
 
 	(void)state;
-	assert_int_equal(kernel_tree_write(&tree, NULL, "/nonexistent", &diag), -ENOENT);
+	snprintf(missing, sizeof(missing), "%s/none", folder);
+	assert_int_equal(kernel_tree_write(&tree, NULL, missing, &diag), -ENOENT);
 	assert_null(tree.path);
 	assert_non_null(strstr(diag.text, "set TMPDIR to a directory that can be written to"));
 	kernel_tree_remove(&tree);
@@ -124,7 +126,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(removal_opens_nothing, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(without_descriptors, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(files_too_large, make_folder, remove_folder),
-		cmocka_unit_test(no_folder),
+		cmocka_unit_test_setup_teardown(no_folder, make_folder, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
