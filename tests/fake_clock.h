@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,8 +39,9 @@ pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struc
 {
 	uint64_t at_ns = (uint64_t)at->tv_sec * 1000000000 + (uint64_t)at->tv_nsec;
 
+	(void)cond, (void)mutex;
 	if (!fake_clock_ns)
-		return pthread_cond_clockwait(cond, mutex, CLOCK_MONOTONIC, at);
+		abort(); /* no other thread of these tests waits so */
 	if (fake_clock_ns < at_ns)
 		fake_clock_ns = at_ns;
 	return ETIMEDOUT;

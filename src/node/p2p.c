@@ -190,8 +190,8 @@ p2p_wait(struct p2p_peer *peer, const char *type, size_t from, struct p2p_messag
 	}
 }
 
-/* Puts what lies between our ping and its pong into the order in which the node deals with it: what it sent meanwhile
- * it had sent before it came to the ping, which it answers at once; to our answers it comes later. */
+/* Puts the messages between our ping and its pong into the node's order. Whatever arrived before the pong was sent
+ * before the node read the ping, which it answers at once; what we sent meanwhile reaches it after the ping. */
 static void
 order_around(struct p2p_peer *peer, size_t ping, size_t pong)
 {

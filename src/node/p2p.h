@@ -38,7 +38,9 @@ struct p2p_message {
 	char type[P2P_TYPE_SZ]; /* "ping" */
 	const uint8_t *payload; /* the peer's; valid until p2p_free */
 	size_t size;            /* of the payload, in bytes */
-	uint64_t time_ns;       /* CLOCK_MONOTONIC: before the node had it, or after the node sent it */
+	/* CLOCK_MONOTONIC: before the node had it, or after the node sent it; of what p2p_sync moves, when its pong
+	 * came. */
+	uint64_t time_ns;
 };
 
 /* Connects to the node. from is the address to connect from, an IPv4 or IPv6 address of the node's network; NULL: the
@@ -102,7 +104,8 @@ int p2p_send_bytes(struct p2p_peer *peer, const void *bytes, size_t len, struct 
 int p2p_wait(struct p2p_peer *peer, const char *type, size_t from, struct p2p_message *message,
 	     struct deadline deadline, struct diag *diag);
 /* Sends a ping and waits for its pong: the node has then handled everything sent earlier, and we have read whatever it
- * answered immediately. In the transcript the two follow what the node sent meanwhile, as they do in the node. */
+ * answered immediately. In the transcript the two follow what the node sent meanwhile, as they do in the node: messages
+ * between them change their places, others do not. */
 int p2p_sync(struct p2p_peer *peer, struct deadline deadline, struct diag *diag);
 /* Reads until the node has closed the connection. */
 int p2p_wait_closed(struct p2p_peer *peer, struct deadline deadline, struct diag *diag);

@@ -14,7 +14,7 @@
 
 enum { READINGS_MAX = 20, READING_NS = 100000 /* more than it takes, even in an emulated machine */ };
 
-/* A thread may lose its processor between the two clocks: of some readings the one that took the least time. */
+/* Of several readings, the fastest counts: a thread may lose its processor between the two clocks. */
 static int64_t
 clock_offset_ns(void)
 {

@@ -443,7 +443,7 @@ take_privately(struct scene *scene, const struct tx *tx)
 	peer_handshake(scene, peer, &version);
 	peer_wait(scene, peer, "inv", 0);
 	tx_txid(tx, txid_wire);
-	/* It answers no ping, so it cannot be asked (peer_ask) whether it has anything left to say. */
+	/* On such a connection the node answers no ping, which peer_ask falls back on. */
 	size_t from = peer_message_cnt(peer);
 	peer_send_buf(scene, peer, "getdata", message_item(scene, ITEM_TX, txid_wire));
 	peer_wait(scene, peer, "ping", from);

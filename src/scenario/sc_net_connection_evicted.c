@@ -498,7 +498,7 @@ enum {
 
 #define NOT_NOBAN "127.5.4.3"
 
-enum { ROOM_MS = 3000, LOOKS_MIN = 3 };
+enum { ROOM_MS = 3000, LOOKS_MIN = 5 };
 
 struct relay_state {
 	struct peer *peers; /* the fence, those that want transactions, and the newcomer */
@@ -530,15 +530,15 @@ find_relay_evicted(struct scene *scene)
 {
 	struct relay_state *state = scene->state;
 	struct deadline soon = deadline_in_ms(ROOM_MS);
-	unsigned looks = 0;
+	unsigned looks_cnt = 0;
 
 	do {
 		peer_sync(scene, state->peers);
 		for (struct peer *peer = state->peers + 1; peer < state->newcomer; peer++)
 			if (p2p_has_closed(peer->p2p))
 				state->evicted = peer;
-		looks++;
-	} while (scene_ok(scene) && !state->evicted && (looks < LOOKS_MIN || !deadline_has_passed(soon)));
+		looks_cnt++;
+	} while (scene_ok(scene) && !state->evicted && (looks_cnt < LOOKS_MIN || !deadline_has_passed(soon)));
 }
 
 static void

@@ -64,10 +64,17 @@ if ! can_trace; then
 fi
 
 mkfifo "$scratch/in"
-"$(dirname "$tpcheck")/tpcheck-full" __specimen <"$scratch/in" >"$scratch/answers" 3>&- &
-specimen=$!
-exec 3>"$scratch/in"
-said=0
+start_specimen() {
+	"$(dirname "$tpcheck")/tpcheck-full" __specimen <"$scratch/in" >"$scratch/answers" 3>&- &
+	specimen=$!
+	exec 3>"$scratch/in"
+	said=0
+}
+end_specimen() {
+	exec 3>&-
+	wait $specimen
+}
+start_specimen
 send() {
 	echo "$1" >&3
 	said=$((said + 1))
@@ -140,18 +147,6 @@ send 'round 2'
 ends 0
 check "hostile values" valid "$metrics"
 check "a value of an enumeration" grep -q 'mode="[0-9]*"' "$scratch/samples"
-
-# The keeper is killed: by ptrace, which does not need it to observe, the trace and its file are as usual.
-if "$tpcheck" selftest --attach=ptrace >/dev/null 2>&1; then
-	begin --attach=ptrace --output="$metrics" --interval=0.05
-	kill -KILL "$(pgrep -P $tracer -x usdt-keeper)"
-	send 'burst 5'
-	ends 0
-	check "every event" grep -q 'utxocache:add"} 5$' "$metrics"
-	check "no other file" [ "$(ls -A "$scratch/textfile")" = tpcheck.prom ]
-else
-	skip_part "a killed keeper: ptrace does not work here"
-fi
 
 # The folder goes: reported once; the trace goes on, and fails at the end.
 begin --output="$metrics" --interval=0.05
@@ -280,6 +275,21 @@ if command -v prometheus-node-exporter >/dev/null && command -v curl >/dev/null;
 else
 	skip_part "node_exporter as a reader: it or curl is not installed (Debian: apt-get install prometheus-node-exporter curl)"
 fi
-exec 3>&-
-wait $specimen
+end_specimen
+
+# The keeper is killed: by ptrace, which does not need it to observe, the trace and its file are as usual. The two methods
+# do not follow each other in one process.
+if "$tpcheck" selftest --attach=ptrace >/dev/null 2>&1; then
+	start_specimen
+	send 'burst 0'
+	begin --attach=ptrace --output="$metrics" --interval=0.05
+	check "the keeper is killed" kill -KILL "$(pgrep -P $tracer -x usdt-keeper)"
+	send 'burst 5'
+	ends 0
+	check "every event" grep -q 'utxocache:add"} 5$' "$metrics"
+	check "no other file" [ "$(ls -A "$scratch/textfile")" = tpcheck.prom ]
+	end_specimen
+else
+	skip_part "a killed keeper: ptrace does not work here"
+fi
 finish

@@ -2,15 +2,17 @@
  *
  *	LATE="recv b-net getheaders 3500"
  *		The first time that the thread of that name receives something with that word, it goes on so many ms
- *		later. For "send", before it sends it. "#512" in place of the word: something of that many bytes.
+ *		later, and has made the file LATE_DONE. For "send", before it sends it.
  *	ACCEPT_LATE_MS=150, V2_LATE_MS=500
- *		Whenever a peer has connected, or begins a connection by the v2 transport (by a key: 64 bytes or
- *		more).
+ *		b-net is so many ms late whenever it has accepted a peer, or received the key that begins the v2
+ *		transport (64 bytes or more).
  *	CHANCE="1000 3500"
  *		Any thread, in one of so many calls that receive, send, accept or log, and in one of 100 times as
  *		many that lock, for any time up to so many ms. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,8 +24,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { FDS_MAX = 1024, LOCKS = 100 };
+enum { FDS_MAX = 1024, LOCKS_PER_CALL = 100 };
 
 typedef ssize_t (*recv_fn)(int fd, void *bytes, size_t size, int flags);
 typedef ssize_t (*send_fn)(int fd, const void *bytes, size_t size, int flags);
@@ -37,7 +40,7 @@ static accept_fn next_accept;
 static fwrite_fn next_fwrite;
 static lock_fn next_lock;
 static unsigned long chance, chance_ms;
-static bool is_new[FDS_MAX]; /* accepted, and nothing received by it so far */
+static bool is_new[FDS_MAX]; /* accepted, and nothing received from it so far */
 
 __attribute__((constructor)) static void
 prepare(void)
@@ -49,8 +52,19 @@ prepare(void)
 	next_accept = (accept_fn)(uintptr_t)dlsym(RTLD_NEXT, "accept");
 	next_fwrite = (fwrite_fn)(uintptr_t)dlsym(RTLD_NEXT, "fwrite");
 	next_lock = (lock_fn)(uintptr_t)dlsym(RTLD_NEXT, "pthread_mutex_lock");
-	if (value && sscanf(value, "%lu %lu", &chance, &chance_ms) != 2)
-		abort();
+	if (value && sscanf(value, "%lu %lu", &chance, &chance_ms) != 2) {
+		fprintf(stderr, "late: CHANCE='%s' is not two numbers, as in '1000 2500'\n", value);
+		_exit(2);
+	}
+}
+
+static void
+pause_ms(long ms)
+{
+	int saved = errno;
+
+	poll(NULL, 0, (int)ms);
+	errno = saved;
 }
 
 static void
@@ -69,7 +83,7 @@ be_late_by_chance(unsigned long calls)
 	seed ^= seed >> 7;
 	seed ^= seed << 17;
 	if (seed % (calls * chance) == 0)
-		poll(NULL, 0, (int)(seed / (calls * chance) % (chance_ms + 1)));
+		pause_ms((long)(seed / (calls * chance) % (chance_ms + 1)));
 }
 
 static bool
@@ -88,7 +102,7 @@ be_late_for_peers(const char *variable)
 	const char *ms = getenv(variable);
 
 	if (ms && is_thread("b-net"))
-		poll(NULL, 0, (int)strtol(ms, NULL, 10));
+		pause_ms(strtol(ms, NULL, 10));
 }
 
 /* What was received, or is about to be sent. */
@@ -96,17 +110,21 @@ static void
 be_late_once(const char *call, const void *bytes, size_t len)
 {
 	static _Atomic bool was_late;
-	const char *late = getenv("LATE");
+	const char *late = getenv("LATE"), *done = getenv("LATE_DONE");
 	char its_call[16], thread[16], word[32];
 	int ms;
 
 	if (!late || sscanf(late, "%15s %15s %31s %d", its_call, thread, word, &ms) != 4 ||
 	    strcmp(call, its_call) != 0)
 		return;
-	bool found = *word == '#' ? strtoul(word + 1, NULL, 10) == len
-				  : memmem(bytes, len, word, strlen(word)) != NULL;
-	if (found && is_thread(thread) && !atomic_exchange(&was_late, true))
-		poll(NULL, 0, ms);
+	if (memmem(bytes, len, word, strlen(word)) && is_thread(thread) &&
+	    !atomic_exchange(&was_late, true)) {
+		int fd = done ? open(done, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
+
+		if (fd >= 0)
+			close(fd);
+		pause_ms(ms);
+	}
 }
 
 /* A name of its own: in GNU's C the address is of a type that ISO C does not have. */
@@ -159,12 +177,12 @@ fwrite(const void *bytes, size_t size, size_t cnt, FILE *file)
 	return next_fwrite(bytes, size, cnt, file);
 }
 
-/* Locks are taken before there is a next one, too. */
+/* Called before the constructor as well. */
 int
 pthread_mutex_lock(pthread_mutex_t *mutex)
 {
 	if (!next_lock)
 		next_lock = (lock_fn)(uintptr_t)dlsym(RTLD_NEXT, "pthread_mutex_lock");
-	be_late_by_chance(LOCKS);
+	be_late_by_chance(LOCKS_PER_CALL);
 	return next_lock(mutex);
 }

@@ -1,5 +1,6 @@
 /* Which step of starting a program failed, and what helps. Filters of system calls make the steps fail, or pass without
- * an effect, in processes of their own. And a program that somebody else reaped. */
+ * an effect, in processes of their own. A program begins with no signal ignored or blocked. And a program that somebody
+ * else reaped. */
 #include "base/privileges.h"
 #include "node/process.h"
 #include "surroundings.h"

@@ -1,6 +1,6 @@
 /* A backend for the tests of a probe set: threads that count as the test says, and buffers that hold what the test puts
  * there. The set's draining thread gets nothing: records are delivered only to the test's thread, so each test knows
- * what arrived when. */
+ * what arrived when. For that thread time passes only when it looks at the clock or waits. */
 #ifndef TPCHECK_TESTS_UNIT_PROBE_FAKE_BACKEND_H
 #define TPCHECK_TESTS_UNIT_PROBE_FAKE_BACKEND_H
 

@@ -71,7 +71,10 @@ test_a_later_record_is_held(void **state)
 	fake_end(set);
 }
 
-enum { HOLD_MS = 60, LAST_READING = 40 }; /* by which a hit has to arrive; see stream.c */
+enum {
+	HOLD_MS = 60,      /* of stream.c: how long a hit is waited for */
+	LAST_READING = 40, /* the hit arrives then, within that time: a reading takes 1 ms */
+};
 
 static void
 arrives_at_last(void)

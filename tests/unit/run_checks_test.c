@@ -171,8 +171,8 @@ first_number(const char *path, const char *word)
 	return number;
 }
 
-/* What was written to and is there now may have been away only where something takes pages away for a while. By hand,
- * on a machine without: swapon. */
+/* What was written to and is there now may have been away only where something takes pages away for a while. (For the
+ * other branch on a machine without swap: swapon, by hand.) */
 static void
 test_pages_that_were_written_to(void **state)
 {
