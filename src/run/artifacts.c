@@ -94,6 +94,7 @@ artifacts_prepare(struct artifacts *artifacts, struct diag *diag)
 	if (!artifacts->dir || artifacts->dir_fd >= 0)
 		return 0;
 	int err = make_dirs(artifacts->dir);
+	bool made = !err;
 	int fd = err ? -1 : open(artifacts->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (!err && (fd < 0 || access(artifacts->dir, W_OK | X_OK)))
 		err = -errno;
@@ -101,8 +102,8 @@ artifacts_prepare(struct artifacts *artifacts, struct diag *diag)
 		close(fd);
 	if (err)
 		return diag_fail(diag, err,
-				 "failed to make the folder '%s' for artifacts: %s; choose another place",
-				 artifacts->dir, strerror(-err));
+				 "failed to %s the folder '%s' for artifacts: %s; choose another place",
+				 made ? "use" : "make", artifacts->dir, strerror(-err));
 	artifacts->dir_fd = fd;
 	return 0;
 }

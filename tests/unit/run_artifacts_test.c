@@ -134,10 +134,12 @@ test_no_folder(void **state)
 	(void)state;
 	fclose(fopen(file, "we"));
 	const char *const dirs[] = {file, below};
+	const char *const verbs[] = {"failed to use", "failed to make"};
 	for (size_t i = 0; i < 2; i++) {
 		struct artifacts *artifacts = artifacts_in(dirs[i], 0, 0);
 
 		assert_int_equal(artifacts_prepare(artifacts, &diag), -ENOTDIR);
+		assert_int_equal(strncmp(diag.text, verbs[i], strlen(verbs[i])), 0);
 		assert_non_null(strstr(diag.text, "' for artifacts: Not a directory; choose another place"));
 		assert_null(artifacts_keep(artifacts, "x", NULL, NULL, 0, &(struct report_result){0}, NULL));
 		artifacts_free(artifacts);

@@ -296,7 +296,7 @@ traps_check(const struct ptrace_area *area, int mem_fd, pid_t pid, struct diag *
 		if (!is_undisturbed(area, mem_fd, &area->traps[i]))
 			return diag_fail(
 				diag, -EBUSY,
-				"probe: another tracer has attached to process %d meanwhile, so hits were missed: use BPF beside it (CAP_BPF and CAP_PERFMON), or end it first",
+				"probe: another tracer has meanwhile attached to process %d, or to another one of the same file, so hits were missed: use BPF beside it (CAP_BPF and CAP_PERFMON), or begin when it has ended",
 				(int)pid);
 	return 0;
 }
