@@ -49,7 +49,8 @@ struct probe_opts {
 	enum probe_method method;
 	enum probe_headers headers;
 	/* Puts the probes into the process and takes them out again; NULL: done here, and a tpcheck that is killed may
-	 * leave traps and semaphores in the process for good. */
+	 * leave traps and semaphores in the process for good. And a process that is being started holds probes that are
+	 * taken out meanwhile, until it executes its program. */
 	struct keeper *keeper;
 	const char *tmpdir;        /* for temporary files, absolute; NULL: /tmp */
 	const char *kernel_source; /* tree for PROBE_HEADERS_SYSTEM; NULL: libbcc looks for one */

@@ -1,5 +1,6 @@
 /* Scenarios in parallel, on a real bitcoind: the same verdicts and the same report as one after the other, each judged
  * by its own node's events. And nodes that are used again after a failure. Needs what node/runner_test.c needs. */
+#include "base/keeper.h"
 #include "base/xmem.h"
 #include "bitcoind.h"
 #include "run/runner.h"
@@ -23,6 +24,8 @@
 #include <cmocka.h>
 
 static char *bitcoind;
+static struct keeper
+	*keeper; /* as tpcheck has; without, each process that is started prolongs the probes' life */
 static const struct machine *machine; /* NULL: the real one */
 
 static const struct profile profiles[] = {{.name = "first", .cost_ms = 10},
@@ -156,6 +159,7 @@ run_them(const struct scenario *const *list, unsigned jobs, struct order *order,
 		.jobs = jobs,
 		.timeout_ms = 60000,
 		.repeat_prefix = "tpcheck run",
+		.probe.keeper = keeper,
 		.interrupted = interrupted,
 		.machine = machine,
 		.on_end = note_order,
@@ -502,12 +506,18 @@ main(void)
 		cmocka_unit_test(test_a_node_that_is_not_warm_is_replaced_once),
 		cmocka_unit_test(test_one_worker_is_enough),
 	};
+	struct diag diag;
 	char *dir;
 	int code = test_copy_bitcoind(&bitcoind, &dir);
 
 	if (code)
 		return code;
+	if (keeper_start(&keeper, NULL, &diag)) {
+		fprintf(stderr, "%s\n", diag.text);
+		return 99;
+	}
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	keeper_stop(keeper, NULL);
 	test_remove_bitcoind(bitcoind, dir);
 	free(dir);
 	free(bitcoind);

@@ -1,5 +1,6 @@
 /* The runner on a real bitcoind with scenarios that are wrong on purpose: each must end as its mistake deserves,
  * with the right words. Needs $BITCOIND or one in PATH, and what the probes need; is skipped, loudly, without. */
+#include "base/keeper.h"
 #include "base/xmem.h"
 #include "bitcoind.h"
 #include "contract/expect_private.h"
@@ -29,6 +30,8 @@
 #include <cmocka.h>
 
 static char *bitcoind;
+static struct keeper
+	*keeper; /* as tpcheck has; without, each process that is started prolongs the probes' life */
 /* For one test: */
 static const struct machine *machine; /* NULL: the real one */
 static char *copied;                  /* the bitcoind to run instead; NULL: bitcoind itself */
@@ -169,6 +172,7 @@ run_until(const struct scenario *const *list, bool details_warn, unsigned timeou
 		.details_warn = details_warn,
 		.artifacts = kept,
 		.repeat_prefix = "tpcheck run",
+		.probe.keeper = keeper,
 		.fail_at = fail_at,
 		.machine = machine,
 		.probe.method = method,
@@ -1509,16 +1513,22 @@ main(void)
 		cmocka_unit_test(test_whatever_fails_is_an_error),
 		cmocka_unit_test(test_the_wallets_log_is_used),
 	};
+	struct diag diag;
 	char *dir;
 	int code = test_copy_bitcoind(&bitcoind, &dir);
 
 	if (code)
 		return code;
+	if (keeper_start(&keeper, NULL, &diag)) {
+		fprintf(stderr, "%s\n", diag.text);
+		return 99;
+	}
 	char *inject = test_copy_program(INJECT, dir);
 	if (!inject)
 		return 99;
 	preload = xasprintf("LD_PRELOAD=%s", inject);
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	keeper_stop(keeper, NULL);
 	unlink(inject);
 	test_remove_bitcoind(bitcoind, dir);
 	free(inject);
