@@ -3,6 +3,7 @@
 #include "base/xmem.h"
 #include "scene/log_lines.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,16 @@ verdict_mark_as_late(struct findings *findings, size_t first, unsigned scenarios
 	}
 }
 
+/* The caller frees it. */
+static char *
+reason_of(const struct runner_opts *opts, const struct scene *scene)
+{
+	if (scene->err == -ETIMEDOUT && deadline_has_passed(scene->deadline))
+		return xasprintf("%s; a scenario may take %g s, its node's start included (--timeout)",
+				 scene->diag.text, opts->timeout_ms / 1000.0);
+	return xstrdup(scene->diag.text);
+}
+
 void
 verdict_decide(const struct runner_opts *opts, const struct scene *scene, struct report_result *result)
 {
@@ -70,7 +81,7 @@ verdict_decide(const struct runner_opts *opts, const struct scene *scene, struct
 		result->ended = OUTCOME_PASS;
 	set_outcome(opts, result);
 	if (result->ended == OUTCOME_ERROR || result->outcome == OUTCOME_SKIP)
-		result->reason = xstrdup(scene->diag.text);
+		result->reason = reason_of(opts, scene);
 	else if (!scene->err && opts->env_hint && verdict_has_sanitizer_finding(&result->findings))
 		result->reason = xstrdup(opts->env_hint);
 }

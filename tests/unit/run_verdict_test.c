@@ -37,6 +37,16 @@ failed(void)
 	return scene;
 }
 
+/* at_end: for want of time, not because something else did not come in its own time. */
+static struct scene
+timed_out(bool at_end)
+{
+	struct scene scene = {.deadline = deadline_in_ms(at_end ? 0 : 3600000)};
+
+	scene_fail(&scene, -ETIMEDOUT, "no answer");
+	return scene;
+}
+
 static struct scene
 skipped(void)
 {
@@ -86,6 +96,17 @@ test_findings_and_the_end_decide(void **state)
 	assert_decides(&lenient, skipped(), &detail, OUTCOME_SKIP, "not here");
 	assert_decides(&strict, passed(), &sanitizer, OUTCOME_FAIL, "a hint");
 	assert_decides(&lenient, passed(), &sanitizer, OUTCOME_FAIL, "none");
+}
+
+static void
+test_the_time_limit_is_named(void **state)
+{
+	static const struct runner_opts opts = {.timeout_ms = 1500};
+
+	(void)state;
+	assert_decides(&opts, timed_out(true), NULL, OUTCOME_ERROR,
+		       "no answer; a scenario may take 1.5 s, its node's start included (--timeout)");
+	assert_decides(&opts, timed_out(false), NULL, OUTCOME_ERROR, "no answer");
 }
 
 /* Of a scenario that noticed what another one had reported, and found what is given. */
@@ -199,6 +220,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_findings_and_the_end_decide),
+		cmocka_unit_test(test_the_time_limit_is_named),
 		cmocka_unit_test(test_what_is_reported_once),
 		cmocka_unit_test(test_only_what_the_log_does_not_say_is_reported_once),
 		cmocka_unit_test(test_which_node_is_in_doubt),
