@@ -24,8 +24,8 @@
 #include <cmocka.h>
 
 static char *bitcoind;
-static struct keeper
-	*keeper; /* as tpcheck has; without, each process that is started prolongs the probes' life */
+/* As tpcheck has one. Without, each process that is being started holds probes that are taken out meanwhile. */
+static struct keeper *keeper;
 static const struct machine *machine; /* NULL: the real one */
 
 static const struct profile profiles[] = {{.name = "first", .cost_ms = 10},
