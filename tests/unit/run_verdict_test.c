@@ -37,7 +37,7 @@ failed(void)
 	return scene;
 }
 
-/* at_end: for want of time, not because something else did not come in its own time. */
+/* at_end: its deadline has passed; otherwise something else did not come in time. */
 static struct scene
 timed_out(bool at_end)
 {
