@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-enum { FINISH_MS = 20000, PATIENCE_MS = 120000 };
+enum { FINISH_MS = 20000, PATIENCE_MS = 120000, READER_MS = 2000 };
 
 struct fixture {
 	struct notes *notes;
@@ -285,9 +285,11 @@ lose_events_by_ptrace(void)
 
 	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
 	for (uint64_t i = 1; i <= 2; i++) {
-		uint64_t before = seen.counts.failed;
+		uint64_t before = seen.counts.failed, start_ns = clock_now_ns();
 
 		fire_while_stopped(fixture.specimen, "burst 10000");
+		/* First the tracer process waits for the reader: READER_MS. */
+		assert_true((clock_now_ns() - start_ns) / 1000000 >= READER_MS);
 		while (seen.counts.failed == before && !deadline_has_passed(patience)) {
 			must(probe_set_take(fixture.set, deadline_in_ms(50), &records, &seen.counts, &diag),
 			     &diag);

@@ -283,6 +283,114 @@ test_writer_and_reader_at_the_same_time(void **state)
 	ptrace_area_unmap(&area);
 }
 
+struct slow_reading {
+	struct ptrace_area *area;
+	struct reading reading;
+	atomic_bool is_over;
+};
+
+/* Late each time. */
+static void *
+read_in_thread(void *arg)
+{
+	struct slow_reading *slow = arg;
+	struct record_sink sink = {.on_record = on_record, .cookie = &slow->reading};
+
+	while (!slow->is_over) {
+		clock_pause_ms(2, deadline_in_ms(WAIT_MS));
+		ring_drain(slow->area, &sink);
+	}
+	ring_drain(slow->area, &sink);
+	return NULL;
+}
+
+static void
+test_a_patient_writer_loses_nothing(void **state)
+{
+	enum { RECORDS = 1000 };
+	struct ptrace_area area = area_with(NULL, 0, RING);
+	struct slow_reading slow = {.area = &area};
+	uint64_t refused = 0;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, read_in_thread, &slow), 0);
+	for (uint64_t number = 0; number < RECORDS; number++) {
+		if (ring_reserve_patiently(&area, RECORD_MAX, WAIT_MS))
+			assert_true(write_one(&area, number));
+		else
+			refused++;
+	}
+	slow.is_over = true;
+	pthread_join(thread, NULL);
+	assert_int_equal(refused, 0);
+	assert_int_equal(slow.reading.wrong, 0);
+	assert_int_equal(slow.reading.next, RECORDS);
+	ptrace_area_unmap(&area);
+}
+
+static void *
+wait_and_read(void *arg)
+{
+	struct ptrace_area *area = arg;
+	size_t got = 0;
+
+	ring_wait(area, 4 * WAIT_MS);
+	ring_drain(area, &(struct record_sink){.on_record = count_bytes, .cookie = &got});
+	return NULL;
+}
+
+/* The reader waits until a quarter is full, but less than that is in the way of what the writer has. */
+static void
+test_reader_and_writer_do_not_wait_for_each_other(void **state)
+{
+	enum { READ = 680, WAITS = 96, COMES = 752 };
+	struct ptrace_area area = area_with(NULL, 0, RING);
+	struct deadline deadline = deadline_in_ms(WAIT_MS);
+	pthread_t thread;
+	size_t got = 0;
+
+	(void)state;
+	assert_non_null(ring_reserve(&area, READ));
+	ring_commit(&area, READ);
+	ring_drain(&area, &(struct record_sink){.on_record = count_bytes, .cookie = &got});
+	assert_non_null(ring_reserve(&area, WAITS));
+	ring_commit(&area, WAITS);
+	assert_null(ring_reserve(&area, COMES));
+	assert_int_equal(pthread_create(&thread, NULL, wait_and_read, &area), 0);
+	while (!atomic_load(&area.shared->reader_waits) && !deadline_has_passed(deadline))
+		clock_pause_ms(1, deadline);
+	assert_non_null(ring_reserve_patiently(&area, COMES, 2 * WAIT_MS));
+	pthread_join(thread, NULL);
+	ptrace_area_unmap(&area);
+}
+
+/* One that has stopped is waited for once, until it reads again. */
+static void
+test_a_reader_that_does_nothing_is_waited_for_once(void **state)
+{
+	enum { PATIENCE_MS = 300, WRITES = 200 };
+	struct ptrace_area area = area_with(NULL, 0, RING);
+	struct reading reading = {0};
+	uint64_t number = 0;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		while (write_one(&area, number))
+			number++;
+		uint64_t before = clock_now_ns();
+		for (int k = 0; k < WRITES; k++)
+			assert_null(ring_reserve_patiently(&area, RECORD_MAX, PATIENCE_MS));
+		uint64_t took_ms = (clock_now_ns() - before) / 1000000;
+		assert_true(took_ms >= PATIENCE_MS);
+		assert_true(took_ms < WRITES * PATIENCE_MS / 2);
+		drain(&area, &reading);
+		assert_non_null(ring_reserve_patiently(&area, RECORD_MAX, PATIENCE_MS));
+	}
+	assert_int_equal(reading.next, number);
+	ptrace_area_unmap(&area);
+}
+
 static void
 test_memory_that_cannot_be_mapped(void **state)
 {
@@ -308,6 +416,9 @@ main(void)
 		cmocka_unit_test(test_a_reader_that_waits_is_woken_when_a_quarter_is_full),
 		cmocka_unit_test(test_a_reader_waits_no_longer_than_asked),
 		cmocka_unit_test(test_writer_and_reader_at_the_same_time),
+		cmocka_unit_test(test_a_patient_writer_loses_nothing),
+		cmocka_unit_test(test_reader_and_writer_do_not_wait_for_each_other),
+		cmocka_unit_test(test_a_reader_that_does_nothing_is_waited_for_once),
 		cmocka_unit_test(test_memory_that_cannot_be_mapped),
 	};
 

@@ -1,5 +1,7 @@
 #include "probe/ptrace/ring.h"
 
+#include "base/clock.h"
+
 #include <linux/futex.h>
 #include <stdbool.h>
 #include <string.h>
@@ -50,6 +52,50 @@ ring_reserve(struct ptrace_area *area, size_t bytes)
 	return area->ring + written % shared->ring_bytes + HEAD_BYTES;
 }
 
+static void
+ring_bell(_Atomic uint32_t *bell)
+{
+	atomic_fetch_add(bell, 1);
+	syscall(SYS_futex, bell, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* Until the reader has read more than that, or the time is over; whether it has. */
+static bool
+wait_for_reader(struct ptrace_shared *shared, uint64_t read, struct deadline deadline)
+{
+	for (;;) {
+		uint32_t room = atomic_load(&shared->room);
+		uint64_t ms = deadline_left_ms(deadline);
+		struct timespec timeout = {.tv_sec = (time_t)(ms / 1000),
+					   .tv_nsec = (long)(ms % 1000) * 1000000L};
+
+		atomic_store(&shared->writer_waits, 1);
+		/* A reader that waits for more does not wait for us. */
+		ring_bell(&shared->bell);
+		if (atomic_load(&shared->read) != read || deadline_has_passed(deadline))
+			break;
+		syscall(SYS_futex, &shared->room, FUTEX_WAIT, room, &timeout, NULL, 0);
+	}
+	atomic_store(&shared->writer_waits, 0);
+	return atomic_load(&shared->read) != read;
+}
+
+void *
+ring_reserve_patiently(struct ptrace_area *area, size_t bytes, int timeout_ms)
+{
+	struct ptrace_shared *shared = area->shared;
+
+	for (;;) {
+		uint64_t read = atomic_load(&shared->read);
+		void *room = ring_reserve(area, bytes);
+
+		if (room || (shared->reader_is_late && shared->late_at == read))
+			return room;
+		shared->reader_is_late = !wait_for_reader(shared, read, deadline_in_ms(timeout_ms));
+		shared->late_at = read;
+	}
+}
+
 void
 ring_commit(struct ptrace_area *area, size_t bytes)
 {
@@ -63,8 +109,7 @@ ring_commit(struct ptrace_area *area, size_t bytes)
 	    !atomic_load(&shared->reader_waits))
 		return;
 	atomic_store(&shared->reader_waits, 0);
-	atomic_fetch_add(&shared->bell, 1);
-	syscall(SYS_futex, &shared->bell, FUTEX_WAKE, 1, NULL, NULL, 0);
+	ring_bell(&shared->bell);
 }
 
 void
@@ -85,8 +130,10 @@ ring_drain(struct ptrace_area *area, const struct record_sink *sink)
 			sink->on_record(sink->cookie, area->ring + at + HEAD_BYTES, (size_t)head);
 			read += HEAD_BYTES + align((size_t)head);
 		}
-		atomic_store_explicit(&shared->read, read, memory_order_release);
+		atomic_store(&shared->read, read);
 	}
+	if (atomic_load(&shared->writer_waits))
+		ring_bell(&shared->room);
 }
 
 void
@@ -97,7 +144,8 @@ ring_wait(struct ptrace_area *area, int timeout_ms)
 	uint32_t bell = atomic_load(&shared->bell);
 
 	atomic_store(&shared->reader_waits, 1);
-	if (atomic_load(&shared->written) - atomic_load(&shared->read) < shared->ring_bytes / 4)
+	if (atomic_load(&shared->written) - atomic_load(&shared->read) < shared->ring_bytes / 4 &&
+	    !atomic_load(&shared->writer_waits))
 		syscall(SYS_futex, &shared->bell, FUTEX_WAIT, bell, &timeout, NULL, 0);
 	atomic_store(&shared->reader_waits, 0);
 }

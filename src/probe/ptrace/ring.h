@@ -10,6 +10,9 @@
 /* The writer: room for a record of at most that many bytes, or NULL when the ring is full. Nothing of it can be seen
  * before ring_commit. */
 void *ring_reserve(struct ptrace_area *area, size_t bytes);
+/* The same, but waits while the ring is full, until the reader goes on. One that does nothing for timeout_ms is not
+ * waited for again until it has read something. */
+void *ring_reserve_patiently(struct ptrace_area *area, size_t bytes, int timeout_ms);
 /* bytes: what the record takes; at most those reserved. */
 void ring_commit(struct ptrace_area *area, size_t bytes);
 

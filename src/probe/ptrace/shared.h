@@ -75,6 +75,10 @@ struct ptrace_shared {
 	_Atomic uint64_t written, read;
 	_Atomic uint32_t bell; /* a futex; rung when the reader waits and the ring fills up */
 	_Atomic uint32_t reader_waits;
+	_Atomic uint32_t room; /* a futex; rung when the writer waits and the ring was read */
+	_Atomic uint32_t writer_waits;
+	bool reader_is_late; /* the writer waited in vain when this much was read */
+	uint64_t late_at;
 	struct ptrace_thread threads[PTRACE_THREADS_MAX];
 	/* Here follow the points, the traps and the ring. */
 };

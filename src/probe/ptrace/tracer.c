@@ -48,6 +48,7 @@ enum {
 	DRAIN_MS = 1000,
 	RELEASE_MS = 5000,
 	CALM_MS = 1000,
+	READER_MS = 2000, /* much longer than a thread waits for a processor on a busy machine */
 	LOOKS = 16,
 	STOP_LOOKS = 100,
 	CHILDREN_MAX = 1024,
@@ -86,7 +87,10 @@ record_hit(struct tracer *tracer, struct tracee *tracee, size_t idx, const struc
 	}
 	uint64_t seq = atomic_load_explicit(&counts->attempts, memory_order_relaxed) + 1;
 	atomic_store(&counts->attempts, seq);
-	struct record *record = ring_reserve(&tracer->area, point->record_bytes);
+	/* A node that tpcheck started can stand still for a while; others are not held up. */
+	struct record *record = tracer->area.shared->is_owned
+					? ring_reserve_patiently(&tracer->area, point->record_bytes, READER_MS)
+					: ring_reserve(&tracer->area, point->record_bytes);
 	if (!record) {
 		atomic_fetch_add(&counts->failed, 1);
 		return;
