@@ -88,9 +88,10 @@ record_hit(struct tracer *tracer, struct tracee *tracee, size_t idx, const struc
 	uint64_t seq = atomic_load_explicit(&counts->attempts, memory_order_relaxed) + 1;
 	atomic_store(&counts->attempts, seq);
 	/* A node that tpcheck started can stand still for a while; others are not held up. */
-	struct record *record = tracer->area.shared->is_owned
-					? ring_reserve_patiently(&tracer->area, point->record_bytes, READER_MS)
-					: ring_reserve(&tracer->area, point->record_bytes);
+	struct record *record =
+		tracer->area.shared->is_owned
+			? ring_reserve_patiently(&tracer->area, point->record_bytes, READER_MS)
+			: ring_reserve(&tracer->area, point->record_bytes);
 	if (!record) {
 		atomic_fetch_add(&counts->failed, 1);
 		return;
