@@ -68,8 +68,9 @@ done
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 99' HUP INT TERM
 
-# A user and a group that nobody else has; users share limits.
+# A user and a group that nobody else has; users share limits. In a PID namespace of its own each test is process 1.
 uid=$((700000000 + $$))
+[ $$ != 1 ] || uid=$((800000000 + 2 * ($(stat -Lc %i /proc/self/ns/pid) - 4026531836)))
 group=$((uid + 1))
 
 # install_for_everybody: sets tpcheck and full to what everybody may run: the build folder may be closed to others.

@@ -1,20 +1,16 @@
 #!/bin/sh
 # The table in doc/privileges.md, line by line, as an ordinary user: what each attach method requires, granted in each
 # way, and what happens with one capability less; what root keeps, what bitcoind gets, what the environment cannot do.
-if [ "$(id -u)" != 0 ]; then
-	echo "SKIP: not root; only root can become an ordinary user with chosen capabilities"
-	exit 77
-fi
-# With PIDs of its own: events that others left in tracefs do not count.
-if [ $$ != 1 ]; then
-	unshare --pid --fork --mount-proc true 2>/dev/null || { echo "SKIP: no PID namespace can be made"; exit 77; }
-	exec unshare --pid --fork --kill-child --mount-proc "$0" "$@"
-fi
+# Its lines about tracefs are in tracefs_test.sh.
 . "$(dirname "$0")/lib.sh"
 hostile=$2
 refuse=$3
 sources=$(cd "$(dirname "$0")/../../src" && pwd) || exit 99
 copy_bitcoind
+if [ "$(id -u)" != 0 ]; then
+	echo "SKIP: not root; only root can become an ordinary user with chosen capabilities"
+	exit 77
+fi
 if ! command -v setpriv >/dev/null; then
 	echo "SKIP: no setpriv (package util-linux)"
 	exit 77
@@ -39,13 +35,10 @@ unset BITCOIND
 cd / || exit 99
 
 pids=
-was_options=
 # Runs however the test ends.
 clean_up() {
 	# shellcheck disable=SC2086 # several
 	[ -z "$pids" ] || { kill $pids && kill -CONT $pids; }
-	[ -z "$was_options" ] || in_tracefs "$was_options" "$was_mode" true
-	umount -l "$scratch/tracefs" 2>/dev/null
 	rm -rf "$scratch"
 }
 trap clean_up EXIT
@@ -100,7 +93,7 @@ END
 auto|+bpf,+perfmon|0|$all_pass
 END
 
-# tracefs: by capability, then by group. The machine has only one, so its options are restored afterwards.
+# The same as a program, for what starts others.
 cat >"$scratch/as" <<END
 #!/bin/sh
 caps=\$1
@@ -108,54 +101,6 @@ shift
 exec setpriv --reuid=$uid --regid=$uid --groups=$group "--inh-caps=\$caps" "--ambient-caps=\$caps" "\$@"
 END
 chmod 755 "$scratch/as"
-mkdir "$scratch/tracefs"
-# in_tracefs OPTIONS MODE COMMAND...: in a mount namespace with tracefs, with these modes of its folder and uprobe_events.
-in_tracefs() {
-	unshare --mount sh -c '
-		options=$1 mode=$2
-		shift 2
-		mount -t tracefs tracefs /sys/kernel/tracing &&
-			mount -o "remount,$options" /sys/kernel/tracing &&
-			chmod "$mode" /sys/kernel/tracing/uprobe_events && "$@"' sh "$@"
-}
-# Others may do the same at this time. The lock is on the file system itself.
-if ! mount -t tracefs tracefs "$scratch/tracefs" 2>/dev/null; then
-	skip_part "tracefs: it cannot be mounted here"
-else
-	exec 7<"$scratch/tracefs"
-	flock 7
-	set -- $(stat -c '%g %a' "$scratch/tracefs" "$scratch/tracefs/uprobe_events")
-	was_options=gid=$1,mode=$2 was_mode=$4
-	namespace=$(stat -Lc %i /proc/self/ns/pid)
-	is_defined() { grep -q "^p:tpcheck_${namespace}_" "$scratch/tracefs/uprobe_events"; }
-	none_defined() { ! is_defined; }
-	events=$scratch/tracefs/uprobe_events
-	echo "p:tpcheck_${namespace}_$$_1/e0_0 $full:0x1000" >>"$events"
-	check "an event of ours would be found" is_defined
-	echo "-:tpcheck_${namespace}_$$_1/e0_0" >>"$events"
-	while IFS='|' read -r options mode caps code text; do
-		run "$code" in_tracefs "$options" "$mode" "$scratch/as" "$caps" "$tpcheck" selftest --attach=tracefs
-		check "tracefs with $options and $mode, $caps: $text" says "$text"
-	done <<END
-gid=0,mode=700|g-w|+bpf,+perfmon|77|attach: tracefs: Permission denied; needs its uprobe_events to be writable
-gid=0,mode=700|g-w|+bpf,+perfmon,+dac_override|0|$all_pass
-gid=$group,mode=750|g-w|+bpf,+perfmon|77|attach: tracefs: Permission denied; needs its uprobe_events to be writable
-gid=0,mode=750|g+w|+bpf,+perfmon|77|attach: tracefs: Permission denied
-gid=$group,mode=750|g+w|+bpf|77|but not CAP_PERFMON
-gid=$group,mode=750|g+w|+perfmon|77|but not CAP_BPF
-gid=$group,mode=750|g+w|+bpf,+perfmon|0|$all_pass
-END
-	if [ -x "$bitcoind" ]; then
-		run 0 in_tracefs "gid=$group,mode=750" g+w "$scratch/as" +bpf,+perfmon "$tpcheck" run --bitcoind="$bitcoind" --attach=tracefs 'utxocache.spent.*'
-		check "a bitcoind is checked through tracefs" says '^[1-9][0-9]* passed, 0 failed, 0 skipped, 0 errors'
-	fi
-	check "no event of ours stays defined" none_defined
-	in_tracefs "$was_options" "$was_mode" true
-	check "tracefs is as it was" [ "$(stat -c '%g %a' "$scratch/tracefs" "$scratch/tracefs/uprobe_events" | tr '\n' ' ')" = "$1 $2 $3 $4 " ]
-	was_options=
-	exec 7<&-
-	umount "$scratch/tracefs"
-fi
 
 # Like a systemd service: an ambient set, a bounding set, no new privileges.
 service="setpriv --reuid=$uid --regid=$uid --clear-groups --no-new-privs --bounding-set=-all,+bpf,+perfmon"

@@ -273,10 +273,11 @@ fire_while_stopped(struct specimen *specimen, const char *command)
 }
 
 static void
-lose_events_by_ptrace(void)
+lose_events_by_ptrace(bool owns)
 {
 	struct probe_opts opts = {
-		.method = PROBE_METHOD_PTRACE, .streams = true, .owns_process = true, .ring_bytes = 1};
+		.method = PROBE_METHOD_PTRACE, .streams = true, .owns_process = owns, .ring_bytes = 1};
+	uint64_t rounds = 0, fastest_ms = UINT64_MAX;
 	struct deadline patience = deadline_in_ms(PATIENCE_MS);
 	struct record_list records;
 	struct seen seen = {0};
@@ -284,12 +285,13 @@ lose_events_by_ptrace(void)
 	struct diag diag;
 
 	begin(&fixture, &opts, TP_BIT(TP_UTXOCACHE_ADD));
-	for (uint64_t i = 1; i <= 2; i++) {
+	while (rounds < 2 || (!owns && fastest_ms >= READER_MS && !deadline_has_passed(patience))) {
 		uint64_t before = seen.counts.failed, start_ns = clock_now_ns();
 
 		fire_while_stopped(fixture.specimen, "burst 10000");
-		/* First the tracer process waits for the reader: READER_MS. */
-		assert_true((clock_now_ns() - start_ns) / 1000000 >= READER_MS);
+		uint64_t took_ms = (clock_now_ns() - start_ns) / 1000000;
+		fastest_ms = took_ms < fastest_ms ? took_ms : fastest_ms;
+		rounds++;
 		while (seen.counts.failed == before && !deadline_has_passed(patience)) {
 			must(probe_set_take(fixture.set, deadline_in_ms(50), &records, &seen.counts, &diag),
 			     &diag);
@@ -299,9 +301,11 @@ lose_events_by_ptrace(void)
 	}
 	must(probe_set_finish(fixture.set, deadline_in_ms(FINISH_MS), &records, &seen.counts, &diag), &diag);
 	seen.cnt += records.cnt;
-	assert_int_equal(seen.counts.attempts, 20000);
+	assert_int_equal(seen.counts.attempts, rounds * 10000);
 	assert_int_equal(seen.cnt + seen.counts.failed, seen.counts.attempts);
 	assert_int_equal(probe_counts_lost(&seen.counts), seen.counts.failed);
+	/* A process that we started stands still for READER_MS first; another one is not held up. */
+	assert_true((fastest_ms >= READER_MS) == owns);
 	end(&fixture);
 }
 
@@ -310,10 +314,12 @@ test_losses_are_reported_as_they_happen(void **state)
 {
 	(void)state;
 	for (size_t b = 0; b < backends_cnt; b++)
-		if (backends[b] == PROBE_METHOD_PTRACE)
-			lose_events_by_ptrace();
-		else
+		if (backends[b] == PROBE_METHOD_PTRACE) {
+			lose_events_by_ptrace(true);
+			lose_events_by_ptrace(false);
+		} else {
 			lose_events_by_bpf(backends[b]);
+		}
 }
 
 /* Nothing is taken, and there is room for a few records. */

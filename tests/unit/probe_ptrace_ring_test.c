@@ -340,7 +340,7 @@ wait_and_read(void *arg)
 	return NULL;
 }
 
-/* The reader waits until a quarter is full, but less than that is in the way of what the writer has. */
+/* Although less than a quarter is full, the writer's record does not fit. */
 static void
 test_reader_and_writer_do_not_wait_for_each_other(void **state)
 {
@@ -362,6 +362,23 @@ test_reader_and_writer_do_not_wait_for_each_other(void **state)
 		clock_pause_ms(1, deadline);
 	assert_non_null(ring_reserve_patiently(&area, COMES, 2 * WAIT_MS));
 	pthread_join(thread, NULL);
+	ptrace_area_unmap(&area);
+}
+
+/* A writer that was killed while it waited. */
+static void
+test_a_reader_waits_after_the_writer_has_died(void **state)
+{
+	struct ptrace_area area = area_with(NULL, 0, RING);
+	struct reading reading = {0};
+
+	(void)state;
+	assert_true(write_one(&area, 0));
+	atomic_store(&area.shared->writer_waits, 1);
+	drain(&area, &reading);
+	uint64_t before = clock_now_ns();
+	ring_wait(&area, 50);
+	assert_true(clock_now_ns() - before >= 50 * 1000000);
 	ptrace_area_unmap(&area);
 }
 
@@ -418,6 +435,7 @@ main(void)
 		cmocka_unit_test(test_writer_and_reader_at_the_same_time),
 		cmocka_unit_test(test_a_patient_writer_loses_nothing),
 		cmocka_unit_test(test_reader_and_writer_do_not_wait_for_each_other),
+		cmocka_unit_test(test_a_reader_waits_after_the_writer_has_died),
 		cmocka_unit_test(test_a_reader_that_does_nothing_is_waited_for_once),
 		cmocka_unit_test(test_memory_that_cannot_be_mapped),
 	};

@@ -59,7 +59,7 @@ ring_bell(_Atomic uint32_t *bell)
 	syscall(SYS_futex, bell, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-/* Until the reader has read more than that, or the time is over; whether it has. */
+/* Waits until the reader has moved past read, or for the deadline; returns whether it has moved. */
 static bool
 wait_for_reader(struct ptrace_shared *shared, uint64_t read, struct deadline deadline)
 {
@@ -70,7 +70,7 @@ wait_for_reader(struct ptrace_shared *shared, uint64_t read, struct deadline dea
 					   .tv_nsec = (long)(ms % 1000) * 1000000L};
 
 		atomic_store(&shared->writer_waits, 1);
-		/* A reader that waits for more does not wait for us. */
+		/* The reader may be asleep until a quarter is full. */
 		ring_bell(&shared->bell);
 		if (atomic_load(&shared->read) != read || deadline_has_passed(deadline))
 			break;
@@ -132,7 +132,8 @@ ring_drain(struct ptrace_area *area, const struct record_sink *sink)
 		}
 		atomic_store(&shared->read, read);
 	}
-	if (atomic_load(&shared->writer_waits))
+	/* The flag goes, so that ring_wait waits again even if the writer was killed. */
+	if (atomic_exchange(&shared->writer_waits, 0))
 		ring_bell(&shared->room);
 }
 

@@ -73,9 +73,11 @@ struct ptrace_shared {
 
 	_Atomic uint64_t no_memory;
 	_Atomic uint64_t written, read;
-	_Atomic uint32_t bell; /* a futex; rung when the reader waits and the ring fills up */
+	/* Futexes. The bell is rung when the reader waits and the ring fills up, or the writer waits; room, when the
+	 * writer waits and the ring was read. */
+	_Atomic uint32_t bell;
 	_Atomic uint32_t reader_waits;
-	_Atomic uint32_t room; /* a futex; rung when the writer waits and the ring was read */
+	_Atomic uint32_t room;
 	_Atomic uint32_t writer_waits;
 	bool reader_is_late; /* the writer waited in vain when this much was read */
 	uint64_t late_at;
