@@ -43,7 +43,7 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 99' HUP INT TERM
-# as CAPABILITIES COMMAND...: as an ordinary user with this ambient set ("-": empty), in the group of tracefs.
+# as CAPABILITIES COMMAND...: as an ordinary user with this ambient set ("-": empty), in a group of its own.
 as() {
 	ambient_set=$1
 	shift
@@ -93,7 +93,7 @@ END
 auto|+bpf,+perfmon|0|$all_pass
 END
 
-# The same as a program, for what starts others.
+# The same as a program, for functions and programs that start a command.
 cat >"$scratch/as" <<END
 #!/bin/sh
 caps=\$1

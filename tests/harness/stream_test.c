@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-enum { FINISH_MS = 20000, PATIENCE_MS = 120000, READER_MS = 2000 };
+enum { FINISH_MS = 20000, PATIENCE_MS = 120000, READER_MS = 2000 /* as in tracer.c */ };
 
 struct fixture {
 	struct notes *notes;

@@ -79,8 +79,8 @@ struct ptrace_shared {
 	_Atomic uint32_t reader_waits;
 	_Atomic uint32_t room;
 	_Atomic uint32_t writer_waits;
-	bool reader_is_late; /* the writer waited in vain when this much was read */
-	uint64_t late_at;
+	bool reader_is_late; /* the writer's: it has waited in vain */
+	uint64_t late_at;    /* read at that time; while it is the same, the writer does not wait again */
 	struct ptrace_thread threads[PTRACE_THREADS_MAX];
 	/* Here follow the points, the traps and the ring. */
 };
